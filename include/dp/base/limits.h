@@ -1,0 +1,27 @@
+/* Every named limit on what input may ask for.  Each has a test at the limit and one past it. */
+#ifndef DP_BASE_LIMITS_H
+#define DP_BASE_LIMITS_H
+
+#define DP_LIMIT_RECORD (64u << 20)        /* --max-record default: bytes of one record */
+#define DP_LIMIT_RECORD_MAX (1u << 30)     /* --max-record may not be set above */
+#define DP_LIMIT_DEPTH 512u                /* nesting of a JSON record */
+#define DP_LIMIT_KEYS 65536u               /* keys of one JSON object */
+#define DP_LIMIT_COLUMNS 10000u            /* leaf columns of a schema or header */
+#define DP_LIMIT_SCHEMA_DEPTH 64u          /* nesting of a schema (Parquet, Delta, header) */
+#define DP_LIMIT_MARK (16u << 20)          /* bytes of one mark */
+#define DP_LIMIT_PATH 4096u                /* bytes of a path line */
+#define DP_LIMIT_FOOTER (256u << 20)       /* Parquet footer */
+#define DP_LIMIT_PAGE (256u << 20)         /* uncompressed Parquet page */
+#define DP_LIMIT_THRIFT_DEPTH 32u
+#define DP_LIMIT_YAML_BYTES (16u << 20)
+#define DP_LIMIT_YAML_DEPTH 64u
+#define DP_LIMIT_YAML_NODES 200000u        /* after aliases are expanded */
+#define DP_LIMIT_EXPR_BYTES 65536u
+#define DP_LIMIT_EXPR_DEPTH 100u
+#define DP_LIMIT_PCRE_MATCH 1000000u       /* PCRE2 match limit */
+#define DP_LIMIT_ARCHIVE_MEMBERS 1000000u
+#define DP_LIMIT_EXPANSION 10000u          /* archive: bytes out for each byte in, above 1 GiB out */
+#define DP_LIMIT_COMMIT_BYTES (1u << 30)   /* one Delta log entry */
+#define DP_LIMIT_SAMPLE (32u << 20)        /* bytes that inference looks at */
+
+#endif

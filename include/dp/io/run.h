@@ -1,0 +1,44 @@
+/*
+ * The context of one run of one program: limits, identity, books, outputs.  cli fills it from the options; nothing else is global.
+ */
+#ifndef DP_IO_RUN_H
+#define DP_IO_RUN_H
+
+#include <dp/base/pool.h>
+#include <dp/base/buf.h>
+#include <dp/record/mark.h>
+
+/* in = used + rejected + filtered + deduplicated + late + unassigned, or the run fails as a bug. */
+struct dp_books {
+    uint64_t in, used, rejected, filtered, deduplicated, late, unassigned;
+    uint64_t rejected_malformed; /* part of rejected: not records at all (exit 4), the rest broke a rule (exit 1) */
+    uint64_t coerced;            /* values whose spelling was changed on purpose (-v says which options would keep them) */
+    uint64_t bytes_in, bytes_out;
+};
+
+enum dp_log_level { DP_LOG_ERROR, DP_LOG_WARN, DP_LOG_INFO, DP_LOG_VERBOSE };
+
+struct dp_run {
+    const char *program;      /* "dp-map" */
+    char run_id[128];         /* DP_RUN_ID (set by dp-run), Airflow's ids, or a fresh UUID */
+    char job[128];            /* DP_JOB, else "dp" */
+    unsigned threads;
+    uint64_t memory;          /* bytes */
+    uint64_t max_record;
+    bool marks;               /* --marks or DP_MARKS=1 */
+    bool line_buffered;
+    bool dry_run, skip_empty;
+    int64_t now_micros;       /* --now or the clock at start */
+    struct dp_pool *pool;
+    struct dp_rejects *rejects;
+    struct dp_out *out;       /* standard output */
+    struct dp_books books;
+    const volatile int *stop_signal; /* non-zero: the signal's number; loops look at it between chunks */
+    void (*log)(void *ctx, enum dp_log_level level, const char *fmt, va_list ap);
+    void *log_ctx;
+};
+
+/* One line, where the level is wanted. */
+void dp_run_log(const struct dp_run *run, enum dp_log_level level, const char *fmt, ...) DP_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Parquet reader: a file to batches, row group by row group, with projection.  Trusts no length: every size is checked against the
+ * file's size and the named limits before it is allocated.  Errors name row group, column and page.
+ */
+#ifndef DP_PARQUET_READER_H
+#define DP_PARQUET_READER_H
+
+#include <dp/parquet/codec.h>
+#include <dp/record/batch.h>
+
+struct dp_pq_file;   /* an open file; shared by threads */
+struct dp_pq_reader; /* one thread's position in it */
+
+/* Reads and checks the footer. Encrypted footers are DP_UNSUPPORTED. */
+enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_err *err) DP_MUST_CHECK;
+/* From memory (tests, archive members, fuzzing): borrowed until close. */
+enum dp_status dp_pq_open_memory(const void *p, size_t n, const char *name, struct dp_pq_file **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_close(struct dp_pq_file *f);
+const struct dp_pq_meta *dp_pq_meta(const struct dp_pq_file *f);
+const struct dp_type *dp_pq_schema(const struct dp_pq_file *f); /* borrowed until close */
+
+/* columns: top-level names to read, NULL = all (a name that is not there is DP_SCHEMA). */
+enum dp_status dp_pq_reader_open(const struct dp_pq_file *f, const char *const *columns, size_t n_columns, struct dp_pq_reader **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_reader_close(struct dp_pq_reader *r);
+const struct dp_type *dp_pq_reader_schema(const struct dp_pq_reader *r); /* projected; batches use it; borrowed until close */
+/* Positions at a row group. */
+enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struct dp_err *err) DP_MUST_CHECK;
+/* Up to max_rows of the current row group into b (reset first); DP_END when it is done. */
+enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+
+/* Bounds of a leaf in a row group as JSON spelling, where they may be trusted; false: nothing is known. See dp/record/expr.h. */
+bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, struct dp_buf *min, struct dp_buf *max, int64_t *nulls);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Parquet writer: batches in, one file out, row group by row group.  Encoding is chosen per column chunk from the data (dictionary, delta,
+ * byte-stream-split, plain); the columns of a row group are encoded on all threads of the pool.  The same rows give the same bytes, whatever the batches' sizes and the threads.
+ */
+#ifndef DP_PARQUET_WRITER_H
+#define DP_PARQUET_WRITER_H
+
+#include <dp/base/pool.h>
+#include <dp/parquet/codec.h>
+#include <dp/record/batch.h>
+
+struct dp_pq_writer_opts {
+    enum dp_pq_codec codec;     /* from dp_codec_parse; UNCOMPRESSED is the zero value, so set it */
+    int level;                  /* -1 default */
+    int64_t row_group_rows;     /* 0 = 122880 */
+    int64_t row_group_bytes;    /* 0 = 128 MiB, of column memory */
+    size_t page_bytes;          /* 0 = 1 MiB uncompressed */
+    int64_t page_rows;          /* 0 = 20000 */
+    bool page_v2;               /* data page version 2 */
+    bool no_dictionary, no_page_index;
+    bool crc;                   /* page checksums */
+    bool bloom;                 /* bloom filters for dictionary-less byte array and integer columns named in bloom_columns */
+    const char *const *bloom_columns; size_t n_bloom_columns; /* top-level names */
+    const struct dp_pq_sorting *sorting; size_t n_sorting;    /* leaf numbers; says that rows are sorted so */
+    const char *created_by;     /* NULL = "dp version X" */
+    const struct dp_pq_key_value *kv; size_t n_kv;            /* copied */
+};
+
+struct dp_pq_writer;
+
+/* Where bytes go: append-only. Returning anything but DP_OK ends the writer. */
+typedef enum dp_status (*dp_pq_sink)(void *ctx, const void *p, size_t n, struct dp_err *err);
+
+/* schema and pool are borrowed until close. */
+enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_pq_writer_opts *opts, struct dp_pool *pool, dp_pq_sink sink, void *ctx,
+                                 struct dp_pq_writer **out, struct dp_err *err) DP_MUST_CHECK;
+/* Adds rows; writes row groups as they fill. The batch is copied from, the caller keeps it. */
+enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* Writes the last row group, indexes and the footer. */
+enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) DP_MUST_CHECK;
+/* After finish: the metadata as written (for Delta stats), borrowed until close; and the file's size. */
+const struct dp_pq_meta *dp_pq_writer_meta(const struct dp_pq_writer *w);
+uint64_t dp_pq_writer_size(const struct dp_pq_writer *w);
+size_t dp_pq_writer_memory(const struct dp_pq_writer *w); /* bytes buffered now */
+void dp_pq_writer_close(struct dp_pq_writer *w); /* any time; does not finish */
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * Batches of columns in Arrow's memory layout (Arrow columnar format 1.x; the C data interface is in dp/record/arrow.h).
+ *
+ * Physical forms, by type: BOOLEAN bits LSB first; INT8..UINT64, FLOAT, DOUBLE, DATE (int32), TIME, TIMESTAMP (int64)
+ * plain little endian arrays of their width; FLOAT16 2 bytes; DECIMAL 16 bytes little endian two's complement; FIXED `width`, UUID 16, INTERVAL 12 bytes;
+ * STRING, JSON, ENUM, BINARY: int32 offsets[length + 1] into data; LIST, MAP: int32 offsets[length + 1] into the child (MAP: child 0 keys, child 1 values);
+ * STRUCT: children of the same length.  validity: one bit a row, 1 = present; NULL pointer = no nulls.
+ */
+#ifndef DP_RECORD_BATCH_H
+#define DP_RECORD_BATCH_H
+
+#include <dp/record/type.h>
+
+struct dp_column {
+    const struct dp_type *type; /* borrowed from the batch's schema */
+    int64_t length;
+    int64_t null_count;
+    uint8_t *validity;          /* NULL: all valid */
+    int32_t *offsets;           /* variable-size types, LIST, MAP */
+    uint8_t *data;              /* values */
+    size_t data_n;              /* bytes used in data */
+    struct dp_column *children; /* n_children of them */
+    size_t n_children;
+    size_t validity_cap, offsets_cap, data_cap; /* allocated bytes; 0: borrowed memory, not freed */
+};
+
+struct dp_batch {
+    const struct dp_type *schema; /* borrowed; outlives the batch */
+    int64_t length;
+    struct dp_column *columns;
+    size_t n_columns;
+};
+
+void dp_batch_init(struct dp_batch *b, const struct dp_type *schema);
+void dp_batch_reset(struct dp_batch *b);   /* no rows, memory kept */
+void dp_batch_release(struct dp_batch *b);
+/* Bytes held by its buffers (used, not allocated). */
+size_t dp_batch_bytes(const struct dp_batch *b);
+/* Appends rows [from, from + n) of src (same schema) to dst. */
+void dp_batch_append(struct dp_batch *dst, const struct dp_batch *src, int64_t from, int64_t n);
+/* Appends the rows whose numbers are rows[0..n) of src. */
+void dp_batch_gather(struct dp_batch *dst, const struct dp_batch *src, const uint32_t *rows, size_t n);
+/* One null (or, where nullable is false, the caller's bug) appended to a column. */
+void dp_column_append_null(struct dp_column *c);
+
+static inline bool dp_column_is_valid(const struct dp_column *c, int64_t i) {
+    return !c->validity || (c->validity[i >> 3] >> (i & 7) & 1);
+}
+
+/* ---- records to columns ---- */
+
+struct dp_shred;
+
+/* What became of a record that did not fit. */
+struct dp_shred_reject {
+    char path[256];     /* "price", "items[].qty" */
+    char expected[64];  /* "decimal(10,2)" */
+    char reason[256];   /* `expected decimal(10,2), got "n/a"`; values cut at 40 bytes */
+    const char *rule;   /* "type", "required", "range", "duplicate-key", "unknown-field" */
+};
+
+/* `closed`: a field that the schema does not have is a reject, else it is counted and left out. One per thread. Schema is borrowed. */
+struct dp_shred *dp_shred_open(const struct dp_type *schema, bool closed);
+void dp_shred_close(struct dp_shred *s);
+/*
+ * Appends one record as a row of `b`.  DP_RECORD: nothing was appended and *why says what did not fit.
+ * Values are held exactly or rejected: a JSON string in a number column is a reject; an integer column takes 5 and 5.0, not "5";
+ * decimals take as many digits as they have; double takes any number whose nearest double prints... (see the man page dp-records(5)), and "NaN", "Infinity", "-Infinity";
+ * timestamps take RFC 3339 strings (an offset is converted) and, with integer types, nothing else; binary takes base64; string takes strings only; JSON takes anything.
+ */
+enum dp_status dp_shred_record(struct dp_shred *s, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) DP_MUST_CHECK;
+/* Fields left out because the schema lacks them, so far. */
+uint64_t dp_shred_unknown(const struct dp_shred *s);
+
+/* ---- columns to records ---- */
+
+struct dp_print_opts {
+    bool binary_hex;      /* --binary hex */
+    bool decimal_string;  /* --decimal string */
+    bool skip_nulls;      /* leave null fields out */
+};
+
+/* Appends rows [from, from + n) as NDJSON (each with its newline). */
+void dp_batch_print(const struct dp_batch *b, int64_t from, int64_t n, const struct dp_print_opts *o, struct dp_buf *out);
+/* One value as JSON. */
+void dp_column_print(const struct dp_column *c, int64_t row, const struct dp_print_opts *o, struct dp_buf *out);
+/* One value as bare text for CSV and tables (strings undecorated; null prints nothing; nested values as JSON). */
+void dp_column_print_text(const struct dp_column *c, int64_t row, const struct dp_print_opts *o, struct dp_buf *out);
+
+#endif
