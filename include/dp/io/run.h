@@ -33,11 +33,20 @@ struct dp_run {
     struct dp_rejects *rejects;
     struct dp_out *out;       /* standard output */
     struct dp_books books;
-    const volatile int *stop_signal; /* non-zero: the signal's number; loops look at it between chunks */
+    const volatile int *stop_signal; /* non-zero: the signal's number; loops look at it between chunks; may be NULL */
+    int stop_fd;              /* readable when a signal came, for poll beside an input; -1: none */
+    bool hide_raw;            /* the contract or the stream's header has classified fields: reject lines carry no raw record */
+    bool rejects_clear;       /* --rejects-clear: they do all the same */
+    bool rejects_inline;      /* --rejects -: a reject's line takes the record's place in the output */
+    const char *where;        /* --where, applied by dp_stream; NULL: none */
+    bool marks_open;          /* a begin was written (or taken over) and neither end nor abort: a failure must write abort */
+    void (*tick)(struct dp_run *run); /* called by dp_stream now and then, for progress; may be NULL */
     void (*log)(void *ctx, enum dp_log_level level, const char *fmt, va_list ap);
     void *log_ctx;
 };
 
+/* True (with err set to DP_SIGNALLED and the exit code 128+N) when a signal asked to stop. */
+bool dp_run_stopped(const struct dp_run *run, struct dp_err *err);
 /* One line, where the level is wanted. */
 void dp_run_log(const struct dp_run *run, enum dp_log_level level, const char *fmt, ...) DP_PRINTF(3, 4);
 

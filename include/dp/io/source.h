@@ -38,7 +38,55 @@ struct dp_chunk {
     /* results of conversion, added to the books in order */
     uint64_t bad;               /* raw records that could not be converted, printed as reject lines in bad_lines */
     struct dp_buf bad_lines;
-    void *format_state;         /* the format's own, for convert */
+    void *format_state;         /* the format's own, for convert; freed by dp_chunk_release through release_state */
+    void (*release_state)(void *format_state);
 };
+
+/* What happens to path lines on standard input. */
+enum dp_paths {
+    DP_PATHS_OPEN, /* each path is opened as a source, in order: its records come out (filters, dp-cat) */
+    DP_PATHS_PASS, /* handed on as chunks of DP_CHUNK_PATHS (dp-table commit) */
+    DP_PATHS_REFUSE
+};
+
+struct dp_source_opts {
+    enum dp_paths paths;
+    bool raw_stdin;           /* dp-ingest: standard input is raw bytes of any format, no marks in it, not paths */
+    const char *format;       /* NULL or "auto": told by content; else csv, tsv, json, ndjson, avro, parquet, lines ... */
+    const char *member;       /* --member GLOB, or NULL: all members */
+    const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
+    const struct dp_type *schema; /* types to read by (contract), or NULL */
+    const void *csv;          /* the format floor's dialect options, or NULL: sniffed */
+    const char *encoding;     /* NULL: told by content */
+    size_t chunk_bytes;       /* wanted size of a chunk, 0: 256 KiB */
+    /* Asks where to start in a source (positions of --since): the byte offset, 0 = from its start; UINT64_MAX = skip it. NULL: all from the start. */
+    uint64_t (*resume)(void *ctx, const struct dp_origin *origin);
+    void *resume_ctx;
+    /* Called once before each wait for more input (poll says that a read would block); the stream flushes its output then. NULL: nobody asks. */
+    void (*would_block)(void *ctx);
+    void *would_block_ctx;
+};
+
+struct dp_sources;
+
+/*
+ * Names are operands: files, globs, directories, tables; "-" or n == 0: standard input.  Strings and opts are borrowed until close.
+ * A name that can't be opened is DP_IO at open or at the first next that reaches it.
+ * On standard input (not raw_stdin) every line that is a mark is a chunk of its own, DP_CHUNK_MARK; a stream whose first line that is no
+ * mark is a path is a stream of paths (opts->paths); a line of the other kind later is DP_FORMAT.  In named sources a mark is data
+ * like any other, and refused later for its key (origin->foreign).
+ * While waiting, reads must also look at run->stop_fd (readable: return DP_SIGNALLED).
+ */
+enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_source_opts *opts,
+                               struct dp_sources **out, struct dp_err *err) DP_MUST_CHECK;
+/* Fills the chunk (its buffers are reused); DP_END: no more.  One thread at a time, in order. */
+enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *chunk, struct dp_err *err) DP_MUST_CHECK;
+/* Raw bytes to NDJSON in chunk->text; any thread, worker is 0..threads-1.  For NDJSON it does nothing. */
+enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct dp_chunk *chunk, struct dp_err *err) DP_MUST_CHECK;
+/* True when the input is standard input as a stream of dp (n == 0 or "-", not raw_stdin): marks may come, begin is not ours to write. */
+bool dp_sources_piped(const struct dp_sources *s);
+void dp_sources_close(struct dp_sources *s); /* NULL is legal */
+
+void dp_chunk_release(struct dp_chunk *c); /* buffers, mark, format_state; the struct itself stays the caller's */
 
 #endif
