@@ -1,10 +1,16 @@
 /*
  * Batches of columns in Arrow's memory layout (Arrow columnar format 1.x; the C data interface is in dp/record/arrow.h).
  *
- * Physical forms, by type: BOOLEAN bits LSB first; INT8..UINT64, FLOAT, DOUBLE, DATE (int32), TIME, TIMESTAMP (int64)
- * plain little endian arrays of their width; FLOAT16 2 bytes; DECIMAL 16 bytes little endian two's complement; FIXED `width`, UUID 16, INTERVAL 12 bytes;
- * STRING, JSON, ENUM, BINARY: int32 offsets[length + 1] into data; LIST, MAP: int32 offsets[length + 1] into the child (MAP: child 0 keys, child 1 values);
- * STRUCT: children of the same length.  validity: one bit a row, 1 = present; NULL pointer = no nulls.
+ * Physical forms, by type: NONE nothing but the length (every row null, no buffers); BOOLEAN bits LSB first; INT8..UINT64, FLOAT,
+ * DOUBLE, DATE (int32), TIME, TIMESTAMP (int64) plain little endian arrays of their width; FLOAT16 2 bytes; DECIMAL 16 bytes little
+ * endian two's complement; FIXED `width`, UUID 16, INTERVAL 12 bytes; STRING, JSON, ENUM, BINARY: int32 offsets[length + 1] into
+ * data; LIST, MAP: int32 offsets[length + 1] into the child (MAP: child 0 keys, child 1 values, of equal length); STRUCT: children
+ * of the same length.  validity: one bit a row, 1 = present; NULL pointer = no nulls.
+ *
+ * A null row holds: in fixed widths a zero value, in variable sizes no bytes, in LIST and MAP no elements, in STRUCT a null in every
+ * child (also in one that is not nullable: look at the parent first).  offsets is there, with offsets[0] = 0, also in an empty
+ * column.  A column's data must stay under 2 GiB: the caller bounds its batches, and appending past it ends as running out of
+ * memory does.
  */
 #ifndef DP_RECORD_BATCH_H
 #define DP_RECORD_BATCH_H
@@ -40,8 +46,53 @@ size_t dp_batch_bytes(const struct dp_batch *b);
 void dp_batch_append(struct dp_batch *dst, const struct dp_batch *src, int64_t from, int64_t n);
 /* Appends the rows whose numbers are rows[0..n) of src. */
 void dp_batch_gather(struct dp_batch *dst, const struct dp_batch *src, const uint32_t *rows, size_t n);
-/* One null (or, where nullable is false, the caller's bug) appended to a column. */
+
+/* ---- filling columns by hand (readers of file formats) ---- */
+
+/* An empty column of a type, with its children; released with dp_column_release. */
+void dp_column_init(struct dp_column *c, const struct dp_type *type);
+void dp_column_release(struct dp_column *c);
+void dp_column_reset(struct dp_column *c);
+/* Room for `rows` more rows in validity (where there is one), offsets and fixed-width values; children are left alone but for STRUCT. */
+void dp_column_reserve(struct dp_column *c, int64_t rows);
+/* Room for `bytes` more in data; returns where they start (data_n is unchanged). */
+uint8_t *dp_column_room(struct dp_column *c, size_t bytes);
+/* Makes the bitmap, with all rows so far valid and room for what is reserved. */
+void dp_column_need_validity(struct dp_column *c);
+/* Appends `n` rows; values, offsets and children are already written or are the caller's to write: sets validity bits and length. */
+void dp_column_push_valid(struct dp_column *c, int64_t n);
+/* n values appended at once: fixed widths copied from values (n * width bytes); not for BOOLEAN. */
+void dp_column_append_fixed(struct dp_column *c, const void *values, int64_t n);
+void dp_column_append_bool(struct dp_column *c, bool v);
+void dp_column_append_bytes(struct dp_column *c, const void *p, size_t n);
+/* One null appended (children of a STRUCT too). */
 void dp_column_append_null(struct dp_column *c);
+/* Rows from `length` on are dropped. */
+void dp_column_truncate(struct dp_column *c, int64_t length);
+/* Appends rows [from, from + n) of a column of the same type. */
+void dp_column_append(struct dp_column *c, const struct dp_column *src, int64_t from, int64_t n);
+/* Is every value of STRING, JSON, ENUM valid UTF-8 (in nested children too)?  *row (may be NULL): first row that is not. */
+bool dp_column_utf8(const struct dp_column *c, int64_t *row);
+
+static inline int64_t dp_bits_count(const uint8_t *bits, int64_t from, int64_t n) { /* ones in bits [from, from + n) */
+    int64_t ones = 0;
+    for (; n > 0 && (from & 7); n--, from++) ones += bits[from >> 3] >> (from & 7) & 1;
+    const uint8_t *p = bits + (from >> 3);
+    for (; n >= 64; n -= 64, p += 8) {
+        uint64_t w;
+        memcpy(&w, p, 8);
+        ones += __builtin_popcountll(w);
+    }
+    for (int64_t i = 0; i < n; i++) ones += p[i >> 3] >> (i & 7) & 1;
+    return ones;
+}
+
+/* Writes bit i of a bitmap that grows at its end: bits behind i in its byte become 0 when i starts a byte. */
+static inline void dp_bit_put(uint8_t *bits, int64_t i, bool v) {
+    uint8_t *p = bits + (i >> 3);
+    unsigned k = (unsigned)(i & 7);
+    *p = k ? (uint8_t)((*p & ~(1u << k)) | (unsigned)v << k) : (uint8_t)v;
+}
 
 static inline bool dp_column_is_valid(const struct dp_column *c, int64_t i) {
     return !c->validity || (c->validity[i >> 3] >> (i & 7) & 1);

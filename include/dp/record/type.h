@@ -58,17 +58,31 @@ bool dp_type_equal(const struct dp_type *a, const struct dp_type *b); /* ids, pa
 /* Number of leaves below (1 for a leaf). */
 size_t dp_type_leaves(const struct dp_type *t);
 bool dp_type_is_nested(const struct dp_type *t);
+/* Bytes of one value in a batch; 0: bits (BOOLEAN), variable, nested, or none. */
+size_t dp_type_width(const struct dp_type *t);
+bool dp_type_is_bytes(const struct dp_type *t);   /* STRING, JSON, ENUM, BINARY: int32 offsets into bytes */
+bool dp_type_is_integer(const struct dp_type *t); /* INT8 .. UINT64 */
 
-/* Short words for messages and --types: boolean int8 .. uint64 float double decimal(12,2) string json binary uuid date time
-   timestamp (UTC instant) timestamp_ntz (local) list<..> struct<a:..> map<..,..>; units as timestamp(ms|us|ns). */
+/*
+ * Short words for messages and --types: void boolean int8 .. uint64 float16 float double decimal(12,2) string json enum binary
+ * fixed(16) uuid date time (local) time_utc timestamp (UTC instant) timestamp_ntz (local) interval list<..> struct<a:..>
+ * map<..,..>.  Units as timestamp(ms|ns), none for us; odd names in back-ticks; " not null" behind a child that is required.
+ */
 void dp_type_print(const struct dp_type *t, struct dp_buf *b);
+/* The word and its parameters without the children: list, decimal(12,2). */
+void dp_type_print_leaf(const struct dp_type *t, struct dp_buf *b);
 enum dp_status dp_type_parse(struct dp_str text, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
 
 /* Schema as the JSON of a stream's header: {"fields":[{"name":"id","type":"int64","nullable":false,"fields":[..],"origin":..}]} */
 void dp_type_to_json(const struct dp_type *schema, struct dp_buf *b);
 enum dp_status dp_type_from_json(const struct dp_record *r, uint32_t node, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
 
-/* The narrowest type that holds both without loss (int64+double is not one when digits may be lost: yields decimal, or string at last). NULL = none but string/JSON. */
+/*
+ * The narrowest type that holds both without loss; NULL: none but string or JSON.  void gives way to the other; integers widen
+ * (int64 with uint64: decimal(20,0)); a floating type holds integers of up to 11, 24 or 53 bits, so int64 with double is NULL, and
+ * so is decimal with double; time units become the finer one (timestamps: not to nanoseconds, whose range is smaller);
+ * struct fields are the union by name, those of one side nullable; JSON holds everything.  Name and metadata are a's.
+ */
 struct dp_type *dp_type_unify(const struct dp_type *a, const struct dp_type *b);
 
 #endif
