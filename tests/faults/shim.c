@@ -1,0 +1,70 @@
+/*
+ * Preloaded into a program under test: kills it (SIGKILL, as a power cut would) before or after its n-th call that
+ * changes what is on disk: write, pwrite, fsync, fdatasync, rename, link, and their *at forms.
+ *
+ *   DP_FAULT_PROGRAM   only in the program of this name
+ *   DP_FAULT_AT        number of the call, from 1; 0 = never
+ *   DP_FAULT_WHEN      before | after
+ *   DP_FAULT_COUNT     file that gets the number of calls when the program ends by itself
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static atomic_long calls;
+static long at;
+static bool after, active;
+
+static void die(void) {
+    syscall(SYS_kill, getpid(), SIGKILL);
+    for (;;) pause();
+}
+
+__attribute__((constructor)) static void start(void) {
+    const char *program = getenv("DP_FAULT_PROGRAM"), *n = getenv("DP_FAULT_AT"), *when = getenv("DP_FAULT_WHEN");
+    active = program && strcmp(program_invocation_short_name, program) == 0;
+    at = n ? strtol(n, NULL, 10) : 0;
+    after = when && strcmp(when, "after") == 0;
+}
+
+__attribute__((destructor)) static void finish(void) {
+    const char *path = getenv("DP_FAULT_COUNT");
+    if (!active || !path) return;
+    char text[32];
+    int n = snprintf(text, sizeof text, "%ld\n", atomic_load(&calls));
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (fd >= 0) {
+        syscall(SYS_write, fd, text, (size_t)n);
+        close(fd);
+    }
+}
+
+#define INTERPOSE(ret, name, params, args)                                                                   \
+    ret name params {                                                                                        \
+        static ret(*real) params;                                                                            \
+        if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);                                                \
+        long mine = active ? atomic_fetch_add(&calls, 1) + 1 : -1;                                           \
+        if (mine == at && !after) die();                                                                     \
+        ret result = real args;                                                                              \
+        if (mine == at && after) die();                                                                      \
+        return result;                                                                                       \
+    }
+
+INTERPOSE(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+INTERPOSE(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
+INTERPOSE(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), (fd, p, n, o))
+INTERPOSE(int, fsync, (int fd), (fd))
+INTERPOSE(int, fdatasync, (int fd), (fd))
+INTERPOSE(int, rename, (const char *a, const char *b), (a, b))
+INTERPOSE(int, renameat, (int d, const char *a, int e, const char *b), (d, a, e, b))
+INTERPOSE(int, link, (const char *a, const char *b), (a, b))
+INTERPOSE(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f))
