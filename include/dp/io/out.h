@@ -1,0 +1,25 @@
+/*
+ * Standard output (or any descriptor that takes a stream): blocks of 64 KiB and more, written by one thread, every failure seen.
+ *
+ * EPIPE is DP_PIPE; anything else that a write or the last flush says is DP_IO.  While a write is interrupted by a signal that asks
+ * to stop, DP_SIGNALLED.  After a failure all further writes return it again and write nothing.
+ */
+#ifndef DP_IO_OUT_H
+#define DP_IO_OUT_H
+
+#include <dp/io/run.h>
+
+struct dp_out;
+
+/* `name` is for messages ("standard output"), borrowed.  The descriptor stays the caller's. */
+struct dp_out *dp_out_open(const struct dp_run *run, int fd, const char *name);
+/* Copies small pieces, writes large ones at once. */
+enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_out_flush(struct dp_out *o, struct dp_err *err) DP_MUST_CHECK;
+uint64_t dp_out_bytes(const struct dp_out *o); /* handed in so far */
+/* Flushes, then frees; NULL is legal. */
+enum dp_status dp_out_close(struct dp_out *o, struct dp_err *err) DP_MUST_CHECK;
+/* Frees without a flush. */
+void dp_out_drop(struct dp_out *o);
+
+#endif
