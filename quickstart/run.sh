@@ -1,0 +1,61 @@
+#!/bin/sh
+# The quick start: makes a sample (once), runs two pipelines into two Delta tables, shows what came out.
+# usage: DP_BIN=DIR DP_GEN=PROGRAM run.sh      works in ./lake-quickstart (DP_QUICKSTART names another folder)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$(cd "${DP_BIN:?}" && pwd):$PATH
+gen=$(cd "$(dirname "${DP_GEN:?}")" && pwd)/$(basename "$DP_GEN")
+dir=${DP_QUICKSTART:-lake-quickstart}
+mkdir -p "$dir"
+cd "$dir"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then cat; else sed 's/\x1b\[[01]m//g'; fi; }
+show() { printf '$ %s\n' "$*"; }
+
+if [ ! -e orders.tar.gz ] || [ ! -e events.ndjson.zst ]; then
+    say "Making the sample: 50,000 orders (CSV in a tar.gz) and 200,000 shop events (NDJSON, zstd)"
+    rm -rf sample.tmp && mkdir sample.tmp
+    "$gen" sample.tmp
+    tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C sample.tmp -cf - orders | gzip -n >orders.tar.gz.tmp
+    zstd -q -f sample.tmp/events.ndjson -o events.ndjson.zst.tmp
+    mv orders.tar.gz.tmp orders.tar.gz
+    mv events.ndjson.zst.tmp events.ndjson.zst
+    rm -rf sample.tmp
+fi
+
+# into TABLE CONTRACT TIME SOURCE: what the raw file holds and the table does not have yet
+into() {
+    [ -d "$1/_delta_log" ] || { show "dp-table create $1 -c $2"; dp-table create "$1" -c "$2"; }
+    pipeline="dp-ingest -c $2 --since $1 --rejects $1.rejects.ndjson --max-rejects 1% $4 |
+  dp-partition -c $2 --by 'day=day($3)' --rejects $1.rejects.ndjson --max-rejects 1% -o $1 |
+  dp-table commit $1"
+    show "dp-run --name quickstart -- '$pipeline'"
+    dp-run --name quickstart -- "$pipeline"
+}
+cp "$here"/orders.odcs.yaml "$here"/events.odcs.yaml .
+
+say "Orders: raw CSV in an archive to a Delta table, by the contract orders.odcs.yaml"
+into orders orders.odcs.yaml ordered_at orders.tar.gz
+say "Events: NDJSON to a Delta table"
+into events events.odcs.yaml ts events.ndjson.zst
+
+say "The table"
+show "dp-cat --to table --columns order_id,ordered_at,country,sku,qty,price,day --rows 0:5 orders"
+dp-cat --to table --columns order_id,ordered_at,country,sku,qty,price,day --rows 0:5 orders
+show "dp-table log orders"
+dp-table log orders
+printf '%s orders and %s events are in the tables.\n' "$(dp-cat orders | wc -l)" "$(dp-cat events | wc -l)"
+
+say "What was rejected, and why"
+for t in orders events; do
+    sed -n 's/.*"rules":\[{"rule":"\([^"]*\)","path":\("[^"]*"\|null\).*"reason":"\(\([^"\\]\|\\.\)*\)".*/'"$t"': \1 \2: \3/p' "$t.rejects.ndjson" |
+        sed -E 's/(got|at byte|byte|column) [^ ]+.*$/\1 .../' | sort | uniq -c | sort -rn | head -n 8
+done
+
+say "Try next"
+cat <<EOF
+  cd $dir && export PATH=$(cd "${here}/.." && pwd)/$(basename "$(dirname "$(dirname "$gen")")")/$(basename "$(dirname "$gen")")/bin:\$PATH
+  dp-cat -w '.country == "DE" and .price > 150' orders | dp-map '{order_id, total: (.price * .qty)}' | head
+  dp-contract infer events.ndjson.zst          # a first contract from data
+  duckdb -c "select country, count(*), sum(price) from delta_scan('orders') group by all"   # the same table in another engine
+EOF

@@ -1,0 +1,102 @@
+#!/bin/bash
+# Crash safety, as TAP: dp-partition and dp-table commit are killed before and after every single write, fsync, rename
+# and link; then the same command runs again under --since, and the table must hold each row once.  Afterwards KILLS
+# SIGKILLs (200) at random times hit random programs of the whole pipeline, with the same demand.
+# usage: DP_BIN=DIR run.sh
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=${DP_BIN:?}:$PATH
+KILLS=${KILLS:-200}
+RANDOM=${SEED:-20260301}
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 3
+n=0
+ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+
+${CC:-cc} -shared -fPIC -O1 -o shim.so "$here/shim.c" -ldl || exit 3
+
+cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: faults
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    logicalType: object
+    properties:
+      - {name: id, logicalType: integer, required: true}
+      - {name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}
+      - {name: word, logicalType: string}
+Y
+rows() { # FROM TO
+    seq "$1" "$2" | awk '{ printf "{\"id\":%d,\"day\":\"2026-03-%02d\",\"word\":\"w%d\"}\n", $1, $1 % 3 + 1, $1 * 7919 % 1000 }'
+}
+pipeline() { # SOURCE...   the same command before and after the crash
+    set -o pipefail
+    DP_MARKS=1 DP_THREADS=1 dp-ingest --since t "$@" 2>>err | DP_MARKS=1 DP_THREADS=1 dp-partition -o t 2>>err | DP_MARKS=1 dp-table commit t >>out 2>>err
+    local status=$?
+    set +o pipefail
+    return $status
+}
+fresh() {
+    rm -rf t err out
+    dp-table create t -c c.yaml >out 2>err
+}
+# Each id once: N ids in all, none missing, none twice
+holds() { # N
+    dp-cat t 2>>err | sed 's/.*"id":\([0-9]*\).*/\1/' | sort -n >got
+    seq 1 "$1" | cmp -s - got && ! find t -name '*.tmp' | grep -qv _dp_staging
+}
+
+rows 1 300 >in.ndjson
+for program in dp-partition dp-table; do
+    fresh || { ok 1 "a table to begin with"; sed 's/^/# /' err; }
+    rm -f count
+    LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_COUNT=$work/count pipeline in.ndjson
+    ok $? "$program runs under the shim"
+    total=$(cat count 2>/dev/null || echo 0)
+    [ "$total" -gt 3 ]
+    ok $? "$program makes $total calls that change the disk"
+    for when in before after; do
+        bad=
+        for ((i = 1; i <= total; i++)); do
+            fresh
+            LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$i DP_FAULT_WHEN=$when pipeline in.ndjson
+            pipeline in.ndjson || bad="$bad $i(again:$?)"
+            holds 300 || bad="$bad $i(rows:$(wc -l <got))"
+        done
+        [ -z "$bad" ]
+        ok $? "$program killed $when each of $total calls, then run again: each row once$bad"
+    done
+done
+
+# ---- random kills of the whole pipeline ----
+rows 1 60000 >big.ndjson
+fresh
+bad=''
+killed=0
+size=0
+for ((i = 1; i <= KILLS; i++)); do
+    # The source grows, so that each run has something to do.
+    size=$((i * 60000 / KILLS))
+    head -n "$size" big.ndjson >src.tmp && cat src.tmp >src.ndjson
+    set -m
+    (DP_MARKS=1 dp-ingest --since t src.ndjson 2>>err | DP_MARKS=1 dp-partition -o t 2>>err | DP_MARKS=1 dp-table commit t >>out 2>>err) &
+    group=$!
+    set +m
+    sleep "0.0$((RANDOM % 3))$((RANDOM % 10))"
+    mapfile -t victims < <(pgrep -g "$group" dp-)
+    if [ "${#victims[@]}" -gt 0 ]; then
+        kill -KILL "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null && killed=$((killed + 1))
+    fi
+    wait "$group" 2>/dev/null
+    if ((i % 20 == 0)); then
+        pipeline src.ndjson || bad="$bad $i(again:$?)"
+        holds "$size" || bad="$bad $i(rows:$(sort -u got | wc -l) of $size, $(uniq -d got | wc -l) twice)"
+    fi
+done
+[ -z "$bad" ] && [ "$killed" -gt 0 ]
+ok $? "$killed programs of $KILLS runs killed at random times, the same command again: each row once$bad"
+[ $n -gt 0 ] && echo "1..$n"
