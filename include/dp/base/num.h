@@ -15,14 +15,15 @@ __extension__ typedef unsigned __int128 dp_u128;
 /* Whole text is a decimal integer ([-+]?[0-9]+, no blanks) that fits; false otherwise. */
 bool dp_parse_i64(struct dp_str s, int64_t *out);
 bool dp_parse_u64(struct dp_str s, uint64_t *out);
-/* Whole text is a JSON-like number, NaN, Infinity or -Infinity; correctly rounded. */
+/* Whole text is a JSON-like number (leading zeros allowed), NaN, Infinity or -Infinity; correctly rounded.
+   A number beyond the largest double is false: it would be held as something else. */
 bool dp_parse_double(struct dp_str s, double *out);
 
 /* At most 20 bytes, no NUL; returns the length. */
 size_t dp_print_u64(char out[20], uint64_t v);
 size_t dp_print_i64(char out[20], int64_t v);
 /* Shortest text that reads back equal, JSON number syntax ("1.0" prints as "1.0"); NaN and infinities
-   print as NaN, Infinity, -Infinity without quotes.  At most 32 bytes. */
+   print as NaN, Infinity, -Infinity without quotes.  From 1e16 on and below 1e-5 with an exponent.  At most 32 bytes. */
 size_t dp_print_double(char out[32], double v);
 size_t dp_print_float(char out[32], float v); /* shortest for a float */
 
