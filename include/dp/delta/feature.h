@@ -1,0 +1,33 @@
+/*
+ * Protocol versions and table features (digest section 4): what may be read, what may be written, by name.
+ */
+#ifndef DP_DELTA_FEATURE_H
+#define DP_DELTA_FEATURE_H
+
+#include <dp/delta/action.h>
+#include <dp/record/type.h>
+
+/* Is the protocol well formed, and does it carry the feature (by number or by name)? */
+enum dp_status dp_delta_protocol_check(const struct dp_delta_protocol *p, struct dp_err *err) DP_MUST_CHECK;
+bool dp_delta_has_feature(const struct dp_delta_protocol *p, const char *name);
+
+/* DP_UNSUPPORTED, naming the version or the features, when reading needs something that dp does not know. */
+enum dp_status dp_delta_check_read(const struct dp_delta_protocol *p, struct dp_err *err) DP_MUST_CHECK;
+
+/* What a commit is going to do, as far as the rules for writers ask. */
+struct dp_delta_intent {
+    bool removes; /* it removes rows (overwrite, replace) */
+    bool writes;  /* it adds rows */
+};
+/* DP_UNSUPPORTED, naming feature and column, when a rule for writers can't be honoured; DP_RULE for an append-only table. */
+enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema,
+                                    const struct dp_delta_intent *intent, struct dp_err *err) DP_MUST_CHECK;
+
+enum dp_delta_mapping { DP_DELTA_MAPPING_NONE, DP_DELTA_MAPPING_NAME, DP_DELTA_MAPPING_ID };
+enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, enum dp_delta_mapping *out,
+                                     struct dp_err *err) DP_MUST_CHECK;
+
+/* "interval 30 days", "24 hours" to milliseconds; false when it is not one (months and years are not). */
+bool dp_delta_interval_parse(struct dp_str s, int64_t *ms);
+
+#endif

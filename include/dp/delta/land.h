@@ -1,0 +1,34 @@
+/*
+ * Landing: from finished Parquet files in staging to add actions.  Each file is checked (size, footer, schema, partition values, nulls)
+ * before the first one is renamed to its place.
+ */
+#ifndef DP_DELTA_LAND_H
+#define DP_DELTA_LAND_H
+
+#include <dp/delta/commit.h>
+
+struct dp_delta_landing;
+
+/* snapshot NULL: the table does not exist; its schema comes from the first file.  Borrowed until close. */
+struct dp_delta_landing *dp_delta_landing_open(const char *table, const struct dp_delta_snapshot *snapshot);
+void dp_delta_landing_close(struct dp_delta_landing *l);
+
+/* Checks one file and keeps its action.  DP_SCHEMA, DP_RULE, DP_FORMAT, DP_UNSUPPORTED with path and column; DP_USAGE: the path is outside the table. */
+enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path, struct dp_err *err) DP_MUST_CHECK;
+
+size_t dp_delta_landing_count(const struct dp_delta_landing *l);   /* files to commit */
+size_t dp_delta_landing_known(const struct dp_delta_landing *l);   /* files that the table has already: not committed again */
+int64_t dp_delta_landing_rows(const struct dp_delta_landing *l);
+int64_t dp_delta_landing_bytes(const struct dp_delta_landing *l);
+/* For a table to be created: its schema (Delta types) and partition columns; borrowed until close. */
+const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l);
+const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l);
+
+/* Renames the files to their places; the actions are borrowed until close. */
+enum dp_status dp_delta_landing_place(struct dp_delta_landing *l, const struct dp_delta_file **adds, size_t *n, struct dp_err *err) DP_MUST_CHECK;
+
+/* Removes run directories in staging that nobody locks and nobody touched for max_age_s, and empty ones of landed files. Best effort. */
+void dp_delta_staging_sweep(const char *table, int64_t now_s, int64_t max_age_s);
+void dp_delta_landing_tidy(struct dp_delta_landing *l);
+
+#endif

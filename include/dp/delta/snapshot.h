@@ -1,0 +1,65 @@
+/*
+ * A table as of one version: the log replayed (digest section 3).
+ *
+ * The state is read-only once open, and may be shared by threads.  Strings are borrowed until close.
+ */
+#ifndef DP_DELTA_SNAPSHOT_H
+#define DP_DELTA_SNAPSHOT_H
+
+#include <dp/base/map.h>
+#include <dp/delta/feature.h>
+#include <dp/delta/log.h>
+#include <dp/record/expr.h>
+
+struct dp_delta_snapshot {
+    char *table;
+    int64_t version;
+    int64_t checkpoint; /* version of the checkpoint that replay started from, -1 = none */
+    struct dp_delta_protocol protocol;
+    struct dp_delta_metadata metadata;
+    enum dp_delta_mapping mapping;
+    struct dp_type *schema;    /* display names; partition columns included */
+    struct dp_type *physical;  /* the same tree with physical names (equal to schema without column mapping) */
+    struct dp_map txns;        /* appId -> struct dp_delta_txn *, expired ones included */
+    struct dp_map domains;     /* name -> struct dp_delta_domain *, live ones */
+    struct dp_map files;       /* (path, dv) -> struct dp_delta_file *: live adds; dead items are passed over */
+    struct dp_map tombstones;  /* (path, dv) -> struct dp_delta_file *: removes */
+    size_t n_files;
+    struct dp_arena arena;
+};
+
+/* version -1 = latest.  DP_USAGE: a version that does not exist; DP_IO: no table; DP_FORMAT: log broken; DP_UNSUPPORTED: by name. */
+enum dp_status dp_delta_open(const char *table, int64_t version, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_delta_close(struct dp_delta_snapshot *s);
+
+/* "12" is a version, RFC 3339 or a date an instant (zone-less = UTC): the version that --as-of names. */
+enum dp_status dp_delta_as_of(const char *table, struct dp_str text, int64_t *version, struct dp_err *err) DP_MUST_CHECK;
+
+/* Goes through the live files in the order of their arrival: start with *cursor = 0; NULL at the end. */
+const struct dp_delta_file *dp_delta_next_file(const struct dp_delta_snapshot *s, size_t *cursor);
+/* The live transaction of an application: false when there is none or it expired (now_ms). */
+bool dp_delta_txn_version(const struct dp_delta_snapshot *s, struct dp_str app_id, int64_t now_ms, int64_t *version);
+/* configuration[key], or absent. */
+struct dp_str dp_delta_property(const struct dp_delta_snapshot *s, const char *key, const char *absent);
+bool dp_delta_is_partition(const struct dp_delta_snapshot *s, struct dp_str column);
+/* (path, dvId) of a file as one key, behind out's content. */
+void dp_delta_file_key(const struct dp_delta_file *f, struct dp_buf *out);
+/* Physical rows by the statistics (-1 unknown). */
+int64_t dp_delta_file_rows(const struct dp_delta_file *f);
+/* What partition values and statistics say of an expression over the table's columns. */
+enum dp_verdict dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e);
+
+/* ---- history ---- */
+
+struct dp_delta_history {
+    int64_t version;
+    int64_t timestamp_ms;   /* in-commit where the table has it, else the commit file's mtime, made monotonic */
+    struct dp_delta_commit_info info; /* operation.p NULL: no commitInfo */
+    uint64_t adds, removes; /* file actions of the commit */
+    int64_t rows_added;     /* by statistics; -1: not known */
+    int64_t bytes_added;
+};
+/* The commits that are there, ascending; everything is copied into the arena. */
+enum dp_status dp_delta_history_read(const char *table, struct dp_arena *arena, struct dp_delta_history **out, size_t *n, struct dp_err *err) DP_MUST_CHECK;
+
+#endif
