@@ -66,7 +66,7 @@ struct dp_pq_chunk {
     /* size statistics; NULL / -1 = absent */
     int64_t unencoded_bytes;
     int64_t *rep_histogram, *def_histogram; size_t n_rep_histogram, n_def_histogram;
-    struct { int8_t page_type; int8_t encoding; int32_t count; } *encoding_stats; size_t n_encoding_stats;
+    struct dp_pq_encoding_stats { int8_t page_type; int8_t encoding; int32_t count; } *encoding_stats; size_t n_encoding_stats;
 };
 
 struct dp_pq_sorting { int32_t column; bool descending, nulls_first; };
@@ -97,8 +97,71 @@ enum dp_status dp_pq_meta_parse(const void *p, size_t n, uint64_t file_size, str
 void dp_pq_meta_release(struct dp_pq_meta *meta);
 void dp_pq_meta_write(const struct dp_pq_meta *meta, struct dp_buf *out);
 
-/* Parquet schema <-> dp types (logical types, legacy list and map forms). */
+/* ---- pages and indexes ---- */
+
+struct dp_pq_page_header {
+    int32_t type;           /* enum dp_pq_page, or a number that is not known: skip that page */
+    int32_t uncompressed_size, compressed_size; /* both >= 0, without this header */
+    bool has_crc;
+    uint32_t crc;
+    int32_t num_values;     /* data and dictionary pages */
+    int32_t encoding;       /* enum dp_pq_encoding, or a number that is not known */
+    int32_t def_encoding, rep_encoding; /* V1 */
+    int32_t num_nulls, num_rows;        /* V2 */
+    int32_t def_bytes, rep_bytes;       /* V2 */
+    bool is_compressed;                 /* V2; true when absent */
+    bool is_sorted;                     /* dictionary */
+};
+
+/* Parses one header at p; *used = its length. DP_FORMAT also when the struct for its type is missing. */
+enum dp_status dp_pq_page_header_parse(const void *p, size_t n, struct dp_pq_page_header *h, size_t *used, struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_page_header_write(const struct dp_pq_page_header *h, struct dp_buf *out);
+
+struct dp_pq_page_location { int64_t offset; int32_t compressed_size; int64_t first_row; };
+struct dp_pq_offset_index {
+    struct dp_pq_page_location *pages; size_t n_pages;
+    int64_t *unencoded_bytes; /* n_pages of them, or NULL */
+};
+struct dp_pq_column_index {
+    size_t n_pages;
+    bool *null_pages;
+    struct dp_str *min, *max;
+    enum dp_pq_order order;
+    int64_t *null_counts;     /* n_pages, or NULL */
+    int64_t *rep_histograms, *def_histograms; size_t n_rep_histograms, n_def_histograms;
+    int64_t *nan_counts;      /* n_pages, or NULL */
+};
+/* Everything is copied into the arena.  Offsets are checked to grow and first rows to rise from 0, not against the file. */
+enum dp_status dp_pq_offset_index_parse(const void *p, size_t n, struct dp_arena *a, struct dp_pq_offset_index *out, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_pq_column_index_parse(const void *p, size_t n, struct dp_arena *a, struct dp_pq_column_index *out, struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_offset_index_write(const struct dp_pq_offset_index *x, struct dp_buf *out);
+void dp_pq_column_index_write(const struct dp_pq_column_index *x, struct dp_buf *out);
+
+/* Parquet schema <-> dp types (logical types, legacy list and map forms).  INT96 is a local timestamp in micros. */
+
+/*
+ * A dp type with the Parquet nodes that it came from: what the reader assembles by and the writer shreds by.
+ * Children are the fields of a STRUCT, the element of a LIST, key and value of a MAP.
+ */
+struct dp_pq_node {
+    const struct dp_type *type;
+    int32_t element;     /* number of its element: the outermost group of a LIST or MAP; a leaf's own; -1 = the value of a map that has none */
+    int32_t leaf;        /* leaf number, -1 for groups */
+    int16_t def;         /* definition level from which this value is present (equal to its parent's when required) */
+    int16_t rep;         /* repetition level of what surrounds it */
+    int16_t entry_def;   /* LIST, MAP: definition level from which an entry exists */
+    int16_t entry_rep;   /* LIST, MAP: repetition level of a further entry */
+    struct dp_pq_node *children; size_t n_children;
+};
+/* Schema (caller releases with dp_type_free) and its node tree (in the arena; node->type borrows from the schema). */
+enum dp_status dp_pq_map(const struct dp_pq_meta *meta, struct dp_arena *a, struct dp_type **schema, struct dp_pq_node **root, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_pq_to_schema(const struct dp_pq_meta *meta, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
+/* Fills meta->elements, leaves and column_orders (the rest is left alone). A struct without fields is DP_UNSUPPORTED by name. */
 enum dp_status dp_pq_from_schema(const struct dp_type *schema, struct dp_pq_meta *meta, struct dp_err *err) DP_MUST_CHECK;
+
+const char *dp_pq_type_name(enum dp_pq_type t);           /* "INT64" */
+const char *dp_pq_encoding_name(int encoding);            /* "PLAIN"; "UNKNOWN" */
+/* Dotted path of a leaf for messages (names may hold dots themselves). */
+void dp_pq_leaf_path(const struct dp_pq_meta *meta, size_t leaf, struct dp_buf *out);
 
 #endif
