@@ -33,6 +33,9 @@ struct dp_pool_ops {
    chunks is returned, and everything before it has been consumed: the result does not depend on threads. */
 enum dp_status dp_pool_run(struct dp_pool *p, const struct dp_pool_ops *ops, void *ctx, struct dp_err *err) DP_MUST_CHECK;
 
+/* True from the moment that a run is known to fail until the next one: a producer that waits for input looks at it. */
+bool dp_pool_stopping(const struct dp_pool *p);
+
 /* fn(ctx, i) for i in 0..n-1, on all threads that are free; may be called inside consume.  The failure of the lowest i is returned. */
 enum dp_status dp_pool_for(struct dp_pool *p, size_t n, enum dp_status (*fn)(void *ctx, unsigned worker, size_t i, struct dp_err *err),
                            void *ctx, struct dp_err *err) DP_MUST_CHECK;
