@@ -1,21 +1,26 @@
 /* Files and their publication. */
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "dpt.h"
 
 #include <dirent.h>
 #include <dp/base/file.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 static char dir[] = "/tmp/dp-t-file-XXXXXX";
 
 static int setup(void **state) { return (void)state, mkdtemp(dir) ? 0 : -1; }
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *w) {
-    (void)st, (void)kind, (void)w;
-    return remove(path);
+static int remove_tree(const char *path) {
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
+        char *below = dp_path_join(path, e->d_name);
+        if (unlink(below)) (void)remove_tree(below);
+        free(below);
+    }
+    if (d) closedir(d);
+    return rmdir(path);
 }
-static int teardown(void **state) { return (void)state, nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+static int teardown(void **state) { return (void)state, remove_tree(dir); }
 
 static int entries(const char *path) {
     DIR *d = opendir(path);
