@@ -107,17 +107,31 @@ struct dp_shred_reject {
     char path[256];     /* "price", "items[].qty" */
     char expected[64];  /* "decimal(10,2)" */
     char reason[256];   /* `expected decimal(10,2), got "n/a"`; values cut at 40 bytes */
-    const char *rule;   /* "type", "required", "range", "duplicate-key", "unknown-field" */
+    const char *rule;   /* "type", "required", "range", "duplicate-key", "unknown-field" ("limit" with DP_LIMIT) */
 };
 
 /* `closed`: a field that the schema does not have is a reject, else it is counted and left out. One per thread. Schema is borrowed. */
 struct dp_shred *dp_shred_open(const struct dp_type *schema, bool closed);
 void dp_shred_close(struct dp_shred *s);
 /*
- * Appends one record as a row of `b`.  DP_RECORD: nothing was appended and *why says what did not fit.
- * Values are held exactly or rejected: a JSON string in a number column is a reject; an integer column takes 5 and 5.0, not "5";
- * decimals take as many digits as they have; double takes any number whose nearest double prints... (see the man page dp-records(5)), and "NaN", "Infinity", "-Infinity";
- * timestamps take RFC 3339 strings (an offset is converted) and, with integer types, nothing else; binary takes base64; string takes strings only; JSON takes anything.
+ * Appends one record as a row of `b`.  DP_RECORD: nothing was appended and *why says what did not fit.  DP_LIMIT: a column of b would
+ * pass 2 GiB; nothing was appended: flush b and offer the record again (with b empty: the record itself is too large).
+ * r's bytes must be followed by DP_SCAN_PAD readable ones, as the scanner asks too.
+ *
+ * Values are held exactly or rejected, never cast:
+ *   boolean           true, false
+ *   integers          numbers whose value is whole (5, 5.0, 5e3) and in range; a string is a reject
+ *   float, double     any number that is finite in the type, as the nearest value; "NaN", "Infinity", "-Infinity"
+ *   decimal(p,s)      numbers that need at most s digits behind the point and p - s before it (1.10 fits decimal(9,1), 1.11 does not)
+ *   string, enum      strings, decoded.   json: any value, its own bytes.   uuid: the 36-byte text, either case
+ *   binary, fixed(n)  strict padded base64
+ *   date              yyyy-mm-dd.   time: hh:mm:ss[.f]
+ *   timestamp         RFC 3339 with Z or an offset (converted); a blank may stand for the T.  timestamp_ntz: the same without a zone.
+ *                     Each refuses the other's text, digits below its unit that are not 0, and leap seconds
+ *   interval          ISO 8601: P1Y2M3DT4H5M6.789S
+ *   list              array.   struct: object.   map: object where keys are strings, else array of {"key":..,"value":..}
+ * null and an absent member are null; in a field that is not nullable they are rule "required".  Of a record with duplicate keys (at any
+ * depth) none is taken.  Values appear in why->reason: with classified fields the caller shows path and expected only.
  */
 enum dp_status dp_shred_record(struct dp_shred *s, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) DP_MUST_CHECK;
 /* Fields left out because the schema lacks them, so far. */
@@ -131,7 +145,11 @@ struct dp_print_opts {
     bool skip_nulls;      /* leave null fields out */
 };
 
-/* Appends rows [from, from + n) as NDJSON (each with its newline). */
+/*
+ * Appends rows [from, from + n) as NDJSON (each with its newline), in the text forms of dp-records(5); o may be NULL.  Always valid lines:
+ * bytes that are not UTF-8 become U+FFFD (dp_column_utf8 tells beforehand), a JSON column whose text is not one JSON value becomes a
+ * string, of equal map keys the last wins.  Many rows in one call are fast; a call has a fixed cost for each column.
+ */
 void dp_batch_print(const struct dp_batch *b, int64_t from, int64_t n, const struct dp_print_opts *o, struct dp_buf *out);
 /* One value as JSON. */
 void dp_column_print(const struct dp_column *c, int64_t row, const struct dp_print_opts *o, struct dp_buf *out);

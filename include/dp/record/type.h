@@ -73,7 +73,11 @@ void dp_type_print(const struct dp_type *t, struct dp_buf *b);
 void dp_type_print_leaf(const struct dp_type *t, struct dp_buf *b);
 enum dp_status dp_type_parse(struct dp_str text, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
 
-/* Schema as the JSON of a stream's header: {"fields":[{"name":"id","type":"int64","nullable":false,"fields":[..],"origin":..}]} */
+/*
+ * Schema as the JSON of a stream's header: {"fields":[F..]}, F = {"name":"id","type":"int64","nullable":false}.  "type" is the text form;
+ * for list, struct and map the bare word, with the children in "fields" (list: element; map: key, value).  "id" (field_id) and
+ * "metadata" (an object, kept byte-true) stand there when set; from_json passes over keys that it does not know, such as "origin".
+ */
 void dp_type_to_json(const struct dp_type *schema, struct dp_buf *b);
 enum dp_status dp_type_from_json(const struct dp_record *r, uint32_t node, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
 
