@@ -1,0 +1,130 @@
+/*
+ * Inside of the NDJSON scanner, shared by json.c (lines, walk), json_shape.c (shapes) and simd_json.c (stage 1).
+ *
+ * Stage 1 turns text into tokens.  A token is a place and a class (one byte):
+ *   - each quote that is not escaped: the opening and the closing one;
+ *   - outside strings each byte that is neither blank nor digit, with itself as class;
+ *   - the first digit of each run of digits, or the minus in front of a number's first digit: class '0';
+ *   - the second digit where the first is a zero that is not behind a point: class '0' again (`01`, `1e-05`);
+ *   - the first blank behind a byte of a number or literal (so that every scalar ends at the next token);
+ *   - control bytes inside strings;
+ *   - in lines each LF.  An LF inside a string ends the string: the next line starts afresh.
+ * So whether a line is a JSON text depends on its classes alone, but for what is inside strings (escapes, UTF-8),
+ * and lines with the same classes have the same nodes at the same tokens.  That is what a shape remembers.
+ */
+#ifndef DP_RECORD_JSON_PRIV_H
+#define DP_RECORD_JSON_PRIV_H
+
+#include <dp/record/json.h>
+
+#define JSON_BLOCK 64u
+
+/* Per block of 64 bytes: what the strings in it need. */
+#define JSON_HAS_SLASH 1u
+#define JSON_HAS_HIGH 2u
+
+struct json_stage {
+    const char *p;
+    size_t n;
+    bool lines;        /* LF ends a line; else it is a blank */
+    size_t at;         /* first byte that stage 1 has not seen */
+    /* what crosses from one block to the next; the last six are 0 or 1 */
+    uint64_t in_string; /* all ones inside */
+    uint64_t escape, scalar, digit, dot, minus, zero;
+    /* tokens */
+    uint32_t *pos;
+    uint8_t *cls;
+    size_t n_tok, cap_tok;
+    /* token numbers of line ends */
+    uint32_t *line;
+    size_t n_line, cap_line;
+    /* blocks; block 0 of these arrays begins at byte origin */
+    uint64_t *slash, *high;
+    uint8_t *flags;
+    size_t origin, n_block, cap_block;
+};
+
+/* Where a node's bytes come from: tokens a and b of its line. */
+struct json_place {
+    uint32_t a, b;
+};
+
+struct json_shape_key {
+    uint32_t tok, node; /* opening quote */
+    uint32_t off, n;    /* in shape.keys, with both quotes */
+};
+
+/*
+ * Nodes of all lines with the same classes.  node[i].off = pos[a] + add[i].off, len = pos[b] - pos[a] + add[i].len,
+ * the rest as in add[i].  Engines with wide permutations fill `lanes` nodes at once from a window of 4 * lanes tokens
+ * (group g starts at token window[g], its lanes are picked by pick); nodes that don't fit (containers) are in `far`.
+ */
+struct json_shape {
+    uint64_t hash;
+    uint64_t keyset;   /* id of the top-level names */
+    uint32_t n_tok, n_nodes, n_members, n_keys, n_groups, n_far;
+    bool dup;
+    uint32_t dup_node;
+    uint8_t *cls;      /* n_tok, zero behind up to a multiple of 64 */
+    struct dp_node *add;
+    struct json_place *place;
+    uint32_t *window;
+    uint32_t *pick;
+    uint32_t *far;
+    struct json_shape_key *key;
+    struct dp_buf keys;
+};
+
+struct json_engine {
+    const char *name;
+    enum dp_scan_engine id;
+    unsigned lanes; /* nodes filled at once, 0 = one by one */
+    /* Scans up to `blocks` blocks from st->at; room has been made. */
+    void (*scan)(struct json_stage *st, size_t blocks);
+    /* True when classes c[0..n) (64 readable behind) are the shape's. */
+    bool (*match)(const struct json_shape *sh, const uint8_t *c);
+    /* Lays out the nodes; true when all keys are the shape's. pos[0..n_tok), 64 readable behind. */
+    bool (*fill)(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes);
+};
+
+/* The engine, or the best that runs here for AUTO; portable when the asked one does not run here. */
+const struct json_engine *dp_json_engine(enum dp_scan_engine engine);
+
+/* ---- shapes ---- */
+
+#define JSON_SHAPES 64u         /* remembered at once, one for each value of the hash's low bits */
+#define JSON_SHAPE_TOKENS 4096u /* longer lines are walked each time */
+#define JSON_SEEN 1024u
+#define JSON_KEYSETS 8u
+
+struct json_keyset {
+    uint64_t id; /* 0: empty */
+    uint32_t n;
+    bool unique; /* no name twice */
+    struct dp_buf text; /* names with their quotes, one after the other */
+};
+
+struct json_shapes {
+    struct json_shape *slot[JSON_SHAPES];
+    struct json_shape *last;
+    uint32_t seen[JSON_SEEN]; /* high half of hashes of shapes seen once */
+    struct json_keyset keyset[JSON_KEYSETS];
+    uint64_t next_id;
+    unsigned next_keyset, last_keyset;
+};
+
+void json_shapes_release(struct json_shapes *s);
+/* The shape of these classes, NULL when there is none; *hash is set when NULL is returned. */
+struct json_shape *json_shapes_find(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok,
+                                    uint64_t *hash);
+/* True when a line with this hash was seen before, so that a shape is worth making. */
+bool json_shapes_seen(struct json_shapes *s, uint64_t hash);
+/* Makes a shape from a line just walked; place[i] belongs to r->nodes[i]. */
+void json_shapes_add(struct json_shapes *s, const struct json_engine *e, uint64_t hash, const uint8_t *cls, size_t n_tok,
+                     const struct json_place *place, const struct dp_record *r, uint64_t keyset);
+/* The shape's keys become those of r. */
+void json_shape_set_keys(struct json_shape *sh, const struct dp_record *r, uint64_t keyset);
+/* The set of the record's top-level names, in order; made when it is new (*is_new). */
+struct json_keyset *json_keyset_of(struct json_shapes *s, const struct dp_record *r, bool *is_new);
+
+#endif
