@@ -382,12 +382,18 @@ static void find_repeats(struct dp_scan *s, struct dp_record *r, bool top_unique
     }
 }
 
-/* Equal keys and the set of names of a record that has been walked. */
-static struct json_keyset *learn_keys(struct dp_scan *s, struct dp_record *r) {
+/* The set of names of a record whose keys may be others than the last one's. */
+static struct json_keyset *learn_names(struct dp_scan *s, const struct dp_record *r) {
     bool is_new;
     struct json_keyset *ks = json_keyset_of(&s->shapes, r, &is_new);
-    find_repeats(s, r, !is_new && ks->unique);
     if (is_new) ks->unique = repeated_key(s, r, 0) == 0;
+    return ks;
+}
+
+/* That, and equal keys anywhere. */
+static struct json_keyset *learn_keys(struct dp_scan *s, struct dp_record *r) {
+    struct json_keyset *ks = learn_names(s, r);
+    find_repeats(s, r, ks->unique);
     return ks;
 }
 
@@ -537,6 +543,8 @@ static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec,
     if (__builtin_expect(!keys, 0)) json_shape_set_keys(sh, rec, learn_keys(s, rec)->id);
     rec->duplicate_keys = sh->dup;
     rec->dup_node = sh->dup_node;
+    /* the set may have been dropped and made again since the shape saw it */
+    if (__builtin_expect(sh->keyset != s->last_keyset, 0)) sh->keyset = learn_names(s, rec)->id;
     rec->same_keys = s->has_last && sh->keyset == s->last_keyset;
     s->last_keyset = sh->keyset;
     return DP_OK;

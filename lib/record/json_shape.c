@@ -129,6 +129,7 @@ struct json_keyset *json_keyset_of(struct json_shapes *s, const struct dp_record
             return &s->keyset[k];
         }
     }
+    if (s->next_keyset == s->last_keyset) s->next_keyset = (s->next_keyset + 1) % JSON_KEYSETS; /* still to be compared with */
     s->last_keyset = s->next_keyset;
     struct json_keyset *ks = &s->keyset[s->next_keyset];
     s->next_keyset = (s->next_keyset + 1) % JSON_KEYSETS;

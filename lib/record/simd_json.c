@@ -51,8 +51,11 @@ static __attribute__((noinline)) uint64_t restart_strings(uint64_t inside, uint6
 /* Tokens of a block. `quote` without escaped ones; `inside`: from each opening quote up to the closing one, without it. */
 static inline __attribute__((always_inline)) struct found find_tokens(struct json_stage *st, const struct masks *m, uint64_t quote,
                                                                       uint64_t inside, uint64_t valid) {
-    if (__builtin_expect(st->lines && (m->lf & inside) != 0, 0)) inside = restart_strings(inside, quote, m->lf);
     st->in_string = (uint64_t)((int64_t)inside >> 63);
+    if (__builtin_expect(st->lines && (m->lf & inside) != 0, 0)) {
+        inside = restart_strings(inside, quote, m->lf);
+        st->in_string = (uint64_t)((int64_t)(inside & ~m->lf) >> 63);
+    }
     uint64_t outside = ~(inside | quote) & valid;
     uint64_t digit = outside & m->digit;
     uint64_t scalar = outside & ~(m->blank | m->mark);
@@ -123,20 +126,10 @@ static inline __attribute__((always_inline)) void store_tokens(struct json_stage
 enum { C_QUOTE = 1, C_SLASH = 2, C_LF = 4, C_CONTROL = 8, C_DIGIT = 16, C_BLANK = 32, C_MARK = 64 };
 
 static const uint8_t byte_class[256] = {
-    [0 ... 31] = C_CONTROL,
-    ['\t'] = C_CONTROL | C_BLANK,
-    ['\r'] = C_CONTROL | C_BLANK,
-    ['\n'] = C_CONTROL | C_LF,
-    [' '] = C_BLANK,
-    ['"'] = C_QUOTE,
-    ['\\'] = C_SLASH,
-    ['0' ... '9'] = C_DIGIT,
-    ['{'] = C_MARK,
-    ['}'] = C_MARK,
-    ['['] = C_MARK,
-    [']'] = C_MARK,
-    [':'] = C_MARK,
-    [','] = C_MARK,
+    [0x00 ... 0x08] = C_CONTROL, ['\t'] = C_CONTROL | C_BLANK, ['\n'] = C_CONTROL | C_LF,
+    [0x0b ... 0x0c] = C_CONTROL, ['\r'] = C_CONTROL | C_BLANK, [0x0e ... 0x1f] = C_CONTROL,
+    [' '] = C_BLANK, ['"'] = C_QUOTE, ['\\'] = C_SLASH, ['0' ... '9'] = C_DIGIT,
+    ['{'] = C_MARK, ['}'] = C_MARK, ['['] = C_MARK, [']'] = C_MARK, [':'] = C_MARK, [','] = C_MARK,
 };
 
 static void classify_portable(const unsigned char *p, struct masks *m) {
