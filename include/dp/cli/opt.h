@@ -107,6 +107,8 @@ struct dp_opt_set {
  * Words after "--" are operands; "-" alone is one.  DP_USAGE names the option and the nearest right word.
  */
 enum dp_status dp_opt_parse(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, size_t *n_args, struct dp_err *err) DP_MUST_CHECK;
+/* Behind parsing (and behind --help was served): required rows, conflicts and needs. */
+enum dp_status dp_opt_check(const struct dp_opt_set *sets, size_t n_sets, struct dp_err *err) DP_MUST_CHECK;
 /* One value into its field, as parsing does. */
 enum dp_status dp_opt_set_value(const struct dp_opt *o, void *conf, const char *value, struct dp_err *err) DP_MUST_CHECK;
 /* Frees what LIST fields hold. */

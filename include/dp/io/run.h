@@ -39,7 +39,8 @@ struct dp_run {
     bool rejects_clear;       /* --rejects-clear: they do all the same */
     bool rejects_inline;      /* --rejects -: a reject's line takes the record's place in the output */
     const char *where;        /* --where, applied by dp_stream; NULL: none */
-    bool marks_open;          /* a begin was written (or taken over) and neither end nor abort: a failure must write abort */
+    bool marks_open;          /* a begin was written (or taken over): a failure must write abort */
+    bool marks_closed;        /* end or abort was written: no mark may follow */
     void (*tick)(struct dp_run *run); /* called by dp_stream now and then, for progress; may be NULL */
     void (*log)(void *ctx, enum dp_log_level level, const char *fmt, va_list ap);
     void *log_ctx;
@@ -47,6 +48,8 @@ struct dp_run {
 
 /* True (with err set to DP_SIGNALLED and the exit code 128+N) when a signal asked to stop. */
 bool dp_run_stopped(const struct dp_run *run, struct dp_err *err);
+/* Writes `abort` to run->out, once, where a stream with marks is open or marks are wanted. Failures to write are passed over: the run has failed anyway. */
+void dp_run_abort(struct dp_run *run, const struct dp_err *err);
 /* One line, where the level is wanted. */
 void dp_run_log(const struct dp_run *run, enum dp_log_level level, const char *fmt, ...) DP_PRINTF(3, 4);
 

@@ -1,0 +1,334 @@
+/*
+ * The main of every program: words to options, options to a run, the run to an exit code (DESIGN.md, section 2).
+ * Order at the end: books, rejects, standard output, the message, --report and --metrics, the --json line; whatever fails first is the cause.
+ */
+#include "cli_priv.h"
+
+#include <dp/base/file.h>
+#include <dp/base/time.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_GIVEN 160 /* rows of one tool, checked at start */
+
+struct main_state {
+    struct dp_cli cli;
+    struct dp_logger logger;
+    struct dp_opt common_rows[DP_COMMON_MAX];
+    struct dp_opt_set sets[2];
+    bool given[2][MAX_GIVEN];
+    int64_t started;       /* monotonic, microseconds */
+    int64_t next_progress;
+};
+
+static int64_t monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* A closed standard descriptor must not be taken by the first file that is opened; what is then done with it fails, as it should. */
+static void guard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            int got = open("/dev/null", fd == 1 ? O_RDONLY : O_WRONLY);
+            if (got != fd && got >= 0) close(got);
+        }
+}
+
+/* ---- what is served without a run ---- */
+
+static int print_and_exit(struct main_state *m, struct dp_buf *text)
+{
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_out *o = dp_out_open(&m->cli.run, STDOUT_FILENO, "standard output");
+    enum dp_status status = dp_out_write(o, text->p, text->n, &err);
+    if (status == DP_OK) status = dp_out_close(o, &err);
+    else dp_out_drop(o);
+    dp_buf_release(text);
+    if (status != DP_OK && status != DP_PIPE) dp_logger_err(&m->logger, &err);
+    return dp_status_exit(status, &err);
+}
+
+static size_t help_width(void)
+{
+    struct winsize w;
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) return w.ws_col;
+    return 80;
+}
+
+/* --version --json is for every program, also for those without --json. */
+static bool words_given(int argc, char **argv, const char *a, const char *b)
+{
+    bool has_a = false, has_b = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        has_a = has_a || strcmp(argv[i], a) == 0;
+        has_b = has_b || strcmp(argv[i], b) == 0;
+    }
+    return has_a && has_b;
+}
+
+static bool served(struct main_state *m, int argc, char **argv, int *code)
+{
+    struct dp_cli *cli = &m->cli;
+    struct dp_buf text = {NULL, 0, 0};
+    bool json = words_given(argc, argv, "--version", "--json");
+    if (cli->common.help) dp_help_print(cli->root, cli->tool, help_width(), &text);
+    else if (cli->common.version || json) dp_version_print(cli->root, json, &text);
+    else if (cli->common.dump_options) dp_dump_print(cli->root, &text);
+    else return false;
+    *code = print_and_exit(m, &text);
+    return true;
+}
+
+/* ---- words to options ---- */
+
+static enum dp_status no_command(const struct dp_tool *root, const char *word, struct dp_err *err)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (const struct dp_tool *const *c = root->commands; *c && n < 63; c++) names[n++] = (*c)->name;
+    names[n] = NULL;
+    if (!word) return dp_err_set(err, DP_USAGE, "a command is needed (--help lists them)");
+    const char *near = dp_str_nearest(word, names);
+    if (near) return dp_err_set(err, DP_USAGE, "no such command \"%.60s\"; did you mean \"%s\"?", word, near);
+    return dp_err_set(err, DP_USAGE, "no such command \"%.60s\" (--help lists them)", word);
+}
+
+/* A first word that names a command chooses it; argv then begins with that word. */
+static void choose_command(struct main_state *m, int *argc, char ***argv)
+{
+    const struct dp_tool *root = m->cli.root;
+    m->cli.tool = root;
+    if (!root->commands || *argc < 2) return;
+    for (const struct dp_tool *const *c = root->commands; *c; c++)
+        if (strcmp((*c)->name, (*argv)[1]) == 0) {
+            m->cli.tool = *c;
+            --*argc, ++*argv;
+            return;
+        }
+}
+
+static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *err)
+{
+    const struct dp_tool *t = cli->tool;
+    const char *what = t->args ? t->args : "operand";
+    if (!t->run) return no_command(cli->root, cli->n_args ? cli->args[0] : NULL, err);
+    if (cli->n_args < (size_t)t->min_args) return dp_err_set(err, DP_USAGE, "%s is missing (--help shows how)", what);
+    if (t->max_args >= 0 && cli->n_args > (size_t)t->max_args)
+        return dp_err_set(err, DP_USAGE, "one word too many: \"%.100s\"", cli->args[t->max_args]);
+    return DP_OK;
+}
+
+static size_t count_rows(const struct dp_opt *o)
+{
+    size_t n = 0;
+    while (o && o[n].name) n++;
+    return n;
+}
+
+static enum dp_status parse(struct main_state *m, int argc, char **argv, struct dp_err *err)
+{
+    struct dp_cli *cli = &m->cli;
+    dp_common_rows(cli->tool, m->common_rows);
+    cli->conf = dp_calloc(1, cli->tool->conf_size ? cli->tool->conf_size : 1);
+    cli->common.now = INT64_MIN;
+    m->sets[0] = (struct dp_opt_set){cli->tool->options, cli->conf, m->given[0]};
+    m->sets[1] = (struct dp_opt_set){m->common_rows, &cli->common, m->given[1]};
+    if (count_rows(cli->tool->options) > MAX_GIVEN) return dp_err_set(err, DP_BUG, "more than %d options", MAX_GIVEN);
+    enum dp_status status = dp_opt_parse(m->sets, 2, argc, argv, &cli->n_args, err);
+    cli->args = (const char *const *)(argv + 1);
+    m->logger.json = cli->common.log_format == 1;
+    m->logger.level = cli->common.quiet ? DP_LOG_ERROR : cli->common.verbose ? DP_LOG_VERBOSE : DP_LOG_INFO;
+    return status;
+}
+
+bool dp_cli_given(const struct dp_cli *cli, const char *long_name)
+{
+    const struct main_state *m = (const struct main_state *)(const void *)((const char *)cli - offsetof(struct main_state, cli));
+    for (int s = 0; s < 2; s++)
+        for (size_t i = 0; m->sets[s].opts && m->sets[s].opts[i].name; i++)
+            if (strcmp(m->sets[s].opts[i].name, long_name) == 0)
+                return m->given[s][i] || (m->sets[s].opts[i].env && getenv(m->sets[s].opts[i].env));
+    return false;
+}
+
+/* ---- options to a run ---- */
+
+static void copy_text(char *out, size_t size, const char *text) { snprintf(out, size, "%s", text); }
+
+/* Who we are: under dp-run its ids, under Airflow its run and task, under Hadoop its attempt, else a fresh id. */
+static void identify(struct dp_run *run)
+{
+    const char *id = getenv("DP_RUN_ID"), *job = getenv("DP_JOB");
+    const char *af_run = getenv("AIRFLOW_CTX_DAG_RUN_ID"), *af_task = getenv("AIRFLOW_CTX_TASK_ID"), *af_dag = getenv("AIRFLOW_CTX_DAG_ID");
+    const char *mr = getenv("mapreduce_task_attempt_id");
+    copy_text(run->job, sizeof run->job, job && *job ? job : "dp");
+    if (id && *id) {
+        copy_text(run->run_id, sizeof run->run_id, id);
+    } else if (af_run && *af_run) {
+        snprintf(run->run_id, sizeof run->run_id, "%s/%s/%s", af_dag ? af_dag : "", af_task ? af_task : "", af_run);
+    } else if (mr && *mr) {
+        copy_text(run->run_id, sizeof run->run_id, mr);
+    } else {
+        dp_uuid(run->run_id);
+    }
+}
+
+static void on_tick(struct dp_run *run)
+{
+    struct main_state *m = (struct main_state *)(void *)((char *)run - offsetof(struct main_state, cli.run));
+    int64_t now = monotonic();
+    if (now < m->next_progress) return;
+    m->next_progress = now + 250000;
+    double seconds = (double)(now - m->started) / 1e6, mb = (double)run->books.bytes_in / 1e6;
+    char text[120];
+    snprintf(text, sizeof text, "%llu records, %.1f MB, %.1f MB/s, %llu rejected", (unsigned long long)run->books.in, mb,
+             seconds > 0 ? mb / seconds : 0, (unsigned long long)run->books.rejected);
+    dp_logger_progress(&m->logger, text);
+}
+
+static enum dp_status set_up(struct main_state *m, struct dp_err *err)
+{
+    struct dp_cli *cli = &m->cli;
+    const struct dp_common *c = &cli->common;
+    struct dp_run *run = &cli->run;
+    DP_TRY(dp_common_finish(cli, err));
+    run->threads = (unsigned)c->threads;
+    run->memory = c->memory;
+    run->max_record = c->max_record;
+    run->marks = c->marks;
+    run->line_buffered = c->line_buffered;
+    run->dry_run = c->dry_run;
+    run->skip_empty = c->skip_empty;
+    run->rejects_clear = c->rejects_clear;
+    run->where = c->where;
+    if (c->now != INT64_MIN) run->now_micros = c->now;
+    if (c->progress == 1 || (c->progress == 0 && (cli->tool->common & DP_COMMON_PROGRESS) && !c->quiet && isatty(STDERR_FILENO)))
+        run->tick = on_tick;
+    run->pool = dp_pool_open(run->threads);
+    if (cli->tool->common & DP_COMMON_REJECTS) {
+        DP_TRY(dp_rejects_open(run, c->rejects, c->max_rejects, &cli->rejects, err));
+        run->rejects = cli->rejects;
+    }
+    return DP_OK;
+}
+
+enum dp_status dp_cli_stream(struct dp_cli *cli, const struct dp_stream_conf *conf, const struct dp_stream_ops *ops, void *ctx,
+                             struct dp_err *err)
+{
+    return dp_stream_run(&cli->run, cli->args, cli->n_args, conf, ops, ctx, err);
+}
+
+/* ---- the end ---- */
+
+static bool books_balance(const struct dp_books *b)
+{
+    return b->in == b->used + b->rejected + b->filtered + b->deduplicated + b->late + b->unassigned;
+}
+
+/* The first failure is the cause; a later one is told as a message only. */
+static void add_failure(struct main_state *m, enum dp_status *status, struct dp_err *err, enum dp_status st, const struct dp_err *e)
+{
+    if (st == DP_OK) return;
+    if (*status == DP_OK || *status == DP_EMPTY) {
+        *status = st;
+        *err = *e;
+        err->status = st;
+    } else if (st != DP_PIPE) {
+        dp_logger_err(&m->logger, e);
+    }
+}
+
+static int exit_code(const struct dp_cli *cli, enum dp_status status, const struct dp_err *err)
+{
+    if (status == DP_EMPTY || (status == DP_OK && cli->run.skip_empty && cli->run.books.in == 0 && (cli->tool->common & DP_COMMON_REJECTS)))
+        return cli->run.skip_empty ? 99 : 0;
+    return dp_status_exit(status, err);
+}
+
+static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err)
+{
+    struct dp_cli *cli = &m->cli;
+    struct dp_run *run = &cli->run;
+    struct dp_err e = DP_ERR_INIT;
+    if (status == DP_OK && !books_balance(&run->books))
+        status = dp_err_set(err, DP_BUG, "the books don't balance: %llu records came in, and %llu are accounted for", (unsigned long long)run->books.in,
+                            (unsigned long long)(run->books.used + run->books.rejected + run->books.filtered + run->books.deduplicated +
+                                                 run->books.late + run->books.unassigned));
+    err->status = status;
+    add_failure(m, &status, err, dp_rejects_close(cli->rejects, &e), &e);
+    if (status != DP_OK && status != DP_EMPTY && status != DP_PIPE && cli->tool->is_stream) dp_run_abort(run, err);
+    run->books.bytes_out = dp_out_bytes(run->out);
+    add_failure(m, &status, err, dp_out_flush(run->out, &e), &e);
+    dp_logger_progress(&m->logger, NULL);
+
+    struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = monotonic() - m->started};
+    if (o.exit_code != 0 && o.exit_code != 99 && status != DP_PIPE) dp_logger_err(&m->logger, err);
+    enum dp_status later = DP_OK;
+    if (cli->common.report) later = dp_report_write(cli, &o, &e);
+    if (later != DP_OK) add_failure(m, &status, err, later, &e), dp_logger_err(&m->logger, &e);
+    later = cli->common.metrics ? dp_metrics_write(cli, &o, &e) : DP_OK;
+    if (later != DP_OK) add_failure(m, &status, err, later, &e), dp_logger_err(&m->logger, &e);
+    if (o.exit_code == 0 && status != DP_OK && status != DP_EMPTY) o.exit_code = dp_status_exit(status, err), o.status = status;
+    if (cli->common.json && status != DP_PIPE) {
+        struct dp_buf line = {NULL, 0, 0};
+        dp_report_json(cli, &o, &line);
+        later = dp_out_write(run->out, line.p, line.n, &e);
+        if (later == DP_OK) later = dp_out_flush(run->out, &e);
+        dp_buf_release(&line);
+        if (later != DP_OK && o.exit_code == 0) o.exit_code = dp_status_exit(later, &e);
+        if (later != DP_OK && later != DP_PIPE) dp_logger_err(&m->logger, &e);
+    }
+    return o.exit_code;
+}
+
+static void release(struct main_state *m)
+{
+    dp_pool_close(m->cli.run.pool);
+    dp_out_drop(m->cli.run.out);
+    dp_opt_release(m->sets, 2);
+    dp_buf_release(&m->cli.report);
+    free(m->cli.conf);
+}
+
+int dp_cli_main(const struct dp_tool *tool, int argc, char **argv)
+{
+    static struct main_state state; /* large, one a process */
+    struct main_state *m = &state;
+    struct dp_cli *cli = &m->cli;
+    struct dp_err err = DP_ERR_INIT;
+    int code;
+    m->started = monotonic();
+    guard_descriptors();
+    cli->root = tool;
+    cli->run.program = tool->name;
+    cli->run.log = dp_logger_va;
+    cli->run.log_ctx = &m->logger;
+    m->logger = (struct dp_logger){.program = tool->name, .run_id = cli->run.run_id, .level = DP_LOG_INFO};
+    cli->run.now_micros = dp_time_now_micros();
+    dp_signal_oom(tool->name);
+    dp_signal_install(&cli->run);
+    identify(&cli->run);
+    cli->run.out = dp_out_open(&cli->run, STDOUT_FILENO, "standard output");
+
+    choose_command(m, &argc, &argv);
+    enum dp_status status = parse(m, argc, argv, &err);
+    if (!served(m, argc, argv, &code)) {
+        if (status == DP_OK) status = check_operands(cli, &err);
+        if (status == DP_OK) status = dp_opt_check(m->sets, 2, &err);
+        if (status == DP_OK) status = set_up(m, &err);
+        if (status == DP_OK) status = cli->tool->run(cli, &err);
+        code = wind_up(m, status, &err);
+    }
+    release(m);
+    return code;
+}

@@ -1,0 +1,186 @@
+/*
+ * What the run did: --report (JSON, Markdown, text), --json (the same JSON on one line), --metrics (Prometheus text exposition 0.0.4).
+ * Files are written beside their place and renamed.  A device or FIFO gets the bytes as they are.
+ */
+#include "cli_priv.h"
+
+#include <dp/base/file.h>
+#include <dp/base/time.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void dp_cli_report(struct dp_cli *cli, const char *key, struct dp_str json)
+{
+    dp_buf_addc(&cli->report, ',');
+    dp_json_add_string(&cli->report, dp_str_z(key));
+    dp_buf_addc(&cli->report, ':');
+    dp_buf_adds(&cli->report, json);
+}
+
+void dp_cli_report_str(struct dp_cli *cli, const char *key, struct dp_str text)
+{
+    struct dp_buf b = {NULL, 0, 0};
+    dp_json_add_string(&b, text);
+    dp_cli_report(cli, key, dp_buf_str(&b));
+    dp_buf_release(&b);
+}
+
+void dp_cli_report_u64(struct dp_cli *cli, const char *key, uint64_t v)
+{
+    char s[24];
+    snprintf(s, sizeof s, "%llu", (unsigned long long)v);
+    dp_cli_report(cli, key, dp_str_z(s));
+}
+
+void dp_cli_report_i64(struct dp_cli *cli, const char *key, int64_t v)
+{
+    char s[24];
+    snprintf(s, sizeof s, "%lld", (long long)v);
+    dp_cli_report(cli, key, dp_str_z(s));
+}
+
+struct figure {
+    const char *name;
+    uint64_t value;
+};
+
+#define N_FIGURES 7
+static void figures(const struct dp_books *b, struct figure out[N_FIGURES])
+{
+    const struct figure f[N_FIGURES] = {{"in", b->in},           {"used", b->used}, {"rejected", b->rejected},    {"filtered", b->filtered},
+                                        {"deduplicated", b->deduplicated}, {"late", b->late}, {"unassigned", b->unassigned}};
+    memcpy(out, f, sizeof f);
+}
+
+void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_buf *out)
+{
+    const struct dp_run *run = &cli->run;
+    struct figure f[N_FIGURES];
+    char when[40];
+    figures(&run->books, f);
+    dp_buf_addf(out, "{\"program\":\"%s\"", cli->root->name);
+    if (cli->tool != cli->root) dp_buf_addf(out, ",\"command\":\"%s\"", cli->tool->name);
+    dp_buf_addf(out, ",\"version\":\"%s\",\"run\":", DP_VERSION);
+    dp_json_add_string(out, dp_str_z(run->run_id));
+    dp_buf_addz(out, ",\"job\":");
+    dp_json_add_string(out, dp_str_z(run->job));
+    dp_buf_addf(out, ",\"started\":\"%.*s\",\"elapsed_ms\":%lld", (int)dp_time_print_micros(when, run->now_micros, true, 3), when,
+                (long long)(o->elapsed_micros / 1000));
+    dp_buf_addf(out, ",\"status\":\"%s\",\"exit\":%d", dp_status_name(o->status), o->exit_code);
+    if (o->exit_code != 0 && o->err->msg[0]) {
+        dp_buf_addz(out, ",\"message\":");
+        size_t n = strlen(o->err->msg);
+        dp_json_add_string(out, dp_utf8_valid(o->err->msg, n, NULL) ? dp_str(o->err->msg, n) : DP_STR("(not UTF-8)"));
+    }
+    dp_buf_addz(out, ",\"records\":{");
+    for (int i = 0; i < N_FIGURES; i++) dp_buf_addf(out, "%s\"%s\":%llu", i ? "," : "", f[i].name, (unsigned long long)f[i].value);
+    dp_buf_addf(out, "},\"malformed\":%llu,\"coerced\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu",
+                (unsigned long long)run->books.rejected_malformed, (unsigned long long)run->books.coerced,
+                (unsigned long long)run->books.bytes_in, (unsigned long long)run->books.bytes_out);
+    dp_buf_adds(out, dp_buf_str(&cli->report));
+    dp_buf_addz(out, "}\n");
+}
+
+static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bool markdown, struct dp_buf *out)
+{
+    struct figure f[N_FIGURES];
+    figures(&cli->run.books, f);
+    const char *name = cli->root->name, *command = cli->tool == cli->root ? "" : cli->tool->name;
+    dp_buf_addf(out, "%s%s%s%s: %s (exit %d)\n\n", markdown ? "# " : "", name, *command ? " " : "", command, dp_status_name(o->status),
+                o->exit_code);
+    if (o->exit_code != 0 && o->err->msg[0]) dp_buf_addf(out, "%s%s\n\n", markdown ? "> " : "", o->err->msg);
+    if (markdown) dp_buf_addz(out, "| records | count |\n| --- | ---: |\n");
+    for (int i = 0; i < N_FIGURES; i++)
+        dp_buf_addf(out, markdown ? "| %s | %llu |\n" : "%-14s %12llu\n", f[i].name, (unsigned long long)f[i].value);
+    dp_buf_addf(out, "\nrun %s, job %s, %lld ms, %llu bytes in, %llu bytes out\n", cli->run.run_id, cli->run.job,
+                (long long)(o->elapsed_micros / 1000), (unsigned long long)cli->run.books.bytes_in,
+                (unsigned long long)cli->run.books.bytes_out);
+    if (cli->report.n > 1) dp_buf_addf(out, "%s%.*s%s\n", markdown ? "\n```json\n{" : "\n{", (int)cli->report.n - 1, cli->report.p + 1,
+                                       markdown ? "}\n```" : "}");
+}
+
+static enum dp_status write_file(const char *path, const struct dp_buf *b, struct dp_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        if (fd < 0) return dp_err_sys(err, DP_IO, "%s", path);
+        enum dp_status status = dp_fd_write(fd, b->p, b->n, err);
+        if (close(fd) != 0 && status == DP_OK) status = dp_err_sys(err, DP_IO, "%s", path);
+        return status;
+    }
+    struct dp_newfile f = {.is_open = false};
+    enum dp_status status;
+    DP_TRY_OUT(dp_newfile_open(&f, path, 0666, err));
+    DP_TRY_OUT(dp_fd_write(f.fd, b->p, b->n, err));
+    status = dp_newfile_commit(&f, err);
+out:
+    dp_newfile_abort(&f);
+    return status;
+}
+
+enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err)
+{
+    struct dp_buf b = {NULL, 0, 0};
+    struct dp_str name = dp_str_z(cli->common.report);
+    if (dp_str_ends(name, DP_STR(".md"))) report_text(cli, o, true, &b);
+    else if (dp_str_ends(name, DP_STR(".txt"))) report_text(cli, o, false, &b);
+    else dp_report_json(cli, o, &b);
+    enum dp_status status = write_file(cli->common.report, &b, err);
+    dp_buf_release(&b);
+    return status == DP_OK ? DP_OK : dp_err_prefix(err, "--report: ");
+}
+
+/* Quote, backslash and line feed are escaped in a label. */
+static void label(struct dp_buf *b, const char *name, const char *value)
+{
+    dp_buf_addf(b, "%s=\"", name);
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\') dp_buf_addc(b, '\\');
+        if (*value == '\n') dp_buf_addz(b, "\\n");
+        else dp_buf_addc(b, *value);
+    }
+    dp_buf_addc(b, '"');
+}
+
+static void sample(struct dp_buf *b, const struct dp_cli *cli, const char *metric, const char *outcome, const char *value)
+{
+    dp_buf_addf(b, "%s{", metric);
+    label(b, "program", cli->root->name);
+    dp_buf_addc(b, ',');
+    label(b, "job", cli->run.job);
+    if (outcome) dp_buf_addf(b, ",outcome=\"%s\"", outcome);
+    dp_buf_addf(b, "} %s\n", value);
+}
+
+enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err)
+{
+    struct dp_buf b = {NULL, 0, 0};
+    struct figure f[N_FIGURES];
+    char v[40];
+    figures(&cli->run.books, f);
+    dp_buf_addz(&b, "# HELP dp_records Records of the last run by what became of them.\n# TYPE dp_records gauge\n");
+    for (int i = 0; i < N_FIGURES; i++) {
+        snprintf(v, sizeof v, "%llu", (unsigned long long)f[i].value);
+        sample(&b, cli, "dp_records", f[i].name, v);
+    }
+    const struct {
+        const char *name, *help;
+        long long value;
+    } gauges[] = {{"dp_bytes_in", "Bytes read in the last run.", (long long)cli->run.books.bytes_in},
+                  {"dp_bytes_out", "Bytes written to standard output in the last run.", (long long)cli->run.books.bytes_out},
+                  {"dp_exit_code", "Exit code of the last run.", o->exit_code},
+                  {"dp_elapsed_milliseconds", "How long the last run took.", (long long)(o->elapsed_micros / 1000)},
+                  {"dp_last_run_timestamp_seconds", "When the last run began.", (long long)(cli->run.now_micros / 1000000)}};
+    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++) {
+        dp_buf_addf(&b, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help, gauges[i].name);
+        snprintf(v, sizeof v, "%lld", gauges[i].value);
+        sample(&b, cli, gauges[i].name, NULL, v);
+    }
+    enum dp_status status = write_file(cli->common.metrics, &b, err);
+    dp_buf_release(&b);
+    return status == DP_OK ? DP_OK : dp_err_prefix(err, "--metrics: ");
+}
