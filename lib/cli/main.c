@@ -211,7 +211,7 @@ static enum dp_status set_up(struct main_state *m, struct dp_err *err)
     run->skip_empty = c->skip_empty;
     run->rejects_clear = c->rejects_clear;
     run->where = c->where;
-    if (c->now != INT64_MIN) run->now_micros = c->now;
+    if (c->now != INT64_MIN) run->now_micros = c->now, run->now_fixed = true;
     if (c->progress == 1 || (c->progress == 0 && (cli->tool->common & DP_COMMON_PROGRESS) && !c->quiet && isatty(STDERR_FILENO)))
         run->tick = on_tick;
     run->pool = dp_pool_open(run->threads);
@@ -255,6 +255,14 @@ static int exit_code(const struct dp_cli *cli, enum dp_status status, const stru
     return dp_status_exit(status, err);
 }
 
+/* A report that could not be written: the work is done, and yet the run did not do all that it was asked. */
+static void told_late(struct main_state *m, struct dp_outcome *o, enum dp_status st, const struct dp_err *e)
+{
+    if (st == DP_OK) return;
+    if (st != DP_PIPE) dp_logger_err(&m->logger, e);
+    if (o->exit_code == 0) o->exit_code = dp_status_exit(st, e), o->status = st;
+}
+
 static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err)
 {
     struct dp_cli *cli = &m->cli;
@@ -265,7 +273,8 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
                             (unsigned long long)(run->books.used + run->books.rejected + run->books.filtered + run->books.deduplicated +
                                                  run->books.late + run->books.unassigned));
     err->status = status;
-    add_failure(m, &status, err, dp_rejects_close(cli->rejects, &e), &e);
+    if (status == DP_SIGNALLED) dp_rejects_drop(cli->rejects); /* a stopped run finishes nothing */
+    else add_failure(m, &status, err, dp_rejects_close(cli->rejects, &e), &e);
     if (status != DP_OK && status != DP_EMPTY && status != DP_PIPE && cli->tool->is_stream) dp_run_abort(run, err);
     run->books.bytes_out = dp_out_bytes(run->out);
     add_failure(m, &status, err, dp_out_flush(run->out, &e), &e);
@@ -273,20 +282,15 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
 
     struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = monotonic() - m->started};
     if (o.exit_code != 0 && o.exit_code != 99 && status != DP_PIPE) dp_logger_err(&m->logger, err);
-    enum dp_status later = DP_OK;
-    if (cli->common.report) later = dp_report_write(cli, &o, &e);
-    if (later != DP_OK) add_failure(m, &status, err, later, &e), dp_logger_err(&m->logger, &e);
-    later = cli->common.metrics ? dp_metrics_write(cli, &o, &e) : DP_OK;
-    if (later != DP_OK) add_failure(m, &status, err, later, &e), dp_logger_err(&m->logger, &e);
-    if (o.exit_code == 0 && status != DP_OK && status != DP_EMPTY) o.exit_code = dp_status_exit(status, err), o.status = status;
+    if (cli->common.report) told_late(m, &o, dp_report_write(cli, &o, &e), &e);
+    if (cli->common.metrics) told_late(m, &o, dp_metrics_write(cli, &o, &e), &e);
     if (cli->common.json && status != DP_PIPE) {
         struct dp_buf line = {NULL, 0, 0};
         dp_report_json(cli, &o, &line);
-        later = dp_out_write(run->out, line.p, line.n, &e);
+        enum dp_status later = dp_out_write(run->out, line.p, line.n, &e);
         if (later == DP_OK) later = dp_out_flush(run->out, &e);
         dp_buf_release(&line);
-        if (later != DP_OK && o.exit_code == 0) o.exit_code = dp_status_exit(later, &e);
-        if (later != DP_OK && later != DP_PIPE) dp_logger_err(&m->logger, &e);
+        told_late(m, &o, later, &e);
     }
     return o.exit_code;
 }

@@ -62,6 +62,10 @@ void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin);
 enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_end, const struct dp_err *first, struct dp_err *err) DP_MUST_CHECK;
 /* Should the caller stop at the first breach (false: dp_rejects_defer was called, judged at the end)? */
 void dp_rejects_defer(struct dp_rejects *r);
+/* Does the first bad record end the run? */
+bool dp_rejects_tolerates_none(const struct dp_rejects *r);
+/* Forgets what it holds; the file stays as it was.  NULL is legal. */
+void dp_rejects_drop(struct dp_rejects *r);
 /* Publishes the file.  NULL is legal. */
 enum dp_status dp_rejects_close(struct dp_rejects *r, struct dp_err *err) DP_MUST_CHECK;
 

@@ -41,6 +41,8 @@ struct dp_run {
     const char *where;        /* --where, applied by dp_stream; NULL: none */
     bool marks_open;          /* a begin was written (or taken over): a failure must write abort */
     bool marks_closed;        /* end or abort was written: no mark may follow */
+    bool now_fixed;           /* --now was given: it is the clock */
+    struct dp_stream *stream; /* the one that runs now */
     void (*tick)(struct dp_run *run); /* called by dp_stream now and then, for progress; may be NULL */
     void (*log)(void *ctx, enum dp_log_level level, const char *fmt, va_list ap);
     void *log_ctx;

@@ -44,7 +44,8 @@ struct dp_chunk {
 
 /* What happens to path lines on standard input. */
 enum dp_paths {
-    DP_PATHS_OPEN, /* each path is opened as a source, in order: its records come out (filters, dp-cat) */
+    DP_PATHS_OPEN, /* each path is opened as a source, in order: its records come out (filters, dp-cat).  The path lines themselves come first, as
+                      chunks of DP_CHUNK_PATHS with origin "-": the stream needs them for the count and hash of `end`, the tool never sees them */
     DP_PATHS_PASS, /* handed on as chunks of DP_CHUNK_PATHS (dp-table commit) */
     DP_PATHS_REFUSE
 };

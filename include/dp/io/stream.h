@@ -35,9 +35,10 @@ struct dp_job {
     struct dp_buf rejects_;
     struct dp_err first_reject_;
     struct dp_chunk chunk_;
-    uint64_t breach_at_;   /* the reject that broke a tolerance of none: only what stands before it counts */
+    uint64_t bad_line_;    /* line of the first row that conversion refused, 0: none */
     bool data_;            /* its records were looked at, not skipped */
-    bool any_rule_;
+    bool rejected_;        /* a reject where none is tolerated: what stands behind it was not looked at */
+    bool malformed_;       /* kind of the latest reject */
 };
 
 enum dp_tally { DP_TALLY_USED, DP_TALLY_FILTERED, DP_TALLY_DEDUPLICATED, DP_TALLY_LATE, DP_TALLY_UNASSIGNED };

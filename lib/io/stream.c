@@ -1,0 +1,472 @@
+/*
+ * The driver of every program that goes through records in order; what it promises is in the header.  Marks are in stream_marks.c.
+ *
+ * Three steps on the pool: produce (read a chunk, keep count and hash of the input), work (convert, scan, the tool's record function; any
+ * thread), consume (books, rejects, output; in order).  Output is written when a block is full, and whenever the input makes us wait.
+ */
+#include "stream_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- workers ---- */
+
+static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_stream_worker **out, struct dp_err *err)
+{
+    struct dp_stream_worker *w = &s->workers[n];
+    *out = w;
+    if (w->is_open) return DP_OK;
+    w->scan = dp_scan_open(s->run->max_record, DP_SCAN_AUTO);
+    if (s->where) w->where = dp_expr_run_open(s->where);
+    if (s->ops->worker_size) w->mem = dp_calloc(1, s->ops->worker_size);
+    w->is_open = true;
+    if (s->ops->worker_open) DP_TRY(s->ops->worker_open(s->ctx, w->mem, err));
+    w->is_ready = true;
+    return DP_OK;
+}
+
+static void workers_close(struct dp_stream *s)
+{
+    for (unsigned i = 0; i < s->run->threads; i++) {
+        struct dp_stream_worker *w = &s->workers[i];
+        if (w->is_ready && s->ops->worker_close) s->ops->worker_close(s->ctx, w->mem);
+        if (w->scan) dp_scan_close(w->scan);
+        if (w->where) dp_expr_run_close(w->where);
+        free(w->mem);
+    }
+    free(s->workers);
+}
+
+/* ---- one job ---- */
+
+void dp_job_place(const struct dp_job *j, const struct dp_record *r, uint64_t *line, uint64_t *offset)
+{
+    const struct dp_chunk *c = j->chunk;
+    *line = c->line ? c->line + (c->rec_line ? c->rec_line[r->index] : r->index) : 0;
+    *offset = c->offset + (c->rec_offset ? c->rec_offset[r->index] : r->line_off);
+}
+
+void dp_job_pass(struct dp_job *j, const struct dp_record *r)
+{
+    char *p = dp_buf_reserve(&j->out, r->raw_n + 1);
+    memcpy(p, r->raw, r->raw_n);
+    p[r->raw_n] = '\n';
+    j->out.n += r->raw_n + 1;
+    j->books_.used++;
+}
+
+void dp_job_count(struct dp_job *j, enum dp_tally tally)
+{
+    switch (tally) {
+    case DP_TALLY_USED: j->books_.used++; return;
+    case DP_TALLY_FILTERED: j->books_.filtered++; return;
+    case DP_TALLY_DEDUPLICATED: j->books_.deduplicated++; return;
+    case DP_TALLY_LATE: j->books_.late++; return;
+    case DP_TALLY_UNASSIGNED: j->books_.unassigned++; return;
+    }
+}
+
+static void origin_text(const struct dp_origin *o, char *out, size_t size)
+{
+    if (!o) snprintf(out, size, "-");
+    else if (o->member) snprintf(out, size, "%s(%s)", o->name, o->member);
+    else snprintf(out, size, "%s", o->name);
+}
+
+static bool is_malformed(const struct dp_reject_rule *rules, size_t n)
+{
+    return n > 0 && rules[0].rule && (strcmp(rules[0].rule, "malformed") == 0 || strcmp(rules[0].rule, "reserved-key") == 0);
+}
+
+void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const struct dp_reject_rule *rules, size_t n, bool hide_raw)
+{
+    bool malformed = is_malformed(rules, n);
+    struct dp_reject reject = {.origin = j->chunk->origin, .rules = rules, .n_rules = n, .raw = dp_str(r->raw, r->raw_n),
+                               .raw_is_json = !malformed || strcmp(rules[0].rule, "malformed") != 0, .hide_raw = hide_raw};
+    dp_job_place(j, r, &reject.line, &reject.offset);
+    j->books_.rejected++;
+    j->books_.rejected_malformed += malformed;
+    j->malformed_ = malformed;
+    if (j->stream->stop_first) j->rejected_ = true;
+    dp_reject_print(j->run, &reject, j->run->rejects_inline ? &j->out : &j->rejects_);
+    bool earlier = reject.line != 0 && reject.line < j->first_reject_.line; /* than a row that conversion refused */
+    if (j->first_reject_.status != DP_OK && !earlier) return;
+    char source[sizeof j->first_reject_.source];
+    const char *reason = n > 0 && rules[0].reason ? rules[0].reason : "a bad record", *path = n > 0 ? rules[0].path : NULL;
+    origin_text(j->chunk->origin, source, sizeof source);
+    dp_err_set(&j->first_reject_, malformed ? DP_RECORD : DP_RULE, "%s%s%s", path ? path : "", path ? ": " : "", reason);
+    dp_err_at(&j->first_reject_, source, reject.line, reject.offset);
+}
+
+void dp_job_reject(struct dp_job *j, const struct dp_record *r, const char *rule, const char *path, const char *expected, const char *fmt, ...)
+{
+    char reason[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(reason, sizeof reason, fmt, ap);
+    va_end(ap);
+    const struct dp_reject_rule one = {rule, path, reason, expected};
+    dp_job_reject_rules(j, r, &one, 1, false);
+}
+
+/* ---- work ---- */
+
+/* A top-level key "$dp", decoded, in any position: data that would pass for a mark. */
+static bool has_reserved_key(const struct dp_record *r)
+{
+    uint32_t i = 1;
+    for (uint32_t m = 0; m < r->n_members; m++) {
+        const struct dp_node *key = &r->nodes[i];
+        if ((key->len == 3 || (key->flags & DP_NODE_ESCAPED)) && dp_json_equal(dp_node_str(r, i), key->flags, DP_STR("$dp"))) return true;
+        i = r->nodes[i + 1].next;
+    }
+    return false;
+}
+
+static void reject_duplicate(struct dp_job *j, const struct dp_record *r)
+{
+    struct dp_buf name = {NULL, 0, 0};
+    dp_json_decode(dp_node_str(r, r->dup_node), &name);
+    dp_job_reject(j, r, "duplicate-key", dp_buf_z(&name), "each key once", "the key \"%.100s\" stands twice", dp_buf_z(&name));
+    dp_buf_release(&name);
+}
+
+static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
+{
+    if (has_reserved_key(r)) {
+        dp_job_reject(j, r, "reserved-key", NULL, NULL, "the key \"$dp\" is kept for marks");
+        return DP_OK;
+    }
+    if (r->duplicate_keys && s->decides) {
+        reject_duplicate(j, r);
+        return DP_OK;
+    }
+    if (w->where) {
+        struct dp_err e = DP_ERR_INIT;
+        bool yes = false;
+        enum dp_status st = dp_expr_test(w->where, r, &yes, &e);
+        if (st == DP_RECORD) {
+            dp_job_reject(j, r, "where", NULL, NULL, "--where: %s", e.msg);
+            return DP_OK;
+        }
+        if (st != DP_OK) {
+            if (err) *err = e;
+            return st;
+        }
+        if (!yes) {
+            j->books_.filtered++;
+            return DP_OK;
+        }
+    }
+    if (s->ops->record) return s->ops->record(s->ctx, j, r, err);
+    dp_job_pass(j, r);
+    return DP_OK;
+}
+
+/* The last line of an input, without a newline and not whole: a stream that was cut, not a bad record. */
+static bool is_cut(const struct dp_job *j, const struct dp_record *r)
+{
+    const struct dp_chunk *c = j->chunk;
+    if (c->converted.n || c->n == 0 || c->text[c->n - 1] == '\n') return false;
+    return r->raw_n > 0 && r->raw[0] == '{' && (size_t)(r->raw - c->text) + r->raw_n >= c->n;
+}
+
+static enum dp_status bad_line(struct dp_job *j, const struct dp_record *r, const struct dp_err *why, struct dp_err *err)
+{
+    if (is_cut(j, r)) {
+        char source[200];
+        uint64_t line, offset;
+        dp_job_place(j, r, &line, &offset);
+        origin_text(j->chunk->origin, source, sizeof source);
+        dp_err_set(err, DP_FORMAT, "the input was cut in the middle of its last record (%s)", why->msg);
+        dp_err_at(err, source, line, offset);
+        return DP_FORMAT;
+    }
+    const struct dp_reject_rule rule = {"malformed", NULL, why->msg, "a JSON object"};
+    dp_job_reject_rules(j, r, &rule, 1, false);
+    return DP_OK;
+}
+
+static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, struct dp_err *err)
+{
+    struct dp_record r;
+    struct dp_err e = DP_ERR_INIT;
+    uint64_t line, offset;
+    if (s->ops->chunk_begin) DP_TRY(s->ops->chunk_begin(s->ctx, j, err));
+    dp_scan_begin(w->scan, j->chunk->text, j->chunk->n);
+    for (;;) {
+        enum dp_status st = dp_scan_next(w->scan, &r, &e);
+        if (st == DP_END) break;
+        if (s->stop_first && j->bad_line_) {
+            dp_job_place(j, &r, &line, &offset);
+            if (line >= j->bad_line_) break; /* behind a row that ends the run */
+        }
+        j->books_.in++;
+        if (st == DP_RECORD) {
+            DP_TRY(bad_line(j, &r, &e, err));
+        } else if (st != DP_OK) {
+            if (err) *err = e;
+            return st;
+        } else {
+            DP_TRY(one_record(s, w, j, &r, err));
+        }
+        if (j->rejected_) break;
+    }
+    return s->ops->chunk_end ? s->ops->chunk_end(s->ctx, j, err) : DP_OK;
+}
+
+/* Rows that conversion refused come as printed rejects: the words of the first one are the error's. */
+static void first_bad_row(struct dp_stream_worker *w, struct dp_job *j)
+{
+    struct dp_chunk *c = &j->chunk_;
+    struct dp_record r;
+    struct dp_buf text = {NULL, 0, 0};
+    char source[200];
+    int64_t line = 0;
+    const char *nl = memchr(c->bad_lines.p, '\n', c->bad_lines.n);
+    size_t n = nl ? (size_t)(nl - c->bad_lines.p) : c->bad_lines.n;
+    dp_buf_reserve(&c->bad_lines, DP_SCAN_PAD);
+    origin_text(c->origin, source, sizeof source);
+    if (dp_scan_value(w->scan, c->bad_lines.p, n, &r, NULL) == DP_OK) {
+        uint32_t reject = dp_json_member(&r, 0, "reject");
+        uint32_t rules = reject ? dp_json_member(&r, reject, "rules") : 0;
+        uint32_t rule = rules && r.nodes[rules].next > rules + 1 ? rules + 1 : 0;
+        uint32_t at = reject ? dp_json_member(&r, reject, "line") : 0, reason = rule ? dp_json_member(&r, rule, "reason") : 0;
+        if (!at || !dp_json_get_i64(&r, at, &line)) line = 0;
+        if (!reason || !dp_json_get_string(&r, reason, &text)) dp_buf_reset(&text);
+    }
+    dp_err_set(&j->first_reject_, DP_RECORD, "%s", text.n ? dp_buf_z(&text) : "a bad record");
+    dp_err_at(&j->first_reject_, source, (uint64_t)line, DP_NO_OFFSET);
+    j->bad_line_ = (uint64_t)line;
+    dp_buf_release(&text);
+}
+
+static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
+{
+    struct dp_stream *s = ctx;
+    struct dp_job *j = job;
+    struct dp_stream_worker *w;
+    j->worker = worker;
+    if (j->chunk_.kind != DP_CHUNK_RECORDS || atomic_load_explicit(&s->stopped, memory_order_relaxed)) return DP_OK;
+    DP_TRY(worker_of(s, worker, &w, err));
+    j->worker_mem = w->mem;
+    DP_TRY(dp_sources_convert(s->sources, worker, &j->chunk_, err));
+    j->data_ = true;
+    if (s->conf->keep_text) {
+        j->books_.in = j->books_.used = dp_count_lines(j->chunk->text, j->chunk->n);
+        if (j->chunk->n && j->chunk->text[j->chunk->n - 1] != '\n') j->books_.in++, j->books_.used++;
+    }
+    if (j->chunk_.bad) {
+        first_bad_row(w, j);
+        j->books_.in += j->chunk_.bad;
+        j->books_.rejected += j->chunk_.bad;
+        j->books_.rejected_malformed += j->chunk_.bad;
+        j->malformed_ = true;
+        struct dp_buf *to = j->run->rejects_inline ? &j->out : &j->rejects_;
+        dp_buf_adds(to, dp_buf_str(&j->chunk_.bad_lines));
+    }
+    return s->conf->keep_text ? DP_OK : scan_chunk(s, w, j, err);
+}
+
+/* ---- produce ---- */
+
+static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
+{
+    struct dp_stream *s = ctx;
+    struct dp_job *j = job;
+    if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
+    if (atomic_load(&s->stopped) && !s->piped) return DP_END;
+    j->stream = s;
+    j->run = s->run;
+    j->mem = (char *)job + DP_STREAM_JOB_HEAD;
+    j->chunk = &j->chunk_;
+    dp_buf_reset(&j->out);
+    dp_buf_reset(&j->rejects_);
+    j->books_ = (struct dp_books){.in = 0};
+    j->first_reject_ = (struct dp_err)DP_ERR_INIT;
+    j->data_ = j->rejected_ = j->malformed_ = false;
+    j->bad_line_ = 0;
+    enum dp_status status = dp_sources_next(s->sources, &j->chunk_, err);
+    pthread_mutex_lock(&s->lock);
+    s->waiting = false;
+    s->produced += status == DP_OK;
+    pthread_mutex_unlock(&s->lock);
+    if (status == DP_OK) DP_TRY(dp_marks_note_input(s, &j->chunk_, err));
+    return status;
+}
+
+/* The source is about to wait: what is ready goes out, at once or as soon as the jobs under way are through. */
+static void would_block(void *ctx)
+{
+    struct dp_stream *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    s->waiting = true;
+    /* A failure stays in the output and is returned by the next write. */
+    if (s->consumed == s->produced && dp_out_flush(s->run->out, NULL) != DP_OK) s->waiting = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- consume ---- */
+
+static void add_books(struct dp_books *to, const struct dp_books *b)
+{
+    to->in += b->in;
+    to->used += b->used;
+    to->rejected += b->rejected;
+    to->filtered += b->filtered;
+    to->deduplicated += b->deduplicated;
+    to->late += b->late;
+    to->unassigned += b->unassigned;
+    to->rejected_malformed += b->rejected_malformed;
+    to->coerced += b->coerced;
+}
+
+static enum dp_status judge(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
+{
+    if (j->books_.rejected == 0) return DP_OK;
+    if (s->run->rejects) return dp_rejects_judge(s->run->rejects, j->malformed_, false, &j->first_reject_, err);
+    if (err) *err = j->first_reject_; /* a program without --rejects tolerates none */
+    return j->first_reject_.status;
+}
+
+static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
+{
+    struct dp_run *run = s->run;
+    if (!j->data_ || atomic_load(&s->stopped)) return DP_OK;
+    run->books.bytes_in += j->chunk->n;
+    add_books(&run->books, &j->books_);
+    if (run->rejects) {
+        if (j->chunk->origin != s->last_origin) dp_rejects_source(run->rejects, j->chunk->origin);
+        s->last_origin = j->chunk->origin;
+        DP_TRY(dp_rejects_write(run->rejects, j->rejects_.p, j->rejects_.n, err));
+    }
+    DP_TRY(dp_marks_open(s, j->chunk->origin, err));
+    if (s->ops->emit) DP_TRY(s->ops->emit(s->ctx, j, err));
+    if (j->out.n) DP_TRY(dp_stream_write(s, j->out.p, j->out.n, err));
+    DP_TRY(judge(s, j, err));
+    return j->chunk->last_of_origin ? dp_marks_origin_done(s, j->chunk, err) : DP_OK;
+}
+
+static enum dp_status consume_paths(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
+{
+    const char *p = j->chunk->text, *end = p + j->chunk->n;
+    if (s->conf->sources.paths == DP_PATHS_OPEN || atomic_load(&s->stopped)) return DP_OK;
+    DP_TRY(dp_marks_open(s, j->chunk->origin, err));
+    s->run->books.bytes_in += j->chunk->n;
+    while (p < end) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p));
+        size_t n = nl ? (size_t)(nl - p) : (size_t)(end - p);
+        if (n > 0) {
+            dp_buf_reset(&j->out);
+            dp_buf_add(&j->out, p, n);
+            dp_buf_z(&j->out);
+            s->run->books.in++;
+            DP_TRY(s->ops->path(s->ctx, dp_buf_str(&j->out), err));
+            s->run->books.used++;
+        }
+        p += n + 1;
+    }
+    return DP_OK;
+}
+
+static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
+{
+    struct dp_stream *s = ctx;
+    struct dp_job *j = job;
+    enum dp_status status = DP_OK;
+    switch (j->chunk_.kind) {
+    case DP_CHUNK_RECORDS: status = consume_records(s, j, err); break;
+    case DP_CHUNK_PATHS: status = consume_paths(s, j, err); break;
+    case DP_CHUNK_MARK: status = dp_marks_take(s, &j->chunk_.mark, err); break;
+    }
+    if (s->run->tick) s->run->tick(s->run);
+    pthread_mutex_lock(&s->lock);
+    s->consumed++;
+    if (status == DP_OK && ((s->waiting && s->consumed == s->produced) || s->run->line_buffered)) status = dp_out_flush(s->run->out, err);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+static void release(void *ctx, void *job)
+{
+    struct dp_stream *s = ctx;
+    struct dp_job *j = job;
+    if (s->ops->job_close && j->stream) s->ops->job_close(s->ctx, (char *)job + DP_STREAM_JOB_HEAD);
+    dp_buf_release(&j->out);
+    dp_buf_release(&j->rejects_);
+    dp_chunk_release(&j->chunk_);
+}
+
+/* ---- the run ---- */
+
+enum dp_status dp_stream_write(struct dp_stream *s, const void *p, size_t n, struct dp_err *err)
+{
+    if (n == 0) return DP_OK;
+    DP_TRY(dp_marks_open(s, s->last_origin, err));
+    if (s->run->marks_open) dp_marks_note_output(s, p, n);
+    return dp_out_write(s->run->out, p, n, err);
+}
+
+void dp_stream_stop(struct dp_stream *s) { atomic_store(&s->stopped, true); }
+bool dp_stream_is_piped(const struct dp_stream *s) { return s->piped; }
+struct dp_stream *dp_stream_of(const struct dp_run *run) { return run->stream; }
+
+static enum dp_status open_where(struct dp_stream *s, struct dp_err *err)
+{
+    struct dp_run *run = s->run;
+    if (!run->where) return DP_OK;
+    if (dp_expr_compile(dp_str_z(run->where), &s->where, err) != DP_OK) return dp_err_prefix(err, "--where: ");
+    if (!dp_expr_is_compiled(s->where)) dp_run_log(run, DP_LOG_VERBOSE, "--where runs in libjq");
+    return DP_OK;
+}
+
+/* The end of the input: the stream was whole, bad records were few enough, last output, our own end. */
+static enum dp_status finish(struct dp_stream *s, struct dp_err *err)
+{
+    const struct dp_books *b = &s->run->books;
+    if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
+    DP_TRY(dp_marks_input_ended(s, err));
+    if (s->run->rejects) DP_TRY(dp_rejects_judge(s->run->rejects, false, true, NULL, err));
+    DP_TRY(dp_marks_open(s, NULL, err));
+    if (s->ops->finish) DP_TRY(s->ops->finish(s->ctx, err));
+    uint64_t out = b->used + b->rejected + b->filtered + b->deduplicated + b->late + b->unassigned;
+    if (b->in != out)
+        return dp_err_set(err, DP_BUG, "the books don't balance: %llu records came in, and %llu are accounted for", (unsigned long long)b->in,
+                          (unsigned long long)out);
+    DP_TRY(dp_marks_end(s, err));
+    return dp_out_flush(s->run->out, err);
+}
+
+enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_stream_conf *conf,
+                             const struct dp_stream_ops *ops, void *ctx, struct dp_err *err)
+{
+    struct dp_stream stream = {.run = run, .conf = conf, .ops = ops, .ctx = ctx, .n_names = n, .names = names}, *s = &stream;
+    struct dp_source_opts sources = conf->sources;
+    const struct dp_pool_ops pool_ops = {.job_size = DP_STREAM_JOB_HEAD + ops->job_size, .produce = produce, .work = work, .consume = consume,
+                                         .release = release};
+    enum dp_status status;
+    if (sources.paths == DP_PATHS_PASS && !ops->path) sources.paths = DP_PATHS_REFUSE;
+    sources.would_block = would_block;
+    sources.would_block_ctx = s;
+    s->decides = conf->decides || run->where;
+    s->stop_first = !conf->read_all && (!run->rejects || dp_rejects_tolerates_none(run->rejects));
+    if (conf->read_all && run->rejects) dp_rejects_defer(run->rejects);
+    pthread_mutex_init(&s->lock, NULL);
+    s->workers = dp_calloc(run->threads, sizeof *s->workers);
+    run->stream = s;
+    DP_TRY_OUT(open_where(s, err));
+    DP_TRY_OUT(dp_sources_open(run, names, n, &sources, &s->sources, err));
+    s->piped = dp_sources_piped(s->sources);
+    dp_marks_start(s);
+    DP_TRY_OUT(dp_pool_run(run->pool, &pool_ops, s, err));
+    status = finish(s, err);
+out:
+    if (status != DP_OK && status != DP_PIPE && !conf->sink) dp_run_abort(run, err);
+    workers_close(s);
+    dp_marks_release(s);
+    dp_sources_close(s->sources);
+    if (s->where) dp_expr_free(s->where);
+    pthread_mutex_destroy(&s->lock);
+    run->stream = NULL;
+    return status;
+}

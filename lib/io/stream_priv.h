@@ -1,0 +1,68 @@
+/* What stream.c (chunks, workers, books) and stream_marks.c (begin, end, checkpoints, abort) share. */
+#ifndef DP_IO_STREAM_PRIV_H
+#define DP_IO_STREAM_PRIV_H
+
+#include <dp/io/stream.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A job is the driver's part, then the tool's, aligned. */
+#define DP_STREAM_JOB_HEAD ((sizeof(struct dp_job) + 63) / 64 * 64)
+
+struct dp_stream_worker {
+    struct dp_scan *scan;
+    struct dp_expr_run *where;
+    void *mem;
+    bool is_open, is_ready;
+};
+
+struct dp_stream {
+    struct dp_run *run;
+    const struct dp_stream_conf *conf;
+    const struct dp_stream_ops *ops;
+    void *ctx;
+    const char *const *names;
+    size_t n_names;
+    struct dp_sources *sources;
+    struct dp_expr *where;
+    struct dp_stream_worker *workers;
+    bool piped, decides, stop_first;
+    atomic_bool stopped;
+    const struct dp_origin *last_origin;
+
+    /* Who waits for whom: the source for input, the output for the jobs under way. */
+    pthread_mutex_t lock;
+    uint64_t produced, consumed;
+    bool waiting;
+
+    /* Input side of the marks, kept by produce. */
+    bool in_begin, in_end, in_data;
+    struct dp_linehash *in_hash;
+    uint64_t in_lines;
+
+    /* Kept by consume. */
+    struct dp_mark begin, end;
+    struct dp_linehash *out_hash;
+    uint64_t out_lines;
+    uint64_t n_checkpoints;
+    bool tried_open;
+};
+
+/* Newlines in p[0..n). */
+uint64_t dp_count_lines(const char *p, size_t n);
+
+void dp_marks_start(struct dp_stream *s);
+void dp_marks_release(struct dp_stream *s);
+/* In produce: order of begin, data and end; count and hash; `end` must agree with them. */
+enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err) DP_MUST_CHECK;
+/* In consume. */
+enum dp_status dp_marks_take(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) DP_MUST_CHECK;
+/* A begin of our own where we open the input, before the first output. */
+enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err) DP_MUST_CHECK;
+void dp_marks_note_output(struct dp_stream *s, const void *p, size_t n);
+enum dp_status dp_marks_origin_done(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_marks_input_ended(struct dp_stream *s, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_marks_end(struct dp_stream *s, struct dp_err *err) DP_MUST_CHECK;
+
+#endif
