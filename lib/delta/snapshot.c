@@ -3,14 +3,12 @@
  * What it does not do: read Parquet rows (checkpoint.c feeds it actions), judge expressions (skip.c).
  */
 #include <dp/base/file.h>
-#include <dp/base/time.h>
+#include <dp/base/num.h>
 #include <dp/delta/checkpoint.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/snapshot.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 struct replay {
     struct dp_delta_snapshot *s;
