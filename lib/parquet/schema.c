@@ -26,7 +26,7 @@ static void as_bare(const struct dp_pq_element *e, struct dp_type *t) {
     case DP_PQ_BOOLEAN: t->id = DP_TYPE_BOOLEAN; return;
     case DP_PQ_INT32: t->id = DP_TYPE_INT32; return;
     case DP_PQ_INT64: t->id = DP_TYPE_INT64; return;
-    case DP_PQ_INT96: as_time(t, DP_TYPE_TIMESTAMP, false, DP_PQ_UNIT_MICROS); return;
+    case DP_PQ_INT96: as_time(t, DP_TYPE_TIMESTAMP, true, DP_PQ_UNIT_MICROS); return; /* instants: so Spark, Hive since 3 and Delta have it */
     case DP_PQ_FLOAT: t->id = DP_TYPE_FLOAT; return;
     case DP_PQ_DOUBLE: t->id = DP_TYPE_DOUBLE; return;
     case DP_PQ_BYTE_ARRAY: t->id = DP_TYPE_BINARY; return;

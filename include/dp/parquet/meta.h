@@ -137,7 +137,7 @@ enum dp_status dp_pq_column_index_parse(const void *p, size_t n, struct dp_arena
 void dp_pq_offset_index_write(const struct dp_pq_offset_index *x, struct dp_buf *out);
 void dp_pq_column_index_write(const struct dp_pq_column_index *x, struct dp_buf *out);
 
-/* Parquet schema <-> dp types (logical types, legacy list and map forms).  INT96 is a local timestamp in micros. */
+/* Parquet schema <-> dp types (logical types, legacy list and map forms).  INT96 is an instant in micros. */
 
 /*
  * A dp type with the Parquet nodes that it came from: what the reader assembles by and the writer shreds by.

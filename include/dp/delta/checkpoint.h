@@ -1,0 +1,18 @@
+/*
+ * Checkpoints (digest section 6): read in every form (classic, multi-part, V2 as Parquet or JSON, with sidecars), written in the classic one.
+ */
+#ifndef DP_DELTA_CHECKPOINT_H
+#define DP_DELTA_CHECKPOINT_H
+
+#include <dp/delta/snapshot.h>
+
+/* Calls fn for each action; sidecars are followed. */
+enum dp_status dp_delta_checkpoint_read(const char *table, const struct dp_delta_checkpoint_ref *c, struct dp_arena *arena,
+                                        dp_delta_action_fn fn, void *ctx, struct dp_err *err) DP_MUST_CHECK;
+
+/* Writes N.checkpoint.parquet and _last_checkpoint for the snapshot's version.  now_ms: for what has expired. */
+enum dp_status dp_delta_checkpoint_write(const struct dp_delta_snapshot *s, int64_t now_ms, struct dp_err *err) DP_MUST_CHECK;
+/* Is a checkpoint due at this version (delta.checkpointInterval, default 10)? */
+bool dp_delta_checkpoint_due(const struct dp_delta_snapshot *s);
+
+#endif

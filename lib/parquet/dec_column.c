@@ -1,0 +1,101 @@
+/*
+ * Memory of the columns that the reader fills, in the layout of dp/record/batch.h: growth, validity bits, spreading dense values
+ * over slots of which some are null.  Does not know encodings.
+ */
+#include "reader_priv.h"
+
+static void *grow(void *p, size_t used, size_t *cap, size_t want) {
+    if (p && *cap >= want) return p;
+    size_t n = *cap ? *cap : 256;
+    while (n < want) n *= 2; /* want is bounded by the callers' caps, far below SIZE_MAX / 2 */
+    if (*cap) {
+        p = dp_realloc(p, n);
+    } else {
+        void *q = dp_alloc(n);
+        if (p && used) memcpy(q, p, used);
+        p = q;
+    }
+    *cap = n;
+    return p;
+}
+
+uint8_t *pq_column_data(struct dp_column *c, size_t bytes) {
+    return c->data = grow(c->data, c->data_n, &c->data_cap, bytes + 64);
+}
+
+int32_t *pq_column_offsets(struct dp_column *c, size_t count) {
+    bool fresh = !c->offsets || !c->offsets_cap;
+    c->offsets = grow(c->offsets, 4, &c->offsets_cap, count * 4);
+    if (fresh) c->offsets[0] = 0;
+    return c->offsets;
+}
+
+void pq_bits_put(uint8_t *bits, int64_t from, const uint8_t *v, size_t n) {
+    size_t i = 0;
+    uint8_t *p = bits + (from >> 3);
+    unsigned shift = from & 7;
+    if (shift) {
+        unsigned byte = *p & ((1u << shift) - 1);
+        for (; i < n && shift < 8; i++, shift++) byte |= (unsigned)(v ? v[i] : 1) << shift;
+        *p++ = (uint8_t)byte;
+    }
+    for (; n - i >= 8; i += 8) {
+        uint64_t x = v ? dp_load64(v + i) : UINT64_C(0x0101010101010101);
+        *p++ = (uint8_t)((x * UINT64_C(0x0102040810204080)) >> 56);
+    }
+    if (i < n) {
+        unsigned byte = 0;
+        for (unsigned s = 0; i < n; i++, s++) byte |= (unsigned)(v ? v[i] : 1) << s;
+        *p = (uint8_t)byte;
+    }
+}
+
+void pq_column_validity(struct dp_column *c, int64_t from, const uint8_t *valid, size_t n) {
+    if (!c->validity && !valid) return;
+    bool fresh = !c->validity;
+    size_t want = (size_t)(from + (int64_t)n + 7) / 8 + 8;
+    c->validity = grow(c->validity, (size_t)(from + 7) / 8, &c->validity_cap, want);
+    if (fresh && from) {
+        memset(c->validity, 0xFF, (size_t)(from >> 3));
+        if (from & 7) c->validity[from >> 3] = (uint8_t)((1u << (from & 7)) - 1);
+    }
+    pq_bits_put(c->validity, from, valid, n);
+}
+
+/* Moves nn dense values to those of k slots that are valid, from behind; null slots become zero. */
+#define SPREAD(T)                                             \
+    do {                                                      \
+        T *v = (T *)(void *)p;                                \
+        for (size_t i = k, j = nn; i-- > 0;) {                \
+            if (valid[i]) v[i] = v[--j];                      \
+            else v[i] = 0;                                    \
+        }                                                     \
+    } while (0)
+
+void pq_spread(uint8_t *p, size_t width, const uint8_t *valid, size_t k, size_t nn) {
+    if (k == nn) return;
+    switch (width) {
+    case 1: SPREAD(uint8_t); return;
+    case 2: SPREAD(uint16_t); return;
+    case 4: SPREAD(uint32_t); return;
+    case 8: SPREAD(uint64_t); return;
+    default: break;
+    }
+    for (size_t i = k, j = nn; i-- > 0;) {
+        if (valid[i]) {
+            j--;
+            if (i != j) memcpy(p + i * width, p + j * width, width);
+        } else {
+            memset(p + i * width, 0, width);
+        }
+    }
+}
+
+/* offsets[1..nn] are the ends of dense values; makes them the ends of k slots. */
+void pq_spread_offsets(int32_t *offsets, const uint8_t *valid, size_t k, size_t nn) {
+    if (k == nn) return;
+    for (size_t i = k, j = nn; i > 0; i--) {
+        offsets[i] = offsets[j];
+        if (valid[i - 1]) j--;
+    }
+}

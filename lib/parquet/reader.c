@@ -1,0 +1,292 @@
+/*
+ * The Parquet reader's public face: files, footers, projection, batches (spec: README.md of parquet-format, "File format").
+ * Bytes come by pread, never by mapping: a file that shrinks while it is read is an error then, not a signal.  Encrypted footers are refused.
+ */
+#include "reader_priv.h"
+#include <dp/base/file.h>
+#include <dp/base/num.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- files ---- */
+
+static enum dp_status read_at(const struct dp_pq_file *f, void *p, size_t n, uint64_t off, struct dp_err *err) {
+    if (f->fd >= 0) return dp_fd_pread(f->fd, p, n, off, err);
+    memcpy(p, f->mem + off, n);
+    return DP_OK;
+}
+
+/* parquet-mr before 1.8.0. */
+static bool has_chained_prefixes(struct dp_str by) {
+    static const char head[] = "parquet-mr version 1.";
+    size_t n = sizeof head - 1;
+    return by.n > n + 1 && !memcmp(by.p, head, n) && by.p[n] >= '0' && by.p[n] <= '7' && by.p[n + 1] == '.';
+}
+
+static enum dp_status read_footer(struct dp_pq_file *f, struct dp_err *err) {
+    uint8_t tail[8];
+    if (f->size < 12) return dp_err_set(err, DP_FORMAT, "not a Parquet file: it has only %llu bytes", (unsigned long long)f->size);
+    DP_TRY(read_at(f, tail, 8, f->size - 8, err));
+    if (!memcmp(tail + 4, "PARE", 4)) return dp_err_set(err, DP_UNSUPPORTED, "an encrypted Parquet file, which is not supported");
+    if (memcmp(tail + 4, "PAR1", 4)) return dp_err_set(err, DP_FORMAT, "not a Parquet file, or one that was not written to its end: no PAR1 at the end");
+    uint32_t n = dp_load32(tail);
+    if (n > f->size - 12) return dp_err_set(err, DP_FORMAT, "the footer's length (%u) is larger than the file", n);
+    if (n > DP_LIMIT_FOOTER) return dp_err_set(err, DP_LIMIT, "a footer of %u bytes; the limit is %u", n, DP_LIMIT_FOOTER);
+    f->data_end = f->size - 8 - n;
+    enum dp_status status = DP_OK;
+    uint8_t *p = dp_alloc((size_t)n + 1);
+    DP_TRY_OUT(read_at(f, p, n, f->data_end, err));
+    DP_TRY_OUT(dp_pq_meta_parse(p, n, f->size, &f->meta, err));
+    DP_TRY_OUT(dp_pq_map(&f->meta, &f->meta.arena, &f->schema, &f->root, err));
+    f->chained_prefixes = has_chained_prefixes(f->meta.created_by);
+out:
+    free(p);
+    return status;
+}
+
+static enum dp_status begin(struct dp_pq_file *f, struct dp_pq_file **out, struct dp_err *err) {
+    enum dp_status status = read_footer(f, err);
+    if (status == DP_OK) {
+        *out = f;
+        return DP_OK;
+    }
+    dp_err_at(err, f->name, 0, DP_NO_OFFSET);
+    dp_pq_close(f);
+    return status;
+}
+
+enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_err *err) {
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        dp_err_sys(err, DP_IO, "cannot open");
+    } else if (!S_ISREG(st.st_mode)) {
+        dp_err_set(err, DP_UNSUPPORTED, "not a regular file: Parquet is read from its end");
+    } else {
+        struct dp_pq_file *f = dp_calloc(1, sizeof *f);
+        f->name = dp_strdup(path);
+        f->fd = fd;
+        f->size = (uint64_t)st.st_size;
+        return begin(f, out, err);
+    }
+    enum dp_status status = fd < 0 || S_ISREG(st.st_mode) ? DP_IO : DP_UNSUPPORTED;
+    dp_err_at(err, path, 0, DP_NO_OFFSET);
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+enum dp_status dp_pq_open_memory(const void *p, size_t n, const char *name, struct dp_pq_file **out, struct dp_err *err) {
+    struct dp_pq_file *f = dp_calloc(1, sizeof *f);
+    f->name = dp_strdup(name);
+    f->fd = -1;
+    f->mem = p;
+    f->size = n;
+    return begin(f, out, err);
+}
+
+void dp_pq_close(struct dp_pq_file *f) {
+    if (!f) return;
+    dp_type_free(f->schema);
+    dp_pq_meta_release(&f->meta);
+    if (f->fd >= 0) close(f->fd);
+    free(f->name);
+    free(f);
+}
+
+const struct dp_pq_meta *dp_pq_meta(const struct dp_pq_file *f) { return &f->meta; }
+const struct dp_type *dp_pq_schema(const struct dp_pq_file *f) { return f->schema; }
+
+/* ---- what is read ---- */
+
+static enum pq_form form_of_int32(const struct dp_type *t) {
+    switch (t->id) {
+    case DP_TYPE_INT8: case DP_TYPE_UINT8: return PQ_FORM_TO8;
+    case DP_TYPE_INT16: case DP_TYPE_UINT16: return PQ_FORM_TO16;
+    case DP_TYPE_TIME: return PQ_FORM_TO64;
+    case DP_TYPE_DECIMAL: return PQ_FORM_DECIMAL32;
+    default: return PQ_FORM_COPY;
+    }
+}
+
+static void set_form(struct pq_leaf *l, const struct dp_pq_element *e) {
+    const struct dp_type *t = l->type;
+    bool decimal = t->id == DP_TYPE_DECIMAL;
+    l->form = PQ_FORM_COPY;
+    switch (e->type) {
+    case DP_PQ_BOOLEAN: l->form = PQ_FORM_BOOL, l->in_width = 1; break;
+    case DP_PQ_INT32: l->form = form_of_int32(t), l->in_width = 4; break;
+    case DP_PQ_INT64: l->form = decimal ? PQ_FORM_DECIMAL64 : PQ_FORM_COPY, l->in_width = 8; break;
+    case DP_PQ_INT96: l->form = PQ_FORM_INT96, l->in_width = 12; break;
+    case DP_PQ_FLOAT: l->in_width = 4; break;
+    case DP_PQ_DOUBLE: l->in_width = 8; break;
+    case DP_PQ_BYTE_ARRAY: l->form = decimal ? PQ_FORM_BYTES_DECIMAL : PQ_FORM_BYTES; break;
+    case DP_PQ_FLBA: l->form = decimal ? PQ_FORM_DECIMAL_FIXED : PQ_FORM_COPY, l->in_width = (size_t)e->type_length; break;
+    }
+    l->out_width = l->in_width;
+    if (l->form == PQ_FORM_TO8 || l->form == PQ_FORM_BOOL) l->out_width = 1;
+    if (l->form == PQ_FORM_TO16) l->out_width = 2;
+    if (l->form == PQ_FORM_TO64 || l->form == PQ_FORM_INT96) l->out_width = 8;
+    if (decimal) l->out_width = 16;
+    if (t->id == DP_TYPE_NONE) l->form = PQ_FORM_NONE;
+    l->check_text = l->form == PQ_FORM_BYTES && t->id != DP_TYPE_BINARY;
+}
+
+static enum dp_status add_leaves(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_err *err) {
+    for (size_t i = 0; i < n->n_children; i++) DP_TRY(add_leaves(r, &n->children[i], err));
+    if (n->leaf < 0) return DP_OK;
+    const struct dp_pq_element *e = &r->file->meta.elements[n->element];
+    struct pq_leaf *l = &r->leaves[r->n_leaves];
+    r->leaf_at[n->leaf] = (uint32_t)r->n_leaves++;
+    l->file = r->file;
+    l->reader = r;
+    l->number = (size_t)n->leaf;
+    l->type = n->type;
+    l->max_def = (uint8_t)e->max_def;
+    l->max_rep = (uint8_t)e->max_rep;
+    if (e->type == DP_PQ_FLBA && e->type_length > (int32_t)DP_LIMIT_FIXED_WIDTH)
+        return dp_err_set(err, DP_LIMIT, "column %.*s: values of %d bytes; the limit is %u", DP_STR_FMT(e->name), e->type_length, DP_LIMIT_FIXED_WIDTH);
+    set_form(l, e);
+    if (l->max_rep) {
+        l->ahead_rep = dp_alloc(PQ_BLOCK);
+        l->ahead_def = dp_alloc(PQ_BLOCK);
+    }
+    return DP_OK;
+}
+
+/* Takes column `i` of the file. */
+static enum dp_status add_column(struct dp_pq_reader *r, size_t i, struct dp_err *err) {
+    const struct dp_pq_node *top = &r->file->root->children[i];
+    r->tops[r->schema->n_children] = top;
+    dp_type_add(r->schema, dp_type_copy(r->file->schema->children[i]));
+    return add_leaves(r, top, err);
+}
+
+static enum dp_status add_named(struct dp_pq_reader *r, const char *name, struct dp_err *err) {
+    const struct dp_type *s = r->file->schema;
+    struct dp_str want = dp_str_z(name);
+    for (size_t i = 0; i < s->n_children; i++) {
+        if (!dp_str_eq(dp_str(s->children[i]->name, s->children[i]->name_n), want)) continue;
+        for (size_t j = 0; j < r->schema->n_children; j++)
+            if (r->tops[j] == &r->file->root->children[i]) return dp_err_set(err, DP_USAGE, "column %.200s is named twice", name);
+        return add_column(r, i, err);
+    }
+    return dp_err_set(err, DP_SCHEMA, "no column %.200s", name);
+}
+
+enum dp_status dp_pq_reader_open(const struct dp_pq_file *f, const char *const *columns, size_t n_columns, struct dp_pq_reader **out, struct dp_err *err) {
+    enum dp_status status = DP_OK;
+    size_t n = f->schema->n_children, leaves = f->meta.n_leaves;
+    struct dp_pq_reader *r = dp_calloc(1, sizeof *r);
+    r->file = f;
+    r->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    r->schema->nullable = false;
+    r->tops = dp_calloc(n + 1, sizeof *r->tops);
+    r->leaves = dp_calloc(leaves + 1, sizeof *r->leaves);
+    r->leaf_at = dp_calloc(leaves + 1, sizeof *r->leaf_at);
+    r->marks = dp_calloc(leaves + 1, sizeof *r->marks);
+    r->codec = dp_codec_open();
+    if (columns) {
+        for (size_t i = 0; i < n_columns; i++) DP_TRY_OUT(add_named(r, columns[i], err));
+    } else {
+        for (size_t i = 0; i < n; i++) DP_TRY_OUT(add_column(r, i, err));
+    }
+    size_t ahead = (64u << 20) / (r->n_leaves + 1);
+    for (size_t i = 0; i < r->n_leaves; i++) r->leaves[i].read_ahead = ahead > 262144 ? 262144 : ahead < 16384 ? 16384 : ahead;
+    pq_nodes_setup(r);
+out:
+    if (status == DP_OK) {
+        *out = r;
+    } else {
+        dp_err_at(err, f->name, 0, DP_NO_OFFSET);
+        dp_pq_reader_close(r);
+    }
+    return status;
+}
+
+void dp_pq_reader_close(struct dp_pq_reader *r) {
+    if (!r) return;
+    for (size_t i = 0; i < r->n_leaves; i++) pq_leaf_release(&r->leaves[i]);
+    dp_codec_close(r->codec);
+    dp_type_free(r->schema);
+    dp_buf_release(&r->scratch);
+    free(r->tops);
+    free(r->leaves);
+    free(r->leaf_at);
+    free(r->marks);
+    free(r);
+}
+
+const struct dp_type *dp_pq_reader_schema(const struct dp_pq_reader *r) { return r->schema; }
+
+/* ---- rows ---- */
+
+enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struct dp_err *err) {
+    const struct dp_pq_meta *m = &r->file->meta;
+    r->positioned = false;
+    if (row_group >= m->n_row_groups) return dp_err_set(err, DP_BUG, "row group %zu of %zu", row_group, m->n_row_groups);
+    for (size_t i = 0; i < r->n_leaves; i++) DP_TRY(pq_chunk_begin(&r->leaves[i], row_group, err));
+    r->row_group = row_group;
+    r->rows_left = m->row_groups[row_group].num_rows;
+    r->positioned = true;
+    return DP_OK;
+}
+
+/* Reads `rows` rows of every leaf; where a cap is met, *rows becomes what is to be tried next and *again is set. */
+static enum dp_status try_rows(struct dp_pq_reader *r, int64_t *rows, bool *again, struct dp_err *err) {
+    bool one = *rows == 1;
+    *again = false;
+    for (size_t i = 0; i < r->n_leaves; i++) {
+        struct pq_leaf *l = &r->leaves[i];
+        int64_t whole;
+        l->cap = one ? INT32_MAX : PQ_BATCH_BYTES;
+        l->entry_cap = one ? DP_LIMIT_ROW_VALUES : PQ_BATCH_ENTRIES;
+        enum dp_status status = pq_leaf_read(l, *rows, &whole, err);
+        if (status == DP_LIMIT && l->over && !one) {
+            *rows = whole > 0 ? whole : *rows / 2;
+            *again = true;
+            return DP_OK;
+        }
+        DP_TRY(status);
+    }
+    return DP_OK;
+}
+
+/* Nothing may be left of a row group's columns behind its last row. */
+static enum dp_status check_end(struct dp_pq_reader *r, struct dp_err *err) {
+    for (size_t i = 0; i < r->n_leaves; i++) {
+        const struct pq_leaf *l = &r->leaves[i];
+        if (l->page_left || l->entries_left || l->ahead_pos < l->ahead_n)
+            return pq_fail(l, err, DP_FORMAT, "the column has more rows than its row group");
+    }
+    return DP_OK;
+}
+
+enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
+    if (!r->positioned) return dp_err_set(err, DP_BUG, "read without a position");
+    dp_batch_reset(b);
+    if (r->rows_left == 0) return DP_END;
+    int64_t rows = max_rows < r->rows_left ? max_rows : r->rows_left;
+    if (r->row_hint && rows > r->row_hint) rows = r->row_hint;
+    if (rows < 1) rows = 1;
+    bool again;
+    r->positioned = false; /* until all went well */
+    for (size_t i = 0; i < r->n_leaves; i++) r->marks[i] = pq_leaf_mark(&r->leaves[i]);
+    for (;;) {
+        pq_nodes_bind(r, b);
+        DP_TRY(try_rows(r, &rows, &again, err));
+        if (!again) break;
+        r->row_hint = rows;
+        dp_batch_reset(b);
+        for (size_t i = 0; i < r->n_leaves; i++) DP_TRY(pq_leaf_rewind(&r->leaves[i], r->marks[i], err));
+    }
+    DP_TRY(pq_nodes_finish(r, b, rows, err));
+    b->length = rows;
+    r->rows_left -= rows;
+    if (r->row_hint) r->row_hint += r->row_hint / 4 + 1; /* wide values may be followed by narrow ones */
+    if (r->rows_left == 0) DP_TRY(check_end(r, err));
+    r->positioned = true;
+    return DP_OK;
+}

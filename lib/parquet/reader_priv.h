@@ -1,0 +1,168 @@
+/*
+ * The reader's parts: file, leaf (one column chunk after the other), values of a page, node (how leaves make a column).
+ *
+ * A leaf streams: page.c makes the next page current, dec_values.c decodes its values into a column, reader_leaf.c drives both by rows,
+ * reader_nest.c turns levels into offsets and validity.  What a page claims is never a size of anything before it has been compared with the bytes that are there.
+ */
+#ifndef DP_PARQUET_READER_PRIV_H
+#define DP_PARQUET_READER_PRIV_H
+
+#include "dec_priv.h"
+#include <dp/base/limits.h>
+#include <dp/parquet/reader.h>
+#include <dp/record/json.h>
+
+#define PQ_BLOCK ((size_t)2048)          /* entries handled at once; every call below takes at most so many */
+#define PQ_BATCH_BYTES (32u << 20)       /* bytes of one column of a batch; a batch has fewer rows where they do not fit */
+#define PQ_BATCH_ENTRIES (4u << 20)      /* level entries of one leaf in a batch, likewise */
+
+struct dp_pq_file {
+    char *name;
+    int fd;              /* -1: memory */
+    const uint8_t *mem;
+    uint64_t size;
+    uint64_t data_end;   /* where the footer begins */
+    struct dp_pq_meta meta;
+    struct dp_type *schema;
+    struct dp_pq_node *root; /* in meta.arena */
+    bool chained_prefixes; /* parquet-mr before 1.8.0: DELTA_BYTE_ARRAY goes on over page borders */
+};
+
+/* How a stored value becomes a batch's value. */
+enum pq_form {
+    PQ_FORM_NONE,      /* type UNKNOWN: all null, values are not looked at */
+    PQ_FORM_BOOL,
+    PQ_FORM_COPY,      /* same bytes */
+    PQ_FORM_TO8, PQ_FORM_TO16, PQ_FORM_TO64, /* from INT32 */
+    PQ_FORM_DECIMAL32, PQ_FORM_DECIMAL64, PQ_FORM_DECIMAL_FIXED,
+    PQ_FORM_INT96,
+    PQ_FORM_BYTES,     /* offsets and data */
+    PQ_FORM_BYTES_DECIMAL
+};
+
+struct pq_values {
+    enum dp_pq_encoding encoding;
+    const uint8_t *p, *end;
+    bool started;
+    struct dp_hybrid index;      /* dictionary, RLE booleans */
+    struct dp_delta delta;
+    struct dp_delta_bytes bytes;
+    size_t pos, total;           /* booleans: bit; byte stream split: value */
+};
+
+struct pq_dictionary {
+    bool present;
+    uint32_t n;
+    struct dp_buf fixed;   /* n * out_width bytes, converted */
+    struct dp_buf offsets; /* PQ_FORM_BYTES: uint32_t[n + 1] */
+    struct dp_buf bytes;
+};
+
+/* A place to come back to. */
+struct pq_mark {
+    uint64_t page_off;      /* header of the current page; 0: none */
+    uint64_t next_off;
+    int64_t entries_left;
+    int64_t consumed;       /* entries of the page */
+    int32_t page_no;
+};
+
+struct pq_leaf {
+    const struct dp_pq_file *file;
+    size_t number;            /* of the leaf in the file */
+    const struct dp_type *type;
+    enum pq_form form;
+    size_t in_width, out_width;
+    uint8_t max_def, max_rep, slot_def; /* an entry with def >= slot_def is a slot of the column */
+    uint8_t list_def[DP_LIMIT_SCHEMA_DEPTH * 2 + 2]; /* by repetition level: def from which its element exists */
+    bool keep_levels, check_text;
+
+    size_t row_group;
+    const struct dp_pq_chunk *chunk;
+    uint64_t chunk_end, hard_end, next_off;
+    int64_t entries_left;     /* of the chunk, in pages not begun */
+    int32_t page_no;
+    uint64_t page_off;
+    int64_t page_entries, page_left;
+    struct dp_levels rep, def;
+    struct pq_values values;
+    struct pq_dictionary dict;
+
+    struct dp_buf win;        /* bytes of the file from win_off */
+    uint64_t win_off;
+    size_t read_ahead;
+    struct dp_buf page;       /* decompressed */
+    struct dp_buf previous;   /* DELTA_BYTE_ARRAY: the value before */
+
+    uint8_t *ahead_rep, *ahead_def; /* nested: levels decoded, not used */
+    size_t ahead_pos, ahead_n;
+    uint8_t last_def;
+    bool row_begun;           /* an entry of this chunk has been seen */
+    struct dp_buf reps, defs; /* of the batch, where keep_levels */
+
+    struct dp_column *col;
+    int64_t slots, nulls;
+    size_t cap;               /* bytes that col may take */
+    size_t entry_cap;
+    bool over;                /* a cap was met */
+    struct dp_pq_reader *reader;
+};
+
+struct dp_pq_reader {
+    const struct dp_pq_file *file;
+    struct dp_type *schema;   /* projected */
+    struct pq_leaf *leaves;
+    size_t n_leaves;
+    const struct dp_pq_node **tops; /* node of each column */
+    uint32_t *leaf_at;        /* by leaf number of the file: its place in leaves */
+    size_t row_group;
+    bool positioned;
+    int64_t rows_left, row_hint; /* hint: what fitted last time a batch did not fit */
+    struct dp_codec *codec;
+    struct pq_mark *marks;    /* by leaf */
+    uint32_t index[PQ_BLOCK]; /* scratch */
+    uint8_t levels[PQ_BLOCK], valid[PQ_BLOCK];
+    struct dp_buf scratch;
+};
+
+/* DP_FORMAT and the like with "row group R, column a.b, page P: " in front. */
+enum dp_status pq_fail(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) DP_PRINTF(4, 5);
+
+/* ---- page.c ---- */
+enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err *err) DP_MUST_CHECK;
+/* Makes the next data page with entries current; the chunk must have entries left. */
+enum dp_status pq_page_next(struct pq_leaf *l, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- dec_values.c ---- */
+void pq_values_begin(struct pq_leaf *l, enum dp_pq_encoding encoding, const uint8_t *p, size_t n);
+enum dp_status pq_dictionary_load(struct pq_leaf *l, const uint8_t *p, size_t n, int32_t count, struct dp_err *err) DP_MUST_CHECK;
+/* Appends `k` slots of which those with valid[i] have a value (`nn` of them; valid NULL: all). */
+enum dp_status pq_values_append(struct pq_leaf *l, const uint8_t *valid, size_t k, size_t nn, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status pq_values_skip(struct pq_leaf *l, size_t n, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- reader_leaf.c ---- */
+/* Reads `rows` rows into l->col (empty before).  DP_LIMIT with l->over: a cap was met behind *whole rows. */
+enum dp_status pq_leaf_read(struct pq_leaf *l, int64_t rows, int64_t *whole, struct dp_err *err) DP_MUST_CHECK;
+struct pq_mark pq_leaf_mark(const struct pq_leaf *l);
+enum dp_status pq_leaf_rewind(struct pq_leaf *l, struct pq_mark m, struct dp_err *err) DP_MUST_CHECK;
+void pq_leaf_release(struct pq_leaf *l);
+
+/* ---- reader_nest.c ---- */
+/* What each leaf has to know of the groups above it; all leaves of the tops must be in r->leaves. */
+void pq_nodes_setup(struct dp_pq_reader *r);
+/* Gives each leaf its column. */
+void pq_nodes_bind(struct dp_pq_reader *r, struct dp_batch *b);
+/* Offsets, validity and lengths of lists and structs, once all leaves are read. */
+enum dp_status pq_nodes_finish(struct dp_pq_reader *r, struct dp_batch *b, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- column memory (dec_column.c) ---- */
+uint8_t *pq_column_data(struct dp_column *c, size_t bytes);
+int32_t *pq_column_offsets(struct dp_column *c, size_t count);
+/* Bits [from, from + n) of the validity: from valid[] (0 or 1), or all set where valid is NULL. Made at the first null. */
+void pq_column_validity(struct dp_column *c, int64_t from, const uint8_t *valid, size_t n);
+/* The same for any bits. */
+void pq_bits_put(uint8_t *bits, int64_t from, const uint8_t *v, size_t n);
+void pq_spread(uint8_t *p, size_t width, const uint8_t *valid, size_t k, size_t nn);
+void pq_spread_offsets(int32_t *offsets, const uint8_t *valid, size_t k, size_t nn);
+
+#endif
