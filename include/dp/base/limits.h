@@ -25,6 +25,9 @@
 #define DP_LIMIT_ARCHIVE_MEMBERS 1000000u
 #define DP_LIMIT_EXPANSION 10000u          /* archive: bytes out for each byte in, above 1 GiB out */
 #define DP_LIMIT_COMMIT_BYTES (1u << 30)   /* one Delta log entry */
+#define DP_LIMIT_INFER_KEYS 256u           /* keys of one object below the top before it is held as JSON */
+#define DP_LIMIT_INFER_FIELDS 2000u        /* fields of an inferred schema below its top level */
+#define DP_LIMIT_INFER_DEPTH 16u           /* nesting of an inferred schema */
 #define DP_LIMIT_SAMPLE (32u << 20)        /* bytes that inference looks at */
 
 #endif

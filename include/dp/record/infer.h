@@ -1,7 +1,21 @@
 /*
- * Inference: the schema that holds every record seen so far exactly.  Integers become int64, numbers with a fraction decimal(p,s) while at most 18 digits
- * with one or few scales hold them exactly, else double when each value's spelling is the shortest of its double, else string; RFC 3339 text timestamp, yyyy-mm-dd date;
- * mixed kinds string (scalars) or JSON; objects structs up to named limits, then JSON; fields seen in every record and never null are required only in `evidence`, the schema itself is nullable.
+ * Inference: the schema that holds every record seen so far exactly, as dp/record/batch.h's shredding takes them.
+ *
+ * booleans            boolean
+ * whole numbers       int64; decimal(p,0) when one does not fit and all have at most 38 digits
+ * other numbers       double when each value survives it: its nearest double prints the same number, up to zeros at the end (2.55, 3.4, 10, 17850.0;
+ *                     any value of up to 15 digits).  Else decimal(p,s) with the digits met, up to 38.  Else JSON
+ *                     "NaN", "Infinity", "-Infinity" among numbers: double, where all numbers survive it
+ * strings             date when all are yyyy-mm-dd; timestamp when all are RFC 3339 with Z or offset, timestamp_ntz when all have no zone (a blank
+ *                     may stand for the T; at most 6 digits of fraction that are not 0); else string.  Times of day stay strings
+ * objects             struct of the keys met; JSON when there are none, or past a limit: DP_LIMIT_INFER_KEYS keys in one object below the top
+ *                     (a map in disguise), DP_LIMIT_INFER_FIELDS fields overall, DP_LIMIT_INFER_DEPTH levels
+ * arrays              list of what the elements together are
+ * only nulls          string
+ * mixed kinds         JSON, since a string column takes no numbers
+ *
+ * Every column is nullable; what was never null is told as evidence (`always`).  Records with duplicate keys are passed over: no
+ * column could take them.  The result depends on the records and their order alone.
  */
 #ifndef DP_RECORD_INFER_H
 #define DP_RECORD_INFER_H
@@ -14,17 +28,20 @@ struct dp_infer *dp_infer_open(void);
 void dp_infer_close(struct dp_infer *i);
 void dp_infer_record(struct dp_infer *i, const struct dp_record *r);
 uint64_t dp_infer_count(const struct dp_infer *i);
-/* The schema so far; caller releases with dp_type_free. Columns in order of first sight; columns with only nulls become string. */
+/* The schema so far; caller releases with dp_type_free. Columns in order of first sight. */
 struct dp_type *dp_infer_schema(const struct dp_infer *i);
+/* Members of records that have no column, because the record has more than DP_LIMIT_COLUMNS names at the top. */
+uint64_t dp_infer_left_out(const struct dp_infer *i);
 
-/* Evidence per top-level or nested field, for contracts: dotted path, borrowed until close. */
+/* Evidence per field of the schema, parents before children: for contracts. */
 struct dp_infer_field {
-    const char *path;
+    const char *path;              /* "a.b", "items[].qty"; only for people: names may hold dots */
     uint64_t seen, nulls;          /* present; present and null */
-    struct dp_str min, max;        /* as spelled; n == 0: none */
-    uint64_t min_length, max_length;
-    bool always;                   /* in every record of its parent, never null */
+    struct dp_str min, max;        /* as spelled (strings decoded); n == 0: none, mixed kinds or longer than 64 bytes */
+    uint64_t min_length, max_length; /* strings: bytes, decoded */
+    bool always;                   /* in every record (object, array) of its parent, never null */
 };
-size_t dp_infer_fields(const struct dp_infer *i, const struct dp_infer_field **fields);
+/* Borrowed until the next record or close. In the order of the schema's fields, depth first, elements of lists included; children of what became JSON are not there. */
+size_t dp_infer_fields(struct dp_infer *i, const struct dp_infer_field **fields);
 
 #endif
