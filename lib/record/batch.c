@@ -184,9 +184,12 @@ static void append_nulls(struct dp_column *c, int64_t n) {
 
 void dp_column_append_null(struct dp_column *c) { append_nulls(c, 1); }
 
+/* Children first and in any case: a row that was given up half-way is in them and not yet in the parent. */
 void dp_column_truncate(struct dp_column *c, int64_t length) {
-    if (length >= c->length) return;
-    int64_t cut = c->length - length;
+    if (length > c->length) return;
+    int64_t end = c->offsets ? c->offsets[length] : length, cut = c->length - length;
+    for (size_t i = 0; i < c->n_children; i++) dp_column_truncate(&c->children[i], end);
+    if (!cut) return;
     if (c->type->id == DP_TYPE_NONE) c->null_count -= cut;
     else if (c->validity) {
         c->null_count -= cut - dp_bits_count(c->validity, length, cut);
@@ -197,11 +200,7 @@ void dp_column_truncate(struct dp_column *c, int64_t length) {
     else if (c->type->id == DP_TYPE_BOOLEAN) {
         c->data_n = bitmap_bytes(length);
         if (length & 7) c->data[length >> 3] &= (uint8_t)((1u << (length & 7)) - 1);
-    } else if (dp_type_is_bytes(c->type)) c->data_n = (size_t)c->offsets[length];
-    else {
-        int64_t end = c->offsets ? c->offsets[length] : length;
-        for (size_t i = 0; i < c->n_children; i++) dp_column_truncate(&c->children[i], end);
-    }
+    } else if (dp_type_is_bytes(c->type)) c->data_n = (size_t)end;
     c->length = length;
 }
 

@@ -36,12 +36,16 @@ struct ArrowArray {
 };
 #endif
 
-/* Exports a schema as a struct; the caller calls out->release. */
+/* Exports a schema as a struct; the caller calls out->release. Times in milliseconds become microseconds. */
 void dp_arrow_export_schema(const struct dp_type *schema, struct ArrowSchema *out);
 /* Moves the batch's buffers out (the batch is empty afterwards, its schema unchanged); the caller calls out->release. */
 void dp_arrow_export_batch(struct dp_batch *b, struct ArrowArray *out);
-/* Copies a schema or the rows of an array in; formats that dp has no type for are DP_UNSUPPORTED by name. The caller keeps and releases what it passed. */
+/*
+ * Copies a schema or the rows of an array in (rows are appended to b, whose schema was imported from s).  The caller keeps and releases what
+ * it passed.  Taken beyond what export makes: large strings, binaries and lists, fixed-size lists, date64, time32, seconds.  Dictionaries,
+ * unions, views, run-end encoding, durations and Arrow's intervals are DP_UNSUPPORTED by name.
+ */
 enum dp_status dp_arrow_import_schema(const struct ArrowSchema *in, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
-enum dp_status dp_arrow_import_batch(const struct ArrowArray *in, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_arrow_import_batch(const struct ArrowSchema *s, const struct ArrowArray *in, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 
 #endif
