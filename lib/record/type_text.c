@@ -204,6 +204,7 @@ static enum dp_status parse_children(struct cursor *c, struct dp_type *t) {
     if (++c->depth > DP_LIMIT_SCHEMA_DEPTH) return dp_err_set(c->err, DP_LIMIT, "types nested deeper than %u", DP_LIMIT_SCHEMA_DEPTH);
     size_t want = t->id == DP_TYPE_LIST ? 1 : t->id == DP_TYPE_MAP ? 2 : DP_LIMIT_COLUMNS;
     for (size_t i = 0; i < want; i++) {
+        if (t->id == DP_TYPE_STRUCT && !i && take(c, '>')) return c->depth--, DP_OK;
         if (i) {
             if (t->id == DP_TYPE_STRUCT && !take(c, ',')) break;
             if (t->id == DP_TYPE_MAP) DP_TRY(expect(c, ','));
