@@ -11,6 +11,10 @@ void dp_common_rows(const struct dp_tool *tool, struct dp_opt rows[DP_COMMON_MAX
 /* What the rows could not hold as text: processors, bounds, exclusions. */
 enum dp_status dp_common_finish(struct dp_cli *cli, struct dp_err *err) DP_MUST_CHECK;
 
+/* ---- main.c ---- */
+/* Was it given as a word, not by the environment? */
+bool dp_cli_on_line(const struct dp_cli *cli, const char *long_name);
+
 /* ---- help.c ---- */
 void dp_help_print(const struct dp_tool *root, const struct dp_tool *tool, size_t width, struct dp_buf *out);
 void dp_version_print(const struct dp_tool *root, bool json, struct dp_buf *out);

@@ -36,8 +36,8 @@ static const struct row rows[] = {
     {DP_COMMON_RECORDS, DP_OPT_SIZE(dp_common, max_record, "max-record", 0, "SIZE", "a longer record is a bad one", 1, DP_LIMIT_RECORD_MAX,
                                     .def = "64M", .group = G_INPUT)},
     {DP_COMMON_OUTPUT, DP_OPT_DIR(dp_common, output, "output", 'o', "DIR", "write Parquet into DIR and print paths", .group = G_OUTPUT)},
-    {DP_COMMON_FORMATS, DP_OPT_ENUM(dp_common, binary, "binary", 0, "FORM", "spelling of binary values: base64 or hex", binaries, .group = G_OUTPUT)},
-    {DP_COMMON_FORMATS, DP_OPT_ENUM(dp_common, decimal, "decimal", 0, "FORM", "spelling of decimals: number or string", decimals, .group = G_OUTPUT)},
+    {DP_COMMON_FORMATS, DP_OPT_ENUM(dp_common, binary, "binary", 0, "FORM", "spelling of binary values", binaries, .group = G_OUTPUT)},
+    {DP_COMMON_FORMATS, DP_OPT_ENUM(dp_common, decimal, "decimal", 0, "FORM", "spelling of decimals", decimals, .group = G_OUTPUT)},
     {DP_COMMON_MARKS, DP_OPT_FLAG(dp_common, marks, "marks", 0, "emit marks: begin, checkpoints, end", .env = "DP_MARKS", .group = G_OUTPUT)},
     {DP_COMMON_RECORDS, DP_OPT_FLAG(dp_common, line_buffered, "line-buffered", 0, "write each record as soon as it is ready", .group = G_OUTPUT)},
     {DP_COMMON_REJECTS, DP_OPT_PATH(dp_common, rejects, "rejects", 0, "FILE",
@@ -58,7 +58,7 @@ static const struct row rows[] = {
     {DP_COMMON_PROGRESS, DP_OPT_SET(dp_common, progress, "progress", 0, "a progress line on standard error (default: on a terminal)", 1,
                                     .conflicts = "no-progress", .group = G_RUN)},
     {DP_COMMON_PROGRESS, DP_OPT_SET(dp_common, progress, "no-progress", 0, "no progress line", 2, .group = G_RUN)},
-    {0, DP_OPT_ENUM(dp_common, log_format, "log-format", 0, "FORM", "form of messages: text or json", log_formats, .group = G_RUN)},
+    {0, DP_OPT_ENUM(dp_common, log_format, "log-format", 0, "FORM", "form of messages", log_formats, .group = G_RUN)},
     {0, DP_OPT_TIME(dp_common, now, "now", 0, "TIME", "take this for the current time (RFC 3339 or integer ms)", .group = G_RUN)},
     {0, DP_OPT_FLAG(dp_common, quiet, "quiet", 'q', "only errors", .conflicts = "verbose", .group = G_RUN)},
     {0, DP_OPT_FLAG(dp_common, verbose, "verbose", 'v', "say what was inferred, as the options that would force it", .group = G_RUN)},
@@ -109,9 +109,30 @@ static unsigned processors(void)
     return n < 1 ? 1 : n > 1024 ? 1024 : n;
 }
 
+/* DP_MEMORY_PARTITION for dp-partition: the share that dp-run has for it. */
+static const char *own_share(const struct dp_cli *cli, const char *what)
+{
+    char key[64];
+    int n = snprintf(key, sizeof key, "DP_%s_%s", what, cli->root->name + (strncmp(cli->root->name, "dp-", 3) == 0 ? 3 : 0));
+    for (int i = 0; i < n && i < (int)sizeof key - 1; i++) key[i] = key[i] == '-' ? '_' : key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 32) : key[i];
+    const char *v = getenv(key);
+    return v && *v ? v : NULL;
+}
+
+static enum dp_status take_share(struct dp_cli *cli, const char *long_name, const char *what, bool is_given, struct dp_err *err)
+{
+    const char *v = is_given ? NULL : own_share(cli, what);
+    for (size_t i = 0; v && i < sizeof rows / sizeof *rows; i++)
+        if ((cli->tool->common & rows[i].bits) && strcmp(rows[i].opt.name, long_name) == 0)
+            return dp_opt_set_value(&rows[i].opt, &cli->common, v, err) == DP_OK ? DP_OK : dp_err_prefix(err, "environment variable DP_%s_...: ", what);
+    return DP_OK;
+}
+
 enum dp_status dp_common_finish(struct dp_cli *cli, struct dp_err *err)
 {
     struct dp_common *c = &cli->common;
+    DP_TRY(take_share(cli, "threads", "THREADS", dp_cli_on_line(cli, "threads"), err));
+    DP_TRY(take_share(cli, "memory", "MEMORY", dp_cli_on_line(cli, "memory"), err));
     if (c->threads == 0) c->threads = cli->tool->common & DP_COMMON_THREADS ? processors() : 1;
     if (c->memory == 0) c->memory = 160u << 20;
     if (c->max_record == 0) c->max_record = DP_LIMIT_RECORD;

@@ -41,6 +41,7 @@ static void print_option(const struct dp_opt *o, size_t width, struct dp_buf *ou
     else dp_buf_addf(out, "%*s", (int)(HELP_COLUMN - col), "");
     struct dp_buf text = {NULL, 0, 0};
     dp_buf_addz(&text, o->help);
+    for (size_t i = 0; o->choices && o->choices[i]; i++) dp_buf_addf(&text, "%s%s", i ? "|" : ": ", o->choices[i]);
     if (o->def) dp_buf_addf(&text, " (default %s)", o->def);
     if (o->kind == DP_OPT_KIND_LIST) dp_buf_addz(&text, "; may be repeated");
     wrap(out, dp_buf_z(&text), HELP_COLUMN, HELP_COLUMN, width);

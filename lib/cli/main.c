@@ -151,15 +151,18 @@ static enum dp_status parse(struct main_state *m, int argc, char **argv, struct 
     return status;
 }
 
-bool dp_cli_given(const struct dp_cli *cli, const char *long_name)
+static bool is_given(const struct dp_cli *cli, const char *long_name, bool with_env)
 {
     const struct main_state *m = (const struct main_state *)(const void *)((const char *)cli - offsetof(struct main_state, cli));
     for (int s = 0; s < 2; s++)
         for (size_t i = 0; m->sets[s].opts && m->sets[s].opts[i].name; i++)
             if (strcmp(m->sets[s].opts[i].name, long_name) == 0)
-                return m->given[s][i] || (m->sets[s].opts[i].env && getenv(m->sets[s].opts[i].env));
+                return m->given[s][i] || (with_env && m->sets[s].opts[i].env && getenv(m->sets[s].opts[i].env));
     return false;
 }
+
+bool dp_cli_given(const struct dp_cli *cli, const char *long_name) { return is_given(cli, long_name, true); }
+bool dp_cli_on_line(const struct dp_cli *cli, const char *long_name) { return is_given(cli, long_name, false); }
 
 /* ---- options to a run ---- */
 
