@@ -76,10 +76,11 @@ static void find_stages(const char *p, struct stages *out)
     struct stage *cur = &out->s[0];
     size_t n = 0;
     bool in_word = false, done = false;
-    char quote = '\0';
+    char quote = '\0', before = '\0';
     memset(out, 0, sizeof *out);
-    for (; *p; p++) {
-        bool bar = !quote && *p == '|', end = !quote && (*p == ';' || *p == '\n' || *p == '&');
+    for (; *p; before = *p++) {
+        bool redirects = *p == '&' && (before == '>' || before == '<' || before == '|' || p[1] == '>'); /* 2>&1, |&, &>file */
+        bool bar = !quote && *p == '|', end = !quote && !redirects && (*p == ';' || *p == '\n' || *p == '&');
         if (bar && p[1] == '|') p++, bar = false, end = true;
         if (bar || end) {
             if (bar && out->n + 1 < MAX_STAGES) out->n++;
@@ -94,7 +95,7 @@ static void find_stages(const char *p, struct stages *out)
             in_word = true;
             continue;
         }
-        bool blank = !quote && (*p == ' ' || *p == '\t');
+        bool blank = !quote && strchr(" \t(){}&", *p);
         if (blank && in_word) done = cur->name[0] && !strchr(cur->name, '='); /* A=1 before a command is not its name */
         if (blank && in_word && !done) memset(cur->name, 0, sizeof cur->name), n = 0;
         in_word = !blank;
@@ -310,7 +311,7 @@ static int cause(const struct attempt *a, size_t *stage)
             *stage = i;
             return a->codes[i];
         }
-    if (a->n_codes > 1 && a->codes[a->n_codes - 1] == 0) return 0; /* head(1) had enough */
+    if (a->codes[0] == 141 && a->n_codes > 1 && a->codes[a->n_codes - 1] == 0) return 0; /* head(1) had enough */
     return a->codes[0];
 }
 

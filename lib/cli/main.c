@@ -225,12 +225,6 @@ static enum dp_status set_up(struct main_state *m, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_cli_stream(struct dp_cli *cli, const struct dp_stream_conf *conf, const struct dp_stream_ops *ops, void *ctx,
-                             struct dp_err *err)
-{
-    return dp_stream_run(&cli->run, cli->args, cli->n_args, conf, ops, ctx, err);
-}
-
 /* ---- the end ---- */
 
 static bool books_balance(const struct dp_books *b)
