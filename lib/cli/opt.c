@@ -254,7 +254,13 @@ static enum dp_status parse_letters(const struct dp_opt_set *sets, size_t n_sets
             DP_TRY(apply(&f, NULL, err));
             continue;
         }
-        if (p[1]) return apply(&f, p + 1, err);
+        if (p[1]) {
+            struct found whole;
+            enum dp_status status = apply(&f, p + 1, err);
+            if (status != DP_OK && p == argv[*i] + 1 && find_long(sets, n_sets, dp_str_z(p), &whole))
+                return dp_err_set(err, DP_USAGE, "unknown option -%s; did you mean --%s?", p, p);
+            return status;
+        }
         if (*i + 1 >= argc) return dp_err_set(err, DP_USAGE, "-%c needs a value: -%c %s", *p, *p, f.o->arg);
         return apply(&f, argv[++*i], err);
     }

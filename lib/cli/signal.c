@@ -50,14 +50,14 @@ static void handle(int sig, void (*handler)(int))
 void dp_signal_install(struct dp_run *run)
 {
     int p[2];
-    run->stop_fd = -1;
+    run->stop_fd = run->wake_fd = -1;
     if (pipe(p) == 0) {
         for (int i = 0; i < 2; i++) {
             fcntl(p[i], F_SETFD, FD_CLOEXEC);
             fcntl(p[i], F_SETFL, O_NONBLOCK);
         }
         run->stop_fd = p[0];
-        wake_fd = p[1];
+        run->wake_fd = wake_fd = p[1];
     }
     run->stop_signal = &stop_signal;
     handle(SIGTERM, on_signal);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- workers ---- */
 
@@ -241,13 +242,16 @@ static void first_bad_row(struct dp_stream_worker *w, struct dp_job *j)
     dp_buf_release(&text);
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
+/* Another thread may be waiting for input that no longer matters: it polls the other end of this pipe. */
+static enum dp_status wake(struct dp_stream *s, enum dp_status status)
 {
-    struct dp_stream *s = ctx;
-    struct dp_job *j = job;
+    if (status != DP_OK && s->run->threads > 1 && s->run->wake_fd > 0 && write(s->run->wake_fd, "!", 1) < 0) return status;
+    return status;
+}
+
+static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp_job *j, struct dp_err *err)
+{
     struct dp_stream_worker *w;
-    j->worker = worker;
-    if (j->chunk_.kind != DP_CHUNK_RECORDS || atomic_load_explicit(&s->stopped, memory_order_relaxed)) return DP_OK;
     DP_TRY(worker_of(s, worker, &w, err));
     j->worker_mem = w->mem;
     DP_TRY(dp_sources_convert(s->sources, worker, &j->chunk_, err));
@@ -266,6 +270,15 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
         dp_buf_adds(to, dp_buf_str(&j->chunk_.bad_lines));
     }
     return s->conf->keep_text ? DP_OK : scan_chunk(s, w, j, err);
+}
+
+static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
+{
+    struct dp_stream *s = ctx;
+    struct dp_job *j = job;
+    j->worker = worker;
+    if (j->chunk_.kind != DP_CHUNK_RECORDS || atomic_load_explicit(&s->stopped, memory_order_relaxed)) return DP_OK;
+    return wake(s, work_chunk(s, worker, j, err));
 }
 
 /* ---- produce ---- */
@@ -384,7 +397,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     s->consumed++;
     if (status == DP_OK && ((s->waiting && s->consumed == s->produced) || s->run->line_buffered)) status = dp_out_flush(s->run->out, err);
     pthread_mutex_unlock(&s->lock);
-    return status;
+    return wake(s, status);
 }
 
 static void release(void *ctx, void *job)

@@ -35,6 +35,7 @@ struct dp_run {
     struct dp_books books;
     const volatile int *stop_signal; /* non-zero: the signal's number; loops look at it between chunks; may be NULL */
     int stop_fd;              /* readable when a signal came, for poll beside an input; -1: none */
+    int wake_fd;              /* the other end: whoever fails while another thread waits for input writes a byte here; -1: none */
     bool hide_raw;            /* the contract or the stream's header has classified fields: reject lines carry no raw record */
     bool rejects_clear;       /* --rejects-clear: they do all the same */
     bool rejects_inline;      /* --rejects -: a reject's line takes the record's place in the output */
