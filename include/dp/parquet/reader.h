@@ -28,7 +28,10 @@ enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struc
 /* Up to max_rows of the current row group into b (reset first); DP_END when it is done. */
 enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 
-/* Bounds of a leaf in a row group as JSON spelling, where they may be trusted; false: nothing is known. See dp/record/expr.h. */
+/*
+ * Bounds of a leaf in a row group in the spelling of records (text without quotes), where they may be trusted and the spelling sorts as the
+ * values do; false: none. Timestamps: bounds of the text of all fractions of their second. *nulls: -1 = not known (also set where there are no bounds).
+ */
 bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, struct dp_buf *min, struct dp_buf *max, int64_t *nulls);
 
 #endif

@@ -1,0 +1,280 @@
+/*
+ * The Parquet reader over the corpus: row counts, refusals, the same rows for any batch size and from memory, projection, bounds;
+ * and no crash over files with bytes changed.  Values are compared by tests/interop/parquet_corpus.py.
+ */
+#include <dp/base/file.h>
+#include <dp/base/num.h>
+#include <dp/parquet/reader.h>
+
+#include "dpt.h"
+
+static char corpus_path[1024];
+static const char *corpus(void) { return corpus_path; }
+#define NEED_CORPUS() dpt_shared(corpus_path, "corpus")
+
+struct result {
+    enum dp_status status;
+    char msg[512];
+    int64_t rows;
+    struct dp_buf text;
+};
+
+static void read_rows(const struct dp_pq_file *f, struct dp_pq_reader *r, int64_t batch, struct result *out) {
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_batch b;
+    dp_batch_init(&b, dp_pq_reader_schema(r));
+    enum dp_status status = DP_OK;
+    for (size_t g = 0; status == DP_OK && g < dp_pq_meta(f)->n_row_groups; g++) {
+        status = dp_pq_reader_seek(r, g, &err);
+        while (status == DP_OK && (status = dp_pq_reader_next(r, batch, &b, &err)) == DP_OK) {
+            assert_in_range(b.length, 1, batch);
+            out->rows += b.length;
+            dp_batch_print(&b, 0, b.length, &(struct dp_print_opts){.binary_hex = true}, &out->text);
+        }
+        if (status == DP_END) status = DP_OK;
+    }
+    dp_batch_release(&b);
+    out->status = status;
+    snprintf(out->msg, sizeof out->msg, "%s", status == DP_OK ? "" : err.msg);
+}
+
+static struct result read_file(struct dp_pq_file *f, const char *const *columns, size_t n, int64_t batch) {
+    struct result out = {0};
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_reader *r = NULL;
+    out.status = dp_pq_reader_open(f, columns, n, &r, &err);
+    if (out.status == DP_OK) read_rows(f, r, batch, &out);
+    else snprintf(out.msg, sizeof out.msg, "%s", err.msg);
+    dp_pq_reader_close(r);
+    return out;
+}
+
+static struct result read_path(const char *path, int64_t batch) {
+    struct result out = {0};
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_file *f = NULL;
+    out.status = dp_pq_open(path, &f, &err);
+    if (out.status == DP_OK) out = read_file(f, NULL, 0, batch);
+    else snprintf(out.msg, sizeof out.msg, "%s", err.msg);
+    dp_pq_close(f);
+    return out;
+}
+
+static struct result read_corpus(const char *name, int64_t batch) {
+    char path[5000];
+    snprintf(path, sizeof path, "%s/%s", corpus(), name);
+    return read_path(path, batch);
+}
+
+/* Calls fn for each file of the index: name from the corpus' root, rows (-1: none said), whether the other reader read it. */
+static size_t each_file(const char *folder, void (*fn)(const char *name, int64_t rows, bool read)) {
+    char path[5000], name[4200];
+    struct dp_buf b = {0};
+    struct dp_err err = DP_ERR_INIT;
+    size_t count = 0;
+    snprintf(path, sizeof path, "%s/%s/INDEX.ndjson", corpus(), folder);
+    assert_int_equal(dp_file_read(path, 1 << 24, &b, &err), DP_OK);
+    dp_buf_addc(&b, 0);
+    for (char *line = b.p, *end; (end = strchr(line, '\n')); line = end + 1, count++) {
+        *end = 0;
+        char *at = strstr(line, "\"file\": \"") + 9, *rows = strstr(line, "\"rows\": ");
+        snprintf(name, sizeof name, "%s/%.*s", folder, (int)strcspn(at, "\""), at);
+        fn(name, rows ? atoll(rows + 8) : -1, strstr(line, "\"duckdb\": \"read") != NULL);
+    }
+    dp_buf_release(&b);
+    return count;
+}
+
+/* Files that are refused on purpose, with a piece of the reason. */
+static const struct {
+    const char *name, *why;
+    enum dp_status status;
+} refused[] = {
+    {"parquet/parquet-testing/datapage_v1-corrupt-checksum.parquet", "row group 0, column a, page 0: the page's checksum does not match", DP_FORMAT},
+    {"parquet/duckdb/bigdecimal.parquet", "77", DP_UNSUPPORTED},
+    {"parquet/parquet-testing/uniform_encryption.parquet.encrypted", "encrypted", DP_UNSUPPORTED},
+    {"parquet/parquet-testing/encrypt_columns_and_footer.parquet.encrypted", "encrypted", DP_UNSUPPORTED},
+    {"parquet/parquet-testing/encrypt_columns_plaintext_footer.parquet.encrypted", "column float_field", DP_UNSUPPORTED},
+    {"parquet/duckdb/encryption/encrypted_column.parquet", "encrypted", DP_UNSUPPORTED},
+    {"parquet/parquet-testing/large_string_map.brotli.parquet", "limit is 268435456", DP_LIMIT},
+    {"parquet-bad/parquet-testing/ARROW-GH-45185.parquet", "the first repetition level is not 0", DP_FORMAT},
+};
+
+static void test_refused(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct result r = read_corpus(refused[i].name, 8192);
+        if (r.status != refused[i].status || !strstr(r.msg, refused[i].why)) fail_msg("%s: %s: %s", refused[i].name, dp_status_name(r.status), r.msg);
+        dp_buf_release(&r.text);
+    }
+}
+
+static bool is_refused(const char *name) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (!strcmp(name, refused[i].name)) return true;
+    return false;
+}
+
+static void check_good(const char *name, int64_t rows, bool read) {
+    if (is_refused(name) || !read) return;
+    struct result a = read_corpus(name, 8192);
+    if (a.status != DP_OK) fail_msg("%s: %s", name, a.msg);
+    if (rows >= 0 && a.rows != rows) fail_msg("%s: %lld rows, expected %lld", name, (long long)a.rows, (long long)rows);
+    struct result b = read_corpus(name, a.rows > 500 ? 997 : 7);
+    if (b.status != DP_OK || b.text.n != a.text.n || (a.text.n && memcmp(a.text.p, b.text.p, a.text.n))) fail_msg("%s: rows depend on the batch's size", name);
+    dp_buf_release(&a.text);
+    dp_buf_release(&b.text);
+}
+
+static void test_good(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    assert_in_range(each_file("parquet", check_good), 100, 10000);
+}
+
+static void check_bad(const char *name, int64_t rows, bool read) {
+    (void)rows, (void)read;
+    struct result a = read_corpus(name, 1000);
+    if (a.status != DP_OK && (!a.msg[0] || (a.status != DP_FORMAT && a.status != DP_LIMIT && a.status != DP_UNSUPPORTED)))
+        fail_msg("%s: %s: %s", name, dp_status_name(a.status), a.msg);
+    dp_buf_release(&a.text);
+}
+
+static void test_bad(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    assert_in_range(each_file("parquet-bad", check_bad), 50, 10000);
+}
+
+/* Deterministic damage: each file with single bytes changed, and cut short. */
+static void check_damaged(const char *name, int64_t rows, bool read) {
+    char path[5000];
+    struct dp_buf b = {0};
+    struct dp_err err = DP_ERR_INIT;
+    (void)rows, (void)read;
+    snprintf(path, sizeof path, "%s/%s", corpus(), name);
+    if (dp_file_read(path, 20000, &b, &err) != DP_OK || b.n < 12) {
+        dp_buf_release(&b);
+        return;
+    }
+    uint64_t seed = b.n * 2654435761u + 1;
+    for (int i = 0; i < 24; i++) {
+        seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+        size_t at = (size_t)(seed >> 16) % (b.n - 8);
+        char was = b.p[at];
+        b.p[at] = (char)(i % 3 ? seed >> 8 : (uint64_t)(uint8_t)was ^ (1u << (seed & 7)));
+        uint8_t *exact = dp_alloc(b.n); /* so that the sanitizer sees a read behind the end */
+        memcpy(exact, b.p, b.n);
+        struct dp_pq_file *f = NULL;
+        if (dp_pq_open_memory(exact, b.n, "damaged", &f, &err) == DP_OK) {
+            int64_t claimed = dp_pq_meta(f)->num_rows;
+            struct result r = {0};
+            if (claimed < 100000) r = read_file(f, NULL, 0, 1000);
+            dp_buf_release(&r.text);
+        }
+        dp_pq_close(f);
+        free(exact);
+        b.p[at] = was;
+    }
+    dp_buf_release(&b);
+}
+
+static void test_damaged(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    each_file("parquet", check_damaged);
+    each_file("parquet-bad", check_damaged);
+}
+
+static void test_projection(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    char path[5000];
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_file *f;
+    struct dp_pq_reader *r;
+    snprintf(path, sizeof path, "%s/parquet/parquet-testing/alltypes_plain.parquet", corpus());
+    assert_int_equal(dp_pq_open(path, &f, &err), DP_OK);
+    const char *const two[] = {"bigint_col", "id"}, *const none[] = {"nothing"}, *const twice[] = {"id", "id"};
+    struct result a = read_file(f, two, 2, 3);
+    assert_int_equal(a.status, DP_OK);
+    static const char first[] = "{\"bigint_col\":0,\"id\":4}\n{\"bigint_col\":10,\"id\":5}\n";
+    assert_true(a.text.n > sizeof first && !memcmp(a.text.p, first, sizeof first - 1));
+    dp_buf_release(&a.text);
+    assert_int_equal(dp_pq_reader_open(f, none, 1, &r, &err), DP_SCHEMA);
+    assert_string_equal(err.msg, "no column nothing");
+    assert_int_equal(dp_pq_reader_open(f, twice, 2, &r, &err), DP_USAGE);
+    struct result zero = read_file(f, none, 0, 3);
+    assert_int_equal(zero.rows, 8);
+    dp_buf_release(&zero.text);
+    dp_pq_close(f);
+}
+
+static void test_not_parquet(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        enum dp_status status;
+    } t[] = {
+        {"", 0, DP_FORMAT},
+        {"PAR1PAR1", 8, DP_FORMAT},
+        {"PAR1\0\0\0\0PAR1", 12, DP_FORMAT},
+        {"PAR1\1\0\0\0PAR1", 12, DP_FORMAT},
+        {"PAR1\xFF\xFF\xFF\xFFPAR1", 12, DP_FORMAT},
+        {"PAR1\0\0\0\0\0PARE", 13, DP_UNSUPPORTED},
+        {"a,b\n1,2\n3,4\n", 12, DP_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        struct dp_err err = DP_ERR_INIT;
+        struct dp_pq_file *f;
+        assert_int_equal(dp_pq_open_memory(t[i].bytes, t[i].n, "t", &f, &err), t[i].status);
+        assert_string_equal(err.source, "t");
+    }
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_file *f;
+    assert_int_equal(dp_pq_open("/nonexistent/file", &f, &err), DP_IO);
+    assert_int_equal(dp_pq_open("/tmp", &f, &err), DP_UNSUPPORTED);
+}
+
+/* Every value of every file lies within the bounds that are said of it, as text or as number. */
+static void check_bounds(const char *name, int64_t rows, bool read) {
+    char path[5000];
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_file *f = NULL;
+    (void)rows;
+    if (!read) return;
+    snprintf(path, sizeof path, "%s/%s", corpus(), name);
+    if (dp_pq_open(path, &f, &err) != DP_OK) return;
+    const struct dp_pq_meta *m = dp_pq_meta(f);
+    struct dp_buf min = {0}, max = {0};
+    for (size_t g = 0; g < m->n_row_groups; g++)
+        for (size_t i = 0; i < m->n_leaves; i++) {
+            int64_t nulls;
+            if (!dp_pq_bounds(m, g, i, &min, &max, &nulls)) continue;
+            assert_true(nulls >= -1);
+            if (dp_str_cmp(dp_buf_str(&min), dp_buf_str(&max)) > 0) {
+                double a, b;
+                if (!dp_parse_double(dp_buf_str(&min), &a) || !dp_parse_double(dp_buf_str(&max), &b) || a > b)
+                    print_message("%s: leaf %zu: %s > %s\n", name, i, dp_buf_z(&min), dp_buf_z(&max));
+            }
+        }
+    dp_buf_release(&min);
+    dp_buf_release(&max);
+    dp_pq_close(f);
+}
+
+static void test_bounds(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    each_file("parquet", check_bounds);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_not_parquet), cmocka_unit_test(test_refused),    cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
