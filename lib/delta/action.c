@@ -39,7 +39,7 @@ static const struct field metadata_fields[] = {
     FIELD(dp_delta_metadata, "name", F_TEXT, 0, name),
     FIELD(dp_delta_metadata, "description", F_TEXT, 0, description),
     FIELD(dp_delta_metadata, "format", F_FORMAT, F_REQUIRED, provider),
-    FIELD(dp_delta_metadata, "schemaString", F_TEXT, F_REQUIRED, schema_string),
+    FIELD(dp_delta_metadata, "schemaString", F_TEXT, 0, schema_string),
     FIELD(dp_delta_metadata, "partitionColumns", F_LIST, 0, partition_columns),
     FIELD(dp_delta_metadata, "configuration", F_PAIRS, 0, configuration),
     FIELD(dp_delta_metadata, "createdTime", F_LONG, 0, created_time),

@@ -6,6 +6,7 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/checkpoint.h>
+#include <dp/delta/partition.h>
 #include <dp/parquet/reader.h>
 #include <dp/parquet/writer.h>
 #include <stdlib.h>
@@ -286,18 +287,26 @@ static enum dp_status write_file(const struct dp_delta_snapshot *s, int64_t now_
     return status;
 }
 
-static enum dp_status write_hint(const struct dp_delta_snapshot *s, const struct writing *w, uint64_t size, struct dp_err *err) {
+/* Built in the table's staging directory, then renamed into the log: a killed process leaves nothing there. */
+static enum dp_status place(const struct dp_delta_snapshot *s, struct dp_newfile *file, const char *draft, const char *name, struct dp_err *err) {
+    char *log = dp_path_join(s->table, "_delta_log"), *to = dp_path_join(log, name);
+    enum dp_status status = dp_newfile_commit(file, err);
+    if (status == DP_OK) status = dp_file_rename(draft, to, err);
+    free(to);
+    free(log);
+    return status;
+}
+
+static enum dp_status write_hint(const struct dp_delta_snapshot *s, const struct writing *w, uint64_t size, const char *draft, struct dp_err *err) {
     struct dp_newfile file = {0};
-    char *path = dp_path_join(s->table, "_delta_log/_last_checkpoint");
     struct dp_buf b = {0};
     dp_buf_addf(&b, "{\"version\":%lld,\"size\":%lld,\"sizeInBytes\":%llu,\"numOfAddFiles\":%lld}", (long long)s->version, (long long)w->actions,
                 (unsigned long long)size, (long long)w->adds);
-    enum dp_status status = dp_newfile_open(&file, path, 0666, err);
+    enum dp_status status = dp_newfile_open(&file, draft, 0666, err);
     if (status == DP_OK) status = dp_fd_write(file.fd, b.p, b.n, err);
-    if (status == DP_OK) status = dp_newfile_commit(&file, err);
+    if (status == DP_OK) status = place(s, &file, draft, "_last_checkpoint", err);
     dp_newfile_abort(&file);
     dp_buf_release(&b);
-    free(path);
     return status;
 }
 
@@ -305,14 +314,21 @@ enum dp_status dp_delta_checkpoint_write(const struct dp_delta_snapshot *s, int6
     struct dp_newfile file = {0};
     struct writing w = {0};
     uint64_t size = 0;
-    struct dp_buf path = {0};
-    dp_buf_addf(&path, "%s/_delta_log/%020lld.checkpoint.parquet", s->table, (long long)s->version);
-    enum dp_status status = dp_newfile_open(&file, dp_buf_z(&path), 0666, err);
+    char id[37], *staging = dp_path_join(s->table, DP_DELTA_STAGING);
+    struct dp_buf draft = {0}, name = {0};
+    dp_uuid(id);
+    dp_buf_addf(&draft, "%s/checkpoint-%s", staging, id);
+    dp_buf_addf(&name, "%020lld.checkpoint.parquet", (long long)s->version);
+    enum dp_status status = dp_mkdirs(staging, err);
+    if (status == DP_OK) status = dp_newfile_open(&file, dp_buf_z(&draft), 0666, err);
     if (status == DP_OK) status = write_file(s, now_ms, file.fd, &w, &size, err);
-    if (status == DP_OK) status = dp_newfile_commit(&file, err);
+    if (status == DP_OK) status = place(s, &file, dp_buf_z(&draft), dp_buf_z(&name), err);
+    if (status == DP_OK) status = write_hint(s, &w, size, dp_buf_z(&draft), err);
     dp_newfile_abort(&file);
-    dp_buf_release(&path);
-    return status == DP_OK ? write_hint(s, &w, size, err) : status;
+    dp_buf_release(&name);
+    dp_buf_release(&draft);
+    free(staging);
+    return status;
 }
 
 bool dp_delta_checkpoint_due(const struct dp_delta_snapshot *s) {

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct publication {
     const char *table;
@@ -144,20 +145,28 @@ static void print_entry(const struct publication *p, struct dp_buf *b) {
     dp_buf_release(&removes);
 }
 
-/* DP_AGAIN: the version is taken. */
+/*
+ * DP_AGAIN: the version is taken.  The entry is built in the table's staging directory, on the same file system: whatever is left of a killed
+ * process is swept there, and _delta_log holds nothing but whole entries.
+ */
 static enum dp_status link_entry(const struct publication *p, int64_t version, struct dp_err *err) {
     struct dp_newfile file = {0};
     struct dp_buf text = {0};
-    char *path = dp_delta_commit_path(p->table, version);
+    char *path = dp_delta_commit_path(p->table, version), *dir = dp_path_dir(path);
+    char *staging = dp_path_join(p->table, DP_DELTA_STAGING), *draft = dp_path_join(staging, "entry");
     print_entry(p, &text);
-    enum dp_status status = DP_OK;
-    if (text.n > DP_LIMIT_COMMIT_BYTES) status = dp_err_set(err, DP_LIMIT, "the log entry is larger than %u bytes", DP_LIMIT_COMMIT_BYTES);
-    if (status == DP_OK) status = dp_newfile_open(&file, path, 0666, err);
+    enum dp_status status = dp_mkdirs(staging, err);
+    if (status == DP_OK && text.n > DP_LIMIT_COMMIT_BYTES)
+        status = dp_err_set(err, DP_LIMIT, "the log entry is larger than %u bytes", DP_LIMIT_COMMIT_BYTES);
+    if (status == DP_OK) status = dp_newfile_open(&file, draft, 0666, err);
     if (status == DP_OK) status = dp_fd_write(file.fd, text.p, text.n, err);
-    if (status == DP_OK) status = dp_newfile_commit_new(&file, err);
+    if (status == DP_OK && fsync(file.fd) != 0) status = dp_err_sys(err, DP_IO, "cannot sync %s", file.tmp);
+    if (status == DP_OK && link(file.tmp, path) != 0)
+        status = errno == EEXIST ? dp_err_set(err, DP_AGAIN, "%s exists already", path) : dp_err_sys(err, DP_IO, "cannot link %s", path);
+    if (status == DP_OK) status = dp_fsync_dir(dir, err);
     dp_newfile_abort(&file);
     dp_buf_release(&text);
-    free(path);
+    free(draft), free(staging), free(dir), free(path);
     return status;
 }
 

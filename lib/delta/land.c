@@ -237,13 +237,12 @@ static const char *strip_staging(const char *rel) {
 }
 
 /* Directories as the staging has them, else the usual ones by partition value. */
-static void final_place(const struct dp_delta_landing *l, const char *rest, const struct dp_delta_pairs *values, struct dp_buf *out) {
+static void final_place(const char *rest, const struct dp_delta_pairs *values, struct dp_buf *out) {
     if (!strchr(rest, '/'))
         for (size_t i = 0; i < values->n; i++) {
             dp_delta_hive_dir(values->v[i].key, values->v[i].value, values->v[i].is_null, out);
             dp_buf_addc(out, '/');
         }
-    (void)l;
     dp_buf_addz(out, rest);
 }
 
@@ -320,7 +319,7 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
         dp_err_prefix(err, "%s: ", path);
         goto out;
     }
-    final_place(l, rest, &f.partition_values, &place);
+    final_place(rest, &f.partition_values, &place);
     if (is_live(l, dp_buf_z(&place))) l->known++;
     else keep_file(l, &f, open_as == moved || !strcmp(rest, rel) ? NULL : path, dp_buf_z(&place));
 out:
@@ -385,32 +384,32 @@ void dp_delta_staging_sweep(const char *table, int64_t now_s, int64_t max_age_s)
     char *staging = dp_path_join(table, DP_DELTA_STAGING);
     DIR *d = opendir(staging);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (e->d_name[0] == '.') continue;
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
         char *run = dp_path_join(staging, e->d_name);
         struct stat st;
-        if (lstat(run, &st) == 0 && S_ISDIR(st.st_mode) && st.st_mtim.tv_sec < now_s - max_age_s && is_unlocked(run)) remove_tree(run, true, 0);
+        bool is_old = lstat(run, &st) == 0 && st.st_mtim.tv_sec < now_s - max_age_s;
+        if (is_old && !S_ISDIR(st.st_mode)) (void)unlink(run); /* a log entry that was never linked */
+        else if (is_old && is_unlocked(run)) remove_tree(run, true, 0);
         free(run);
     }
     if (d) closedir(d);
-    (void)rmdir(staging);
     free(staging);
 }
 
+/* The run's directory of a staged path: up to the second slash behind the staging directory's name. */
+static char *run_directory(const char *path) {
+    const char *at = strstr(path, DP_DELTA_STAGING "/");
+    const char *slash = at ? strchr(at + strlen(DP_DELTA_STAGING) + 1, '/') : NULL;
+    return slash ? dp_strndup(path, (size_t)(slash - path)) : NULL;
+}
+
 void dp_delta_landing_tidy(struct dp_delta_landing *l) {
-    char *staging = dp_path_join(l->table, DP_DELTA_STAGING);
-    DIR *d = l->n ? opendir(staging) : NULL;
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (e->d_name[0] == '.') continue;
-        char *run = dp_path_join(staging, e->d_name);
-        if (is_unlocked(run)) {
-            bool ours = false;
-            size_t n = strlen(run);
-            for (size_t i = 0; i < l->n && !ours; i++) ours = l->landed[i].from && strstr(l->landed[i].from, e->d_name) != NULL;
-            if (ours && n) remove_tree(run, false, 0);
-        }
-        free(run);
+    char *last = NULL;
+    for (size_t i = 0; i < l->n; i++) {
+        char *dir = l->landed[i].from ? run_directory(l->landed[i].from) : NULL;
+        if (dir && (!last || strcmp(dir, last) != 0) && is_unlocked(dir)) remove_tree(dir, false, 0);
+        free(last);
+        last = dir;
     }
-    if (d) closedir(d);
-    (void)rmdir(staging);
-    free(staging);
+    free(last);
 }

@@ -169,6 +169,7 @@ static enum dp_status finish(struct replay *r, struct dp_err *err) {
     DP_TRY(dp_delta_check_read(&s->protocol, err));
     if (!r->has_metadata) return dp_err_set(err, DP_FORMAT, "%s: the log holds no metaData", s->table);
     DP_TRY(dp_delta_mapping_mode(&s->protocol, &s->metadata, &s->mapping, err));
+    if (!s->metadata.schema_string.n) return dp_err_set(err, DP_FORMAT, "%s: the metaData has no schemaString", s->table);
     DP_TRY(dp_delta_schema_parse(s->metadata.schema_string, &s->schema, err));
     DP_TRY(dp_delta_schema_physical(s->schema, s->mapping, &s->physical, err));
     for (size_t i = 0; i < s->metadata.partition_columns.n; i++)

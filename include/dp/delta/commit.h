@@ -40,4 +40,19 @@ enum dp_status dp_delta_new_table(const struct dp_type *schema, const struct dp_
                                   const char *name, int64_t now_ms, struct dp_arena *arena, struct dp_delta_protocol *protocol,
                                   struct dp_delta_metadata *metadata, struct dp_err *err) DP_MUST_CHECK;
 
+/* ---- transactions: each batch once (digest section 14) ---- */
+
+/* "JOB/SOURCE/PARTITION", the appId of a position; partition NULL is "0".  dp-ingest --since looks these up. */
+void dp_delta_app_id(const char *job, const char *source, const char *partition, struct dp_buf *out);
+
+enum dp_delta_batch { DP_DELTA_BATCH_NEW, DP_DELTA_BATCH_DONE, DP_DELTA_BATCH_OLDER };
+/*
+ * Is a batch with these transactions new?  DONE: each is in the table at its version.  OLDER: one is below what the table has (*which names it, *have is the table's).
+ * seen_version: the table's version that the batch's positions start from (-1: not known); DP_AGAIN when one of them was moved by somebody else since.
+ */
+enum dp_status dp_delta_judge(const struct dp_delta_snapshot *s, const struct dp_delta_txn *txns, size_t n, int64_t seen_version, int64_t now_ms,
+                              enum dp_delta_batch *out, size_t *which, int64_t *have, struct dp_err *err) DP_MUST_CHECK;
+/* The version whose commit carries the transaction, looked for from `newest` down; `newest` itself when the commit file is gone (only a checkpoint tells of it). */
+enum dp_status dp_delta_txn_commit(const char *table, struct dp_str app_id, int64_t version, int64_t newest, int64_t *out, struct dp_err *err) DP_MUST_CHECK;
+
 #endif

@@ -27,8 +27,9 @@ const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_d
 /* Renames the files to their places; the actions are borrowed until close. */
 enum dp_status dp_delta_landing_place(struct dp_delta_landing *l, const struct dp_delta_file **adds, size_t *n, struct dp_err *err) DP_MUST_CHECK;
 
-/* Removes run directories in staging that nobody locks and nobody touched for max_age_s, and empty ones of landed files. Best effort. */
+/* Removes what is in staging, unlocked and older than max_age_s.  Best effort. */
 void dp_delta_staging_sweep(const char *table, int64_t now_s, int64_t max_age_s);
+/* Removes the emptied run directories of the landed files.  Best effort. */
 void dp_delta_landing_tidy(struct dp_delta_landing *l);
 
 #endif

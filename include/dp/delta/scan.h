@@ -1,0 +1,39 @@
+/*
+ * Rows of a table: live files with their partition values, deletion vectors applied, columns in the table's order and types.
+ *
+ * Tasks (one row group each) are handed out in order by one thread and read by any thread:
+ *
+ *     dp_delta_scan_open(snapshot, NULL, 0, where, &scan)
+ *     while dp_delta_scan_next(scan, &task) == DP_OK:          in order, one thread at a time
+ *         dp_delta_read_open(task, &read)                      any thread
+ *         while dp_delta_read_next(read, 8192, &batch) == DP_OK: ...   batch has dp_delta_scan_schema(scan)
+ *         dp_delta_read_close(read)
+ *         dp_delta_task_release(task)
+ */
+#ifndef DP_DELTA_SCAN_H
+#define DP_DELTA_SCAN_H
+
+#include <dp/delta/snapshot.h>
+#include <dp/record/batch.h>
+
+struct dp_delta_scan;
+struct dp_delta_task;
+struct dp_delta_read;
+
+/* columns: display names, NULL = all (one that is not there is DP_SCHEMA).  where: files that it excludes are not read; it drops no row.  All borrowed until close. */
+enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char *const *columns, size_t n_columns, const struct dp_expr *where,
+                                  struct dp_delta_scan **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_delta_scan_close(struct dp_delta_scan *scan); /* tasks must be released before */
+const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan); /* display names; borrowed until close */
+
+/* DP_END: no more. */
+enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_delta_task_release(struct dp_delta_task *task); /* any thread; NULL is legal */
+const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data file; borrowed until release */
+
+enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_delta_read_close(struct dp_delta_read *read);
+/* Up to max_rows physical rows, those that are not deleted into b (reset first; may come out empty); DP_END when the row group is done. */
+enum dp_status dp_delta_read_next(struct dp_delta_read *read, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+
+#endif

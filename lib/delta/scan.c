@@ -1,0 +1,299 @@
+/*
+ * Scans of a table (digest sections 3, 8, 9 and 10): row groups of the live files as batches of the table's columns.
+ */
+#include "adapt_priv.h"
+#include <dp/base/file.h>
+#include <dp/delta/dv.h>
+#include <dp/delta/partition.h>
+#include <dp/delta/path.h>
+#include <dp/delta/scan.h>
+#include <dp/parquet/reader.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* One column of the scan. */
+struct out_column {
+    const struct dp_type *physical; /* of the snapshot */
+    bool is_partition;
+};
+
+struct dp_delta_scan {
+    const struct dp_delta_snapshot *s;
+    const struct dp_expr *where;
+    struct dp_type *schema;      /* projected, display names */
+    struct dp_type *partition;   /* its partition columns, display names */
+    struct out_column *columns;
+    struct adapt adapt;
+    size_t cursor;
+    struct open_file *file;      /* whose row groups are handed out now */
+    size_t row_group;
+    int64_t first_row;
+};
+
+/* A data file, shared by its tasks. */
+struct open_file {
+    atomic_uint refs;
+    const struct dp_delta_scan *scan;
+    const struct dp_delta_file *action;
+    char *path;
+    struct dp_pq_file *pq;
+    struct dp_delta_deleted deleted;
+    struct dp_batch constants;   /* one row: the partition values */
+};
+
+struct dp_delta_task {
+    struct open_file *file;
+    size_t row_group;
+    int64_t first_row;
+};
+
+struct dp_delta_read {
+    const struct dp_delta_task *task;
+    struct dp_pq_reader *reader;
+    int *source;                 /* for each column of the scan: column of the reader, -1 none */
+    struct dp_batch raw, whole;  /* as read; as the table has it, deleted rows included */
+    struct dp_batch constants;
+    uint32_t *rows;
+    size_t cap;
+    int64_t at;                  /* physical row of the file */
+};
+
+/* ---- open ---- */
+
+static enum dp_status choose_columns(struct dp_delta_scan *scan, const char *const *columns, size_t n, struct dp_err *err) {
+    const struct dp_type *all = scan->s->schema;
+    size_t count = columns ? n : all->n_children;
+    scan->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    scan->partition = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    scan->columns = dp_calloc(count + 1, sizeof *scan->columns);
+    for (size_t i = 0; i < count; i++) {
+        size_t k = i;
+        if (columns)
+            for (k = 0; k < all->n_children && strcmp(all->children[k]->name, columns[i]) != 0; k++) {}
+        if (k == all->n_children) return dp_err_set(err, DP_SCHEMA, "%s has no column %s", scan->s->table, columns[i]);
+        struct dp_str name = dp_str(all->children[k]->name, all->children[k]->name_n);
+        scan->columns[i] = (struct out_column){scan->s->physical->children[k], dp_delta_is_partition(scan->s, name)};
+        dp_type_add(scan->schema, dp_type_copy(all->children[k]));
+        if (!scan->columns[i].is_partition) continue;
+        struct dp_type *t = dp_type_copy(all->children[k]);
+        t->nullable = true;
+        dp_type_add(scan->partition, t);
+    }
+    scan->schema->nullable = scan->partition->nullable = false;
+    return DP_OK;
+}
+
+enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char *const *columns, size_t n_columns, const struct dp_expr *where,
+                                  struct dp_delta_scan **out, struct dp_err *err) {
+    struct dp_delta_scan *scan = dp_calloc(1, sizeof *scan);
+    scan->s = s;
+    scan->where = where;
+    scan->adapt.mapping = s->mapping;
+    scan->adapt.widening = dp_delta_has_feature(&s->protocol, "typeWidening") || dp_delta_has_feature(&s->protocol, "typeWidening-preview");
+    enum dp_status status = choose_columns(scan, columns, n_columns, err);
+    if (status != DP_OK) dp_delta_scan_close(scan);
+    else *out = scan;
+    return status;
+}
+
+static void drop_file(struct open_file *f) {
+    if (!f || atomic_fetch_sub(&f->refs, 1) != 1) return;
+    dp_pq_close(f->pq);
+    dp_delta_deleted_release(&f->deleted);
+    dp_batch_release(&f->constants);
+    free(f->path);
+    free(f);
+}
+
+void dp_delta_scan_close(struct dp_delta_scan *scan) {
+    if (!scan) return;
+    drop_file(scan->file);
+    dp_type_free(scan->schema);
+    dp_type_free(scan->partition);
+    free(scan->columns);
+    free(scan);
+}
+
+const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan) { return scan->schema; }
+
+/* The partition values as a record, shredded into a batch of one row. */
+static enum dp_status read_constants(const struct dp_delta_scan *scan, struct open_file *f, struct dp_err *err) {
+    struct dp_buf line = {0};
+    enum dp_status status = DP_OK;
+    dp_buf_addc(&line, '{');
+    for (size_t i = 0, k = 0; k < scan->partition->n_children && status == DP_OK; i++) {
+        if (!scan->columns[i].is_partition) continue;
+        const struct dp_type *p = scan->columns[i].physical, *t = scan->partition->children[k];
+        const struct dp_delta_pair *v = dp_delta_pairs_get(&f->action->partition_values, dp_str(p->name, p->name_n));
+        if (k++) dp_buf_addc(&line, ',');
+        dp_json_add_string(&line, dp_str(t->name, t->name_n));
+        dp_buf_addc(&line, ':');
+        status = dp_delta_partition_json(t, v ? v->value : DP_STR(""), !v || v->is_null, &line, err);
+    }
+    dp_buf_addz(&line, "}\n");
+    dp_batch_init(&f->constants, scan->partition);
+    if (status == DP_OK) {
+        struct dp_scan *json = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
+        struct dp_shred *shred = dp_shred_open(scan->partition, false);
+        struct dp_shred_reject why;
+        struct dp_record rec;
+        memset(dp_buf_reserve(&line, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+        dp_scan_begin(json, line.p, line.n);
+        status = dp_scan_next(json, &rec, err);
+        if (status == DP_OK && dp_shred_record(shred, &rec, &f->constants, &why) != DP_OK)
+            status = dp_err_set(err, DP_FORMAT, "partition column %s: %s", why.path, why.reason);
+        dp_shred_close(shred);
+        dp_scan_close(json);
+    }
+    dp_buf_release(&line);
+    return status;
+}
+
+static int64_t count_rows(const struct dp_pq_meta *m) {
+    int64_t n = 0;
+    for (size_t i = 0; i < m->n_row_groups; i++) n += m->row_groups[i].num_rows;
+    return n;
+}
+
+static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) {
+    const struct dp_delta_file *action;
+    do {
+        action = dp_delta_next_file(scan->s, &scan->cursor);
+        if (!action) return DP_END;
+    } while (scan->where && dp_delta_file_skip(scan->s, action, scan->where) == DP_NEVER);
+    struct open_file *f = dp_calloc(1, sizeof *f);
+    struct dp_buf path = {0};
+    atomic_init(&f->refs, 1);
+    f->scan = scan;
+    f->action = action;
+    enum dp_status status = dp_delta_path_resolve(scan->s->table, action->path, &path, err);
+    f->path = dp_buf_detach(&path);
+    if (status == DP_OK) status = dp_pq_open(f->path, &f->pq, err);
+    if (status == DP_OK && action->dv.storage.p)
+        status = dp_delta_dv_read(scan->s->table, &action->dv, count_rows(dp_pq_meta(f->pq)), &f->deleted, err);
+    if (status == DP_OK) status = read_constants(scan, f, err);
+    if (status != DP_OK) {
+        dp_err_at(err, f->path, 0, DP_NO_OFFSET);
+        drop_file(f);
+        return status;
+    }
+    drop_file(scan->file);
+    scan->file = f;
+    scan->row_group = 0;
+    scan->first_row = 0;
+    return DP_OK;
+}
+
+enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) {
+    while (!scan->file || scan->row_group == dp_pq_meta(scan->file->pq)->n_row_groups) DP_TRY(open_next(scan, err));
+    struct dp_delta_task *t = dp_calloc(1, sizeof *t);
+    atomic_fetch_add(&scan->file->refs, 1);
+    *t = (struct dp_delta_task){scan->file, scan->row_group, scan->first_row};
+    scan->first_row += dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows;
+    scan->row_group++;
+    *out = t;
+    return DP_OK;
+}
+
+void dp_delta_task_release(struct dp_delta_task *t) {
+    if (!t) return;
+    drop_file(t->file);
+    free(t);
+}
+
+const char *dp_delta_task_path(const struct dp_delta_task *t) { return t->file->path; }
+
+/* ---- read ---- */
+
+enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) {
+    const struct dp_delta_scan *scan = task->file->scan;
+    const struct dp_type *file = dp_pq_schema(task->file->pq);
+    struct dp_delta_read *r = dp_calloc(1, sizeof *r);
+    const char **names = dp_calloc(scan->schema->n_children + 1, sizeof *names);
+    size_t n = 0;
+    r->task = task;
+    r->at = task->first_row;
+    r->source = dp_calloc(scan->schema->n_children + 1, sizeof *r->source);
+    for (size_t i = 0; i < scan->schema->n_children; i++) {
+        int at = scan->columns[i].is_partition ? -1 : adapt_find(&scan->adapt, file, scan->columns[i].physical);
+        r->source[i] = at < 0 ? -1 : (int)n;
+        if (at >= 0) names[n++] = file->children[at]->name;
+    }
+    enum dp_status status = dp_pq_reader_open(task->file->pq, names, n, &r->reader, err);
+    if (status == DP_OK) status = dp_pq_reader_seek(r->reader, task->row_group, err);
+    free(names);
+    if (status != DP_OK) {
+        dp_err_at(err, task->file->path, 0, DP_NO_OFFSET);
+        dp_delta_read_close(r);
+        return status;
+    }
+    dp_batch_init(&r->raw, dp_pq_reader_schema(r->reader));
+    dp_batch_init(&r->whole, scan->schema);
+    dp_batch_init(&r->constants, scan->partition);
+    *out = r;
+    return DP_OK;
+}
+
+void dp_delta_read_close(struct dp_delta_read *r) {
+    if (!r) return;
+    if (r->raw.schema) {
+        dp_batch_release(&r->raw);
+        dp_batch_release(&r->whole);
+        dp_batch_release(&r->constants);
+    }
+    dp_pq_reader_close(r->reader);
+    free(r->source);
+    free(r->rows);
+    free(r);
+}
+
+static void need_rows(struct dp_delta_read *r, size_t n) { r->rows = dp_grow(r->rows, &r->cap, n, sizeof *r->rows); }
+
+/* All rows of the raw batch as the table has them. */
+static enum dp_status adapt_batch(struct dp_delta_read *r, struct dp_batch *b, struct dp_err *err) {
+    const struct dp_delta_scan *scan = r->task->file->scan;
+    int64_t n = r->raw.length;
+    size_t constant = 0;
+    if (scan->partition->n_children) {
+        need_rows(r, (size_t)n + 1);
+        memset(r->rows, 0, (size_t)n * sizeof *r->rows);
+        dp_batch_reset(&r->constants);
+        dp_batch_gather(&r->constants, &r->task->file->constants, r->rows, (size_t)n);
+    }
+    for (size_t i = 0; i < b->n_columns; i++) {
+        struct dp_column *dst = &b->columns[i];
+        if (scan->columns[i].is_partition) {
+            struct dp_column *src = &r->constants.columns[constant++], t = *dst;
+            *dst = *src, *src = t;
+            src->type = dst->type, dst->type = t.type;
+        } else if (r->source[i] < 0) {
+            adapt_nulls(dst, n);
+        } else {
+            DP_TRY(adapt_column(&scan->adapt, dst, scan->columns[i].physical, &r->raw.columns[r->source[i]], err));
+        }
+    }
+    b->length = n;
+    return DP_OK;
+}
+
+enum dp_status dp_delta_read_next(struct dp_delta_read *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
+    const struct open_file *f = r->task->file;
+    struct dp_batch *whole = f->deleted.bits ? &r->whole : b;
+    dp_batch_reset(b);
+    enum dp_status status = dp_pq_reader_next(r->reader, max_rows, &r->raw, err);
+    if (status == DP_END) return status;
+    if (status == DP_OK) {
+        dp_batch_reset(whole);
+        status = adapt_batch(r, whole, err);
+    }
+    if (status != DP_OK) return dp_err_at(err, f->path, 0, DP_NO_OFFSET);
+    int64_t first = r->at;
+    r->at += r->raw.length;
+    if (whole == b) return DP_OK;
+    size_t n = 0;
+    need_rows(r, (size_t)whole->length + 1);
+    for (int64_t i = 0; i < whole->length; i++)
+        if (!dp_delta_is_deleted(&f->deleted, first + i)) r->rows[n++] = (uint32_t)i;
+    dp_batch_gather(b, whole, r->rows, n);
+    return DP_OK;
+}
