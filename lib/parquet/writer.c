@@ -1,0 +1,384 @@
+/*
+ * Parquet writer: gathers rows to row groups, encodes the columns of each on all threads, writes them in order, then indexes and footer
+ * (spec: Parquet file format).  Row groups end at counts of rows or bytes that the rows alone decide, never at the borders of batches.
+ */
+#include <dp/parquet/writer.h>
+
+#include <dp/base/limits.h>
+
+#include <stdlib.h>
+
+#include "enc_priv.h"
+
+#define ROW_GROUP_ROWS 122880
+#define ROW_GROUP_BYTES (128 << 20)
+#define BOUNDS_ARRAY_MAX (1 << 30) /* bytes of column memory after which offsets would overflow soon */
+
+struct leaf {
+    uint32_t *steps;
+    struct dp_pq_path path;
+    const struct dp_pq_element *element;
+    bool bloom;
+    struct dp_pq_choice choice;
+    struct dp_pq_encoded encoded;
+    int64_t weight; /* bytes of the row group at hand */
+};
+
+struct index_place { size_t row_group, leaf, at, n; bool is_column_index; };
+
+struct dp_pq_writer {
+    struct dp_pq_writer_opts o;
+    struct dp_pool *pool;
+    dp_pq_sink sink;
+    void *ctx;
+    const struct dp_type *schema;
+    struct dp_type *mapped;     /* the node tree borrows from it */
+    struct dp_arena arena;
+    struct dp_batch rows;
+    int64_t row_bytes;          /* of rows */
+    struct dp_pq_meta meta;
+    size_t row_groups_cap;
+    struct leaf *leaves;
+    size_t n_leaves;
+    uint32_t *order;            /* leaves, heaviest first */
+    struct dp_pq_scratch *scratch;
+    unsigned n_scratch;
+    struct dp_buf column_indexes, offset_indexes;
+    struct index_place *places;
+    size_t n_places, places_cap;
+    uint64_t size;
+    bool failed, finished;
+};
+
+static enum dp_status put(struct dp_pq_writer *w, const void *p, size_t n, struct dp_err *err) {
+    if (n == 0) return DP_OK;
+    DP_TRY(w->sink(w->ctx, p, n, err));
+    w->size += n;
+    return DP_OK;
+}
+
+/* ---- open ---- */
+
+static void find_leaves(struct dp_pq_writer *w, const struct dp_pq_node *node, const struct dp_pq_node **nodes, uint32_t *steps, size_t depth) {
+    for (size_t i = 0; i < node->n_children; i++) {
+        const struct dp_pq_node *child = &node->children[i];
+        nodes[depth] = child;
+        steps[depth] = (uint32_t)i;
+        if (child->leaf < 0) {
+            find_leaves(w, child, nodes, steps, depth + 1);
+            continue;
+        }
+        struct leaf *l = &w->leaves[child->leaf];
+        l->path.n = depth + 1;
+        l->path.nodes = dp_arena_calloc(&w->arena, depth + 1, sizeof *nodes);
+        l->steps = dp_arena_calloc(&w->arena, depth + 1, sizeof *steps);
+        memcpy(l->path.nodes, nodes, (depth + 1) * sizeof *nodes);
+        memcpy(l->steps, steps, (depth + 1) * sizeof *steps);
+        l->element = &w->meta.elements[w->meta.leaves[child->leaf]];
+        for (size_t k = 0; w->o.bloom && k < w->o.n_bloom_columns; k++) {
+            const struct dp_type *top = nodes[0]->type;
+            l->bloom |= l->element->type != DP_PQ_BOOLEAN && dp_str_eqz(dp_str(top->name, top->name_n), w->o.bloom_columns[k]);
+        }
+    }
+}
+
+static void copy_options(struct dp_pq_writer *w, const struct dp_pq_writer_opts *o) {
+    struct dp_arena *a = &w->arena;
+    w->o = *o;
+    if (w->o.row_group_rows <= 0) w->o.row_group_rows = ROW_GROUP_ROWS;
+    if (w->o.row_group_bytes <= 0) w->o.row_group_bytes = ROW_GROUP_BYTES;
+    if (w->o.row_group_bytes > BOUNDS_ARRAY_MAX) w->o.row_group_bytes = BOUNDS_ARRAY_MAX;
+    struct dp_pq_sorting *sorting = dp_arena_calloc(a, o->n_sorting + 1, sizeof *sorting);
+    if (o->n_sorting) memcpy(sorting, o->sorting, o->n_sorting * sizeof *sorting);
+    w->o.sorting = sorting;
+    w->meta.n_kv = o->n_kv;
+    w->meta.kv = dp_arena_calloc(&w->meta.arena, o->n_kv + 1, sizeof *w->meta.kv);
+    for (size_t i = 0; i < o->n_kv; i++) {
+        w->meta.kv[i] = (struct dp_pq_key_value){.key = dp_arena_str(&w->meta.arena, o->kv[i].key), .has_value = o->kv[i].has_value};
+        if (o->kv[i].has_value) w->meta.kv[i].value = dp_arena_str(&w->meta.arena, o->kv[i].value);
+    }
+    w->meta.version = 1;
+    w->meta.created_by = dp_str_z(dp_arena_strdup(&w->meta.arena, o->created_by ? o->created_by : "dp version " DP_VERSION " (build release)"));
+}
+
+static enum dp_status open_schema(struct dp_pq_writer *w, struct dp_err *err) {
+    struct dp_pq_node *root;
+    const struct dp_pq_node *nodes[DP_LIMIT_SCHEMA_DEPTH + 1];
+    uint32_t steps[DP_LIMIT_SCHEMA_DEPTH + 1];
+    DP_TRY(dp_pq_from_schema(w->schema, &w->meta, err));
+    DP_TRY(dp_pq_map(&w->meta, &w->arena, &w->mapped, &root, err));
+    w->n_leaves = w->meta.n_leaves;
+    w->leaves = dp_calloc(w->n_leaves + 1, sizeof *w->leaves);
+    w->order = dp_calloc(w->n_leaves + 1, sizeof *w->order);
+    find_leaves(w, root, nodes, steps, 0);
+    return DP_OK;
+}
+
+enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_pq_writer_opts *opts, struct dp_pool *pool, dp_pq_sink sink, void *ctx,
+                                 struct dp_pq_writer **out, struct dp_err *err) {
+    struct dp_pq_writer *w = dp_calloc(1, sizeof *w);
+    enum dp_status status;
+    w->schema = schema, w->pool = pool, w->sink = sink, w->ctx = ctx;
+    copy_options(w, opts);
+    dp_batch_init(&w->rows, schema);
+    DP_TRY_OUT(open_schema(w, err));
+    w->n_scratch = pool ? dp_pool_threads(pool) : 1;
+    w->scratch = dp_calloc(w->n_scratch, sizeof *w->scratch);
+    DP_TRY_OUT(put(w, "PAR1", 4, err));
+    *out = w;
+    return DP_OK;
+out:
+    dp_pq_writer_close(w);
+    return status;
+}
+
+void dp_pq_writer_close(struct dp_pq_writer *w) {
+    if (!w) return;
+    for (size_t i = 0; w->leaves && i < w->n_leaves; i++) {
+        dp_buf_release(&w->leaves[i].encoded.pages);
+        dp_buf_release(&w->leaves[i].encoded.bloom);
+        dp_arena_release(&w->leaves[i].encoded.arena);
+    }
+    for (unsigned i = 0; w->scratch && i < w->n_scratch; i++) dp_pq_scratch_release(&w->scratch[i]);
+    dp_batch_release(&w->rows);
+    dp_buf_release(&w->column_indexes);
+    dp_buf_release(&w->offset_indexes);
+    free(w->places);
+    free(w->leaves);
+    free(w->order);
+    free(w->scratch);
+    free(w->meta.row_groups);
+    dp_type_free(w->mapped);
+    dp_pq_meta_release(&w->meta);
+    dp_arena_release(&w->arena);
+    free(w);
+}
+
+/* ---- rows in ---- */
+
+/* What rows take in memory, additive over any split of them. */
+static int64_t range_bytes(const struct dp_column *c, int64_t from, int64_t n) {
+    int64_t total = n; /* validity, rounded up */
+    switch (c->type->id) {
+    case DP_TYPE_NONE:
+    case DP_TYPE_BOOLEAN: return total + n;
+    case DP_TYPE_STRING:
+    case DP_TYPE_JSON:
+    case DP_TYPE_ENUM:
+    case DP_TYPE_BINARY: return total + 4 * n + (c->offsets ? c->offsets[from + n] - c->offsets[from] : 0);
+    case DP_TYPE_LIST:
+    case DP_TYPE_MAP:
+        if (!c->offsets) return total;
+        for (size_t i = 0; i < c->n_children; i++) total += range_bytes(&c->children[i], c->offsets[from], c->offsets[from + n] - c->offsets[from]);
+        return total + 4 * n;
+    case DP_TYPE_STRUCT:
+        for (size_t i = 0; i < c->n_children; i++) total += range_bytes(&c->children[i], from, n);
+        return total;
+    case DP_TYPE_FIXED: return total + n * c->type->width;
+    case DP_TYPE_DECIMAL:
+    case DP_TYPE_UUID:
+    case DP_TYPE_INTERVAL: return total + 16 * n;
+    case DP_TYPE_INT8:
+    case DP_TYPE_UINT8:
+    case DP_TYPE_INT16:
+    case DP_TYPE_UINT16:
+    case DP_TYPE_FLOAT16:
+    case DP_TYPE_INT32:
+    case DP_TYPE_UINT32:
+    case DP_TYPE_FLOAT:
+    case DP_TYPE_DATE: return total + 4 * n;
+    case DP_TYPE_INT64:
+    case DP_TYPE_UINT64:
+    case DP_TYPE_DOUBLE:
+    case DP_TYPE_TIME:
+    case DP_TYPE_TIMESTAMP: return total + 8 * n;
+    }
+    return total;
+}
+
+static int64_t batch_range_bytes(const struct dp_batch *b, int64_t from, int64_t n) {
+    int64_t total = 0;
+    if (n == 0) return 0;
+    for (size_t i = 0; i < b->n_columns; i++) total += range_bytes(&b->columns[i], from, n);
+    return total;
+}
+
+/* The fewest of n rows that reach `room` bytes, n when they don't. */
+static int64_t rows_that_fit(const struct dp_batch *b, int64_t from, int64_t n, int64_t room) {
+    if (batch_range_bytes(b, from, n) < room) return n;
+    int64_t lo = 1, hi = n;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (batch_range_bytes(b, from, mid) >= room) hi = mid;
+        else lo = mid + 1;
+    }
+    return lo;
+}
+
+static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err);
+
+enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) {
+    if (w->failed || w->finished || b->n_columns != w->rows.n_columns) return dp_err_set(err, DP_BUG, "rows for a Parquet writer that can't take them");
+    for (int64_t from = 0; from < b->length;) {
+        int64_t n = b->length - from;
+        if (n > w->o.row_group_rows - w->rows.length) n = w->o.row_group_rows - w->rows.length;
+        n = rows_that_fit(b, from, n, w->o.row_group_bytes - w->row_bytes);
+        w->row_bytes += batch_range_bytes(b, from, n);
+        dp_batch_append(&w->rows, b, from, n);
+        from += n;
+        if (w->rows.length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes) DP_TRY(flush(w, err));
+    }
+    return DP_OK;
+}
+
+/* ---- row groups out ---- */
+
+static enum dp_status encode_leaf(void *ctx, unsigned worker, size_t i, struct dp_err *err) {
+    struct dp_pq_writer *w = ctx;
+    struct leaf *l = &w->leaves[w->order[i]];
+    struct dp_pq_scratch *s = &w->scratch[worker];
+    struct dp_pq_levels levels;
+    struct dp_pq_values values;
+    DP_TRY(dp_pq_shred(&w->rows, l->steps, &l->path, l->element, s, &levels, &values, err));
+    return dp_pq_chunk_encode(&w->o, l->element, l->bloom, &levels, &values, (size_t)w->rows.length, &l->choice, s, &l->encoded, err);
+}
+
+static int heavier(const void *a, const void *b, void *ctx) {
+    const struct leaf *leaves = ctx;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (leaves[x].weight != leaves[y].weight) return leaves[x].weight > leaves[y].weight ? -1 : 1;
+    return x < y ? -1 : 1;
+}
+
+/* Insertion sort: the order hardly changes from one row group to the next. */
+static void order_leaves(struct dp_pq_writer *w) {
+    for (size_t i = 0; i < w->n_leaves; i++) {
+        struct leaf *l = &w->leaves[i];
+        const struct dp_column *top = &w->rows.columns[l->steps[0]];
+        l->weight = range_bytes(top, 0, w->rows.length) / (int64_t)dp_type_leaves(top->type);
+        uint32_t x = (uint32_t)i;
+        size_t at = i;
+        for (; at > 0 && heavier(&x, &w->order[at - 1], w->leaves) < 0; at--) w->order[at] = w->order[at - 1];
+        w->order[at] = x;
+    }
+}
+
+static void place_index(struct dp_pq_writer *w, size_t leaf, size_t at, size_t n, bool is_column_index) {
+    w->places = dp_grow(w->places, &w->places_cap, w->n_places + 1, sizeof *w->places);
+    w->places[w->n_places++] = (struct index_place){w->meta.n_row_groups, leaf, at, n, is_column_index};
+}
+
+static void keep_indexes(struct dp_pq_writer *w, size_t leaf, struct dp_pq_encoded *e, int64_t start) {
+    size_t at = w->offset_indexes.n;
+    if (w->o.no_page_index || e->offsets.n_pages == 0) return;
+    for (size_t i = 0; i < e->offsets.n_pages; i++) e->offsets.pages[i].offset += start;
+    dp_pq_offset_index_write(&e->offsets, &w->offset_indexes);
+    place_index(w, leaf, at, w->offset_indexes.n - at, false);
+    if (!e->has_index) return;
+    at = w->column_indexes.n;
+    dp_pq_column_index_write(&e->index, &w->column_indexes);
+    place_index(w, leaf, at, w->column_indexes.n - at, true);
+}
+
+/* The chunk's metadata outlives the encoder's memory: copied. */
+static void keep_meta(struct dp_pq_writer *w, struct dp_pq_chunk *to, const struct dp_pq_chunk *from, int64_t start) {
+    struct dp_arena *a = &w->meta.arena;
+    *to = *from;
+    to->data_page_offset += start;
+    if (to->dictionary_page_offset >= 0) to->dictionary_page_offset += start;
+    if (to->stats.has_min) to->stats.min = dp_arena_str(a, from->stats.min);
+    if (to->stats.has_max) to->stats.max = dp_arena_str(a, from->stats.max);
+    to->encoding_stats = dp_arena_alloc(a, from->n_encoding_stats * sizeof *to->encoding_stats);
+    memcpy(to->encoding_stats, from->encoding_stats, from->n_encoding_stats * sizeof *to->encoding_stats);
+    if (from->def_histogram) to->def_histogram = memcpy(dp_arena_alloc(a, 8 * from->n_def_histogram), from->def_histogram, 8 * from->n_def_histogram);
+    if (from->rep_histogram) to->rep_histogram = memcpy(dp_arena_alloc(a, 8 * from->n_rep_histogram), from->rep_histogram, 8 * from->n_rep_histogram);
+}
+
+static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err) {
+    w->meta.row_groups = dp_grow(w->meta.row_groups, &w->row_groups_cap, w->meta.n_row_groups + 1, sizeof *w->meta.row_groups);
+    struct dp_pq_row_group *g = &w->meta.row_groups[w->meta.n_row_groups];
+    *g = (struct dp_pq_row_group){.num_rows = w->rows.length, .n_chunks = w->n_leaves};
+    g->chunks = dp_arena_calloc(&w->meta.arena, w->n_leaves + 1, sizeof *g->chunks);
+    g->sorting = (struct dp_pq_sorting *)(uintptr_t)w->o.sorting, g->n_sorting = w->o.n_sorting;
+    for (size_t i = 0; i < w->n_leaves; i++) {
+        struct dp_pq_encoded *e = &w->leaves[i].encoded;
+        int64_t start = (int64_t)w->size;
+        DP_TRY(put(w, e->pages.p, e->pages.n, err));
+        keep_meta(w, &g->chunks[i], &e->meta, start);
+        keep_indexes(w, i, e, start);
+        g->total_byte_size += e->meta.total_uncompressed;
+        g->total_compressed += e->meta.total_compressed;
+    }
+    for (size_t i = 0; i < w->n_leaves; i++) {
+        struct dp_pq_encoded *e = &w->leaves[i].encoded;
+        if (e->bloom.n) {
+            g->chunks[i].bloom_offset = (int64_t)w->size;
+            g->chunks[i].bloom_length = (int32_t)e->bloom.n;
+            DP_TRY(put(w, e->bloom.p, e->bloom.n, err));
+        }
+        dp_arena_reset(&e->arena);
+    }
+    w->meta.n_row_groups++;
+    w->meta.num_rows += w->rows.length;
+    return DP_OK;
+}
+
+static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err) {
+    enum dp_status status = DP_OK;
+    if (w->rows.length == 0) return DP_OK;
+    order_leaves(w);
+    if (w->pool) DP_TRY_OUT(dp_pool_for(w->pool, w->n_leaves, encode_leaf, w, err));
+    else {
+        for (size_t i = 0; i < w->n_leaves; i++) DP_TRY_OUT(encode_leaf(w, 0, i, err));
+    }
+    DP_TRY_OUT(write_row_group(w, err));
+    dp_batch_reset(&w->rows);
+    w->row_bytes = 0;
+out:
+    w->failed = status != DP_OK;
+    return status;
+}
+
+static void set_index_places(struct dp_pq_writer *w, uint64_t column_indexes, uint64_t offset_indexes) {
+    for (size_t i = 0; i < w->n_places; i++) {
+        const struct index_place *x = &w->places[i];
+        struct dp_pq_chunk *c = &w->meta.row_groups[x->row_group].chunks[x->leaf];
+        if (x->is_column_index) c->column_index_offset = (int64_t)(column_indexes + x->at), c->column_index_length = (int32_t)x->n;
+        else c->offset_index_offset = (int64_t)(offset_indexes + x->at), c->offset_index_length = (int32_t)x->n;
+    }
+}
+
+enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) {
+    struct dp_buf footer = {0};
+    enum dp_status status = DP_OK;
+    if (w->failed || w->finished) return dp_err_set(err, DP_BUG, "a Parquet writer is finished twice or after a failure");
+    DP_TRY_OUT(flush(w, err));
+    uint64_t column_indexes = w->size;
+    DP_TRY_OUT(put(w, w->column_indexes.p, w->column_indexes.n, err));
+    uint64_t offset_indexes = w->size;
+    DP_TRY_OUT(put(w, w->offset_indexes.p, w->offset_indexes.n, err));
+    set_index_places(w, column_indexes, offset_indexes);
+    dp_pq_meta_write(&w->meta, &footer);
+    if (footer.n > DP_LIMIT_FOOTER) {
+        status = dp_err_set(err, DP_LIMIT, "a Parquet footer of %zu bytes (limit %u)", footer.n, DP_LIMIT_FOOTER);
+        goto out;
+    }
+    uint32_t n = (uint32_t)footer.n;
+    dp_buf_add(&footer, &n, 4);
+    dp_buf_add(&footer, "PAR1", 4);
+    DP_TRY_OUT(put(w, footer.p, footer.n, err));
+    w->finished = true;
+out:
+    w->failed |= status != DP_OK;
+    dp_buf_release(&footer);
+    return status;
+}
+
+const struct dp_pq_meta *dp_pq_writer_meta(const struct dp_pq_writer *w) { return &w->meta; }
+uint64_t dp_pq_writer_size(const struct dp_pq_writer *w) { return w->size; }
+
+size_t dp_pq_writer_memory(const struct dp_pq_writer *w) {
+    size_t n = dp_batch_bytes(&w->rows) + w->meta.arena.total + w->column_indexes.n + w->offset_indexes.n;
+    for (size_t i = 0; i < w->n_leaves; i++) n += w->leaves[i].encoded.pages.cap;
+    return n;
+}
