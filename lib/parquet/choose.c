@@ -5,7 +5,8 @@
 #include "choose_priv.h"
 
 #define SLICES 3
-#define SLICE 1024          /* values */
+#define SLICE 1024          /* values, and */
+#define SLICE_BYTES 49152   /* bytes of one slice at most, as PLAIN */
 #define DICT_SAMPLE 32768   /* bytes of a dictionary page that are tried */
 #define KEEP_FOR 8          /* row groups */
 #define TINY 64             /* values; below this counting is enough */
@@ -36,35 +37,41 @@ static bool shares_prefixes(const struct dp_pq_values *v) {
 
 struct trial { enum dp_pq_encoding encoding; double raw, stored; };
 
-static enum dp_status pack(const struct dp_pq_writer_opts *o, struct dp_pq_scratch *s, size_t *stored, struct dp_err *err) {
+static enum dp_status pack(const struct dp_pq_writer_opts *o, int level, struct dp_pq_scratch *s, size_t *stored, struct dp_err *err) {
     dp_buf_reset(&s->packed);
-    DP_TRY(dp_codec_compress(s->codec, o->codec, o->level, s->sample.p, s->sample.n, &s->packed, err));
+    DP_TRY(dp_codec_compress(s->codec, o->codec, level, s->sample.p, s->sample.n, &s->packed, err));
     *stored = s->packed.n;
     return DP_OK;
 }
 
-/* Encodes the slices in one way and compresses them; sizes are scaled up to all values. */
-static enum dp_status try_one(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, struct dp_pq_scratch *s,
-                              struct trial *t, struct dp_err *err) {
-    size_t slices = v->n <= SLICES * SLICE ? 1 : SLICES, slice = slices == 1 ? v->n : SLICE, stored;
-    bool dict = t->encoding == DP_PQ_RLE_DICTIONARY;
+/* The slices in one encoding, in s->sample; returns how many values they hold. */
+static size_t put_slices(const struct dp_pq_values *v, const struct dp_pq_dict *d, enum dp_pq_encoding encoding, size_t plain, struct dp_pq_scratch *s) {
+    size_t most = plain / v->n ? SLICE_BYTES / (plain / v->n) : SLICE, slice = most > SLICE ? SLICE : most < 32 ? 32 : most, slices = SLICES;
+    if (v->n <= SLICES * slice) slices = 1, slice = v->n;
     dp_buf_reset(&s->sample);
     dp_buf_reserve(&s->sample, 1);
     for (size_t i = 0; i < slices; i++) {
         size_t from = slices == 1 ? 0 : i * (v->n - slice) / (slices - 1);
-        if (dict) dp_pq_put_hybrid(&s->sample, d->codes + from, slice, bits_of(d->n > 1 ? d->n - 1 : 1));
-        else dp_pq_put_values(&s->sample, t->encoding, v, from, slice, &s->aux);
+        if (encoding == DP_PQ_RLE_DICTIONARY) dp_pq_put_hybrid(&s->sample, d->codes + from, slice, bits_of(d->n > 1 ? d->n - 1 : 1));
+        else dp_pq_put_values(&s->sample, encoding, v, from, slice, &s->aux);
     }
-    double scale = (double)v->n / (double)(slices * slice);
-    DP_TRY(pack(o, s, &stored, err));
+    return slices * slice;
+}
+
+/* Encodes the slices in one way and compresses them; sizes are scaled up to all values. */
+static enum dp_status try_one(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
+                              struct dp_pq_scratch *s, struct trial *t, struct dp_err *err) {
+    size_t stored;
+    double scale = (double)v->n / (double)put_slices(v, d, t->encoding, plain, s);
+    DP_TRY(pack(o, o->level, s, &stored, err));
     t->raw = (double)s->sample.n * scale;
     t->stored = (double)stored * scale;
-    if (!dict) return DP_OK;
+    if (t->encoding != DP_PQ_RLE_DICTIONARY) return DP_OK;
     struct dp_pq_values dv = dp_pq_dict_values(d, v);
     size_t n = d->bytes <= DICT_SAMPLE ? d->n : d->n * DICT_SAMPLE / d->bytes;
     dp_buf_reset(&s->sample);
     dp_pq_put_values(&s->sample, DP_PQ_PLAIN, &dv, 0, n ? n : 1, &s->aux);
-    DP_TRY(pack(o, s, &stored, err));
+    DP_TRY(pack(o, o->level, s, &stored, err));
     t->raw += (double)d->bytes;
     t->stored += (double)d->bytes * (double)stored / (double)s->sample.n;
     return DP_OK;
@@ -103,16 +110,31 @@ static enum dp_pq_encoding by_raw_size(const struct dp_pq_values *v, const struc
     return e;
 }
 
+/*
+ * zstd's first level is twice as fast as its third, and for bit-packed numbers, ids and short words it gives the same size: where the slices
+ * say so (within half a percent), it is used. A level above the first is an upper bound of effort, not an order.
+ */
+static enum dp_status try_first_level(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
+                                      struct dp_pq_scratch *s, struct dp_pq_choice *c, struct dp_err *err) {
+    size_t asked, first;
+    if (o->codec != DP_PQ_ZSTD || o->level == 1 || c->store) return DP_OK;
+    put_slices(v, d, c->encoding, plain, s);
+    DP_TRY(pack(o, o->level, s, &asked, err));
+    DP_TRY(pack(o, 1, s, &first, err));
+    if ((double)first <= 1.005 * (double)asked) c->level = 1;
+    return DP_OK;
+}
+
 static enum dp_status by_trial(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, struct dp_pq_scratch *s,
                                struct dp_pq_choice *c, struct dp_err *err) {
     struct trial t[4];
-    size_t n = candidates(o, v, d != NULL, t), best = 0;
+    size_t n = candidates(o, v, d != NULL, t), best = 0, plain = dp_pq_plain_size(v);
     if (n == 1 && v->type == DP_PQ_BYTE_ARRAY) {
         c->encoding = t[0].encoding;
-        return DP_OK;
+        return try_first_level(o, v, d, plain, s, c, err);
     }
     for (size_t i = 0; i < n; i++) {
-        DP_TRY(try_one(o, v, d, s, &t[i], err));
+        DP_TRY(try_one(o, v, d, plain, s, &t[i], err));
         /* as stored: a codec that gains less than two in a hundred is left out */
         double cost = t[i].stored > 0.98 * t[i].raw ? t[i].raw : t[i].stored;
         double least = t[best].stored > 0.98 * t[best].raw ? t[best].raw : t[best].stored;
@@ -120,7 +142,7 @@ static enum dp_status by_trial(const struct dp_pq_writer_opts *o, const struct d
     }
     c->encoding = t[best].encoding;
     c->store = t[best].stored > 0.98 * t[best].raw;
-    return DP_OK;
+    return try_first_level(o, v, d, plain, s, c, err);
 }
 
 enum dp_status dp_pq_choose(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
@@ -128,7 +150,7 @@ enum dp_status dp_pq_choose(const struct dp_pq_writer_opts *o, const struct dp_p
     bool again = c->set && c->uses < KEEP_FOR;
     dict->n = 0;
     if (v->type == DP_PQ_BOOLEAN || v->n == 0) {
-        *c = (struct dp_pq_choice){.encoding = DP_PQ_PLAIN};
+        *c = (struct dp_pq_choice){.encoding = DP_PQ_PLAIN, .level = o->level};
         return DP_OK;
     }
     bool has_dict = !o->no_dictionary && !(again && c->encoding != DP_PQ_RLE_DICTIONARY) && dp_pq_dict_build(v, max_dict_bytes, s, dict);
@@ -136,7 +158,7 @@ enum dp_status dp_pq_choose(const struct dp_pq_writer_opts *o, const struct dp_p
         c->uses++;
         return DP_OK;
     }
-    *c = (struct dp_pq_choice){.set = v->n >= 4096};
+    *c = (struct dp_pq_choice){.set = v->n >= 4096, .level = o->level};
     const struct dp_pq_dict *d = has_dict ? dict : NULL;
     if (v->n < TINY || o->codec == DP_PQ_UNCOMPRESSED) c->encoding = by_raw_size(v, d, v->n < TINY);
     else if (has_dict && dict->n <= 256 && dict->n * 32 <= v->n) c->encoding = DP_PQ_RLE_DICTIONARY; /* nothing beats so few */

@@ -133,7 +133,8 @@ static enum dp_status put_page(struct job *j, struct dp_pq_page_header *h, const
     if (j->codec != DP_PQ_UNCOMPRESSED && !(v2 && body->n == head)) {
         dp_buf_reset(packed);
         dp_buf_add(packed, body->p, head);
-        DP_TRY(dp_codec_compress(j->s->codec, j->codec, j->o->level, body->p + head, body->n - head, packed, err));
+        int level = h->type == DP_PQ_DICTIONARY_PAGE ? j->o->level : j->choice->level;
+        DP_TRY(dp_codec_compress(j->s->codec, j->codec, level, body->p + head, body->n - head, packed, err));
         h->is_compressed = packed->n < body->n || !v2;
         if (h->is_compressed) stored = packed;
         DP_TRY(check_size(stored->n, err));

@@ -31,14 +31,46 @@ static bool still_pays(size_t distinct, size_t seen) {
     return distinct <= seen / 4 * 3;
 }
 
+#define STEP 4096 /* values between two looks at how it goes */
+
 static bool out_of_bounds(const struct builder *b, size_t seen) {
     if (b->n > b->max_n || b->bytes > b->max_bytes || b->probes > 8 * seen + 65536) return true;
-    return seen >= 4096 && (seen & (seen - 1)) == 0 && !still_pays(b->n, seen);
+    return seen >= STEP && (seen & (seen - 1)) == 0 && !still_pays(b->n, seen);
 }
+
+/* Bytes of equal length; short ones without a call. */
+static inline bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n) {
+    uint64_t x, y, z, w;
+    if (n > 16) return memcmp(a, b, n) == 0;
+    if (n >= 8) {
+        memcpy(&x, a, 8), memcpy(&y, b, 8), memcpy(&z, a + n - 8, 8), memcpy(&w, b + n - 8, 8);
+        return ((x ^ y) | (z ^ w)) == 0;
+    }
+    if (n >= 4) {
+        uint32_t p, q, r, s;
+        memcpy(&p, a, 4), memcpy(&q, b, 4), memcpy(&r, a + n - 4, 4), memcpy(&s, b + n - 4, 4);
+        return ((p ^ q) | (r ^ s)) == 0;
+    }
+    return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
 
 static uint64_t mix(uint64_t x) {
     x = (x ^ x >> 32) * 0x9e3779b97f4a7c15ull;
     return x ^ x >> 29;
+}
+
+/* XXH3 for long keys, two words for short ones. */
+static inline uint32_t hash_bytes(const uint8_t *p, size_t n) {
+    uint64_t x = 0, y = 0;
+    if (n > 16) return (uint32_t)XXH3_64bits(p, n);
+    if (n >= 8) memcpy(&x, p, 8), memcpy(&y, p + n - 8, 8);
+    else if (n >= 4) {
+        uint32_t a, b;
+        memcpy(&a, p, 4), memcpy(&b, p + n - 4, 4);
+        x = a, y = b;
+    } else if (n) x = p[0], y = (uint64_t)p[n / 2] << 8 | p[n - 1];
+    return (uint32_t)(mix(x + n) ^ mix(y * 0xc2b2ae3d27d4eb4full + 1) * 31);
 }
 
 static void grow(struct builder *b) {
@@ -78,7 +110,7 @@ static void grow(struct builder *b) {
                 codes[i] = (uint32_t)(b->n - 1);                                                                                                     \
                 if (b->n * 2 > b->n_slots) grow(b);                                                                                                  \
             } else codes[i] = b->slots[at].code - 1;                                                                                                 \
-            if (out_of_bounds(b, i + 1)) return false;                                                                                               \
+            if ((i + 1) % STEP == 0 && out_of_bounds(b, i + 1)) return false;                                                                        \
         }                                                                                                                                            \
         return true;                                                                                                                                 \
     }
@@ -93,13 +125,13 @@ static bool pass_bytes(struct builder *b, uint32_t *codes) {
     for (size_t i = 0; i < v->n; i++) {
         struct dp_pq_span x = width ? (struct dp_pq_span){(uint32_t)(i * width), (uint32_t)width} : v->spans[i];
         const uint8_t *bytes = width ? v->fixed : v->bytes, *p = bytes + x.off;
-        uint32_t tag = x.len ? (uint32_t)XXH3_64bits(p, x.len) : 0;
+        uint32_t tag = hash_bytes(p, x.len);
         size_t at = tag & (b->n_slots - 1);
         const struct dp_pq_span *dict = (const struct dp_pq_span *)(const void *)b->s->dict.p;
         for (; b->slots[at].code; at = (at + 1) & (b->n_slots - 1), b->probes++) {
             if (b->slots[at].tag != tag) continue;
             const struct dp_pq_span *y = &dict[b->slots[at].code - 1];
-            if (y->len == x.len && (x.len == 0 || memcmp(bytes + y->off, p, x.len) == 0)) break;
+            if (y->len == x.len && same_bytes(bytes + y->off, p, x.len)) break;
         }
         if (!b->slots[at].code) {
             b->slots[at] = (struct slot){tag, (uint32_t)++b->n};
@@ -108,7 +140,7 @@ static bool pass_bytes(struct builder *b, uint32_t *codes) {
             codes[i] = (uint32_t)(b->n - 1);
             if (b->n * 2 > b->n_slots) grow(b);
         } else codes[i] = b->slots[at].code - 1;
-        if (out_of_bounds(b, i + 1)) return false;
+        if ((i + 1) % STEP == 0 && out_of_bounds(b, i + 1)) return false;
     }
     return true;
 }
@@ -123,7 +155,7 @@ bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, struct dp_
     dp_buf_reserve(&s->dict, 1024 * sizeof(struct dp_pq_span));
     bool simple = v->type != DP_PQ_FLBA && (v->width == 4 || v->width == 8);
     if (!(simple ? v->width == 4 ? pass32(&b, codes) : pass64(&b, codes) : pass_bytes(&b, codes))) return false;
-    if (b.n > b.max_n) return false;
+    if (b.n > b.max_n || b.bytes > max_bytes) return false;
     *out = (struct dp_pq_dict){.n = b.n, .bytes = b.bytes, .codes = codes};
     if (simple) out->fixed = (const uint8_t *)s->dict.p;
     else if (v->type == DP_PQ_BYTE_ARRAY) out->spans = (const struct dp_pq_span *)(const void *)s->dict.p;

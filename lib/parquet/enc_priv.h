@@ -93,7 +93,7 @@ void dp_pq_bloom_write(const struct dp_pq_values *v, struct dp_buf *out);
 bool dp_pq_bloom_maybe(const uint8_t *bits, size_t n_bytes, uint64_t hash);
 
 /* ---- chunk.c ---- */
-struct dp_pq_choice { bool set; enum dp_pq_encoding encoding; bool store; unsigned uses; }; /* remembered from row group to row group */
+struct dp_pq_choice { bool set; enum dp_pq_encoding encoding; bool store; int level; unsigned uses; }; /* remembered from row group to row group */
 struct dp_pq_encoded {
     struct dp_buf pages;              /* dictionary and data pages; offsets below count from its start */
     struct dp_pq_chunk meta;          /* offsets relative to pages */

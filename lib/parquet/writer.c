@@ -243,23 +243,19 @@ static enum dp_status encode_leaf(void *ctx, unsigned worker, size_t i, struct d
     return dp_pq_chunk_encode(&w->o, l->element, l->bloom, &levels, &values, (size_t)w->rows.length, &l->choice, s, &l->encoded, err);
 }
 
-static int heavier(const void *a, const void *b, void *ctx) {
-    const struct leaf *leaves = ctx;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (leaves[x].weight != leaves[y].weight) return leaves[x].weight > leaves[y].weight ? -1 : 1;
-    return x < y ? -1 : 1;
+static bool heavier(const struct leaf *leaves, uint32_t a, uint32_t b) {
+    return leaves[a].weight != leaves[b].weight ? leaves[a].weight > leaves[b].weight : a < b;
 }
 
-/* Insertion sort: the order hardly changes from one row group to the next. */
+/* The heaviest columns first, so that the threads end together. */
 static void order_leaves(struct dp_pq_writer *w) {
     for (size_t i = 0; i < w->n_leaves; i++) {
         struct leaf *l = &w->leaves[i];
         const struct dp_column *top = &w->rows.columns[l->steps[0]];
         l->weight = range_bytes(top, 0, w->rows.length) / (int64_t)dp_type_leaves(top->type);
-        uint32_t x = (uint32_t)i;
         size_t at = i;
-        for (; at > 0 && heavier(&x, &w->order[at - 1], w->leaves) < 0; at--) w->order[at] = w->order[at - 1];
-        w->order[at] = x;
+        for (; at > 0 && heavier(w->leaves, (uint32_t)i, w->order[at - 1]); at--) w->order[at] = w->order[at - 1];
+        w->order[at] = (uint32_t)i;
     }
 }
 

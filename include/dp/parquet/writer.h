@@ -11,7 +11,8 @@
 
 struct dp_pq_writer_opts {
     enum dp_pq_codec codec;     /* from dp_codec_parse; UNCOMPRESSED is the zero value, so set it */
-    int level;                  /* -1 default */
+    int level;                  /* -1 default; an upper bound of effort: where zstd's level 1 gives the same size in a trial, it is used, and a
+                                   chunk that no codec makes smaller is stored as it is */
     int64_t row_group_rows;     /* 0 = 122880 */
     int64_t row_group_bytes;    /* 0 = 128 MiB, of column memory */
     size_t page_bytes;          /* 0 = 1 MiB uncompressed */
@@ -19,7 +20,7 @@ struct dp_pq_writer_opts {
     bool page_v2;               /* data page version 2 */
     bool no_dictionary, no_page_index;
     bool crc;                   /* page checksums */
-    bool bloom;                 /* bloom filters for dictionary-less byte array and integer columns named in bloom_columns */
+    bool bloom;                 /* bloom filters for the columns named in bloom_columns */
     const char *const *bloom_columns; size_t n_bloom_columns; /* top-level names */
     const struct dp_pq_sorting *sorting; size_t n_sorting;    /* leaf numbers; says that rows are sorted so */
     const char *created_by;     /* NULL = "dp version X" */
@@ -31,7 +32,7 @@ struct dp_pq_writer;
 /* Where bytes go: append-only. Returning anything but DP_OK ends the writer. */
 typedef enum dp_status (*dp_pq_sink)(void *ctx, const void *p, size_t n, struct dp_err *err);
 
-/* schema and pool are borrowed until close. */
+/* schema and pool (NULL: this thread alone) are borrowed until close. */
 enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_pq_writer_opts *opts, struct dp_pool *pool, dp_pq_sink sink, void *ctx,
                                  struct dp_pq_writer **out, struct dp_err *err) DP_MUST_CHECK;
 /* Adds rows; writes row groups as they fill. The batch is copied from, the caller keeps it. */
