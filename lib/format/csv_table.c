@@ -242,6 +242,8 @@ enum dp_status dp_csv_table_decide(struct dp_csv_table *t, const struct dp_type 
 }
 
 const struct dp_type *dp_csv_table_schema(const struct dp_csv_table *t) { return t->schema; }
+const struct dp_csv_dialect *dp_csv_table_dialect(const struct dp_csv_table *t) { return &t->dialect; }
+char dp_csv_newline_byte(const struct dp_csv_table *t) { return t->dialect.newline == DP_CSV_NEWLINE_CR ? '\r' : '\n'; }
 size_t dp_csv_table_width(const struct dp_csv_table *t) { return t->width; }
 struct dp_str dp_csv_table_key(const struct dp_csv_table *t) { return dp_buf_str(&t->key); }
 

@@ -50,11 +50,12 @@ enum dp_status dp_doc_cut(struct dp_doc_cut *c, const char *p, size_t n, size_t 
             else if (b == '\\') c->escaped = true;
             else if (b == '"') {
                 c->in_string = false;
-                if (!c->depth) element_ends(c), *end = i + 1;
+                if (!c->depth) element_ends(c), *end = i + 1, c->in_array_at_end = c->in_array;
             }
         } else if (c->scalar && (is_blank(b) || b == ',' || b == ']')) {
             element_ends(c);
             *end = i; /* what ended it belongs to what follows */
+            c->in_array_at_end = c->in_array;
             if (!is_blank(b)) DP_TRY(between(c, b, i, err));
         } else if (c->scalar) {
         } else if (c->in_element) {
@@ -65,7 +66,7 @@ enum dp_status dp_doc_cut(struct dp_doc_cut *c, const char *p, size_t n, size_t 
                     return dp_err_at(err, NULL, c->line + 1, c->seen + i);
                 }
             } else if ((b == '}' || b == ']') && !--c->depth) {
-                element_ends(c), *end = i + 1;
+                element_ends(c), *end = i + 1, c->in_array_at_end = c->in_array;
             }
         } else if (!is_blank(b)) {
             DP_TRY(between(c, b, i, err));
@@ -96,7 +97,7 @@ static void note_place(struct dp_doc_result *r, uint64_t line, size_t offset) {
     r->records++;
 }
 
-void dp_doc_convert(const char *p, size_t n, struct dp_buf *out, struct dp_doc_result *result) {
+void dp_doc_convert(const char *p, size_t n, bool in_array, struct dp_buf *out, struct dp_doc_result *result) {
     char *first = dp_buf_reserve(out, n + n / 2 + 2), *w = first; /* each element, one byte at least, gets a newline */
     uint64_t line = 0;
     uint32_t depth = 0;
@@ -113,17 +114,20 @@ void dp_doc_convert(const char *p, size_t n, struct dp_buf *out, struct dp_doc_r
             else if (b == '"') in_string = false, ends |= !depth;
         } else if (in && scalar && (is_blank(b) || b == ',' || b == ']')) {
             ends = true;
+            if (b == ']') in_array = false;
         } else if (in) {
             *w++ = b == '\n' || b == '\r' ? ' ' : b;
             if (b == '"') in_string = true;
             depth += b == '{' || b == '[';
             if ((b == '}' || b == ']') && depth && !--depth) ends = true;
             if (i == n) ends = true;
-        } else if (b == '{' || b == '"' || b == '-' || (b >= '0' && b <= '9') || (b >= 'a' && b <= 'z')) {
+        } else if (b == ']' || (b == '[' && !in_array)) {
+            in_array = b == '[';
+        } else if (b == '{' || b == '[' || b == '"' || b == '-' || (b >= '0' && b <= '9') || (b >= 'a' && b <= 'z')) {
             in = true;
             note_place(result, line, i);
             *w++ = b;
-            in_string = b == '"', depth = b == '{', scalar = b != '{' && b != '"';
+            in_string = b == '"', depth = b == '{' || b == '[', scalar = !depth && !in_string;
         }
         if (ends) {
             *w++ = '\n';

@@ -310,6 +310,13 @@ enum dp_status dp_input_next(struct dp_input *in, struct dp_err *err) {
     return DP_OK;
 }
 
+enum dp_status dp_input_next_raw(struct dp_input *in, struct dp_err *err) {
+    (void)err;
+    if (in->started) return DP_END;
+    in->started = in->plain = true;
+    return DP_OK;
+}
+
 static enum dp_status check_expansion(struct dp_input *in, struct dp_err *err) {
     if (in->out <= EXPANSION_FREE || in->plain) return DP_OK;
     uint64_t from = in->base->passed ? in->base->passed : 1;

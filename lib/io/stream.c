@@ -255,6 +255,7 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
     DP_TRY(worker_of(s, worker, &w, err));
     j->worker_mem = w->mem;
     DP_TRY(dp_sources_convert(s->sources, worker, &j->chunk_, err));
+    j->books_.coerced += j->chunk_.coerced;
     j->data_ = true;
     if (s->conf->keep_text) {
         j->books_.in = j->books_.used = dp_count_lines(j->chunk->text, j->chunk->n);
@@ -264,8 +265,8 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
         first_bad_row(w, j);
         j->books_.in += j->chunk_.bad;
         j->books_.rejected += j->chunk_.bad;
-        j->books_.rejected_malformed += j->chunk_.bad;
-        j->malformed_ = true;
+        j->books_.rejected_malformed += j->chunk_.bad_malformed;
+        j->malformed_ = j->chunk_.bad_malformed > 0;
         struct dp_buf *to = j->run->rejects_inline ? &j->out : &j->rejects_;
         dp_buf_adds(to, dp_buf_str(&j->chunk_.bad_lines));
     }

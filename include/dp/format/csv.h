@@ -75,6 +75,8 @@ struct dp_csv_table; /* names, kinds and how to print: immutable once closed, sh
 enum dp_status dp_csv_table_open(const struct dp_csv_dialect *d, struct dp_str sample, struct dp_csv_table **out, size_t *data, uint64_t *lines,
                                  struct dp_buf *notes, struct dp_err *err) DP_MUST_CHECK;
 void dp_csv_table_close(struct dp_csv_table *t);
+const struct dp_csv_dialect *dp_csv_table_dialect(const struct dp_csv_table *t);
+char dp_csv_newline_byte(const struct dp_csv_table *t); /* the byte that is counted for line numbers */
 size_t dp_csv_table_width(const struct dp_csv_table *t);
 /* The header's names, joined: two files with the same key have the same columns. Borrowed. */
 struct dp_str dp_csv_table_key(const struct dp_csv_table *t);

@@ -19,6 +19,7 @@ struct dp_doc_cut {
     bool in_array;       /* inside a top-level array */
     bool want_comma;     /* an element of the array ended: `,` or `]` must follow */
     bool after_comma;
+    bool in_array_at_end; /* in_array where *end was set: what follows starts there */
     uint64_t seen, line; /* bytes and newlines looked at */
 };
 
@@ -28,13 +29,13 @@ enum dp_status dp_doc_cut(struct dp_doc_cut *c, const char *p, size_t n, size_t 
 /* At the end of input: DP_FORMAT when something is still open. A scalar that runs up to the end is whole. */
 enum dp_status dp_doc_end(const struct dp_doc_cut *c, struct dp_err *err) DP_MUST_CHECK;
 
-/* Elements in p[0..n) (whole ones, with what stands between), one a line, behind out; places as in dp_csv_convert. `in_array` as at the cut. */
+/* Elements in p[0..n) (whole ones, with what stands between), one a line, behind out; places as in dp_csv_convert. `in_array`: they start inside a top-level array. */
 struct dp_doc_result {
     uint64_t records;
     uint32_t **rec_line, **rec_offset;
     size_t *cap;
 };
-void dp_doc_convert(const char *p, size_t n, struct dp_buf *out, struct dp_doc_result *result);
+void dp_doc_convert(const char *p, size_t n, bool in_array, struct dp_buf *out, struct dp_doc_result *result);
 
 /* Is this the start of NDJSON, of JSON documents, or neither?  `whole`: the sample is all there is. */
 enum dp_doc_kind { DP_DOC_NONE, DP_DOC_LINES, DP_DOC_DOCUMENTS };

@@ -28,6 +28,8 @@ void dp_input_close(struct dp_input *in); /* NULL is legal */
 
 /* The next member (once, without a name, when the input is no archive); DP_END: no more. */
 enum dp_status dp_input_next(struct dp_input *in, struct dp_err *err) DP_MUST_CHECK;
+/* Instead of dp_input_next: the bytes as they are, whatever they look like. */
+enum dp_status dp_input_next_raw(struct dp_input *in, struct dp_err *err) DP_MUST_CHECK;
 /* Name of the current member, NULL when the input is no archive; borrowed until the next dp_input_next. */
 const char *dp_input_member(const struct dp_input *in);
 /* Up to cap bytes of the current member; *n = 0 is its end.  Gives what is there, does not wait to fill p. */

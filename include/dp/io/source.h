@@ -7,7 +7,9 @@
 #ifndef DP_IO_SOURCE_H
 #define DP_IO_SOURCE_H
 
+#include <dp/format/csv.h>
 #include <dp/io/run.h>
+#include <dp/record/batch.h>
 
 enum dp_chunk_kind { DP_CHUNK_RECORDS, DP_CHUNK_PATHS, DP_CHUNK_MARK };
 
@@ -17,6 +19,8 @@ struct dp_origin {
     char *member;      /* inside an archive, or NULL */
     char *position_id; /* source name of positions: path (and member) with the fingerprint of its head */
     const struct dp_type *schema; /* typed or inferred source's schema, or NULL */
+    char head[4096];   /* first bytes of the content (decompressed), head_n of them: what fingerprints are made of */
+    size_t head_n;
     bool foreign;      /* raw bytes from outside: a key "$dp" is refused */
 };
 
@@ -30,14 +34,19 @@ struct dp_chunk {
     uint64_t line;              /* number of the first line in the source, from 1 */
     uint64_t offset;            /* byte offset of the chunk in the source (decompressed) */
     uint64_t end_offset;        /* byte behind its last record */
-    uint32_t *rec_line;         /* for each line of text: its line in the source minus `line`; NULL: one line each */
+    uint32_t *rec_line;         /* (borrowed) for each line of text: its line in the source minus `line`; NULL: one line each */
     uint32_t *rec_offset;       /* and its byte offset minus `offset`; NULL: as in text */
+    uint32_t *rec_line_buf, *rec_offset_buf; /* the sources' own: memory of the two above, rec_cap of each */
     size_t rec_cap;
+    const void *source;         /* the sources' own: how to convert */
+    bool in_array;              /* the sources' own: it starts inside a JSON array */
     struct dp_mark mark;        /* MARK */
     bool last_of_origin;        /* the origin ends behind this chunk */
     /* results of conversion, added to the books in order */
     uint64_t bad;               /* raw records that could not be converted, printed as reject lines in bad_lines */
+    uint64_t bad_malformed;     /* of them: not records at all; the rest broke a rule (a cell that is not of its column's type) */
     struct dp_buf bad_lines;
+    uint64_t coerced;           /* values whose spelling was changed on purpose */
     void *format_state;         /* the format's own, for convert; freed by dp_chunk_release through release_state */
     void (*release_state)(void *format_state);
 };
@@ -57,11 +66,12 @@ struct dp_source_opts {
     const char *member;       /* --member GLOB, or NULL: all members */
     const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
     const struct dp_type *schema; /* types to read by (contract), or NULL */
-    const void *csv;          /* the format floor's dialect options, or NULL: sniffed */
+    const struct dp_csv_dialect *csv; /* options that force a dialect, or NULL: all is sniffed */
     const char *encoding;     /* NULL: told by content */
+    struct dp_print_opts print; /* how typed sources (Parquet) are printed as records */
     size_t chunk_bytes;       /* wanted size of a chunk, 0: 256 KiB */
     /* Asks where to start in a source (positions of --since): the byte offset, 0 = from its start; UINT64_MAX = skip it. NULL: all from the start. */
-    uint64_t (*resume)(void *ctx, const struct dp_origin *origin);
+    uint64_t (*resume)(void *ctx, struct dp_origin *origin); /* may call dp_origin_adopt */
     void *resume_ctx;
     /* Called once before each wait for more input (poll says that a read would block); the stream flushes its output then. NULL: nobody asks. */
     void (*would_block)(void *ctx);
@@ -69,6 +79,14 @@ struct dp_source_opts {
 };
 
 struct dp_sources;
+
+/*
+ * Position ids are `NAME[#MEMBER]@LENGTH:HASH`: HASH is over the first LENGTH bytes, min(4096, what there was) when the source was first read.
+ * So a file that grew is still the same source, and one that was rewritten is a new one.
+ *
+ * True when `id` is an id of this source by name and its hash is that of our own first LENGTH bytes; then it becomes origin->position_id.
+ */
+bool dp_origin_adopt(struct dp_origin *origin, const char *id);
 
 /*
  * Names are operands: files, globs, directories, tables; "-" or n == 0: standard input.  Strings and opts are borrowed until close.

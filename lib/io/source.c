@@ -1,0 +1,113 @@
+/* The source set (dp/io/source.h): names in order, each opened, read to its end, closed.  Delta tables as sources are refused by name. */
+#include "source_priv.h"
+
+#include <dp/base/file.h>
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_source_opts *opts, struct dp_sources **out,
+                               struct dp_err *err) {
+    struct dp_sources *s = dp_calloc(1, sizeof *s);
+    s->run = run;
+    s->opts = opts;
+    if (opts->csv) s->dialect = *opts->csv;
+    else dp_csv_dialect_init(&s->dialect);
+    unsigned threads = run->threads ? run->threads : 1;
+    s->converters = dp_calloc(threads, sizeof *s->converters);
+    s->converter_of = dp_calloc(threads, sizeof *s->converter_of);
+    s->line = s->stream_line = 1;
+    *out = s;
+    enum dp_status status = dp_sources_expand(s, names, n, err);
+    for (size_t i = 0; i < s->n_names; i++) s->piped |= strcmp(s->names[i], "-") == 0 && !opts->raw_stdin;
+    if (status) {
+        dp_sources_close(s);
+        *out = NULL;
+    }
+    return status;
+}
+
+bool dp_sources_piped(const struct dp_sources *s) { return s->piped; }
+
+static void close_source(struct dp_sources *s) {
+    dp_sources_close_member(s);
+    dp_input_close(s->in);
+    s->in = NULL;
+    s->name = NULL;
+}
+
+void dp_sources_close(struct dp_sources *s) {
+    if (!s) return;
+    close_source(s);
+    dp_input_close(s->stdin_in);
+    for (struct dp_reading *r = s->readings, *next; r; r = next) {
+        next = r->next;
+        dp_origin_free(r->origin);
+        dp_csv_table_close(r->table);
+        dp_type_free(r->schema);
+        free(r);
+    }
+    unsigned threads = s->run->threads ? s->run->threads : 1;
+    for (unsigned i = 0; i < threads; i++) dp_csv_converter_close(s->converters[i]);
+    for (size_t i = 0; i < s->learnt.n; i++) dp_csv_table_close(s->learnt.items[i].v.p);
+    for (size_t i = 0; i < s->n_names; i++) free(s->names[i]);
+    dp_map_release(&s->learnt);
+    dp_origin_free(s->stdin_origin);
+    dp_buf_release(&s->carry);
+    dp_buf_release(&s->block);
+    free(s->path_line);
+    free(s->names);
+    free(s->converters);
+    free(s->converter_of);
+    free(s);
+}
+
+static enum dp_status open_stdin_stream(struct dp_sources *s, struct dp_err *err) {
+    struct dp_input_opts o = {.wait = dp_sources_wait, .wait_ctx = s};
+    DP_TRY(dp_input_open("-", &o, &s->stdin_in, err));
+    s->stdin_origin = dp_origin_new("-", NULL, dp_str("", 0));
+    return dp_input_next_raw(s->stdin_in, err);
+}
+
+/* The next chunk of the open source, over its members; DP_END closes it. */
+static enum dp_status next_of_source(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    for (;;) {
+        if (s->reading) {
+            enum dp_status status = dp_sources_read(s, c, err);
+            if (status != DP_END) return status;
+            s->reading = NULL;
+        }
+        DP_TRY(dp_sources_open_member(s, err));
+    }
+}
+
+static enum dp_status next_chunk(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    for (;;) {
+        if (s->in) {
+            enum dp_status status = next_of_source(s, c, err);
+            if (status != DP_END) return status ? (void)dp_sources_place(s, err), status : DP_OK;
+            close_source(s);
+        }
+        if (s->stdin_in) {
+            enum dp_status status = dp_sources_stream(s, c, err);
+            if (status == DP_AGAIN) continue;
+            if (status != DP_END) return status;
+            dp_input_close(s->stdin_in);
+            s->stdin_in = NULL;
+        }
+        if (s->next_name == s->n_names) return DP_END;
+        const char *name = s->names[s->next_name++];
+        struct stat st;
+        if (strcmp(name, "-") == 0 && !s->opts->raw_stdin) {
+            DP_TRY(open_stdin_stream(s, err));
+        } else if (stat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
+            return dp_err_set(err, DP_UNSUPPORTED, "%s is a Delta table: name its files (dp-table files %s)", name, name);
+        } else {
+            DP_TRY(dp_sources_learn(s, err));
+            DP_TRY(dp_sources_open_name(s, name, err));
+        }
+    }
+}
+
+enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) { return next_chunk(s, c, err); }

@@ -1,0 +1,90 @@
+/* Private to lib/io/source*.c. */
+#ifndef DP_IO_SOURCE_PRIV_H
+#define DP_IO_SOURCE_PRIV_H
+
+#include <dp/base/map.h>
+#include <dp/format/doc.h>
+#include <dp/format/text.h>
+#include <dp/io/rejects.h>
+#include <dp/parquet/reader.h>
+
+enum dp_source_format { DP_SOURCE_NONE, DP_SOURCE_LINES, DP_SOURCE_DOCUMENTS, DP_SOURCE_CSV, DP_SOURCE_PARQUET, DP_SOURCE_EMPTY };
+
+/* What a chunk needs to be converted; one for each origin, kept until close. */
+struct dp_reading {
+    struct dp_reading *next;
+    enum dp_source_format format;
+    struct dp_origin *origin;
+    struct dp_csv_table *table;    /* CSV */
+    struct dp_pq_file *parquet;
+    struct dp_type *schema;        /* Parquet: a copy, since batches outlive the file */
+};
+
+struct dp_sources {
+    struct dp_run *run;
+    const struct dp_source_opts *opts;
+    struct dp_csv_dialect dialect; /* what the options force */
+    char **names;                  /* operands, globs and directories expanded */
+    size_t n_names, cap_names, next_name;
+    bool piped;                    /* standard input is a stream of ours */
+    /* the source that is open */
+    struct dp_input *in;
+    struct dp_text *text;
+    const char *name;
+    char *path_line;               /* its name when it came in the stream */
+    struct dp_reading *reading;    /* NULL: none */
+    struct dp_reading *readings;   /* all so far */
+    struct dp_buf carry;           /* read and not handed out */
+    size_t carry_at;
+    bool ended;                    /* no more bytes behind carry */
+    bool skipping;                 /* in a line that is too long */
+    uint64_t line, offset;         /* of carry_at; lines from 1 */
+    uint64_t cut_from;             /* offset at which the cutters began to count */
+    uint64_t cut_seen;             /* offset up to which they have looked */
+    uint64_t rows;                 /* Parquet: read so far */
+    struct dp_csv_cut csv_cut;
+    struct dp_doc_cut doc_cut;
+    bool doc_in_array;
+    struct dp_pq_reader *pq;
+    size_t row_group, n_row_groups;
+    /* the stream on standard input */
+    struct dp_input *stdin_in;
+    struct dp_buf block;           /* read; [block_at, block_lines) are whole lines */
+    size_t block_at, block_lines;
+    bool stream_ended, stream_eof_line;
+    int mode;                      /* 0 not known, '{' records, 'p' paths */
+    struct dp_origin *stdin_origin;
+    uint64_t stream_line, stream_offset;
+    /* CSV types learnt beforehand: header key -> table */
+    struct dp_map learnt;
+    bool has_learnt;
+    struct dp_csv_converter **converters; /* one per worker */
+    const struct dp_csv_table **converter_of;
+    struct dp_map warned;
+};
+
+/* source_names.c */
+enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names, size_t n, struct dp_err *err);
+void dp_sources_add_name(struct dp_sources *s, const char *name);
+
+/* source_open.c: the next member of what is open, told and made ready */
+struct dp_origin *dp_origin_new(const char *name, const char *member, struct dp_str head);
+void dp_origin_free(struct dp_origin *o);
+enum dp_status dp_sources_open_name(struct dp_sources *s, const char *name, struct dp_err *err);
+enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err); /* DP_END: no more */
+void dp_sources_close_member(struct dp_sources *s);
+enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err);
+enum dp_status dp_sources_place(const struct dp_sources *s, struct dp_err *err); /* adds the source's name to an error; returns its status */
+void dp_sources_say(struct dp_sources *s, const char *fmt, ...) DP_PRINTF(2, 3); /* -v, with the source's name */
+
+/* source_csv.c */
+enum dp_status dp_sources_learn(struct dp_sources *s, struct dp_err *err);
+enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err);
+enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err *err); /* carry holds that much, unless the source ends */
+
+/* source_read.c */
+enum dp_status dp_sources_read(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: this member is done */
+/* source_stdin.c */
+enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err);
+
+#endif

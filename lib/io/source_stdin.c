@@ -1,0 +1,158 @@
+/*
+ * Standard input as a stream of ours: records or paths, with marks among them (DESIGN section 1).  What one read gave is handed on as soon as a
+ * line in it is whole.  Each mark is a chunk of its own; the first line that is no mark fixes the mode.
+ */
+#include "source_priv.h"
+
+#include <stdlib.h>
+
+enum { BLOCK = 256 << 10 };
+
+static const char kind_words[2][24] = {"a path", "a record"};
+
+static enum dp_status other_kind(struct dp_sources *s, size_t at, struct dp_err *err) {
+    bool records = s->mode == '{';
+    dp_err_set(err, DP_FORMAT, "%s in a stream of %s: a line begins with { or it names a path", kind_words[!records], records ? "records" : "paths");
+    return dp_err_at(err, "-", s->stream_line + dp_count_byte(s->block.p + s->block_at, at - s->block_at, '\n'), s->stream_offset + (at - s->block_at));
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/* First byte of the line that is no blank; '\n' for a blank line. */
+static char first_byte(const char *p, size_t n) {
+    size_t i = 0;
+    while (i < n && p[i] != '\n' && is_blank(p[i])) i++;
+    return i < n ? p[i] : '\n';
+}
+
+/* Reads until a whole line is in the block, or the end. */
+static enum dp_status more(struct dp_sources *s, struct dp_err *err) {
+    if (s->block_at) {
+        memmove(s->block.p, s->block.p + s->block_at, s->block.n - s->block_at);
+        s->block.n -= s->block_at;
+        s->block_lines -= s->block_at;
+        s->block_at = 0;
+    }
+    while (!s->stream_ended && s->block_lines == 0) {
+        size_t n, before = s->block.n, room = s->opts->chunk_bytes > BLOCK ? s->opts->chunk_bytes : BLOCK;
+        char *p = dp_buf_reserve(&s->block, room + DP_SCAN_PAD);
+        DP_TRY(dp_input_read(s->stdin_in, p, room, &n, err));
+        s->block.n += n;
+        s->stream_ended = !n;
+        for (size_t i = s->block.n; i > before && !s->block_lines; i--)
+            if (s->block.p[i - 1] == '\n') s->block_lines = i;
+        uint64_t limit = s->run->max_record > DP_LIMIT_MARK ? s->run->max_record : DP_LIMIT_MARK;
+        if (!s->block_lines && s->block.n > limit + room) {
+            dp_err_set(err, DP_LIMIT, "a line of more than %llu bytes (--max-record)", (unsigned long long)limit);
+            return dp_err_at(err, "-", s->stream_line, s->stream_offset);
+        }
+    }
+    if (s->stream_ended && !s->block_lines) s->block_lines = s->block.n; /* a last line without its newline */
+    return DP_OK;
+}
+
+/* Gives block[block_at, end) to the chunk. */
+static void hand_out(struct dp_sources *s, struct dp_chunk *c, enum dp_chunk_kind kind, size_t end) {
+    size_t n = end - s->block_at;
+    c->kind = kind;
+    c->origin = s->stdin_origin;
+    c->source = NULL;
+    c->raw.n = c->converted.n = c->bad_lines.n = 0;
+    c->rec_line = NULL, c->rec_offset = NULL;
+    c->bad = c->bad_malformed = c->coerced = 0;
+    c->last_of_origin = false;
+    c->line = s->stream_line;
+    c->offset = s->stream_offset;
+    if (s->block_at == 0 && end == s->block.n) { /* all of it: no copy */
+        struct dp_buf b = c->raw;
+        c->raw = s->block;
+        s->block = b;
+        s->block.n = s->block_at = s->block_lines = 0;
+        dp_buf_reserve(&c->raw, DP_SCAN_PAD);
+    } else {
+        dp_buf_reserve(&c->raw, n + DP_SCAN_PAD);
+        dp_buf_add(&c->raw, s->block.p + s->block_at, n);
+        s->block_at = end;
+    }
+    c->text = c->raw.p, c->n = n;
+    s->stream_line += dp_count_byte(c->text, n, '\n');
+    s->stream_offset += n;
+    c->end_offset = s->stream_offset;
+}
+
+static enum dp_status mark_chunk(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    const char *p = s->block.p + s->block_at, *nl = memchr(p, '\n', s->block_lines - s->block_at);
+    hand_out(s, c, DP_CHUNK_MARK, nl ? s->block_at + (size_t)(nl - p) + 1 : s->block_lines);
+    dp_mark_release(&c->mark);
+    size_t n = c->n && c->text[c->n - 1] == '\n' ? c->n - 1 : c->n;
+    if (n && c->text[n - 1] == '\r') n--;
+    enum dp_status status = dp_mark_parse(dp_str(c->text, n), &c->mark, err);
+    return status && err ? dp_err_at(err, "-", c->line, c->offset) : status;
+}
+
+/* Up to the next line of the other kind, which is an error as soon as it is reached. */
+static size_t same_kind(const struct dp_sources *s, size_t end) {
+    for (size_t at = s->block_at; at < end;) {
+        const char *p = s->block.p + at, *nl = memchr(p, '\n', end - at);
+        char b = *p == '{' ? '{' : first_byte(p, end - at);
+        if (b != '\n' && (b == '{') != (s->mode == '{')) return at;
+        if (!nl) break;
+        at += (size_t)(nl - p) + 1;
+    }
+    return end;
+}
+
+/* The next path line, opened as a source; blank lines are passed over. */
+static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
+    const char *p = s->block.p + s->block_at, *nl = memchr(p, '\n', s->block_lines - s->block_at);
+    size_t n = nl ? (size_t)(nl - p) : s->block_lines - s->block_at, step = nl ? n + 1 : n;
+    if (n && p[n - 1] == '\r') n--;
+    uint64_t line = s->stream_line, offset = s->stream_offset;
+    free(s->path_line);
+    s->path_line = n ? dp_strndup(p, n) : NULL;
+    s->block_at += step;
+    s->stream_offset += step;
+    s->stream_line += nl != NULL;
+    if (!n) return DP_OK;
+    if (n > DP_LIMIT_PATH) dp_err_set(err, DP_LIMIT, "a path of more than %u bytes", DP_LIMIT_PATH);
+    else if (memchr(s->path_line, '\0', n)) dp_err_set(err, DP_FORMAT, "a path with a NUL byte");
+    else if (strstr(s->path_line, "://")) dp_err_set(err, DP_FORMAT, "'%.200s' is a URL: a line in a pipe names a local file", s->path_line);
+    else {
+        s->has_learnt = true; /* paths come one by one: each file is its own sample */
+        return dp_sources_open_name(s, s->path_line, err);
+    }
+    (void)dp_err_at(err, "-", line, offset);
+    return n > DP_LIMIT_PATH ? DP_LIMIT : DP_FORMAT;
+}
+
+enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    for (;;) {
+        if (s->block_at == s->block_lines) {
+            DP_TRY(more(s, err));
+            if (s->block_at == s->block_lines) return DP_END;
+        }
+        size_t lines = s->block_lines, mark = s->block_at + dp_mark_find(s->block.p + s->block_at, lines - s->block_at, 0);
+        if (mark == s->block_at && mark < lines) return mark_chunk(s, c, err);
+        if (!s->mode) {
+            const char *p = s->block.p + s->block_at, *nl = memchr(p, '\n', lines - s->block_at);
+            char b = first_byte(p, lines - s->block_at);
+            if (b == '\n' && nl) { /* a blank line fixes nothing */
+                s->stream_line++;
+                s->stream_offset += (size_t)(nl - p) + 1;
+                s->block_at += (size_t)(nl - p) + 1;
+                continue;
+            }
+            if (b == '\n') return s->block_at = s->block_lines, DP_END;
+            s->mode = b == '{' ? '{' : 'p';
+        }
+        if (s->mode == 'p' && s->opts->paths == DP_PATHS_REFUSE) {
+            dp_err_set(err, DP_FORMAT, "standard input holds no records: a record begins with {");
+            return dp_err_at(err, "-", s->stream_line, s->stream_offset);
+        }
+        size_t end = same_kind(s, mark);
+        if (end == s->block_at) return other_kind(s, end, err);
+        if (s->mode == '{' || s->opts->paths == DP_PATHS_PASS) return hand_out(s, c, s->mode == '{' ? DP_CHUNK_RECORDS : DP_CHUNK_PATHS, end), DP_OK;
+        DP_TRY(open_path(s, err));
+        if (s->in) return DP_AGAIN; /* the caller reads from it now */
+    }
+}
