@@ -21,6 +21,10 @@
 #define DP_LIMIT_YAML_NODES 200000u        /* after aliases are expanded */
 #define DP_LIMIT_EXPR_BYTES 65536u
 #define DP_LIMIT_EXPR_DEPTH 100u
+#define DP_LIMIT_EXPR_STEPS (16u << 20)    /* outputs and calls that one record may cost */
+#define DP_LIMIT_EXPR_MEMORY (256u << 20)  /* bytes that one record may make */
+#define DP_LIMIT_EXPR_LOOPS (1u << 18)     /* turns of loops and calls in libjq that one record may cost */
+#define DP_LIMIT_EXPR_INDEX (1u << 20)     /* array index that an assignment may reach */
 #define DP_LIMIT_PCRE_MATCH 1000000u       /* PCRE2 match limit */
 #define DP_LIMIT_ARCHIVE_MEMBERS 1000000u
 #define DP_LIMIT_EXPANSION 10000u          /* archive: bytes out for each byte in, above 1 GiB out */
