@@ -1,0 +1,133 @@
+/*
+ * Writing a first contract (ODCS v3.1.0, YAML) from a schema and what inference saw.  It says what is known and leaves the rest to a
+ * person: no keys, no uniqueness, no classification are guessed; columns fit for partitions are named in a comment.
+ */
+#include <dp/rules/contract.h>
+
+struct writing {
+    struct dp_buf *b;
+    const struct dp_infer_field *fields; /* the next field's evidence */
+    size_t left;
+};
+
+struct words {
+    const char *logical, *physical; /* NULL: none; of a decimal, written apart */
+};
+
+static struct words type_words(const struct dp_type *t) {
+    switch (t->id) {
+    case DP_TYPE_BOOLEAN: return (struct words){"boolean", "boolean"};
+    case DP_TYPE_INT8: return (struct words){"integer", "tinyint"};
+    case DP_TYPE_UINT8:
+    case DP_TYPE_INT16: return (struct words){"integer", "smallint"};
+    case DP_TYPE_UINT16:
+    case DP_TYPE_INT32: return (struct words){"integer", "int"};
+    case DP_TYPE_UINT32:
+    case DP_TYPE_INT64: return (struct words){"integer", "bigint"};
+    case DP_TYPE_UINT64: return (struct words){"integer", "decimal(20,0)"};
+    case DP_TYPE_FLOAT16:
+    case DP_TYPE_FLOAT: return (struct words){"number", "float"};
+    case DP_TYPE_DOUBLE: return (struct words){"number", "double"};
+    case DP_TYPE_DECIMAL: return (struct words){"number", NULL};
+    case DP_TYPE_NONE:
+    case DP_TYPE_STRING:
+    case DP_TYPE_ENUM:
+    case DP_TYPE_UUID:
+    case DP_TYPE_INTERVAL: return (struct words){"string", "string"};
+    case DP_TYPE_JSON: return (struct words){NULL, "json"}; /* of any kind: no logicalType fits */
+    case DP_TYPE_BINARY:
+    case DP_TYPE_FIXED: return (struct words){"string", "binary"};
+    case DP_TYPE_DATE: return (struct words){"date", "date"};
+    case DP_TYPE_TIME: return (struct words){"time", "time"};
+    case DP_TYPE_TIMESTAMP: return (struct words){"timestamp", t->utc ? "timestamp" : "timestamp_ntz"};
+    case DP_TYPE_LIST: return (struct words){"array", "array"};
+    case DP_TYPE_STRUCT: return (struct words){"object", "struct"};
+    case DP_TYPE_MAP: return (struct words){"object", "map"};
+    }
+    return (struct words){"string", "string"};
+}
+
+static void indent(struct dp_buf *b, int n) {
+    for (int i = 0; i < n; i++) dp_buf_addc(b, ' ');
+}
+
+static void add_key(struct dp_buf *b, int at, const char *key, const char *value) {
+    indent(b, at);
+    dp_buf_addf(b, "%s: %s\n", key, value);
+}
+
+static const struct dp_infer_field *take_evidence(struct writing *w) {
+    if (!w->left) return NULL;
+    w->left--;
+    return w->fields++;
+}
+
+static void write_types(struct dp_buf *b, const struct dp_type *t, int at) {
+    struct words words = type_words(t);
+    if (words.logical) add_key(b, at, "logicalType", words.logical);
+    if (words.physical) add_key(b, at, "physicalType", words.physical);
+    else {
+        indent(b, at);
+        dp_buf_addf(b, "physicalType: decimal(%d,%d)\n", t->precision, t->scale);
+    }
+}
+
+static void write_children(struct writing *w, const struct dp_type *t, int at);
+
+static void write_property(struct writing *w, const struct dp_type *t, int at) {
+    const struct dp_infer_field *e = take_evidence(w);
+    indent(w->b, at);
+    dp_buf_addz(w->b, "- name: ");
+    dp_yaml_add_scalar(w->b, dp_str(t->name, t->name_n));
+    dp_buf_addc(w->b, '\n');
+    write_types(w->b, t, at + 2);
+    if (e ? e->always : !t->nullable) add_key(w->b, at + 2, "required", "true");
+    write_children(w, t, at + 2);
+}
+
+/* A map has no words of its own in 3.1: it is an object whose keys are not named. */
+static void write_children(struct writing *w, const struct dp_type *t, int at) {
+    if (t->id == DP_TYPE_STRUCT && t->n_children) {
+        indent(w->b, at);
+        dp_buf_addz(w->b, "properties:\n");
+        for (size_t i = 0; i < t->n_children; i++) write_property(w, t->children[i], at + 2);
+    }
+    if (t->id != DP_TYPE_LIST || !t->n_children) return;
+    /* an array that was always empty has no evidence of its element */
+    bool told = w->left && strlen(w->fields->path) > 2 && !strcmp(w->fields->path + strlen(w->fields->path) - 2, "[]");
+    const struct dp_infer_field *e = told ? take_evidence(w) : NULL;
+    indent(w->b, at);
+    dp_buf_addz(w->b, "items:\n");
+    write_types(w->b, t->children[0], at + 2);
+    if (e ? e->always : !t->children[0]->nullable) add_key(w->b, at + 2, "required", "true");
+    write_children(w, t->children[0], at + 2);
+}
+
+/* Dates and instants divide well into days; whatever else might is for a person to know. */
+static void write_partition_hint(const struct dp_contract_draft *d, struct dp_buf *b) {
+    size_t n = 0;
+    for (size_t i = 0; i < d->schema->n_children; i++) {
+        const struct dp_type *t = d->schema->children[i];
+        if (t->id != DP_TYPE_DATE && t->id != DP_TYPE_TIMESTAMP) continue;
+        dp_buf_addz(b, n++ ? ", " : "    # To partition by a column, give it partitioned: true and partitionKeyPosition: 1. Fit by their type: ");
+        dp_yaml_add_scalar(b, dp_str(t->name, t->name_n));
+        dp_buf_addz(b, t->id == DP_TYPE_DATE ? "" : " (by day)");
+    }
+    if (n) dp_buf_addc(b, '\n');
+}
+
+void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b) {
+    struct writing w = {.b = b, .fields = d->fields, .left = d->fields ? d->n_fields : 0};
+    if (d->records) dp_buf_addf(b, "# Inferred from %llu records: a first draft to read and amend.\n", (unsigned long long)d->records);
+    dp_buf_addz(b, "apiVersion: v3.1.0\nkind: DataContract\nid: ");
+    dp_yaml_add_scalar(b, dp_str_z(d->id));
+    dp_buf_addz(b, "\nname: ");
+    dp_yaml_add_scalar(b, dp_str_z(d->name));
+    dp_buf_addz(b, "\nversion: 0.1.0\nstatus: draft\nschema:\n  - name: ");
+    dp_yaml_add_scalar(b, dp_str_z(d->name));
+    dp_buf_addz(b, "\n    logicalType: object\n    physicalType: table\n");
+    write_partition_hint(d, b);
+    if (!d->schema->n_children) return;
+    dp_buf_addz(b, "    properties:\n");
+    for (size_t i = 0; i < d->schema->n_children; i++) write_property(&w, d->schema->children[i], 6);
+}
