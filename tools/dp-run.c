@@ -70,42 +70,65 @@ static unsigned weight_of(const char *name)
     return 1;
 }
 
-/* Quotes and backslashes are honoured; what bash would expand is not.  Good enough for names in messages and for shares. */
-static void find_stages(const char *p, struct stages *out)
+/* One more letter of the present stage's first word; an assignment before a command is not its name. */
+static void add_letter(struct stage *s, char c, bool *done)
 {
-    struct stage *cur = &out->s[0];
-    size_t n = 0;
-    bool in_word = false, done = false;
+    size_t n = strlen(s->name);
+    if (*done) return;
+    if (c && n + 1 < sizeof s->name) {
+        s->name[n] = c;
+    } else if (!c && strchr(s->name, '=')) {
+        memset(s->name, 0, sizeof s->name);
+    } else if (!c && n > 0) {
+        *done = true;
+    }
+}
+
+static void keep_longest(struct stages *best, struct stages *now)
+{
+    now->n += now->s[now->n].name[0] != '\0';
+    if (now->n >= best->n) *best = *now;
+    memset(now, 0, sizeof *now);
+}
+
+/*
+ * The longest pipeline of the text.  Quotes, backslashes and brackets are honoured; what bash would expand is not: this is for names in
+ * messages and for shares, not for running anything.
+ */
+static void find_stages(const char *p, struct stages *best)
+{
+    struct stages now;
     char quote = '\0', before = '\0';
-    memset(out, 0, sizeof *out);
+    int depth = 0;
+    bool done = false;
+    memset(best, 0, sizeof *best);
+    memset(&now, 0, sizeof now);
     for (; *p; before = *p++) {
         bool redirects = *p == '&' && (before == '>' || before == '<' || before == '|' || p[1] == '>'); /* 2>&1, |&, &>file */
-        bool bar = !quote && *p == '|', end = !quote && !redirects && (*p == ';' || *p == '\n' || *p == '&');
-        if (bar && p[1] == '|') p++, bar = false, end = true;
-        if (bar || end) {
-            if (bar && out->n + 1 < MAX_STAGES) out->n++;
-            if (end) memset(out->s, 0, sizeof out->s), out->n = 0;
-            cur = &out->s[out->n];
-            n = 0, in_word = done = false;
-            continue;
-        }
-        if (*p == '\\' && quote != '\'' && p[1]) p++;
-        else if (quote ? *p == quote : (*p == '\'' || *p == '"')) {
+        bool top = !quote && depth == 0;
+        if (*p == '\\' && quote != '\'' && p[1]) {
+            add_letter(&now.s[now.n], *++p, &done);
+        } else if (quote ? *p == quote : (*p == '\'' || *p == '"')) {
             quote = quote ? '\0' : *p;
-            in_word = true;
-            continue;
+        } else if (top && *p == '|' && p[1] != '|') {
+            if (now.n + 1 < MAX_STAGES) now.n++;
+            done = false;
+        } else if (top && !redirects && strchr("|;&\n", *p)) {
+            if (*p == '|') p++;
+            keep_longest(best, &now);
+            done = false;
+        } else if (!quote && strchr(" \t\n(){};|&", *p)) {
+            depth += (*p == '(' || *p == '{') - (*p == ')' || *p == '}');
+            add_letter(&now.s[now.n], '\0', &done);
+        } else {
+            add_letter(&now.s[now.n], *p, &done);
         }
-        bool blank = !quote && strchr(" \t(){}&", *p);
-        if (blank && in_word) done = cur->name[0] && !strchr(cur->name, '='); /* A=1 before a command is not its name */
-        if (blank && in_word && !done) memset(cur->name, 0, sizeof cur->name), n = 0;
-        in_word = !blank;
-        if (!blank && !done && n + 1 < sizeof cur->name) cur->name[n++] = *p;
     }
-    out->n++;
-    for (size_t i = 0; i < out->n; i++) {
-        const char *base = strrchr(out->s[i].name, '/');
-        if (base) memmove(out->s[i].name, base + 1, strlen(base + 1) + 1);
-        out->s[i].weight = weight_of(out->s[i].name);
+    keep_longest(best, &now);
+    for (size_t i = 0; i < best->n; i++) {
+        const char *base = strrchr(best->s[i].name, '/');
+        if (base) memmove(best->s[i].name, base + 1, strlen(base + 1) + 1);
+        best->s[i].weight = weight_of(best->s[i].name);
     }
 }
 
@@ -115,6 +138,7 @@ static void share(const struct stages *st, const char *what, uint64_t total, uin
     char key[80], value[32];
     uint64_t parts = 0;
     for (size_t i = 0; i < st->n; i++) parts += st->s[i].weight;
+    if (parts == 0) parts = 1;
     for (size_t i = 0; i <= st->n; i++) {
         bool all = i == st->n;
         if (!all && strncmp(st->s[i].name, "dp-", 3) != 0) continue;
@@ -204,7 +228,8 @@ static void start_bash(const char *bash, const char *script, int status_w, bool 
     if (tty) tcsetpgrp(STDIN_FILENO, getpid());
     signal(SIGTTOU, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
-    if (dup2(status_w, STATUS_FD) != STATUS_FD) _exit(3);
+    if (status_w == STATUS_FD) fcntl(status_w, F_SETFD, 0);
+    else if (dup2(status_w, STATUS_FD) != STATUS_FD) _exit(3);
     char *const argv[] = {(char *)(uintptr_t)"bash", (char *)(uintptr_t)"-c", (char *)(uintptr_t)script, NULL};
     execv(bash, argv);
     _exit(3);
@@ -306,6 +331,10 @@ static int cause(const struct attempt *a, size_t *stage)
         return WIFEXITED(a->wait_status) ? WEXITSTATUS(a->wait_status) : 70;
     }
     if (a->codes[0] == 0) return 0;
+    int last = 0;
+    for (size_t i = 1; i < a->n_codes; i++)
+        if (a->codes[i] != 0) last = a->codes[i];
+    if (a->codes[0] != last) return a->codes[0]; /* an `exit N` behind the pipeline, not what pipefail made of it */
     for (size_t i = 1; i < a->n_codes; i++)
         if (a->codes[i] != 0 && a->codes[i] != 141) {
             *stage = i;

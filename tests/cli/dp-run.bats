@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# dp-run: the exit code of the cause, lock, timeout, retries, what the stages get.
+
+# shellcheck disable=SC2016 # what stands in single quotes is for the pipeline's bash
+bats_require_minimum_version 1.5.0
+load helper
+
+@test "the pipeline's own code, standard input and output" {
+    run --separate-stderr dp-run -- 'cat; exit 0' <<<hello
+    dp_expect 0
+    [ "$output" = hello ]
+    [ -z "$stderr" ]
+}
+
+@test "the first stage that failed of itself is the cause" {
+    run --separate-stderr dp-run -- 'true | (exit 1) | (cat; exit 4)'
+    dp_expect 1 "stage 2 of 3"
+    run --separate-stderr dp-run -- '(exit 141) | (exit 3) | (exit 4)'
+    dp_expect 3
+    run --separate-stderr dp-run -- 'true | true | (exit 75)'
+    dp_expect 75
+    run --separate-stderr dp-run -- 'false && true'
+    dp_expect 1
+    run --separate-stderr dp-run -- 'exit 7'
+    dp_expect 7
+}
+
+@test "a killed source: 137, not the cut stream that its neighbour saw" {
+    run --separate-stderr dp-run -- "bash -c 'echo x; kill -9 \$\$' | (cat >/dev/null; exit 4)"
+    dp_expect 137 "it was killed"
+}
+
+@test "a reader that had enough is no failure; one that left is 141" {
+    run --separate-stderr dp-run -- 'yes | head -n 1'
+    dp_expect 0
+    [ "$output" = y ]
+    set +o pipefail
+    { rc=0; dp-run -- yes 2>err || rc=$?; echo $rc >rc; } | head -n 1 >first
+    [ "$(cat rc)" -eq 141 ]
+    [ ! -s err ]
+}
+
+@test "marks are on, one run id, the job's name, the number of the try" {
+    run dp-run --name orders -- 'echo "$DP_MARKS $DP_JOB $DP_ATTEMPT"; echo $DP_RUN_ID | (read -r a; [ "$a" = "$DP_RUN_ID" ] && echo same)'
+    assert_output $'1 orders 1\nsame'
+    DP_RUN_ID=mine run dp-run -- 'echo $DP_RUN_ID'
+    assert_output mine
+    AIRFLOW_CTX_DAG_ID=d AIRFLOW_CTX_TASK_ID=t AIRFLOW_CTX_DAG_RUN_ID=r run dp-run -- 'echo $DP_RUN_ID'
+    assert_output d/t/r
+}
+
+@test "memory and threads are shared, more to those that gather" {
+    for t in dp-ingest dp-partition; do printf '#!/bin/sh\ncat\n' >$t && chmod +x $t; done
+    PATH=$PWD:$PATH run dp-run -m 600M -j 12 -- 'env 2>&1 | dp-ingest | dp-partition >e; true'
+    assert_success
+    grep -qx "DP_MEMORY=$((100 << 20))" e
+    grep -qx "DP_MEMORY_PARTITION=$((400 << 20))" e
+    grep -qx "DP_THREADS_PARTITION=8" e
+    grep -qx "DP_THREADS_INGEST=2" e
+}
+
+@test "a held lock: 75; free again afterwards" {
+    run --separate-stderr dp-run --lock l -- 'dp-run --lock l -- true'
+    dp_expect 75
+    [[ $stderr == *"another run holds l"* ]]
+    run dp-run --lock l -- true
+    [ "$status" -eq 0 ]
+    run --separate-stderr dp-run --lock none/l -- true
+    dp_expect 3 "none/l"
+}
+
+@test "timeout: the whole group ends, 143" {
+    run --separate-stderr dp-run --timeout 300ms -- 'sleep 30 | sleep 31 | cat'
+    dp_expect 143 "--timeout"
+    ! pgrep -f '^sleep 3[01]$'
+}
+
+@test "SIGTERM ends the stages and is told as 143" {
+    dp-run -- 'echo $BASHPID >pid; sleep 33 | cat' &
+    p=$!
+    for i in $(seq 50); do [ -s pid ] && break; sleep 0.1; done
+    kill -TERM $p
+    rc=0
+    wait $p || rc=$?
+    [ "$rc" -eq 143 ]
+    ! kill -0 "$(cat pid)" 2>/dev/null
+}
+
+@test "retries: until it is well, only where it may help" {
+    run --separate-stderr dp-run --retries 3 -- 'echo $DP_ATTEMPT; [ $DP_ATTEMPT = 2 ] || exit 75' </dev/null
+    dp_expect 0 "try 2 of 4"
+    [ "$output" = $'1\n2' ]
+    run --separate-stderr dp-run --retries 3 -- 'echo $DP_ATTEMPT; exit 1' </dev/null
+    dp_expect 1
+    [ "$output" = 1 ]
+    echo data >in
+    run dp-run -q --retries 1 -- 'cat; [ $DP_ATTEMPT = 2 ] || exit 4' <in
+    assert_output $'data\ndata'
+}
+
+@test "retries: a pipe can't be read again" {
+    echo data | { rc=0; dp-run --retries 3 -- 'cat >/dev/null; exit 75' 2>err || rc=$?; echo $rc >rc; }
+    [ "$(cat rc)" -eq 75 ]
+    grep -q "can't be read again" err
+}
+
+@test "no bash: exit 3, and usage: exit 2" {
+    run --separate-stderr dp-run
+    dp_expect 2 "PIPELINE is missing"
+    run --separate-stderr dp-run a b
+    dp_expect 2 'one word too many: "b"'
+    run --separate-stderr dp-run --timeout 5 -- true
+    dp_expect 2 "--timeout"
+    run --separate-stderr dp-run -- 'true | ('
+    dp_expect 2
+}
+
+@test "--dry-run runs nothing; an empty environment is enough" {
+    run --separate-stderr dp-run -n -- 'touch made | cat'
+    dp_expect 0 "would run 2 stages"
+    [ ! -e made ]
+    run env -i "$DP_BIN/dp-run" -- 'dp-run --version'
+    assert_output --partial "dp-run (dp)"
+}
+
+@test "--report names the stages' codes and the tries" {
+    run dp-run -q --report r.json -- 'true | (exit 3) | (exit 4)'
+    jq -e '.exit == 3 and .stages == [0,3,4] and .tries == 1' r.json
+}

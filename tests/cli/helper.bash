@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# What all bats files share: where programs and data are, assertions, a directory of their own for each test.
+# DP_BIN: the programs under test (default: obj/release/bin).  DP_SHARED: corpus and data, tests that need them skip where they are absent.
+
+DP_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+DP_BIN=$(cd "${DP_BIN:-$DP_ROOT/obj/release/bin}" && pwd) || exit 1
+DP_SHARED=${DP_SHARED:-$DP_ROOT/../shared}
+export DP_ROOT DP_BIN DP_SHARED
+export PATH=$DP_BIN:$PATH LC_ALL=C.UTF-8
+unset DP_MARKS DP_RUN_ID DP_JOB DP_MEMORY DP_THREADS DP_LINEAGE
+
+for dp_dir in /usr/lib/bats /usr/lib /usr/local/lib "${BATS_LIB_PATH:-/nonexistent}"; do
+    if [ -f "$dp_dir/bats-support/load.bash" ]; then
+        load "$dp_dir/bats-support/load.bash"
+        load "$dp_dir/bats-assert/load.bash"
+        break
+    fi
+done
+
+# Every test works in an empty directory.
+dp_setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+setup() { dp_setup; }
+
+# Names of all programs.
+dp_tools() { for dp_t in "$DP_BIN"/dp-*; do echo "${dp_t##*/}"; done; }
+
+# What a program says of itself: dp_fact stream dp-map  ->  yes
+dp_fact() { "$DP_BIN/$2" --dump-options | awk -F'\t' -v k="$1" '$1 == k && $2 == "-" { print $3; exit }'; }
+dp_has_option() { "$DP_BIN/$1" --dump-options | awk -F'\t' -v o="$2" '$1 == "option" && $2 == "-" && $3 == o { f = 1 } END { exit !f }'; }
+
+# Programs that read records on standard input, and the words that each needs to do so.  A new filter gets a line in dp_words.
+dp_filters() { for dp_t in $(dp_tools); do [ -n "$(dp_words "$dp_t")" ] && echo "$dp_t"; done; return 0; }
+dp_words() {
+    case $1 in
+    dp-map) echo "." ;;
+    dp-ingest) echo "--format=ndjson" ;;
+    dp-cat) echo "--to=records" ;;
+    dp-partition) echo "--output=out" ;;
+    esac
+}
+# Filters whose standard output is the records.
+dp_record_filters() { for dp_t in $(dp_filters); do [ "$dp_t" != dp-partition ] && echo "$dp_t"; done; return 0; }
+
+# Runs a filter with the words it needs: dp_filter dp-map --threads 2 < in
+dp_filter() {
+    local tool=$1 words
+    shift
+    words=$(dp_words "$tool")
+    "$DP_BIN/$tool" "$@" "$words"
+}
+
+# n records of some variety.
+dp_records() {
+    awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++)
+        printf "{\"id\":%d,\"day\":\"2026-01-%02d\",\"price\":%d.%02d,\"name\":\"n\\u00e9 %d\",\"tags\":[\"a\",\"%d\"]}\n", i, i % 28 + 1, i % 97, i % 100, i * 7919 % 1000, i % 5 }'
+}
+
+# Exit code and message in one: dp_expect CODE TEXT, behind `run --separate-stderr`.
+# shellcheck disable=SC2154 # status and output are those of run
+dp_expect() {
+    [ "$status" -eq "$1" ] || fail "exit $status, not $1; stderr: ${stderr:-$output}"
+    [ -z "${2:-}" ] || [[ ${stderr:-$output} == *"$2"* ]] || fail "no \"$2\" in: ${stderr:-$output}"
+}
