@@ -111,6 +111,14 @@ bool dp_csv_splitter_next(struct dp_csv_splitter *s) {
     return s->n_cells > 0;
 }
 
+void dp_csv_each(const struct dp_csv_dialect *d, const char *p, size_t n,
+                 void (*record)(void *ctx, const struct dp_csv_cell *cells, size_t n_cells, bool closed), void *ctx) {
+    struct dp_csv_splitter s = {0};
+    dp_csv_splitter_start(&s, d, p, n);
+    while (dp_csv_splitter_next(&s)) record(ctx, s.cells, s.n_cells, s.closed);
+    dp_csv_splitter_release(&s);
+}
+
 /* ---- the converter ---- */
 
 struct dp_csv_converter {

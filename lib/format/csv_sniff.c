@@ -87,14 +87,19 @@ static void sniff_marks(struct dp_csv_dialect *d, struct dp_str s, bool whole) {
     if (!d->escape) best.escape = -1;
     struct dp_csv_dialect try = best;
     double best_score = -1;
-    for (int esc = 0; esc <= (!d->escape && backslash); esc++)
+    size_t strays = 0; /* under the best so far */
+    int quote = best.quote;
+    /* As it is; with backslash escapes; without quotes (where quotes are mere text, which shows as text behind closing ones). */
+    for (int way = 0; way < 3; way++)
         for (const char *c = delimiters; *c; c++) {
+            if ((way == 1 && (d->escape || !backslash)) || (way == 2 && (d->quote || !strays))) break;
             if (want_delimiter) try.delimiter = *c;
             else if (c != delimiters) break;
-            if (!d->escape) try.escape = esc ? '\\' : -1;
+            if (!d->escape) try.escape = way == 1 ? '\\' : -1;
+            try.quote = way == 2 ? -1 : quote;
             measure(&try, s, whole, o);
             double v = score(o);
-            if (v > best_score + 1e-9) best_score = v, best = try;
+            if (v > best_score + 1e-9) best_score = v, strays = o->strays, best = try;
         }
     if (best_score <= 0 && want_delimiter) best.delimiter = ',';
     *d = best;
@@ -173,7 +178,11 @@ static void sniff_header(struct dp_csv_dialect *d, struct dp_str s, bool whole) 
 enum dp_status dp_csv_sniff(struct dp_csv_dialect *d, struct dp_str sample, bool whole, struct dp_err *err) {
     size_t zeros = 0, looked = sample.n < 4096 ? sample.n : 4096;
     for (size_t i = 0; i < looked; i++) zeros += !sample.p[i];
-    if (zeros * 10 > looked) return dp_err_set(err, DP_FORMAT, "this is no text (NUL bytes); no format that is known here (-f names one)");
+    if (zeros * 10 > looked) {
+        dp_err_set(err, DP_FORMAT, "this is no text (NUL bytes), nor another format that is known here (-f names one)");
+        (void)dp_err_at(err, NULL, 1, 0);
+        return DP_FORMAT;
+    }
     if (d->newline == DP_CSV_NEWLINE_AUTO) sniff_newline(d, sample);
     if (!d->delimiter || !d->quote || !d->escape) sniff_marks(d, sample, whole);
     if (d->skip < 0 || d->header == DP_CSV_HEADER_AUTO) sniff_header(d, sample, whole);

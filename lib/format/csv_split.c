@@ -84,7 +84,6 @@ void dp_csv_unquote(const struct dp_csv_dialect *d, struct dp_str text, struct d
 /* For dialects where memchr can't hop from quote to quote. */
 static size_t cut_slowly(const struct dp_csv_dialect *d, struct dp_csv_cut *c, const char *p, size_t n) {
     size_t end = 0;
-    bool comment = false;
     for (size_t i = 0; i < n; i++) {
         int last = c->last;
         c->last = (unsigned char)p[i];
@@ -96,12 +95,12 @@ static size_t cut_slowly(const struct dp_csv_dialect *d, struct dp_csv_cut *c, c
         } else if (last == -1 && p[i] == (char)d->quote) {
             c->in_quotes = true; /* the second of a doubled quote */
         } else if (is_newline(d, p[i])) {
-            comment = false;
+            c->comment = false;
             end = i + 1;
             if (p[i] == '\r' && d->newline == DP_CSV_NEWLINE_ANY && (i + 1 == n || p[i + 1] == '\n')) end = i + 1 == n ? end : 0;
         } else if (d->comment && at_start && p[i] == (char)d->comment) {
-            comment = true;
-        } else if (!comment && d->quote > 0 && p[i] == (char)d->quote && (at_start || last == d->delimiter)) {
+            c->comment = true;
+        } else if (!c->comment && d->quote > 0 && p[i] == (char)d->quote && (at_start || last == d->delimiter)) {
             c->in_quotes = true;
             c->open_at = c->seen + i;
         }

@@ -76,7 +76,7 @@ static enum dp_status next_of_source(struct dp_sources *s, struct dp_chunk *c, s
         if (s->reading) {
             enum dp_status status = dp_sources_read(s, c, err);
             if (status != DP_END) return status;
-            s->reading = NULL;
+            dp_sources_close_member(s);
         }
         DP_TRY(dp_sources_open_member(s, err));
     }

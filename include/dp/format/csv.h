@@ -47,7 +47,7 @@ struct dp_csv_cut {
     uint64_t open_at; /* where the quote opened that is still open, counted from the first call */
     uint64_t seen;    /* bytes looked at */
     int last;         /* last byte looked at, 0 at the start */
-    bool escaped;
+    bool escaped, comment;
 };
 /* Looks at p[0..n), which follows what was looked at before; returns the offset behind the last record that ends in it, 0 when none does. */
 size_t dp_csv_cut(const struct dp_csv_dialect *d, struct dp_csv_cut *c, const char *p, size_t n);
@@ -112,6 +112,10 @@ struct dp_csv_result {
 /* p[0..n) are whole records (the last perhaps without newline), with at least 64 readable bytes behind; NDJSON is appended to out. */
 enum dp_status dp_csv_convert(struct dp_csv_converter *c, const char *p, size_t n, struct dp_buf *out, struct dp_csv_result *result,
                               void (*reject)(void *ctx, const struct dp_csv_reject *r), void *ctx, struct dp_err *err) DP_MUST_CHECK;
+
+/* The same as dp_csv_split over a whole text, the way that convert goes (by marks where the dialect allows); for tests: calls back with each record's cells. */
+void dp_csv_each(const struct dp_csv_dialect *d, const char *p, size_t n,
+                 void (*record)(void *ctx, const struct dp_csv_cell *cells, size_t n_cells, bool closed), void *ctx);
 
 /* ---- the scan, and its twin, for tests ---- */
 /* Offsets of delimiter, quote and newline bytes in p[0..n) into out (room for n); returns their number.  p[n..n+64) must be readable. */
