@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 struct part {
     int64_t version, of;
@@ -191,9 +190,9 @@ bool dp_delta_log_has_commit(const struct dp_delta_log *log, int64_t version) {
 }
 
 bool dp_delta_is_table(const char *table) {
-    char *dir = dp_path_join(table, "_delta_log");
-    struct stat st;
-    bool is = stat(dir, &st) == 0 && S_ISDIR(st.st_mode);
-    free(dir);
-    return is;
+    struct dp_delta_log log;
+    struct dp_err ignored = DP_ERR_INIT;
+    if (dp_delta_log_list(table, &log, &ignored) != DP_OK) return false;
+    dp_delta_log_release(&log);
+    return true;
 }

@@ -35,7 +35,7 @@ void dp_delta_log_release(struct dp_delta_log *log);
 /* Newest version that there is; -1: none. */
 int64_t dp_delta_log_latest(const struct dp_delta_log *log);
 bool dp_delta_log_has_commit(const struct dp_delta_log *log, int64_t version);
-/* Is T a directory with _delta_log in it? */
+/* Is T a directory with a log that holds something? */
 bool dp_delta_is_table(const char *table);
 
 #endif
