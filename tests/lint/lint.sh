@@ -66,7 +66,7 @@ report quiet 'only cli prints, reads argv or exits'
 # (d) no mutable data at file scope in the library
 find "$O/lib" -name '*.o' | sort | while read -r o; do
     objdump -t "$o" | awk -v f="${o#"$O"/}" '
-        $(NF - 2) ~ /^\.(data|bss|tdata|tbss)/ && $(NF - 2) !~ /^\.data\.rel\.ro/ && $NF !~ /^\./ && $NF !~ /^__/ {
+        NF >= 5 && $(NF - 2) ~ /^\.(data|bss|tdata|tbss)/ && $(NF - 2) !~ /^\.data\.rel\.ro/ && $NF !~ /^\./ && $NF !~ /^__/ {
             sub(/\.o$/, ".c", f); printf "%s:%s\tmutable data at file scope\n", f, $NF }'
 done >"$tmp/found"
 report globals 'no mutable data at file scope in lib'
@@ -91,7 +91,7 @@ find lib tools -name '*.c' | sort | xargs awk '
 report functionsize 'no function over 100 lines'
 
 # (g) words that mark something unfinished
-grep -rnE 'TODO|FIXME|XXX|not (yet )?implemented|placeholder|for now' lib tools include man 2>/dev/null |
+grep -rnE '\b(TODO|FIXME|XXX)\b|not (yet )?implemented|placeholder|for now' lib tools include man 2>/dev/null |
     awk -F: '{ printf "%s\tline %s: %s\n", $1, $2, $3 }' >"$tmp/found"
 report finished 'no word that marks an unfinished place'
 

@@ -19,7 +19,7 @@ enum dp_status dp_fd_pread(int fd, void *p, size_t n, uint64_t offset, struct dp
 struct dp_newfile {
     int fd; /* valid while open */
     bool is_open;
-    char *tmp;   /* its name for now, ".dp-<random>.tmp" in the final directory */
+    char *tmp;   /* its name until then, ".dp-<random>.tmp" in the final directory */
     char *final; /* may be NULL until commit */
     int slot;    /* in the list of unfinished files, -1 = none */
 };
