@@ -4,6 +4,7 @@
  */
 #include <dp/base/limits.h>
 #include <dp/base/num.h>
+#include <dp/record/json.h>
 #include <dp/record/type.h>
 
 static const struct word {
@@ -232,6 +233,7 @@ static enum dp_status parse_one(struct cursor *c, struct dp_str name, struct dp_
 enum dp_status dp_type_parse(struct dp_str text, struct dp_type **out, struct dp_err *err) {
     struct cursor c = {text.p, text.p + text.n, text.p, err, 0};
     struct dp_type *t = NULL;
+    if (!dp_utf8_valid(text.p, text.n, NULL)) return dp_err_set(err, DP_USAGE, "a type's text is not UTF-8");
     DP_TRY(parse_one(&c, DP_STR(""), &t));
     take_not_null(&c, t);
     skip_blanks(&c);

@@ -87,11 +87,12 @@ static inline int64_t dp_bits_count(const uint8_t *bits, int64_t from, int64_t n
     return ones;
 }
 
-/* Writes bit i of a bitmap that grows at its end: bits behind i in its byte become 0 when i starts a byte. */
+/* Writes bit i of a bitmap that grows at its end: bits behind i in its byte become 0. */
 static inline void dp_bit_put(uint8_t *bits, int64_t i, bool v) {
     uint8_t *p = bits + (i >> 3);
     unsigned k = (unsigned)(i & 7);
-    *p = k ? (uint8_t)((*p & ~(1u << k)) | (unsigned)v << k) : (uint8_t)v;
+    unsigned keep = k ? *p & ((1u << k) - 1) : 0;
+    *p = (uint8_t)(keep | (unsigned)(v ? 1 : 0) << k);
 }
 
 static inline bool dp_column_is_valid(const struct dp_column *c, int64_t i) {
