@@ -2,12 +2,13 @@
  * Writing a first contract (ODCS v3.1.0, YAML) from a schema and what inference saw.  It says what is known and leaves the rest to a
  * person: no keys, no uniqueness, no classification are guessed; columns fit for partitions are named in a comment.
  */
+#include <dp/base/map.h>
 #include <dp/rules/contract.h>
 
 struct writing {
     struct dp_buf *b;
-    const struct dp_infer_field *fields; /* the next field's evidence */
-    size_t left;
+    struct dp_map evidence; /* path -> struct dp_infer_field, NULL where two fields make the same path */
+    struct dp_buf path;     /* of the property being written, as dp_infer_fields spells it */
 };
 
 struct words {
@@ -56,10 +57,19 @@ static void add_key(struct dp_buf *b, int at, const char *key, const char *value
     dp_buf_addf(b, "%s: %s\n", key, value);
 }
 
-static const struct dp_infer_field *take_evidence(struct writing *w) {
-    if (!w->left) return NULL;
-    w->left--;
-    return w->fields++;
+/* Always there, as far as one can tell. */
+static bool is_required(struct writing *w, const struct dp_type *t) {
+    struct dp_map_item *item = dp_map_get(&w->evidence, dp_buf_str(&w->path));
+    const struct dp_infer_field *e = item ? item->v.p : NULL;
+    return e && t->nullable ? e->always : !t->nullable;
+}
+
+static void gather_evidence(struct writing *w, const struct dp_contract_draft *d) {
+    for (size_t i = 0; i < d->n_fields; i++) {
+        bool is_new;
+        struct dp_map_item *item = dp_map_put(&w->evidence, dp_str_z(d->fields[i].path), &is_new);
+        item->v.p = is_new ? (void *)(uintptr_t)&d->fields[i] : NULL;
+    }
 }
 
 static void write_types(struct dp_buf *b, const struct dp_type *t, int at) {
@@ -75,14 +85,17 @@ static void write_types(struct dp_buf *b, const struct dp_type *t, int at) {
 static void write_children(struct writing *w, const struct dp_type *t, int at);
 
 static void write_property(struct writing *w, const struct dp_type *t, int at) {
-    const struct dp_infer_field *e = take_evidence(w);
+    size_t back = w->path.n;
+    if (back) dp_buf_addc(&w->path, '.');
+    dp_buf_add(&w->path, t->name, t->name_n);
     indent(w->b, at);
     dp_buf_addz(w->b, "- name: ");
     dp_yaml_add_scalar(w->b, dp_str(t->name, t->name_n));
     dp_buf_addc(w->b, '\n');
     write_types(w->b, t, at + 2);
-    if (e ? e->always : !t->nullable) add_key(w->b, at + 2, "required", "true");
+    if (is_required(w, t)) add_key(w->b, at + 2, "required", "true");
     write_children(w, t, at + 2);
+    w->path.n = back;
 }
 
 /* A map has no words of its own in 3.1: it is an object whose keys are not named. */
@@ -93,31 +106,34 @@ static void write_children(struct writing *w, const struct dp_type *t, int at) {
         for (size_t i = 0; i < t->n_children; i++) write_property(w, t->children[i], at + 2);
     }
     if (t->id != DP_TYPE_LIST || !t->n_children) return;
-    /* an array that was always empty has no evidence of its element */
-    bool told = w->left && strlen(w->fields->path) > 2 && !strcmp(w->fields->path + strlen(w->fields->path) - 2, "[]");
-    const struct dp_infer_field *e = told ? take_evidence(w) : NULL;
+    dp_buf_addz(&w->path, "[]");
     indent(w->b, at);
     dp_buf_addz(w->b, "items:\n");
     write_types(w->b, t->children[0], at + 2);
-    if (e ? e->always : !t->children[0]->nullable) add_key(w->b, at + 2, "required", "true");
+    if (is_required(w, t->children[0])) add_key(w->b, at + 2, "required", "true");
     write_children(w, t->children[0], at + 2);
+    w->path.n -= 2;
 }
 
-/* Dates and instants divide well into days; whatever else might is for a person to know. */
-static void write_partition_hint(const struct dp_contract_draft *d, struct dp_buf *b) {
+static void list_columns(const struct dp_type *schema, enum dp_type_id id, const char *word, struct dp_buf *b) {
     size_t n = 0;
-    for (size_t i = 0; i < d->schema->n_children; i++) {
-        const struct dp_type *t = d->schema->children[i];
-        if (t->id != DP_TYPE_DATE && t->id != DP_TYPE_TIMESTAMP) continue;
-        dp_buf_addz(b, n++ ? ", " : "    # To partition by a column, give it partitioned: true and partitionKeyPosition: 1. Fit by their type: ");
-        dp_yaml_add_scalar(b, dp_str(t->name, t->name_n));
-        dp_buf_addz(b, t->id == DP_TYPE_DATE ? "" : " (by day)");
+    for (size_t i = 0; i < schema->n_children; i++) {
+        if (schema->children[i]->id != id) continue;
+        dp_buf_addz(b, n++ ? ", " : word);
+        dp_yaml_add_scalar(b, dp_str(schema->children[i]->name, schema->children[i]->name_n));
     }
     if (n) dp_buf_addc(b, '\n');
 }
 
+/* Dates and days of timestamps divide well; whatever else might is for a person to know. */
+static void write_partition_hint(const struct dp_contract_draft *d, struct dp_buf *b) {
+    list_columns(d->schema, DP_TYPE_DATE, "    # Fit for partitions (partitioned: true, partitionKeyPosition: 1): ", b);
+    list_columns(d->schema, DP_TYPE_TIMESTAMP, "    # Fit for partitions by day (dp-partition --by 'day=day(COLUMN)'): ", b);
+}
+
 void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b) {
-    struct writing w = {.b = b, .fields = d->fields, .left = d->fields ? d->n_fields : 0};
+    struct writing w = {.b = b};
+    if (d->fields) gather_evidence(&w, d);
     if (d->records) dp_buf_addf(b, "# Inferred from %llu records: a first draft to read and amend.\n", (unsigned long long)d->records);
     dp_buf_addz(b, "apiVersion: v3.1.0\nkind: DataContract\nid: ");
     dp_yaml_add_scalar(b, dp_str_z(d->id));
@@ -127,7 +143,8 @@ void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b) {
     dp_yaml_add_scalar(b, dp_str_z(d->name));
     dp_buf_addz(b, "\n    logicalType: object\n    physicalType: table\n");
     write_partition_hint(d, b);
-    if (!d->schema->n_children) return;
-    dp_buf_addz(b, "    properties:\n");
+    if (d->schema->n_children) dp_buf_addz(b, "    properties:\n");
     for (size_t i = 0; i < d->schema->n_children; i++) write_property(&w, d->schema->children[i], 6);
+    dp_map_release(&w.evidence);
+    dp_buf_release(&w.path);
 }

@@ -73,15 +73,15 @@ bool dp_contract_is_classified(const struct dp_contract_property *p);
 struct dp_contract_draft {
     const char *id, *name;         /* of the contract; name is also the object's */
     const struct dp_type *schema;
-    const struct dp_infer_field *fields; /* evidence in the schema's order (dp_infer_fields), or NULL: the schema's own nullability is told */
+    const struct dp_infer_field *fields; /* evidence by path (dp_infer_fields), or NULL: the schema's own nullability is told */
     size_t n_fields;
     uint64_t records;              /* that were looked at; 0: not told */
 };
 
 /*
- * Appends ODCS 3.1 YAML: required where a field was always there, types, and a comment that names columns fit for partitions.  Keys,
- * uniqueness, classifications are never guessed.  What comes out reads back with dp_contract_schema as the same types (but JSON,
- * enum, uuid, fixed and interval as string; unsigned integers and float16 as what holds them).
+ * Appends ODCS 3.1 YAML: required where the schema says so or a field was always there, types, and a comment that names columns fit for partitions.  Keys,
+ * uniqueness, classifications are never guessed.  What comes out reads back with dp_contract_schema as the same types (but
+ * enum, uuid and interval as string, fixed as binary, map as JSON; unsigned integers and float16 as what holds them; time units are microseconds).
  */
 void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b);
 
