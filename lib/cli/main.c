@@ -146,6 +146,7 @@ static enum dp_status parse(struct main_state *m, int argc, char **argv, struct 
     if (count_rows(cli->tool->options) > MAX_GIVEN) return dp_err_set(err, DP_BUG, "more than %d options", MAX_GIVEN);
     enum dp_status status = dp_opt_parse(m->sets, 2, argc, argv, &cli->n_args, err);
     cli->args = (const char *const *)(argv + 1);
+    cli->run.marks = cli->common.marks; /* also where the words are wrong: the next program in the pipe must hear of it */
     m->logger.json = cli->common.log_format == 1;
     m->logger.level = cli->common.quiet ? DP_LOG_ERROR : cli->common.verbose ? DP_LOG_VERBOSE : DP_LOG_INFO;
     return status;
@@ -208,7 +209,6 @@ static enum dp_status set_up(struct main_state *m, struct dp_err *err)
     run->threads = (unsigned)c->threads;
     run->memory = c->memory;
     run->max_record = c->max_record;
-    run->marks = c->marks;
     run->line_buffered = c->line_buffered;
     run->dry_run = c->dry_run;
     run->skip_empty = c->skip_empty;
@@ -274,7 +274,8 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
     else add_failure(m, &status, err, dp_rejects_close(cli->rejects, &e), &e);
     if (status != DP_OK && status != DP_EMPTY && status != DP_PIPE && cli->tool->is_stream) dp_run_abort(run, err);
     run->books.bytes_out = dp_out_bytes(run->out);
-    add_failure(m, &status, err, dp_out_flush(run->out, &e), &e);
+    enum dp_status flushed = dp_out_flush(run->out, &e);
+    if (status == DP_OK || status == DP_EMPTY) add_failure(m, &status, err, flushed, &e); /* else it only says its first failure again */
     dp_logger_progress(&m->logger, NULL);
 
     struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = monotonic() - m->started};

@@ -32,6 +32,8 @@ struct dp_sources {
     struct dp_text *text;
     const char *name;
     char *path_line;               /* its name when it came in the stream */
+    size_t path_n;                 /* bytes of path_line that waits to be opened, 0: none */
+    uint64_t path_at_line, path_at; /* where it stands in the stream */
     struct dp_reading *reading;    /* NULL: none */
     struct dp_reading *readings;   /* all so far */
     struct dp_buf carry;           /* read and not handed out */

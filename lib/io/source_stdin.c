@@ -102,17 +102,22 @@ static size_t same_kind(const struct dp_sources *s, size_t end) {
     return end;
 }
 
-/* The next path line, opened as a source; blank lines are passed over. */
-static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
+/* The next path line as a chunk of its own, for the count and hash of `end`; what it names is opened at the next call. */
+static void path_chunk(struct dp_sources *s, struct dp_chunk *c) {
     const char *p = s->block.p + s->block_at, *nl = memchr(p, '\n', s->block_lines - s->block_at);
     size_t n = nl ? (size_t)(nl - p) : s->block_lines - s->block_at, step = nl ? n + 1 : n;
     if (n && p[n - 1] == '\r') n--;
-    uint64_t line = s->stream_line, offset = s->stream_offset;
     free(s->path_line);
     s->path_line = n ? dp_strndup(p, n) : NULL;
-    s->block_at += step;
-    s->stream_offset += step;
-    s->stream_line += nl != NULL;
+    s->path_n = n;
+    hand_out(s, c, DP_CHUNK_PATHS, s->block_at + step);
+    s->path_at_line = c->line, s->path_at = c->offset;
+}
+
+/* Opens what the latest path line names; blank lines are passed over. */
+static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
+    size_t n = s->path_n;
+    s->path_n = 0;
     if (!n) return DP_OK;
     if (n > DP_LIMIT_PATH) dp_err_set(err, DP_LIMIT, "a path of more than %u bytes", DP_LIMIT_PATH);
     else if (memchr(s->path_line, '\0', n)) dp_err_set(err, DP_FORMAT, "a path with a NUL byte");
@@ -121,11 +126,13 @@ static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
         s->has_learnt = true; /* paths come one by one: each file is its own sample */
         return dp_sources_open_name(s, s->path_line, err);
     }
-    (void)dp_err_at(err, "-", line, offset);
+    (void)dp_err_at(err, "-", s->path_at_line, s->path_at);
     return n > DP_LIMIT_PATH ? DP_LIMIT : DP_FORMAT;
 }
 
 enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    DP_TRY(open_path(s, err));
+    if (s->in) return DP_AGAIN; /* the caller reads from it now */
     for (;;) {
         if (s->block_at == s->block_lines) {
             DP_TRY(more(s, err));
@@ -152,7 +159,6 @@ enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struc
         size_t end = same_kind(s, mark);
         if (end == s->block_at) return other_kind(s, end, err);
         if (s->mode == '{' || s->opts->paths == DP_PATHS_PASS) return hand_out(s, c, s->mode == '{' ? DP_CHUNK_RECORDS : DP_CHUNK_PATHS, end), DP_OK;
-        DP_TRY(open_path(s, err));
-        if (s->in) return DP_AGAIN; /* the caller reads from it now */
+        return path_chunk(s, c), DP_OK;
     }
 }

@@ -217,8 +217,9 @@ static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w
 }
 
 /* Rows that conversion refused come as printed rejects: the words of the first one are the error's. */
-static void first_bad_row(struct dp_stream_worker *w, struct dp_job *j)
+static void first_bad_row(struct dp_job *j)
 {
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_PORTABLE); /* its own: these lines know no --max-record */
     struct dp_chunk *c = &j->chunk_;
     struct dp_record r;
     struct dp_buf text = {NULL, 0, 0};
@@ -228,7 +229,7 @@ static void first_bad_row(struct dp_stream_worker *w, struct dp_job *j)
     size_t n = nl ? (size_t)(nl - c->bad_lines.p) : c->bad_lines.n;
     dp_buf_reserve(&c->bad_lines, DP_SCAN_PAD);
     origin_text(c->origin, source, sizeof source);
-    if (dp_scan_value(w->scan, c->bad_lines.p, n, &r, NULL) == DP_OK) {
+    if (dp_scan_value(scan, c->bad_lines.p, n, &r, NULL) == DP_OK) {
         uint32_t reject = dp_json_member(&r, 0, "reject");
         uint32_t rules = reject ? dp_json_member(&r, reject, "rules") : 0;
         uint32_t rule = rules && r.nodes[rules].next > rules + 1 ? rules + 1 : 0;
@@ -236,7 +237,8 @@ static void first_bad_row(struct dp_stream_worker *w, struct dp_job *j)
         if (!at || !dp_json_get_i64(&r, at, &line)) line = 0;
         if (!reason || !dp_json_get_string(&r, reason, &text)) dp_buf_reset(&text);
     }
-    dp_err_set(&j->first_reject_, DP_RECORD, "%s", text.n ? dp_buf_z(&text) : "a bad record");
+    dp_scan_close(scan);
+    dp_err_set(&j->first_reject_, c->bad_malformed ? DP_RECORD : DP_RULE, "%s", text.n ? dp_buf_z(&text) : "a bad record");
     dp_err_at(&j->first_reject_, source, (uint64_t)line, DP_NO_OFFSET);
     j->bad_line_ = (uint64_t)line;
     dp_buf_release(&text);
@@ -257,12 +259,13 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
     DP_TRY(dp_sources_convert(s->sources, worker, &j->chunk_, err));
     j->books_.coerced += j->chunk_.coerced;
     j->data_ = true;
+    j->books_.coerced = j->chunk_.coerced;
     if (s->conf->keep_text) {
         j->books_.in = j->books_.used = dp_count_lines(j->chunk->text, j->chunk->n);
         if (j->chunk->n && j->chunk->text[j->chunk->n - 1] != '\n') j->books_.in++, j->books_.used++;
     }
     if (j->chunk_.bad) {
-        first_bad_row(w, j);
+        first_bad_row(j);
         j->books_.in += j->chunk_.bad;
         j->books_.rejected += j->chunk_.bad;
         j->books_.rejected_malformed += j->chunk_.bad_malformed;
@@ -347,18 +350,19 @@ static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, str
 {
     struct dp_run *run = s->run;
     if (!j->data_ || atomic_load(&s->stopped)) return DP_OK;
+    if (j->chunk->origin != s->last_origin) {
+        DP_TRY(dp_marks_origin_done(s, err));
+        if (run->rejects) dp_rejects_source(run->rejects, j->chunk->origin);
+        s->last_origin = j->chunk->origin;
+    }
+    s->last_end = j->chunk->end_offset;
     run->books.bytes_in += j->chunk->n;
     add_books(&run->books, &j->books_);
-    if (run->rejects) {
-        if (j->chunk->origin != s->last_origin) dp_rejects_source(run->rejects, j->chunk->origin);
-        s->last_origin = j->chunk->origin;
-        DP_TRY(dp_rejects_write(run->rejects, j->rejects_.p, j->rejects_.n, err));
-    }
+    if (run->rejects) DP_TRY(dp_rejects_write(run->rejects, j->rejects_.p, j->rejects_.n, err));
     DP_TRY(dp_marks_open(s, j->chunk->origin, err));
     if (s->ops->emit) DP_TRY(s->ops->emit(s->ctx, j, err));
     if (j->out.n) DP_TRY(dp_stream_write(s, j->out.p, j->out.n, err));
-    DP_TRY(judge(s, j, err));
-    return j->chunk->last_of_origin ? dp_marks_origin_done(s, j->chunk, err) : DP_OK;
+    return judge(s, j, err);
 }
 
 static enum dp_status consume_paths(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
@@ -442,6 +446,7 @@ static enum dp_status finish(struct dp_stream *s, struct dp_err *err)
     DP_TRY(dp_marks_input_ended(s, err));
     if (s->run->rejects) DP_TRY(dp_rejects_judge(s->run->rejects, false, true, NULL, err));
     DP_TRY(dp_marks_open(s, NULL, err));
+    DP_TRY(dp_marks_origin_done(s, err));
     if (s->ops->finish) DP_TRY(s->ops->finish(s->ctx, err));
     uint64_t out = b->used + b->rejected + b->filtered + b->deduplicated + b->late + b->unassigned;
     if (b->in != out)

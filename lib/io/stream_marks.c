@@ -260,13 +260,14 @@ enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, stru
 }
 
 /* Where to go on in a source that we opened: behind its last whole record. */
-enum dp_status dp_marks_origin_done(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err)
+enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err)
 {
+    const struct dp_origin *o = s->last_origin;
     char position[24], id[24], partition[] = "0";
-    if (s->piped || !s->run->marks_open || s->conf->no_checkpoints || !c->origin->position_id) return DP_OK;
-    snprintf(position, sizeof position, "%llu", (unsigned long long)c->end_offset);
+    if (s->piped || !s->run->marks_open || s->conf->no_checkpoints || !o || !o->position_id || atomic_load(&s->stopped)) return DP_OK;
+    snprintf(position, sizeof position, "%llu", (unsigned long long)s->last_end);
     snprintf(id, sizeof id, "%llu", (unsigned long long)++s->n_checkpoints);
-    struct dp_mark m = {.kind = DP_MARK_CHECKPOINT, .run = s->begin.run, .source = c->origin->position_id, .partition = partition,
+    struct dp_mark m = {.kind = DP_MARK_CHECKPOINT, .run = s->begin.run, .source = o->position_id, .partition = partition,
                         .position = position, .id = id, .table_version = -1};
     return pass_mark(s, &m, err);
 }

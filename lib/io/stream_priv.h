@@ -29,7 +29,8 @@ struct dp_stream {
     struct dp_stream_worker *workers;
     bool piped, decides, stop_first;
     atomic_bool stopped;
-    const struct dp_origin *last_origin;
+    const struct dp_origin *last_origin; /* of the latest records, and the byte behind them */
+    uint64_t last_end;
 
     /* Who waits for whom: the source for input, the output for the jobs under way. */
     pthread_mutex_t lock;
@@ -61,7 +62,8 @@ enum dp_status dp_marks_take(struct dp_stream *s, struct dp_mark *m, struct dp_e
 /* A begin of our own where we open the input, before the first output. */
 enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err) DP_MUST_CHECK;
 void dp_marks_note_output(struct dp_stream *s, const void *p, size_t n);
-enum dp_status dp_marks_origin_done(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err) DP_MUST_CHECK;
+/* The latest origin was read to its end: a checkpoint behind it. */
+enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_marks_input_ended(struct dp_stream *s, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_marks_end(struct dp_stream *s, struct dp_err *err) DP_MUST_CHECK;
 

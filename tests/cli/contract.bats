@@ -2,7 +2,7 @@
 # What every program owes its callers, in a loop over all programs: help, exit codes, closed and full descriptors, signals,
 # odd input, an empty environment, the same bytes for any number of threads.
 
-# shellcheck disable=SC2059 # formats with the bytes that are tried
+# shellcheck disable=SC2059,SC2016 # formats with the bytes that are tried
 bats_require_minimum_version 1.5.0
 load helper
 

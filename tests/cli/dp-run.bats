@@ -72,18 +72,18 @@ load helper
 @test "timeout: the whole group ends, 143" {
     run --separate-stderr dp-run --timeout 300ms -- 'sleep 30 | sleep 31 | cat'
     dp_expect 143 "--timeout"
-    ! pgrep -f '^sleep 3[01]$'
+    run ! pgrep -f '^sleep 3[01]$'
 }
 
 @test "SIGTERM ends the stages and is told as 143" {
     dp-run -- 'echo $BASHPID >pid; sleep 33 | cat' &
     p=$!
-    for i in $(seq 50); do [ -s pid ] && break; sleep 0.1; done
+    for _ in $(seq 50); do [ -s pid ] && break; sleep 0.1; done
     kill -TERM $p
     rc=0
     wait $p || rc=$?
     [ "$rc" -eq 143 ]
-    ! kill -0 "$(cat pid)" 2>/dev/null
+    run ! kill -0 "$(cat pid)"
 }
 
 @test "retries: until it is well, only where it may help" {

@@ -36,7 +36,7 @@ $(cat got)"
 run_page() {
     local command='' line
     page=$(basename "$1")
-    mkdir -p run && cd run
+    mkdir -p run && cd run || return 1
     : >want
     while IFS= read -r line; do
         case $line in
