@@ -48,7 +48,7 @@ static inline bool one_cell(const struct dp_csv_splitter *s, size_t start, size_
     *c = (struct dp_csv_cell){0};
     if (has_quotes && start < s->marks_to && p[start] == quote) {
         c->quoted = true;
-        for (m++;; m++) {
+        for (m++;;) {
             while (m < s->n_marks && p[s->marks_from + s->marks[m]] != quote) m++;
             if (m == s->n_marks) {
                 if (s->marks_to < s->n) return false;
@@ -60,7 +60,7 @@ static inline bool one_cell(const struct dp_csv_splitter *s, size_t start, size_
             if (m + 1 == s->n_marks && s->marks_to < s->n) return false; /* perhaps doubled behind the window */
             if (m + 1 == s->n_marks || s->marks[m + 1] != s->marks[m] + 1 || p[s->marks_from + s->marks[m + 1]] != quote) break;
             c->doubled = true;
-            m++;
+            m += 2;
         }
         from = s->marks_from + s->marks[m] + 1;
         c->text = dp_str(p + start + 1, from - start - 2);
