@@ -1,4 +1,4 @@
-/* The source set (dp/io/source.h): names in order, each opened, read to its end, closed.  Delta tables as sources are refused by name. */
+/* The source set (dp/io/source.h): names in order, each opened, read to its end, closed. */
 #include "source_priv.h"
 
 #include <dp/base/file.h>
@@ -31,6 +31,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
 bool dp_sources_piped(const struct dp_sources *s) { return s->piped; }
 
 static void close_source(struct dp_sources *s) {
+    dp_sources_close_table(s);
     dp_sources_close_member(s);
     dp_input_close(s->in);
     s->in = NULL;
@@ -84,6 +85,11 @@ static enum dp_status next_of_source(struct dp_sources *s, struct dp_chunk *c, s
 
 static enum dp_status next_chunk(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
     for (;;) {
+        if (s->table) {
+            enum dp_status status = dp_sources_read_table(s, c, err);
+            if (status != DP_END) return status ? (void)dp_sources_place(s, err), status : DP_OK;
+            dp_sources_close_table(s);
+        }
         if (s->in) {
             enum dp_status status = next_of_source(s, c, err);
             if (status != DP_END) return status ? (void)dp_sources_place(s, err), status : DP_OK;
@@ -102,7 +108,7 @@ static enum dp_status next_chunk(struct dp_sources *s, struct dp_chunk *c, struc
         if (strcmp(name, "-") == 0 && !s->opts->raw_stdin) {
             DP_TRY(open_stdin_stream(s, err));
         } else if (stat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
-            return dp_err_set(err, DP_UNSUPPORTED, "%s is a Delta table: name its files (dp-table files %s)", name, name);
+            DP_TRY(dp_sources_open_table(s, name, err));
         } else {
             DP_TRY(dp_sources_learn(s, err));
             DP_TRY(dp_sources_open_name(s, name, err));

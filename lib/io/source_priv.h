@@ -8,7 +8,7 @@
 #include <dp/io/rejects.h>
 #include <dp/parquet/reader.h>
 
-enum dp_source_format { DP_SOURCE_NONE, DP_SOURCE_LINES, DP_SOURCE_DOCUMENTS, DP_SOURCE_CSV, DP_SOURCE_PARQUET, DP_SOURCE_EMPTY };
+enum dp_source_format { DP_SOURCE_NONE, DP_SOURCE_LINES, DP_SOURCE_DOCUMENTS, DP_SOURCE_CSV, DP_SOURCE_PARQUET, DP_SOURCE_TABLE, DP_SOURCE_EMPTY };
 
 /* What a chunk needs to be converted; one for each origin, kept until close. */
 struct dp_reading {
@@ -49,6 +49,7 @@ struct dp_sources {
     bool doc_in_array;
     struct dp_pq_reader *pq;
     size_t row_group, n_row_groups;
+    struct dp_table_source *table; /* a Delta table that is open, or NULL */
     /* the stream on standard input */
     struct dp_input *stdin_in;
     struct dp_buf block;           /* read; [block_at, block_lines) are whole lines */
@@ -86,6 +87,13 @@ enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err 
 
 /* source_read.c */
 enum dp_status dp_sources_read(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: this member is done */
+struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c); /* begins the chunk; the batch of the open source's schema that convert prints */
+
+/* source_table.c */
+enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, struct dp_err *err);
+enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: it is done */
+void dp_sources_close_table(struct dp_sources *s);
+
 /* source_stdin.c */
 enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err);
 

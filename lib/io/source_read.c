@@ -192,7 +192,7 @@ static void pq_release(void *state) {
     free(p);
 }
 
-static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+static struct pq_state *state_of(struct dp_sources *s, struct dp_chunk *c) {
     struct pq_state *p = c->release_state == pq_release ? c->format_state : NULL;
     if (!p) {
         if (c->release_state) c->release_state(c->format_state);
@@ -204,6 +204,18 @@ static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, str
         dp_batch_init(&p->batch, s->reading->schema);
         p->schema = s->reading->schema;
     }
+    return p;
+}
+
+struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c) {
+    begin_chunk(s, c);
+    struct pq_state *p = state_of(s, c);
+    p->from = 0;
+    return &p->batch;
+}
+
+static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    struct pq_state *p = state_of(s, c);
     uint64_t skip = s->offset; /* rows that an earlier run took */
     for (;;) {
         size_t groups = dp_pq_meta(s->reading->parquet)->n_row_groups;
@@ -279,7 +291,7 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
         struct dp_doc_result res = {.rec_line = &c->rec_line_buf, .rec_offset = &c->rec_offset_buf, .cap = &c->rec_cap};
         dp_doc_convert(c->raw.p, c->raw.n, c->in_array, &c->converted, &res);
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
-    } else if (r->format == DP_SOURCE_PARQUET) {
+    } else if (r->format == DP_SOURCE_PARQUET || r->format == DP_SOURCE_TABLE) {
         const struct pq_state *p = c->format_state;
         dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);
     }

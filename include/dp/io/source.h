@@ -64,6 +64,7 @@ struct dp_source_opts {
     bool raw_stdin;           /* dp-ingest: standard input is raw bytes of any format, no marks in it, not paths */
     const char *format;       /* NULL or "auto": told by content; else csv, tsv, json, ndjson, avro, parquet, lines ... */
     const char *member;       /* --member GLOB, or NULL: all members */
+    const char *as_of;        /* tables: the version or time to read (NULL: the latest) */
     const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
     const struct dp_type *schema; /* types to read by (contract), or NULL */
     const struct dp_csv_dialect *csv; /* options that force a dialect, or NULL: all is sniffed */
