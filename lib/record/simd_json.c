@@ -191,7 +191,324 @@ static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, cons
 
 static const struct json_engine portable = {"portable", DP_SCAN_PORTABLE, 0, scan_portable, match_portable, fill_portable};
 
+/* What a scan is, but for how a block is classified, how quotes become insides and how tokens are stored. */
+#define SCAN_BODY(classify, prefix, store)                                                                     \
+    for (; blocks && st->at < st->n; blocks--) {                                                               \
+        const char *text = st->p + st->at;                                                                     \
+        struct masks m;                                                                                        \
+        classify(text, &m);                                                                                    \
+        uint64_t valid = ~UINT64_C(0);                                                                         \
+        if (__builtin_expect(st->n - st->at < JSON_BLOCK, 0)) {                                                \
+            valid = valid_bytes(st);                                                                           \
+            limit_masks(&m, valid);                                                                            \
+        }                                                                                                      \
+        lf_role(&m, st->lines);                                                                                \
+        uint64_t quote = m.quote;                                                                              \
+        if (__builtin_expect((m.slash | st->escape) != 0, 0)) quote &= ~escaped_bytes(m.slash, &st->escape);   \
+        struct found f = find_tokens(st, &m, quote, prefix(quote) ^ st->in_string, valid);                     \
+        note_block(st, &m, f.token);                                                                           \
+        store(st, f, text);                                                                                    \
+        st->at = next_block(st);                                                                               \
+    }
+
+/* Low halves of bytes pick the only blank, or the only mark (with bit 0x20 set), that ends in them. */
+#define BLANK_BY_LOW ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', 0, 0, 0, '\r', 0, 0
+#define MARK_BY_LOW 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define SSE42 __attribute__((target("sse4.2,pclmul,popcnt")))
+#define AVX2 __attribute__((target("avx2,pclmul,bmi,bmi2,lzcnt,popcnt")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,pclmul,bmi,bmi2,lzcnt,popcnt")))
+
+/* Carry-less product with all ones: each bit becomes the parity of those up to it. */
+#define CLMUL_PREFIX(x)                                                                                                   \
+    ((uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)(x)), _mm_set1_epi8((char)0xff), 0)))
+
+/* ---- SSE4.2 ---- */
+
+static inline SSE42 __attribute__((always_inline)) void classify_sse42(const char *p, struct masks *m) {
+    const __m128i blank = _mm_setr_epi8(BLANK_BY_LOW), mark = _mm_setr_epi8(MARK_BY_LOW);
+    memset(m, 0, sizeof *m);
+    for (unsigned i = 0; i < JSON_BLOCK; i += 16) {
+        __m128i v = _mm_loadu_si128((const void *)(p + i));
+#define BITS(x) ((uint64_t)(uint32_t)_mm_movemask_epi8(x) << i)
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+        __m128i lower = _mm_or_si128(v, _mm_set1_epi8(0x20)), d = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+        m->quote |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+        m->slash |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+        m->lf |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
+        m->control |= BITS(low);
+        m->digit |= BITS(_mm_cmpeq_epi8(_mm_min_epu8(d, _mm_set1_epi8(9)), d));
+        m->zero |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('0')));
+        m->dot |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
+        m->minus |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
+        m->blank |= BITS(_mm_cmpeq_epi8(v, _mm_shuffle_epi8(blank, v)));
+        m->mark |= BITS(_mm_andnot_si128(low, _mm_cmpeq_epi8(lower, _mm_shuffle_epi8(mark, v))));
+        m->high |= BITS(v);
+#undef BITS
+    }
+}
+
+static SSE42 void scan_sse42(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_sse42, CLMUL_PREFIX, store_tokens) }
+
+static const struct json_engine sse42 = {"sse4.2", DP_SCAN_SSE42, 0, scan_sse42, match_portable, fill_portable};
+
+/* ---- AVX2 ---- */
+
+static inline AVX2 __attribute__((always_inline)) void classify_avx2(const char *p, struct masks *m) {
+    const __m256i blank = _mm256_setr_epi8(BLANK_BY_LOW, BLANK_BY_LOW), mark = _mm256_setr_epi8(MARK_BY_LOW, MARK_BY_LOW);
+    __m256i a = _mm256_loadu_si256((const void *)p), b = _mm256_loadu_si256((const void *)(p + 32));
+#define BITS(f) ((uint64_t)(uint32_t)_mm256_movemask_epi8(f(a)) | (uint64_t)(uint32_t)_mm256_movemask_epi8(f(b)) << 32)
+#define IS(c) _mm256_set1_epi8(c)
+#define QUOTE(v) _mm256_cmpeq_epi8(v, IS('"'))
+#define SLASH(v) _mm256_cmpeq_epi8(v, IS('\\'))
+#define LF(v) _mm256_cmpeq_epi8(v, IS('\n'))
+#define CONTROL(v) _mm256_cmpeq_epi8(_mm256_min_epu8(v, IS(0x1f)), v)
+#define LESS_0(v) _mm256_sub_epi8(v, IS('0'))
+#define DIGIT(v) _mm256_cmpeq_epi8(_mm256_min_epu8(LESS_0(v), IS(9)), LESS_0(v))
+#define ZERO(v) _mm256_cmpeq_epi8(v, IS('0'))
+#define DOT(v) _mm256_cmpeq_epi8(v, IS('.'))
+#define MINUS(v) _mm256_cmpeq_epi8(v, IS('-'))
+#define BLANK(v) _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(blank, v))
+#define MARK(v) _mm256_cmpeq_epi8(_mm256_or_si256(v, IS(0x20)), _mm256_shuffle_epi8(mark, v))
+#define SELF(v) (v)
+    m->quote = BITS(QUOTE);
+    m->slash = BITS(SLASH);
+    m->lf = BITS(LF);
+    m->control = BITS(CONTROL);
+    m->digit = BITS(DIGIT);
+    m->zero = BITS(ZERO);
+    m->dot = BITS(DOT);
+    m->minus = BITS(MINUS);
+    m->blank = BITS(BLANK);
+    m->mark = BITS(MARK) & ~m->control;
+    m->high = BITS(SELF);
+#undef BITS
+#undef IS
+#undef QUOTE
+#undef SLASH
+#undef LF
+#undef CONTROL
+#undef LESS_0
+#undef DIGIT
+#undef ZERO
+#undef DOT
+#undef MINUS
+#undef BLANK
+#undef MARK
+#undef SELF
+}
+
+static AVX2 void scan_avx2(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_avx2, CLMUL_PREFIX, store_tokens) }
+
+static AVX2 bool match_avx2(const struct json_shape *sh, const uint8_t *c) {
+    uint32_t n = sh->n_tok, i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const void *)(sh->cls + i)), _mm256_loadu_si256((const void *)(c + i)));
+        if (_mm256_movemask_epi8(same) != -1) return false;
+    }
+    __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const void *)(sh->cls + i)), _mm256_loadu_si256((const void *)(c + i)));
+    return _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(same), n - i) == 0;
+}
+
+static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes) {
+    /* two nodes at once: (first token, last token), less (0, first token), plus what the shape adds */
+    for (uint32_t g = 0; g < sh->n_groups; g++) {
+        __m256i win = _mm256_loadu_si256((const void *)(pos + sh->window[g]));
+        __m256i ab = _mm256_permutevar8x32_epi32(win, _mm256_loadu_si256((const void *)(sh->pick + 8 * g)));
+        ab = _mm256_blend_epi32(ab, _mm256_setzero_si256(), 0xcc);
+        __m256i a = _mm256_slli_epi64(ab, 32);
+        __m256i node = _mm256_add_epi32(_mm256_sub_epi32(ab, a), _mm256_loadu_si256((const void *)(sh->add + 2 * g)));
+        _mm256_storeu_si256((void *)(nodes + 2 * g), node);
+    }
+    for (uint32_t i = 0; i < sh->n_far; i++) {
+        uint32_t k = sh->far[i], a = pos[sh->place[k].a], b = pos[sh->place[k].b];
+        nodes[k].off = a + sh->add[k].off;
+        nodes[k].len = b - a + sh->add[k].len;
+    }
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < sh->n_keys; i++) {
+        const struct json_shape_key *k = &sh->key[i];
+        const char *p = base + pos[k->tok], *q = sh->keys.p + k->off;
+        if (__builtin_expect(k->n > 32, 0)) {
+            if (nodes[k->node].len + 2 != k->n || memcmp(p, q, k->n) != 0) return false;
+            continue;
+        }
+        __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)q));
+        differ |= _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(same), k->n);
+    }
+    return differ == 0;
+}
+
+static const struct json_engine avx2 = {"avx2", DP_SCAN_AVX2, 2, scan_avx2, match_avx2, fill_avx2};
+
+/* ---- AVX-512 (with VBMI2) ---- */
+
+static inline AVX512 __attribute__((always_inline)) void classify_avx512(const char *p, struct masks *m) {
+    const __m512i blank = _mm512_broadcast_i32x4(_mm_setr_epi8(BLANK_BY_LOW)), mark = _mm512_broadcast_i32x4(_mm_setr_epi8(MARK_BY_LOW));
+    __m512i v = _mm512_loadu_si512(p);
+#define IS(c) _mm512_set1_epi8(c)
+    m->quote = _mm512_cmpeq_epi8_mask(v, IS('"'));
+    m->slash = _mm512_cmpeq_epi8_mask(v, IS('\\'));
+    m->lf = _mm512_cmpeq_epi8_mask(v, IS('\n'));
+    m->control = _mm512_cmplt_epu8_mask(v, IS(0x20));
+    m->digit = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, IS('0')), IS(10));
+    m->zero = _mm512_cmpeq_epi8_mask(v, IS('0'));
+    m->dot = _mm512_cmpeq_epi8_mask(v, IS('.'));
+    m->minus = _mm512_cmpeq_epi8_mask(v, IS('-'));
+    m->blank = _mm512_cmpeq_epi8_mask(v, _mm512_shuffle_epi8(blank, v));
+    m->mark = _mm512_cmpeq_epi8_mask(_mm512_or_si512(v, IS(0x20)), _mm512_shuffle_epi8(mark, v)) & ~m->control;
+    m->high = _mm512_movepi8_mask(v);
+#undef IS
+}
+
+static const uint8_t counting[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                     22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+                                     44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+/* All tokens of a block at once: bytes and their numbers, packed to the front. Registers first: packing into memory is slow on some. */
+static inline AVX512 __attribute__((always_inline)) void store_avx512(struct json_stage *st, struct found f, const char *text) {
+    uint32_t *pos = st->pos + st->n_tok;
+    unsigned n = (unsigned)__builtin_popcountll(f.token);
+    __m512i base = _mm512_set1_epi32((int)(uint32_t)st->at);
+    __m512i cls = _mm512_mask_blend_epi8(f.canon, _mm512_loadu_si512(text), _mm512_set1_epi8('0'));
+    _mm512_storeu_si512(st->cls + st->n_tok, _mm512_maskz_compress_epi8(f.token, cls));
+    __m512i at = _mm512_maskz_compress_epi8(f.token, _mm512_loadu_si512(counting));
+#define PUT(k) _mm512_storeu_si512(pos + 16 * (k), _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(at, k))))
+    PUT(0);
+    PUT(1);
+    if (__builtin_expect(n > 32, 0)) {
+        PUT(2);
+        PUT(3);
+    }
+#undef PUT
+    st->n_tok += n;
+}
+
+static AVX512 void scan_avx512(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_avx512, CLMUL_PREFIX, store_avx512) }
+
+static AVX512 bool match_avx512(const struct json_shape *sh, const uint8_t *c) {
+    uint32_t n = sh->n_tok, i = 0;
+    for (; i + 64 <= n; i += 64)
+        if (_mm512_cmpneq_epi8_mask(_mm512_loadu_si512(sh->cls + i), _mm512_loadu_si512(c + i))) return false;
+    uint64_t rest = _bzhi_u64(~UINT64_C(0), n - i);
+    return _mm512_mask_cmpneq_epi8_mask(rest, _mm512_loadu_si512(sh->cls + i), _mm512_loadu_si512(c + i)) == 0;
+}
+
+static AVX512 bool fill_avx512(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes) {
+    /* four nodes at once: (first token, last token), less (0, first token), plus what the shape adds */
+    for (uint32_t g = 0; g < sh->n_groups; g++) {
+        __m512i win = _mm512_loadu_si512(pos + sh->window[g]);
+        __m512i ab = _mm512_maskz_permutexvar_epi32(0x3333, _mm512_loadu_si512(sh->pick + 16 * g), win);
+        __m512i a = _mm512_slli_epi64(ab, 32);
+        _mm512_storeu_si512(nodes + 4 * g, _mm512_add_epi32(_mm512_sub_epi32(ab, a), _mm512_loadu_si512(sh->add + 4 * g)));
+    }
+    for (uint32_t i = 0; i < sh->n_far; i++) {
+        uint32_t k = sh->far[i], a = pos[sh->place[k].a], b = pos[sh->place[k].b];
+        nodes[k].off = a + sh->add[k].off;
+        nodes[k].len = b - a + sh->add[k].len;
+    }
+    uint64_t differ = 0;
+    for (uint32_t i = 0; i < sh->n_keys; i++) {
+        const struct json_shape_key *k = &sh->key[i];
+        const char *p = base + pos[k->tok], *q = sh->keys.p + k->off;
+        if (__builtin_expect(k->n > 64, 0)) {
+            if (nodes[k->node].len + 2 != k->n || memcmp(p, q, k->n) != 0) return false;
+            continue;
+        }
+        differ |= _bzhi_u64(_mm512_cmpneq_epi8_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(q)), k->n);
+    }
+    return differ == 0;
+}
+
+static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_avx512, match_avx512, fill_avx512};
+
+static bool runs(enum dp_scan_engine e) {
+    if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("popcnt")) return false;
+    if (e == DP_SCAN_SSE42) return true;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2")) return false;
+    if (e == DP_SCAN_AVX2) return true;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+}
+
+const struct json_engine *dp_json_engine(enum dp_scan_engine engine) {
+    static const struct json_engine *const best_first[] = {&avx512, &avx2, &sse42};
+    for (unsigned i = 0; i < 3; i++)
+        if ((engine == DP_SCAN_AUTO || engine == best_first[i]->id) && runs(best_first[i]->id)) return best_first[i];
+    return &portable;
+}
+
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#include <arm_neon.h>
+
+/* ---- NEON, which every arm64 has ---- */
+
+/* One bit for each byte of four comparisons. */
+static inline uint64_t bits_neon(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d) {
+    const uint8x16_t bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t ab = vpaddq_u8(vandq_u8(a, bit), vandq_u8(b, bit)), cd = vpaddq_u8(vandq_u8(c, bit), vandq_u8(d, bit));
+    ab = vpaddq_u8(ab, cd);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(ab, ab)), 0);
+}
+
+static inline void classify_neon(const char *text, struct masks *m) {
+    static const uint8_t blank_by_low[16] = {BLANK_BY_LOW}, mark_by_low[16] = {MARK_BY_LOW};
+    const uint8_t *p = (const uint8_t *)text;
+    uint8x16_t blank = vld1q_u8(blank_by_low), mark = vld1q_u8(mark_by_low), low = vdupq_n_u8(15);
+    uint8x16_t v[4] = {vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)};
+#define BITS(f) bits_neon(f(v[0]), f(v[1]), f(v[2]), f(v[3]))
+#define QUOTE(x) vceqq_u8(x, vdupq_n_u8('"'))
+#define SLASH(x) vceqq_u8(x, vdupq_n_u8('\\'))
+#define LF(x) vceqq_u8(x, vdupq_n_u8('\n'))
+#define CONTROL(x) vcltq_u8(x, vdupq_n_u8(0x20))
+#define DIGIT(x) vcltq_u8(vsubq_u8(x, vdupq_n_u8('0')), vdupq_n_u8(10))
+#define ZERO(x) vceqq_u8(x, vdupq_n_u8('0'))
+#define DOT(x) vceqq_u8(x, vdupq_n_u8('.'))
+#define MINUS(x) vceqq_u8(x, vdupq_n_u8('-'))
+#define BLANK(x) vandq_u8(vceqq_u8(x, vqtbl1q_u8(blank, vandq_u8(x, low))), vtstq_u8(x, x))
+#define MARK(x) vceqq_u8(vorrq_u8(x, vdupq_n_u8(0x20)), vqtbl1q_u8(mark, vandq_u8(x, low)))
+#define HIGH(x) vcgeq_u8(x, vdupq_n_u8(0x80))
+    m->quote = BITS(QUOTE);
+    m->slash = BITS(SLASH);
+    m->lf = BITS(LF);
+    m->control = BITS(CONTROL);
+    m->digit = BITS(DIGIT);
+    m->zero = BITS(ZERO);
+    m->dot = BITS(DOT);
+    m->minus = BITS(MINUS);
+    m->blank = BITS(BLANK);
+    m->mark = BITS(MARK) & ~m->control;
+    m->high = BITS(HIGH);
+#undef BITS
+#undef QUOTE
+#undef SLASH
+#undef LF
+#undef CONTROL
+#undef DIGIT
+#undef ZERO
+#undef DOT
+#undef MINUS
+#undef BLANK
+#undef MARK
+#undef HIGH
+}
+
+static void scan_neon(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_neon, prefix_xor, store_tokens) }
+
+static const struct json_engine neon = {"neon", DP_SCAN_NEON, 0, scan_neon, match_portable, fill_portable};
+
+const struct json_engine *dp_json_engine(enum dp_scan_engine engine) {
+    return engine == DP_SCAN_AUTO || engine == DP_SCAN_NEON ? &neon : &portable;
+}
+
+#else
+
 const struct json_engine *dp_json_engine(enum dp_scan_engine engine) {
     (void)engine;
     return &portable;
 }
+
+#endif
