@@ -21,7 +21,8 @@ struct dp_scan {
     size_t long_end;       /* end of the line whose blanks make it longer than a record; 0: none */
     bool has_last;         /* the chunk had a record before */
     uint64_t last_keyset;
-    struct dp_node *nodes;
+    struct dp_node *nodes; /* in raw_nodes */
+    void *raw_nodes;
     size_t cap_nodes;
     struct json_place *place;
     size_t cap_place;
@@ -411,7 +412,7 @@ void dp_scan_close(struct dp_scan *s) {
     stage_release(&s->lines);
     stage_release(&s->value);
     json_shapes_release(&s->shapes);
-    free(s->nodes);
+    free(s->raw_nodes);
     free(s->place);
     dp_buf_release(&s->text[0]);
     dp_buf_release(&s->text[1]);
@@ -501,9 +502,14 @@ static __attribute__((noinline)) enum dp_status refill(struct dp_scan *s, struct
     return DP_OK;
 }
 
-static void make_room(struct dp_scan *s, size_t tokens) {
+/* Room for the nodes of so many tokens; what was there is lost. */
+static inline void make_room(struct dp_scan *s, size_t tokens) {
     /* at most a node for two tokens, but for containers that a broken text leaves open; and whole vectors */
-    s->nodes = dp_grow(s->nodes, &s->cap_nodes, tokens / 2 + DP_LIMIT_DEPTH + 16, sizeof *s->nodes);
+    size_t want = tokens / 2 + DP_LIMIT_DEPTH + 16;
+    if (__builtin_expect(want <= s->cap_nodes, 1)) return;
+    s->cap_nodes = want + want / 2;
+    free(s->raw_nodes);
+    s->nodes = json_alloc_aligned(s->cap_nodes * sizeof *s->nodes, &s->raw_nodes);
 }
 
 /* A line that no shape tells about. */

@@ -73,7 +73,14 @@ struct json_shape {
     uint32_t *far;
     struct json_shape_key *key;
     struct dp_buf keys;
+    void *raw_add, *raw_pick; /* what add and pick are in */
 };
+
+/* Not cleared, aligned to a cache line: vectors that cross one cost twice.  Free *raw. */
+static inline void *json_alloc_aligned(size_t n, void **raw) {
+    *raw = dp_alloc(n + 63);
+    return (void *)(((uintptr_t)*raw + 63) & ~(uintptr_t)63);
+}
 
 struct json_engine {
     const char *name;
@@ -83,7 +90,7 @@ struct json_engine {
     void (*scan)(struct json_stage *st, size_t blocks);
     /* True when classes c[0..n) (64 readable behind) are the shape's. */
     bool (*match)(const struct json_shape *sh, const uint8_t *c);
-    /* Lays out the nodes; true when all keys are the shape's. pos[0..n_tok), 64 readable behind. */
+    /* Lays out the nodes (aligned to 64); true when all keys are the shape's. pos[0..n_tok), 64 readable behind. */
     bool (*fill)(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes);
 };
 

@@ -11,10 +11,10 @@
 static void shape_free(struct json_shape *sh) {
     if (!sh) return;
     free(sh->cls);
-    free(sh->add);
+    free(sh->raw_add);
     free(sh->place);
     free(sh->window);
-    free(sh->pick);
+    free(sh->raw_pick);
     free(sh->far);
     free(sh->key);
     dp_buf_release(&sh->keys);
@@ -49,7 +49,8 @@ static void plan_groups(struct json_shape *sh, unsigned lanes) {
     uint32_t width = 4 * lanes;
     sh->n_groups = (sh->n_nodes + lanes - 1) / lanes;
     sh->window = dp_calloc(sh->n_groups, sizeof *sh->window);
-    sh->pick = dp_calloc((size_t)sh->n_groups * width, sizeof *sh->pick);
+    sh->pick = json_alloc_aligned((size_t)sh->n_groups * width * sizeof *sh->pick, &sh->raw_pick);
+    memset(sh->pick, 0, (size_t)sh->n_groups * width * sizeof *sh->pick);
     for (uint32_t g = 0; g < sh->n_groups; g++) {
         uint32_t first = g * lanes, start = sh->place[first].a;
         sh->window[g] = start;
@@ -88,7 +89,8 @@ void json_shapes_add(struct json_shapes *s, const struct json_engine *e, uint64_
     sh->n_members = r->n_members;
     sh->cls = dp_calloc((n_tok + JSON_BLOCK - 1) / JSON_BLOCK, JSON_BLOCK);
     memcpy(sh->cls, cls, n_tok);
-    sh->add = dp_calloc((size_t)r->n_nodes + 8, sizeof *sh->add);
+    sh->add = json_alloc_aligned(((size_t)r->n_nodes + 8) * sizeof *sh->add, &sh->raw_add);
+    memset(sh->add, 0, ((size_t)r->n_nodes + 8) * sizeof *sh->add);
     sh->place = dp_calloc(r->n_nodes, sizeof *sh->place);
     memcpy(sh->place, place, r->n_nodes * sizeof *place);
     sh->far = dp_calloc(r->n_nodes, sizeof *sh->far);

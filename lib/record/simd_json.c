@@ -50,9 +50,9 @@ static __attribute__((noinline)) uint64_t restart_strings(uint64_t inside, uint6
 
 /* Tokens of a block. `quote` without escaped ones; `inside`: from each opening quote up to the closing one, without it. */
 static inline __attribute__((always_inline)) struct found find_tokens(struct json_stage *st, const struct masks *m, uint64_t quote,
-                                                                      uint64_t inside, uint64_t valid) {
+                                                                      uint64_t inside, uint64_t valid, bool lines) {
     st->in_string = (uint64_t)((int64_t)inside >> 63);
-    if (__builtin_expect(st->lines && (m->lf & inside) != 0, 0)) {
+    if (lines && __builtin_expect((m->lf & inside) != 0, 0)) {
         inside = restart_strings(inside, quote, m->lf);
         st->in_string = (uint64_t)((int64_t)(inside & ~m->lf) >> 63);
     }
@@ -77,9 +77,9 @@ static inline __attribute__((always_inline)) struct found find_tokens(struct jso
 }
 
 /* Notes line ends (before the block's tokens are counted) and what the block's strings need. */
-static inline __attribute__((always_inline)) void note_block(struct json_stage *st, const struct masks *m, uint64_t token) {
+static inline __attribute__((always_inline)) void note_block(struct json_stage *st, const struct masks *m, uint64_t token, bool lines) {
     uint64_t lf = m->lf;
-    if (st->lines) {
+    if (lines) {
         /* most blocks have one line end or none: stored either way, counted when it is there */
         st->line[st->n_line] = (uint32_t)st->n_tok + (uint32_t)__builtin_popcountll(token & ((lf & -lf) - 1));
         st->n_line += lf != 0;
@@ -121,6 +121,44 @@ static inline __attribute__((always_inline)) void store_tokens(struct json_stage
     }
 }
 
+static inline __attribute__((always_inline)) void lf_role(struct masks *m, bool lines) {
+    if (lines) m->mark |= m->lf;
+    else m->blank |= m->lf;
+}
+
+/*
+ * What a scan is, but for how a block is classified, how quotes become insides and how tokens are stored.
+ * The state is copied so that it stays in registers: every store of a token could be one to *st otherwise (1.4 times as fast).
+ */
+#define SCAN_BODY(lines, classify, prefix, store)                                                              \
+    struct json_stage s = *st;                                                                                 \
+    for (; blocks && s.at < s.n; blocks--) {                                                                   \
+        const char *text = s.p + s.at;                                                                         \
+        struct masks m;                                                                                        \
+        classify(text, &m);                                                                                    \
+        uint64_t valid = ~UINT64_C(0);                                                                         \
+        if (__builtin_expect(s.n - s.at < JSON_BLOCK, 0)) {                                                    \
+            valid = valid_bytes(&s);                                                                           \
+            limit_masks(&m, valid);                                                                            \
+        }                                                                                                      \
+        lf_role(&m, lines);                                                                                    \
+        uint64_t quote = m.quote;                                                                              \
+        if (__builtin_expect((m.slash | s.escape) != 0, 0)) quote &= ~escaped_bytes(m.slash, &s.escape);       \
+        struct found f = find_tokens(&s, &m, quote, prefix(quote) ^ s.in_string, valid, lines);                \
+        note_block(&s, &m, f.token, lines);                                                                    \
+        store(&s, f, text);                                                                                    \
+        s.at = next_block(&s);                                                                                 \
+    }                                                                                                          \
+    *st = s;
+
+/* Either way of taking an LF has its own loop. */
+#define SCAN_BOTH(classify, prefix, store)                                                                     \
+    if (st->lines) {                                                                                           \
+        SCAN_BODY(true, classify, prefix, store)                                                               \
+    } else {                                                                                                   \
+        SCAN_BODY(false, classify, prefix, store)                                                              \
+    }
+
 /* ---- portable ---- */
 
 enum { C_QUOTE = 1, C_SLASH = 2, C_LF = 4, C_CONTROL = 8, C_DIGIT = 16, C_BLANK = 32, C_MARK = 64 };
@@ -132,7 +170,8 @@ static const uint8_t byte_class[256] = {
     ['{'] = C_MARK, ['}'] = C_MARK, ['['] = C_MARK, [']'] = C_MARK, [':'] = C_MARK, [','] = C_MARK,
 };
 
-static void classify_portable(const unsigned char *p, struct masks *m) {
+static void classify_portable(const char *text, struct masks *m) {
+    const unsigned char *p = (const unsigned char *)text;
     memset(m, 0, sizeof *m);
     for (unsigned i = 0; i < JSON_BLOCK; i++) {
         uint64_t c = byte_class[p[i]];
@@ -150,27 +189,7 @@ static void classify_portable(const unsigned char *p, struct masks *m) {
     }
 }
 
-static inline __attribute__((always_inline)) void lf_role(struct masks *m, bool lines) {
-    if (lines) m->mark |= m->lf;
-    else m->blank |= m->lf;
-}
-
-static void scan_portable(struct json_stage *st, size_t blocks) {
-    for (; blocks && st->at < st->n; blocks--) {
-        const char *text = st->p + st->at;
-        struct masks m;
-        classify_portable((const unsigned char *)text, &m);
-        uint64_t valid = valid_bytes(st);
-        limit_masks(&m, valid);
-        lf_role(&m, st->lines);
-        uint64_t quote = m.quote;
-        if (m.slash | st->escape) quote &= ~escaped_bytes(m.slash, &st->escape);
-        struct found f = find_tokens(st, &m, quote, prefix_xor(quote) ^ st->in_string, valid);
-        note_block(st, &m, f.token);
-        store_tokens(st, f, text);
-        st->at = next_block(st);
-    }
-}
+static void scan_portable(struct json_stage *st, size_t blocks) { SCAN_BOTH(classify_portable, prefix_xor, store_tokens) }
 
 static bool match_portable(const struct json_shape *sh, const uint8_t *c) { return memcmp(sh->cls, c, sh->n_tok) == 0; }
 
@@ -190,26 +209,6 @@ static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, cons
 }
 
 static const struct json_engine portable = {"portable", DP_SCAN_PORTABLE, 0, scan_portable, match_portable, fill_portable};
-
-/* What a scan is, but for how a block is classified, how quotes become insides and how tokens are stored. */
-#define SCAN_BODY(classify, prefix, store)                                                                     \
-    for (; blocks && st->at < st->n; blocks--) {                                                               \
-        const char *text = st->p + st->at;                                                                     \
-        struct masks m;                                                                                        \
-        classify(text, &m);                                                                                    \
-        uint64_t valid = ~UINT64_C(0);                                                                         \
-        if (__builtin_expect(st->n - st->at < JSON_BLOCK, 0)) {                                                \
-            valid = valid_bytes(st);                                                                           \
-            limit_masks(&m, valid);                                                                            \
-        }                                                                                                      \
-        lf_role(&m, st->lines);                                                                                \
-        uint64_t quote = m.quote;                                                                              \
-        if (__builtin_expect((m.slash | st->escape) != 0, 0)) quote &= ~escaped_bytes(m.slash, &st->escape);   \
-        struct found f = find_tokens(st, &m, quote, prefix(quote) ^ st->in_string, valid);                     \
-        note_block(st, &m, f.token);                                                                           \
-        store(st, f, text);                                                                                    \
-        st->at = next_block(st);                                                                               \
-    }
 
 /* Low halves of bytes pick the only blank, or the only mark (with bit 0x20 set), that ends in them. */
 #define BLANK_BY_LOW ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', 0, 0, 0, '\r', 0, 0
@@ -251,7 +250,7 @@ static inline SSE42 __attribute__((always_inline)) void classify_sse42(const cha
     }
 }
 
-static SSE42 void scan_sse42(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_sse42, CLMUL_PREFIX, store_tokens) }
+static SSE42 void scan_sse42(struct json_stage *st, size_t blocks) { SCAN_BOTH(classify_sse42, CLMUL_PREFIX, store_tokens) }
 
 static const struct json_engine sse42 = {"sse4.2", DP_SCAN_SSE42, 0, scan_sse42, match_portable, fill_portable};
 
@@ -301,7 +300,7 @@ static inline AVX2 __attribute__((always_inline)) void classify_avx2(const char 
 #undef SELF
 }
 
-static AVX2 void scan_avx2(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_avx2, CLMUL_PREFIX, store_tokens) }
+static AVX2 void scan_avx2(struct json_stage *st, size_t blocks) { SCAN_BOTH(classify_avx2, CLMUL_PREFIX, store_tokens) }
 
 static AVX2 bool match_avx2(const struct json_shape *sh, const uint8_t *c) {
     uint32_t n = sh->n_tok, i = 0;
@@ -313,55 +312,93 @@ static AVX2 bool match_avx2(const struct json_shape *sh, const uint8_t *c) {
     return _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(same), n - i) == 0;
 }
 
-static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes) {
-    /* two nodes at once: (first token, last token), less (0, first token), plus what the shape adds */
-    for (uint32_t g = 0; g < sh->n_groups; g++) {
-        __m256i win = _mm256_loadu_si256((const void *)(pos + sh->window[g]));
-        __m256i ab = _mm256_permutevar8x32_epi32(win, _mm256_loadu_si256((const void *)(sh->pick + 8 * g)));
-        ab = _mm256_blend_epi32(ab, _mm256_setzero_si256(), 0xcc);
-        __m256i a = _mm256_slli_epi64(ab, 32);
-        __m256i node = _mm256_add_epi32(_mm256_sub_epi32(ab, a), _mm256_loadu_si256((const void *)(sh->add + 2 * g)));
-        _mm256_storeu_si256((void *)(nodes + 2 * g), node);
-    }
-    for (uint32_t i = 0; i < sh->n_far; i++) {
+static inline AVX2 __attribute__((always_inline)) void fill_far(const struct json_shape *sh, const uint32_t *restrict pos,
+                                                                struct dp_node *restrict nodes) {
+    for (uint32_t i = 0, n = sh->n_far; i < n; i++) {
         uint32_t k = sh->far[i], a = pos[sh->place[k].a], b = pos[sh->place[k].b];
         nodes[k].off = a + sh->add[k].off;
         nodes[k].len = b - a + sh->add[k].len;
     }
+}
+
+/* Keys of more than 32 bytes (with quotes). */
+static __attribute__((noinline)) bool long_key_is(const struct json_shape_key *k, const char *p, const char *q,
+                                                  const struct dp_node *nodes) {
+    return nodes[k->node].len + 2 == k->n && memcmp(p, q, k->n) == 0;
+}
+
+static inline AVX2 __attribute__((always_inline)) bool same_keys(const struct json_shape *sh, const uint32_t *pos, const char *base,
+                                                                 const struct dp_node *nodes) {
+    const struct json_shape_key *k = sh->key, *end = k + sh->n_keys;
+    const char *keys = sh->keys.p;
     uint32_t differ = 0;
-    for (uint32_t i = 0; i < sh->n_keys; i++) {
-        const struct json_shape_key *k = &sh->key[i];
-        const char *p = base + pos[k->tok], *q = sh->keys.p + k->off;
-        if (__builtin_expect(k->n > 32, 0)) {
-            if (nodes[k->node].len + 2 != k->n || memcmp(p, q, k->n) != 0) return false;
-            continue;
-        }
+    for (; k < end; k++) {
+        const char *p = base + pos[k->tok], *q = keys + k->off;
         __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)q));
         differ |= _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(same), k->n);
+        if (__builtin_expect(k->n > 32, 0) && !long_key_is(k, p, q, nodes)) return false;
     }
     return differ == 0;
+}
+
+static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *restrict pos, const char *base, struct dp_node *restrict nodes) {
+    const uint32_t *window = sh->window, *pick = sh->pick;
+    const struct dp_node *add = sh->add;
+    struct dp_node *out = nodes;
+    /* two nodes at once: (first token, last token), less (0, first token), plus what the shape adds */
+    for (uint32_t g = sh->n_groups; g; g--, pick += 8, add += 2, out += 2) {
+        __m256i win = _mm256_loadu_si256((const void *)(pos + *window++));
+        __m256i ab = _mm256_permutevar8x32_epi32(win, _mm256_load_si256((const void *)pick));
+        ab = _mm256_blend_epi32(ab, _mm256_setzero_si256(), 0xcc);
+        __m256i a = _mm256_slli_epi64(ab, 32);
+        _mm256_store_si256((void *)out, _mm256_add_epi32(_mm256_sub_epi32(ab, a), _mm256_load_si256((const void *)add)));
+    }
+    fill_far(sh, pos, nodes);
+    return same_keys(sh, pos, base, nodes);
 }
 
 static const struct json_engine avx2 = {"avx2", DP_SCAN_AVX2, 2, scan_avx2, match_avx2, fill_avx2};
 
 /* ---- AVX-512 (with VBMI2) ---- */
 
-static inline AVX512 __attribute__((always_inline)) void classify_avx512(const char *p, struct masks *m) {
-    const __m512i blank = _mm512_broadcast_i32x4(_mm_setr_epi8(BLANK_BY_LOW)), mark = _mm512_broadcast_i32x4(_mm_setr_epi8(MARK_BY_LOW));
+/* Constants that the compiler would otherwise broadcast anew for each block, on the port that is busiest. */
+struct avx512_bytes {
+    __m512i quote, slash, lf, space, zero, ten, dot, minus, blank, mark;
+};
+
+static inline AVX512 __attribute__((always_inline)) __m512i keep(__m512i v) {
+    __asm__("" : "+v"(v));
+    return v;
+}
+
+static inline AVX512 __attribute__((always_inline)) struct avx512_bytes avx512_bytes(void) {
+    return (struct avx512_bytes){
+        .quote = keep(_mm512_set1_epi8('"')),
+        .slash = keep(_mm512_set1_epi8('\\')),
+        .lf = keep(_mm512_set1_epi8('\n')),
+        .space = keep(_mm512_set1_epi8(' ')),
+        .zero = keep(_mm512_set1_epi8('0')),
+        .ten = keep(_mm512_set1_epi8(10)),
+        .dot = keep(_mm512_set1_epi8('.')),
+        .minus = keep(_mm512_set1_epi8('-')),
+        .blank = keep(_mm512_broadcast_i32x4(_mm_setr_epi8(BLANK_BY_LOW))),
+        .mark = keep(_mm512_broadcast_i32x4(_mm_setr_epi8(MARK_BY_LOW))),
+    };
+}
+
+static inline AVX512 __attribute__((always_inline)) void classify_avx512(const char *p, struct masks *m, const struct avx512_bytes *k) {
     __m512i v = _mm512_loadu_si512(p);
-#define IS(c) _mm512_set1_epi8(c)
-    m->quote = _mm512_cmpeq_epi8_mask(v, IS('"'));
-    m->slash = _mm512_cmpeq_epi8_mask(v, IS('\\'));
-    m->lf = _mm512_cmpeq_epi8_mask(v, IS('\n'));
-    m->control = _mm512_cmplt_epu8_mask(v, IS(0x20));
-    m->digit = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, IS('0')), IS(10));
-    m->zero = _mm512_cmpeq_epi8_mask(v, IS('0'));
-    m->dot = _mm512_cmpeq_epi8_mask(v, IS('.'));
-    m->minus = _mm512_cmpeq_epi8_mask(v, IS('-'));
-    m->blank = _mm512_cmpeq_epi8_mask(v, _mm512_shuffle_epi8(blank, v));
-    m->mark = _mm512_cmpeq_epi8_mask(_mm512_or_si512(v, IS(0x20)), _mm512_shuffle_epi8(mark, v)) & ~m->control;
+    m->quote = _mm512_cmpeq_epi8_mask(v, k->quote);
+    m->slash = _mm512_cmpeq_epi8_mask(v, k->slash);
+    m->lf = _mm512_cmpeq_epi8_mask(v, k->lf);
+    m->control = _mm512_cmplt_epu8_mask(v, k->space);
+    m->digit = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, k->zero), k->ten);
+    m->zero = _mm512_cmpeq_epi8_mask(v, k->zero);
+    m->dot = _mm512_cmpeq_epi8_mask(v, k->dot);
+    m->minus = _mm512_cmpeq_epi8_mask(v, k->minus);
+    m->blank = _mm512_cmpeq_epi8_mask(v, _mm512_shuffle_epi8(k->blank, v));
+    m->mark = _mm512_cmpeq_epi8_mask(_mm512_or_si512(v, k->space), _mm512_shuffle_epi8(k->mark, v)) & ~m->control;
     m->high = _mm512_movepi8_mask(v);
-#undef IS
 }
 
 static const uint8_t counting[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
@@ -369,13 +406,14 @@ static const uint8_t counting[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
                                      44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
 /* All tokens of a block at once: bytes and their numbers, packed to the front. Registers first: packing into memory is slow on some. */
-static inline AVX512 __attribute__((always_inline)) void store_avx512(struct json_stage *st, struct found f, const char *text) {
+static inline AVX512 __attribute__((always_inline)) void store_avx512(struct json_stage *st, struct found f, const char *text,
+                                                                        __m512i zero, __m512i count) {
     uint32_t *pos = st->pos + st->n_tok;
     unsigned n = (unsigned)__builtin_popcountll(f.token);
     __m512i base = _mm512_set1_epi32((int)(uint32_t)st->at);
-    __m512i cls = _mm512_mask_blend_epi8(f.canon, _mm512_loadu_si512(text), _mm512_set1_epi8('0'));
+    __m512i cls = _mm512_mask_blend_epi8(f.canon, _mm512_loadu_si512(text), zero);
     _mm512_storeu_si512(st->cls + st->n_tok, _mm512_maskz_compress_epi8(f.token, cls));
-    __m512i at = _mm512_maskz_compress_epi8(f.token, _mm512_loadu_si512(counting));
+    __m512i at = _mm512_maskz_compress_epi8(f.token, count);
 #define PUT(k) _mm512_storeu_si512(pos + 16 * (k), _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(at, k))))
     PUT(0);
     PUT(1);
@@ -387,7 +425,15 @@ static inline AVX512 __attribute__((always_inline)) void store_avx512(struct jso
     st->n_tok += n;
 }
 
-static AVX512 void scan_avx512(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_avx512, CLMUL_PREFIX, store_avx512) }
+static AVX512 void scan_avx512(struct json_stage *st, size_t blocks) {
+    const struct avx512_bytes k = avx512_bytes();
+    const __m512i count = keep(_mm512_loadu_si512(counting));
+#define CLASSIFY(text, m) classify_avx512(text, m, &k)
+#define STORE(s, f, text) store_avx512(s, f, text, k.zero, count)
+    SCAN_BOTH(CLASSIFY, CLMUL_PREFIX, STORE)
+#undef CLASSIFY
+#undef STORE
+}
 
 static AVX512 bool match_avx512(const struct json_shape *sh, const uint8_t *c) {
     uint32_t n = sh->n_tok, i = 0;
@@ -397,30 +443,20 @@ static AVX512 bool match_avx512(const struct json_shape *sh, const uint8_t *c) {
     return _mm512_mask_cmpneq_epi8_mask(rest, _mm512_loadu_si512(sh->cls + i), _mm512_loadu_si512(c + i)) == 0;
 }
 
-static AVX512 bool fill_avx512(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes) {
+static AVX512 bool fill_avx512(const struct json_shape *sh, const uint32_t *restrict pos, const char *base,
+                               struct dp_node *restrict nodes) {
+    const uint32_t *window = sh->window, *pick = sh->pick;
+    const struct dp_node *add = sh->add;
+    struct dp_node *out = nodes;
     /* four nodes at once: (first token, last token), less (0, first token), plus what the shape adds */
-    for (uint32_t g = 0; g < sh->n_groups; g++) {
-        __m512i win = _mm512_loadu_si512(pos + sh->window[g]);
-        __m512i ab = _mm512_maskz_permutexvar_epi32(0x3333, _mm512_loadu_si512(sh->pick + 16 * g), win);
+    for (uint32_t g = sh->n_groups; g; g--, pick += 16, add += 4, out += 4) {
+        __m512i win = _mm512_loadu_si512(pos + *window++);
+        __m512i ab = _mm512_maskz_permutexvar_epi32(0x3333, _mm512_load_si512(pick), win);
         __m512i a = _mm512_slli_epi64(ab, 32);
-        _mm512_storeu_si512(nodes + 4 * g, _mm512_add_epi32(_mm512_sub_epi32(ab, a), _mm512_loadu_si512(sh->add + 4 * g)));
+        _mm512_store_si512(out, _mm512_add_epi32(_mm512_sub_epi32(ab, a), _mm512_load_si512(add)));
     }
-    for (uint32_t i = 0; i < sh->n_far; i++) {
-        uint32_t k = sh->far[i], a = pos[sh->place[k].a], b = pos[sh->place[k].b];
-        nodes[k].off = a + sh->add[k].off;
-        nodes[k].len = b - a + sh->add[k].len;
-    }
-    uint64_t differ = 0;
-    for (uint32_t i = 0; i < sh->n_keys; i++) {
-        const struct json_shape_key *k = &sh->key[i];
-        const char *p = base + pos[k->tok], *q = sh->keys.p + k->off;
-        if (__builtin_expect(k->n > 64, 0)) {
-            if (nodes[k->node].len + 2 != k->n || memcmp(p, q, k->n) != 0) return false;
-            continue;
-        }
-        differ |= _bzhi_u64(_mm512_cmpneq_epi8_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(q)), k->n);
-    }
-    return differ == 0;
+    fill_far(sh, pos, nodes);
+    return same_keys(sh, pos, base, nodes);
 }
 
 static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_avx512, match_avx512, fill_avx512};
@@ -496,7 +532,7 @@ static inline void classify_neon(const char *text, struct masks *m) {
 #undef HIGH
 }
 
-static void scan_neon(struct json_stage *st, size_t blocks) { SCAN_BODY(classify_neon, prefix_xor, store_tokens) }
+static void scan_neon(struct json_stage *st, size_t blocks) { SCAN_BOTH(classify_neon, prefix_xor, store_tokens) }
 
 static const struct json_engine neon = {"neon", DP_SCAN_NEON, 0, scan_neon, match_portable, fill_portable};
 
