@@ -16,7 +16,7 @@ struct dp_scan {
     const struct json_engine *engine;
     uint64_t max_record;
     struct json_stage lines, value;
-    size_t tok, next_line; /* first token and line not yet taken */
+    size_t tok;            /* first token not yet taken */
     uint32_t line_off, line_no;
     size_t long_end;       /* end of the line whose blanks make it longer than a record; 0: none */
     bool has_last;         /* the chunk had a record before */
@@ -36,10 +36,7 @@ struct dp_scan {
 static void stage_release(struct json_stage *st) {
     free(st->pos);
     free(st->cls);
-    free(st->line);
-    free(st->slash);
-    free(st->high);
-    free(st->flags);
+    free(st->special);
 }
 
 static void stage_begin(struct json_stage *st, const char *p, size_t n, bool lines) {
@@ -47,8 +44,8 @@ static void stage_begin(struct json_stage *st, const char *p, size_t n, bool lin
     st->n = n;
     st->lines = lines;
     st->at = 0;
-    st->in_string = st->escape = st->scalar = st->digit = st->dot = st->minus = st->zero = 0;
-    st->n_tok = st->n_line = st->n_block = st->origin = 0;
+    st->in_string = st->escape = st->scalar = st->needed = st->decimal = st->zero = 0;
+    st->n_tok = st->n_block = st->origin = 0;
 }
 
 /* Room for what `blocks` more blocks can yield, and one end token. */
@@ -60,50 +57,36 @@ static void stage_room(struct json_stage *st, size_t blocks) {
         st->cls = dp_realloc_array(st->cls, cap, 1);
         st->cap_tok = cap;
     }
-    st->line = dp_grow(st->line, &st->cap_line, st->n_line + blocks * JSON_BLOCK + SLACK, sizeof *st->line);
-    size_t want = st->n_block + blocks + 16;
-    if (want > st->cap_block) {
-        size_t cap = st->cap_block;
-        st->slash = dp_grow(st->slash, &cap, want, sizeof *st->slash);
-        st->high = dp_realloc_array(st->high, cap, sizeof *st->high);
-        st->flags = dp_realloc_array(st->flags, cap, 1);
-        st->cap_block = cap;
-    }
+    st->special = dp_grow(st->special, &st->cap_block, st->n_block + blocks + 16, sizeof *st->special);
 }
 
 /* Ends the text: one more token at n. */
-static void stage_end(struct json_stage *st, uint8_t cls) {
-    if (st->lines) st->line[st->n_line++] = (uint32_t)st->n_tok;
+static void stage_end(struct json_stage *st) {
+    uint8_t cls = st->lines ? '\n' : 0;
+    /* a minus with nothing behind it: say so as stage 1 does */
+    if (!st->lines && st->n_tok && st->pos[st->n_tok - 1] == st->n - 1 && st->cls[st->n_tok - 1] == '0' && st->p[st->n - 1] == '-')
+        cls = '0';
+    if (!st->lines && st->n_tok && st->pos[st->n_tok - 1] == st->n - 1 && st->cls[st->n_tok - 1] == '.') cls = '0';
     st->pos[st->n_tok] = (uint32_t)st->n;
     st->cls[st->n_tok++] = cls;
 }
 
-/* Or of the flags of the blocks of text[from..to). */
-static inline unsigned stage_flags(const struct json_stage *st, size_t from, size_t to) {
-    size_t a = (from - st->origin) / JSON_BLOCK, b = (to - st->origin + JSON_BLOCK - 1) / JSON_BLOCK;
-    if (b - a <= 8) {
-        uint64_t word;
-        memcpy(&word, st->flags + a, 8); /* 16 bytes of slack behind */
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        word &= ~UINT64_C(0) >> (64 - 8 * (b - a));
-        word |= word >> 32;
-        word |= word >> 16;
-        return (unsigned)(word | word >> 8) & 3;
-    }
-    unsigned f = 0;
-    for (; a < b && f != 3; a++) f |= st->flags[a];
-    return f;
+/* Is there a backslash or a byte above 0x7f in text[from..to)?  May also say yes for one in the blocks around. */
+static inline bool stage_near(const struct json_stage *st, size_t from, size_t to) {
+    const uint64_t *a = st->special + (from - st->origin) / JSON_BLOCK, *b = st->special + (to - 1 - st->origin) / JSON_BLOCK;
+    uint64_t any = *b;
+    for (; a < b; a++) any |= *a;
+    return any != 0;
 }
 
-/* Is any bit of text[from..to) set? */
-static inline bool stage_any(const struct json_stage *st, const uint64_t *mask, size_t from, size_t to) {
+/* The same, exactly. */
+static inline bool stage_any(const struct json_stage *st, size_t from, size_t to) {
     if (from >= to) return false;
     from -= st->origin;
     to -= st->origin;
     size_t a = from / JSON_BLOCK, b = (to - 1) / JSON_BLOCK;
     uint64_t first = ~UINT64_C(0) << from % JSON_BLOCK, last = ~UINT64_C(0) >> (JSON_BLOCK - 1 - (to - 1) % JSON_BLOCK);
+    const uint64_t *mask = st->special;
     if (a == b) return (mask[a] & first & last) != 0;
     if (mask[a] & first) return true;
     for (size_t i = a + 1; i < b; i++)
@@ -130,15 +113,15 @@ struct walk {
     struct dp_err *err;
 };
 
+static unsigned char text_at(const struct walk *w, uint32_t at) {
+    const struct json_stage *st = w->pos == w->s->value.pos ? &w->s->value : &w->s->lines;
+    return (unsigned char)st->p[at];
+}
+
 /* "expected X, got Y" at the next token. */
 static enum dp_status expected(const struct walk *w, const char *what) {
     char got[32];
-    unsigned char c = w->t == w->last ? 0 : w->cls[w->t];
-    if (w->t < w->last) {
-        struct dp_scan *s = w->s;
-        const struct json_stage *st = w->pos == s->value.pos ? &s->value : &s->lines;
-        c = (unsigned char)st->p[w->pos[w->t]];
-    }
+    unsigned char c = w->t == w->last ? 0 : text_at(w, w->pos[w->t]);
     if (w->t == w->last) snprintf(got, sizeof got, "the end");
     else if (c > ' ' && c < 0x7f) snprintf(got, sizeof got, "'%c'", c);
     else snprintf(got, sizeof got, "byte 0x%02x", c);
@@ -185,15 +168,21 @@ static inline __attribute__((always_inline)) void pass_blank(struct walk *w) {
     if (c <= ' ' && w->t != w->last && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) w->t++;
 }
 
+/* The number at `from` has a '0' token next: a second digit behind a zero, or no digit behind a minus. */
+static enum dp_status bad_number(const struct walk *w, uint32_t from) {
+    uint32_t at = w->pos[from];
+    if (text_at(w, at) == '-' && w->pos[w->t] == at + 1) return expected(w, "a digit behind '-'");
+    return bad(w->err, at, "a number begins with a zero");
+}
+
 static inline __attribute__((always_inline)) enum dp_status walk_number(struct walk *w, uint32_t depth) {
     const uint8_t *c = w->cls;
     uint32_t from = w->t++;
     unsigned flags = DP_NODE_INTEGER;
-    if (c[w->t] == '0') return bad(w->err, w->pos[from], "a number begins with a zero");
+    if (c[w->t] == '0') return bad_number(w, from);
     if (c[w->t] == '.') {
         flags = 0;
-        if (c[++w->t] != '0') return expected(w, "a digit behind the point");
-        w->t++;
+        if (c[++w->t] == '0') return expected(w, "a digit behind the point");
     }
     if ((c[w->t] | 0x20) == 'e') {
         flags = 0;
@@ -306,22 +295,30 @@ static enum dp_status check_escapes(const char *base, const struct dp_node *node
     return DP_OK;
 }
 
+static bool has_high(const char *p, size_t n) {
+    uint64_t word, any = 0;
+    for (; n >= 8; p += 8, n -= 8) memcpy(&word, p, 8), any |= word;
+    for (; n; p++, n--) any |= (uint64_t)(unsigned char)*p;
+    return (any & UINT64_C(0x8080808080808080)) != 0;
+}
+
 /* Flags of strings in text that has escapes or bytes above 0x7f, and what can be wrong there. */
 static __attribute__((noinline)) enum dp_status check_strings(const struct json_stage *st, struct dp_node *nodes, uint32_t n,
-                                                              unsigned flags, struct dp_err *err) {
+                                                              struct dp_err *err) {
     for (uint32_t i = 0; i < n; i++) {
         struct dp_node *node = &nodes[i];
-        if (node->kind != DP_KIND_STRING) continue;
         size_t from = node->off, to = from + node->len;
-        if ((flags & JSON_HAS_HIGH) && stage_any(st, st->high, from, to)) node->flags &= (uint8_t)~DP_NODE_ASCII;
-        if ((flags & JSON_HAS_SLASH) && stage_any(st, st->slash, from, to)) {
+        if (node->kind != DP_KIND_STRING || !stage_any(st, from, to)) continue;
+        if (has_high(st->p + from, node->len)) {
+            node->flags &= (uint8_t)~DP_NODE_ASCII;
+            size_t off;
+            if (!dp_utf8_valid(st->p + from, node->len, &off)) return bad(err, (uint32_t)(from + off), "invalid UTF-8");
+        }
+        if (memchr(st->p + from, '\\', node->len)) {
             node->flags |= DP_NODE_ESCAPED;
             DP_TRY(check_escapes(st->p, node, err));
         }
     }
-    size_t off;
-    if ((flags & JSON_HAS_HIGH) && !dp_utf8_valid(st->p + nodes[0].off, nodes[0].len, &off))
-        return bad(err, (uint32_t)(nodes[0].off + off), "invalid UTF-8");
     return DP_OK;
 }
 
@@ -424,7 +421,7 @@ const char *dp_scan_engine_name(const struct dp_scan *s) { return s->engine->nam
 
 void dp_scan_begin(struct dp_scan *s, const char *p, size_t n) {
     stage_begin(&s->lines, p, n, true);
-    s->tok = s->next_line = 0;
+    s->tok = 0;
     s->line_off = s->line_no = 0;
     s->long_end = 0;
     s->has_last = false;
@@ -437,15 +434,12 @@ static void drop_taken(struct dp_scan *s) {
     memmove(st->pos, st->pos + s->tok, left * sizeof *st->pos);
     memmove(st->cls, st->cls + s->tok, left);
     st->n_tok = left;
-    st->n_line = 0;
-    s->tok = s->next_line = 0;
+    s->tok = 0;
     size_t drop = (s->line_off - st->origin) / JSON_BLOCK;
     if (drop > st->n_block) drop = st->n_block;
     st->n_block -= drop;
     st->origin += drop * JSON_BLOCK;
-    memmove(st->slash, st->slash + drop, st->n_block * sizeof *st->slash);
-    memmove(st->high, st->high + drop, st->n_block * sizeof *st->high);
-    memmove(st->flags, st->flags + drop, st->n_block);
+    memmove(st->special, st->special + drop, st->n_block * sizeof *st->special);
 }
 
 /* Bytes of the line without blanks around. */
@@ -476,30 +470,38 @@ static enum dp_status skip_long(struct dp_scan *s, struct dp_record *rec, struct
     rec->line_off = s->line_off;
     /* stage 1 goes on as if the chunk began behind it */
     size_t next = lf ? end + 1 : st->n;
-    st->in_string = st->escape = st->scalar = st->digit = st->dot = st->minus = st->zero = 0;
-    st->n_tok = st->n_line = st->n_block = 0;
-    s->tok = s->next_line = 0;
+    st->in_string = st->escape = st->scalar = st->needed = st->decimal = st->zero = 0;
+    st->n_tok = st->n_block = 0;
+    s->tok = 0;
     s->line_off = (uint32_t)next;
     st->at = st->origin = next;
     return too_long(s, rec, err);
 }
 
-/* More tokens, until a line is whole.  DP_END: no more lines. DP_RECORD: a line that is too long. */
-static __attribute__((noinline)) enum dp_status refill(struct dp_scan *s, struct dp_record *rec, struct dp_err *err) {
+/* Tokens until the line that has begun is whole; *n_tok: how many it has. DP_END: no more lines. DP_RECORD: it is too long. */
+static __attribute__((noinline)) enum dp_status next_line(struct dp_scan *s, uint32_t *n_tok, struct dp_record *rec,
+                                                          struct dp_err *err) {
     struct json_stage *st = &s->lines;
-    while (s->next_line == st->n_line) {
+    size_t seen = 0; /* tokens of the line that are no line end */
+    for (;;) {
+        const uint8_t *from = st->cls + s->tok;
+        const uint8_t *lf = st->n_tok > s->tok + seen ? memchr(from + seen, '\n', st->n_tok - s->tok - seen) : NULL;
+        if (lf) {
+            *n_tok = (uint32_t)(lf - from) + 1;
+            return DP_OK;
+        }
+        seen = st->n_tok - s->tok;
         if (st->at >= st->n) {
             if (s->line_off >= st->n) return DP_END;
             stage_room(st, 0);
-            stage_end(st, '\n');
-            break;
+            stage_end(st);
+            continue;
         }
         if (st->at - s->line_off > s->max_record && st->at > s->long_end) DP_TRY(skip_long(s, rec, err));
         if (s->tok) drop_taken(s);
         stage_room(st, WINDOW_BLOCKS);
         s->engine->scan(st, WINDOW_BLOCKS);
     }
-    return DP_OK;
 }
 
 /* Room for the nodes of so many tokens; what was there is lost. */
@@ -527,8 +529,7 @@ static __attribute__((noinline)) enum dp_status walk_line(struct dp_scan *s, str
     rec->nodes = s->nodes;
     rec->n_nodes = w.n;
     rec->n_members = s->members[0];
-    unsigned flags = stage_flags(st, s->nodes[0].off, s->nodes[0].off + s->nodes[0].len);
-    if (flags) DP_TRY(check_strings(st, s->nodes, w.n, flags, err));
+    if (stage_near(st, s->nodes[0].off, s->nodes[0].off + s->nodes[0].len)) DP_TRY(check_strings(st, s->nodes, w.n, err));
     struct json_keyset *ks = learn_keys(s, rec);
     rec->same_keys = s->has_last && ks->id == s->last_keyset;
     s->last_keyset = ks->id;
@@ -544,8 +545,8 @@ static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec,
     rec->nodes = s->nodes;
     rec->n_nodes = sh->n_nodes;
     rec->n_members = sh->n_members;
-    unsigned flags = stage_flags(st, s->nodes[0].off, s->nodes[0].off + s->nodes[0].len);
-    if (__builtin_expect(flags != 0, 0)) DP_TRY(check_strings(st, s->nodes, sh->n_nodes, flags, err));
+    if (__builtin_expect(stage_near(st, s->nodes[0].off, s->nodes[0].off + s->nodes[0].len), 0))
+        DP_TRY(check_strings(st, s->nodes, sh->n_nodes, err));
     if (__builtin_expect(!keys, 0)) json_shape_set_keys(sh, rec, learn_keys(s, rec)->id);
     rec->duplicate_keys = sh->dup;
     rec->dup_node = sh->dup_node;
@@ -556,40 +557,66 @@ static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec,
     return DP_OK;
 }
 
-enum dp_status dp_scan_next(struct dp_scan *s, struct dp_record *rec, struct dp_err *err) {
+static void set_line(struct dp_scan *s, struct dp_record *rec, uint32_t end) {
+    rec->line_off = s->line_off;
+    rec->index = s->line_no++;
+    s->line_off = end + 1;
+}
+
+static enum dp_status refuse_line(struct dp_record *rec, uint32_t end, enum dp_status status) {
+    trim(rec, rec->base, rec->line_off, end);
+    rec->nodes = NULL;
+    rec->n_nodes = rec->n_members = 0;
+    return status;
+}
+
+/* A line that is not like the one before. */
+static __attribute__((noinline)) enum dp_status other_line(struct dp_scan *s, struct dp_record *rec, struct dp_err *err) {
     struct json_stage *st = &s->lines;
-    uint32_t t0, n_tok, from, end;
-    rec->base = st->p;
+    uint32_t n_tok = 0, t0, end;
     rec->nodes = NULL;
     rec->n_nodes = rec->n_members = rec->dup_node = 0;
     rec->same_keys = rec->duplicate_keys = false;
     do {
-        if (s->next_line == st->n_line) DP_TRY(refill(s, rec, err));
+        DP_TRY(next_line(s, &n_tok, rec, err));
         t0 = (uint32_t)s->tok;
-        n_tok = st->line[s->next_line++] + 1 - t0;
         s->tok += n_tok;
-        from = s->line_off;
         end = st->pos[t0 + n_tok - 1];
-        s->line_off = end + 1;
-        rec->index = s->line_no++;
+        set_line(s, rec, end);
     } while (n_tok == 1); /* blank */
-    rec->line_off = from;
-    enum dp_status status = DP_OK;
+    enum dp_status status;
     uint64_t hash;
-    if (end - from > s->max_record) {
-        trim(rec, st->p, from, end);
+    if (end - rec->line_off > s->max_record) {
+        trim(rec, st->p, rec->line_off, end);
         if (rec->raw_n > s->max_record) return too_long(s, rec, err);
     }
     make_room(s, n_tok);
     struct json_shape *sh = json_shapes_find(&s->shapes, s->engine, st->cls + t0, n_tok, &hash);
     if (sh) status = fill_line(s, rec, sh, t0, err);
     else status = walk_line(s, rec, t0, n_tok, hash, err);
-    if (status != DP_OK) {
-        trim(rec, st->p, from, end);
-        rec->nodes = NULL;
-        rec->n_nodes = rec->n_members = 0;
-        return status;
+    if (status == DP_OK) {
+        s->has_last = true;
+        rec->raw = st->p + s->nodes[0].off;
+        rec->raw_n = s->nodes[0].len;
+        return DP_OK;
     }
+    return refuse_line(rec, end, status);
+}
+
+enum dp_status dp_scan_next(struct dp_scan *s, struct dp_record *rec, struct dp_err *err) {
+    struct json_stage *st = &s->lines;
+    struct json_shape *sh = s->shapes.last;
+    rec->base = st->p;
+    size_t t0 = s->tok;
+    /* most lines look like the last one: then no line end needs to be sought */
+    if (!sh || st->n_tok - t0 < sh->n_tok || !s->engine->match(sh, st->cls + t0)) return other_line(s, rec, err);
+    uint32_t end = st->pos[t0 + sh->n_tok - 1];
+    if (__builtin_expect(end - s->line_off > s->max_record, 0)) return other_line(s, rec, err);
+    s->tok = t0 + sh->n_tok;
+    set_line(s, rec, end);
+    make_room(s, sh->n_tok);
+    enum dp_status status = fill_line(s, rec, sh, (uint32_t)t0, err);
+    if (__builtin_expect(status != DP_OK, 0)) return refuse_line(rec, end, status);
     s->has_last = true;
     rec->raw = st->p + s->nodes[0].off;
     rec->raw_n = s->nodes[0].len;
@@ -608,14 +635,13 @@ enum dp_status dp_scan_value(struct dp_scan *s, const char *p, size_t n, struct 
         s->engine->scan(st, WINDOW_BLOCKS);
     }
     stage_room(st, 0);
-    stage_end(st, 0);
+    stage_end(st);
     make_room(s, st->n_tok);
     struct walk w = {.s = s, .pos = st->pos, .cls = st->cls, .last = (uint32_t)st->n_tok - 1, .err = err};
     DP_TRY(walk_text(&w));
     uint32_t from = s->nodes[0].off, to = from + s->nodes[0].len;
     if (s->nodes[0].kind == DP_KIND_STRING) from--, to++;
-    unsigned flags = stage_flags(st, from, to);
-    if (flags) DP_TRY(check_strings(st, s->nodes, w.n, flags, err));
+    if (stage_near(st, from, to)) DP_TRY(check_strings(st, s->nodes, w.n, err));
     rec->nodes = s->nodes;
     rec->n_nodes = w.n;
     rec->n_members = s->nodes[0].kind == DP_KIND_OBJECT ? s->members[0] : 0;

@@ -4,7 +4,8 @@
  * Stage 1 turns text into tokens.  A token is a place and a class (one byte):
  *   - each quote that is not escaped: the opening and the closing one;
  *   - outside strings each byte that is neither blank nor digit, with itself as class;
- *   - the first digit of each run of digits, or the minus in front of a number's first digit: class '0';
+ *   - where a number begins (its first digit, or the minus before), and the first digit of an exponent: class '0';
+ *   - what stands behind such a minus or a point and is no digit: class '0' too (no text has a '0' there);
  *   - the second digit where the first is a zero that is not behind a point: class '0' again (`01`, `1e-05`);
  *   - the first blank behind a byte of a number or literal (so that every scalar ends at the next token);
  *   - control bytes inside strings;
@@ -19,28 +20,20 @@
 
 #define JSON_BLOCK 64u
 
-/* Per block of 64 bytes: what the strings in it need. */
-#define JSON_HAS_SLASH 1u
-#define JSON_HAS_HIGH 2u
-
 struct json_stage {
     const char *p;
     size_t n;
     bool lines;        /* LF ends a line; else it is a blank */
     size_t at;         /* first byte that stage 1 has not seen */
-    /* what crosses from one block to the next; the last six are 0 or 1 */
+    /* what crosses from one block to the next; the last five are 0 or 1 */
     uint64_t in_string; /* all ones inside */
-    uint64_t escape, scalar, digit, dot, minus, zero;
+    uint64_t escape, scalar, needed, decimal, zero;
     /* tokens */
     uint32_t *pos;
     uint8_t *cls;
     size_t n_tok, cap_tok;
-    /* token numbers of line ends */
-    uint32_t *line;
-    size_t n_line, cap_line;
-    /* blocks; block 0 of these arrays begins at byte origin */
-    uint64_t *slash, *high;
-    uint8_t *flags;
+    /* for each block the bytes that are backslashes or above 0x7f; block 0 begins at byte origin */
+    uint64_t *special;
     size_t origin, n_block, cap_block;
 };
 
@@ -53,6 +46,8 @@ struct json_shape_key {
     uint32_t tok, node; /* opening quote */
     uint32_t off, n;    /* in shape.keys, with both quotes */
 };
+
+#define JSON_KEY_HEAD 32u
 
 /*
  * Nodes of all lines with the same classes.  node[i].off = pos[a] + add[i].off, len = pos[b] - pos[a] + add[i].len,
@@ -73,7 +68,10 @@ struct json_shape {
     uint32_t *far;
     struct json_shape_key *key;
     struct dp_buf keys;
-    void *raw_add, *raw_pick; /* what add and pick are in */
+    uint32_t n_long;   /* keys that are longer than a head */
+    uint32_t *key_tok; /* the same keys for vectors: tokens, */
+    char *key_head;    /* and for each the first 32 bytes, then 32 bytes of 0xff where they count, else 0 */
+    void *raw_add, *raw_pick, *raw_head; /* what add, pick and key_head are in */
 };
 
 /* Not cleared, aligned to a cache line: vectors that cross one cost twice.  Free *raw. */
@@ -88,7 +86,7 @@ struct json_engine {
     unsigned lanes; /* nodes filled at once, 0 = one by one */
     /* Scans up to `blocks` blocks from st->at; room has been made. */
     void (*scan)(struct json_stage *st, size_t blocks);
-    /* True when classes c[0..n) (64 readable behind) are the shape's. */
+    /* True when the classes at c (64 readable behind) are the shape's. */
     bool (*match)(const struct json_shape *sh, const uint8_t *c);
     /* Lays out the nodes (aligned to 64); true when all keys are the shape's. pos[0..n_tok), 64 readable behind. */
     bool (*fill)(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes);
@@ -99,8 +97,9 @@ const struct json_engine *dp_json_engine(enum dp_scan_engine engine);
 
 /* ---- shapes ---- */
 
-#define JSON_SHAPES 64u         /* remembered at once, one for each value of the hash's low bits */
-#define JSON_SHAPE_TOKENS 4096u /* longer lines are walked each time */
+#define JSON_SHAPE_SETS 32u     /* a shape's place is in the set of its hash */
+#define JSON_SHAPE_WAYS 4u      /* so many are remembered in each */
+#define JSON_SHAPE_TOKENS 1024u /* longer lines are walked each time */
 #define JSON_SEEN 1024u
 #define JSON_KEYSETS 8u
 
@@ -112,8 +111,10 @@ struct json_keyset {
 };
 
 struct json_shapes {
-    struct json_shape *slot[JSON_SHAPES];
-    struct json_shape *last;
+    struct json_shape *slot[JSON_SHAPE_SETS][JSON_SHAPE_WAYS];
+    uint8_t turn[JSON_SHAPE_SETS]; /* which one goes next */
+    struct json_shape *last;       /* tried first: most lines have it */
+    struct json_shape *other;      /* the last one found that was another; twice in a row makes it `last` */
     uint32_t seen[JSON_SEEN]; /* high half of hashes of shapes seen once */
     struct json_keyset keyset[JSON_KEYSETS];
     uint64_t next_id;
@@ -121,7 +122,9 @@ struct json_shapes {
 };
 
 void json_shapes_release(struct json_shapes *s);
-/* The shape of these classes, NULL when there is none; *hash is set when NULL is returned. */
+/* All bytes of keys that are longer than a head. */
+bool json_long_keys_are(const struct json_shape *sh, const uint32_t *pos, const char *base);
+/* The shape of these classes, NULL when there is none; *hash is set. */
 struct json_shape *json_shapes_find(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok,
                                     uint64_t *hash);
 /* True when a line with this hash was seen before, so that a shape is worth making. */

@@ -17,28 +17,35 @@ static void shape_free(struct json_shape *sh) {
     free(sh->raw_pick);
     free(sh->far);
     free(sh->key);
+    free(sh->key_tok);
+    free(sh->raw_head);
     dp_buf_release(&sh->keys);
     free(sh);
 }
 
 void json_shapes_release(struct json_shapes *s) {
-    for (size_t i = 0; i < JSON_SHAPES; i++) shape_free(s->slot[i]);
+    for (size_t i = 0; i < JSON_SHAPE_SETS; i++)
+        for (size_t k = 0; k < JSON_SHAPE_WAYS; k++) shape_free(s->slot[i][k]);
     for (size_t i = 0; i < JSON_KEYSETS; i++) dp_buf_release(&s->keyset[i].text);
     memset(s, 0, sizeof *s);
 }
 
 struct json_shape *json_shapes_find(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok,
                                     uint64_t *hash) {
-    struct json_shape *sh = s->last;
-    if (sh && sh->n_tok == n_tok && e->match(sh, cls)) return sh;
     uint64_t h = *hash = XXH3_64bits(cls, n_tok);
-    sh = s->slot[h % JSON_SHAPES];
-    if (!sh || sh->hash != h || sh->n_tok != n_tok || !e->match(sh, cls)) return NULL;
-    return s->last = sh;
+    struct json_shape **set = s->slot[h % JSON_SHAPE_SETS];
+    for (size_t k = 0; k < JSON_SHAPE_WAYS; k++) {
+        struct json_shape *sh = set[k];
+        if (!sh || sh->hash != h || sh->n_tok != n_tok || !e->match(sh, cls)) continue;
+        if (s->other == sh || !s->last) s->last = sh;
+        s->other = sh;
+        return sh;
+    }
+    return NULL;
 }
 
 bool json_shapes_seen(struct json_shapes *s, uint64_t hash) {
-    uint32_t *slot = &s->seen[hash / JSON_SHAPES % JSON_SEEN], high = (uint32_t)(hash >> 32);
+    uint32_t *slot = &s->seen[hash / JSON_SHAPE_SETS % JSON_SEEN], high = (uint32_t)(hash >> 32);
     bool seen = *slot == high;
     *slot = high;
     return seen;
@@ -66,6 +73,29 @@ static void plan_groups(struct json_shape *sh, unsigned lanes) {
     }
 }
 
+/* The keys as vectors compare them. */
+static void set_heads(struct json_shape *sh) {
+    sh->n_long = 0;
+    for (uint32_t i = 0; i < sh->n_keys; i++) {
+        const struct json_shape_key *k = &sh->key[i];
+        uint32_t n = k->n < JSON_KEY_HEAD ? k->n : JSON_KEY_HEAD;
+        char *head = sh->key_head + (size_t)i * 2 * JSON_KEY_HEAD;
+        memset(head, 0, 2 * (size_t)JSON_KEY_HEAD);
+        memcpy(head, sh->keys.p + k->off, n);
+        memset(head + JSON_KEY_HEAD, 0xff, n);
+        sh->key_tok[i] = k->tok;
+        sh->n_long += k->n > JSON_KEY_HEAD;
+    }
+}
+
+bool json_long_keys_are(const struct json_shape *sh, const uint32_t *pos, const char *base) {
+    for (uint32_t i = 0; i < sh->n_keys; i++) {
+        const struct json_shape_key *k = &sh->key[i];
+        if (k->n > JSON_KEY_HEAD && memcmp(base + pos[k->tok], sh->keys.p + k->off, k->n) != 0) return false;
+    }
+    return true;
+}
+
 void json_shape_set_keys(struct json_shape *sh, const struct dp_record *r, uint64_t keyset) {
     dp_buf_reset(&sh->keys);
     for (uint32_t i = 0; i < sh->n_keys; i++) {
@@ -74,7 +104,7 @@ void json_shape_set_keys(struct json_shape *sh, const struct dp_record *r, uint6
         sh->key[i].n = k->len + 2;
         dp_buf_add(&sh->keys, r->base + k->off - 1, (size_t)k->len + 2);
     }
-    memset(dp_buf_reserve(&sh->keys, JSON_BLOCK), 0, JSON_BLOCK); /* comparisons read whole vectors */
+    set_heads(sh);
     sh->dup = r->duplicate_keys;
     sh->dup_node = r->dup_node;
     sh->keyset = keyset;
@@ -104,11 +134,16 @@ void json_shapes_add(struct json_shapes *s, const struct json_engine *e, uint64_
         if (string) a->flags = (uint8_t)((a->flags & DP_NODE_KEY) | DP_NODE_ASCII);
         if (a->flags & DP_NODE_KEY) sh->key[sh->n_keys++] = (struct json_shape_key){.tok = place[i].a, .node = i};
     }
+    sh->key_tok = dp_calloc((size_t)sh->n_keys + 1, sizeof *sh->key_tok);
+    sh->key_head = json_alloc_aligned(((size_t)sh->n_keys + 1) * 2 * JSON_KEY_HEAD, &sh->raw_head);
     if (e->lanes) plan_groups(sh, e->lanes);
     json_shape_set_keys(sh, r, keyset);
-    struct json_shape **slot = &s->slot[hash % JSON_SHAPES];
+    size_t set = hash % JSON_SHAPE_SETS;
+    struct json_shape **slot = &s->slot[set][s->turn[set]++ % JSON_SHAPE_WAYS];
+    if (*slot == s->last) s->last = NULL;
     shape_free(*slot);
-    *slot = s->last = sh;
+    *slot = s->other = sh;
+    if (!s->last) s->last = sh;
 }
 
 static bool keyset_is(const struct json_keyset *ks, const struct dp_record *r) {

@@ -57,38 +57,23 @@ static inline __attribute__((always_inline)) struct found find_tokens(struct jso
         st->in_string = (uint64_t)((int64_t)(inside & ~m->lf) >> 63);
     }
     uint64_t outside = ~(inside | quote) & valid;
-    uint64_t digit = outside & m->digit;
+    uint64_t digit = outside & m->digit, dot = outside & m->dot;
     uint64_t scalar = outside & ~(m->blank | m->mark);
     uint64_t behind = scalar << 1 | st->scalar;
-    bool next_digit = st->at + JSON_BLOCK < st->n && (unsigned char)(st->p[st->at + JSON_BLOCK] - '0') < 10;
-    uint64_t minus = outside & m->minus & (digit >> 1 | (uint64_t)next_digit << 63) & ~behind;
-    uint64_t first = digit & ~(digit << 1 | st->digit);
-    uint64_t zero = first & m->zero & ~(m->dot << 1 | st->dot);
+    uint64_t minus = outside & m->minus & ~behind;
+    uint64_t needed = (minus | dot) << 1 | st->needed; /* here a digit must be */
+    uint64_t first = digit & ~((digit | dot) << 1 | st->decimal);
+    uint64_t zero = first & m->zero;
     struct found f;
-    f.token = quote | (outside & ~(m->blank | digit)) | (first & ~(minus << 1 | st->minus)) | (digit & (zero << 1 | st->zero)) |
-              (outside & m->blank & behind) | (inside & ~quote & m->control);
-    f.canon = digit | minus;
+    f.token = quote | (outside & ~(digit | (m->blank & ~behind))) | (first & ~needed) | (digit & (zero << 1 | st->zero)) |
+              (inside & m->control);
+    f.canon = digit | minus | needed;
+    if (lines) f.canon &= ~m->lf;
     st->scalar = scalar >> 63;
-    st->digit = digit >> 63;
-    st->dot = m->dot >> 63;
-    st->minus = minus >> 63;
+    st->needed = (minus | dot) >> 63;
+    st->decimal = (digit | dot) >> 63;
     st->zero = zero >> 63;
     return f;
-}
-
-/* Notes line ends (before the block's tokens are counted) and what the block's strings need. */
-static inline __attribute__((always_inline)) void note_block(struct json_stage *st, const struct masks *m, uint64_t token, bool lines) {
-    uint64_t lf = m->lf;
-    if (lines) {
-        /* most blocks have one line end or none: stored either way, counted when it is there */
-        st->line[st->n_line] = (uint32_t)st->n_tok + (uint32_t)__builtin_popcountll(token & ((lf & -lf) - 1));
-        st->n_line += lf != 0;
-        for (lf &= lf - 1; __builtin_expect(lf != 0 && m->lf != 0, 0); lf &= lf - 1)
-            st->line[st->n_line++] = (uint32_t)st->n_tok + (uint32_t)__builtin_popcountll(token & ((lf & -lf) - 1));
-    }
-    st->slash[st->n_block] = m->slash;
-    st->high[st->n_block] = m->high;
-    st->flags[st->n_block++] = (uint8_t)((m->slash != 0 ? JSON_HAS_SLASH : 0) | (m->high != 0 ? JSON_HAS_HIGH : 0));
 }
 
 static inline uint64_t valid_bytes(const struct json_stage *st) {
@@ -101,12 +86,7 @@ static inline void limit_masks(struct masks *m, uint64_t valid) {
     m->slash &= valid;
     m->lf &= valid;
     m->control &= valid;
-    m->digit &= valid;
     m->high &= valid;
-}
-
-static inline size_t next_block(const struct json_stage *st) {
-    return st->n - st->at > JSON_BLOCK ? st->at + JSON_BLOCK : st->n;
 }
 
 /* Stores the tokens one by one; `text` is the block. */
@@ -126,18 +106,14 @@ static inline __attribute__((always_inline)) void lf_role(struct masks *m, bool 
     else m->blank |= m->lf;
 }
 
-/*
- * What a scan is, but for how a block is classified, how quotes become insides and how tokens are stored.
- * The state is copied so that it stays in registers: every store of a token could be one to *st otherwise (1.4 times as fast).
- */
-#define SCAN_BODY(lines, classify, prefix, store)                                                              \
-    struct json_stage s = *st;                                                                                 \
-    for (; blocks && s.at < s.n; blocks--) {                                                                   \
+/* One block; `full`: it has 64 bytes. */
+#define BLOCK_BODY(lines, full, classify, prefix, store)                                                       \
+    {                                                                                                          \
         const char *text = s.p + s.at;                                                                         \
         struct masks m;                                                                                        \
         classify(text, &m);                                                                                    \
         uint64_t valid = ~UINT64_C(0);                                                                         \
-        if (__builtin_expect(s.n - s.at < JSON_BLOCK, 0)) {                                                    \
+        if (!(full)) {                                                                                         \
             valid = valid_bytes(&s);                                                                           \
             limit_masks(&m, valid);                                                                            \
         }                                                                                                      \
@@ -145,9 +121,21 @@ static inline __attribute__((always_inline)) void lf_role(struct masks *m, bool 
         uint64_t quote = m.quote;                                                                              \
         if (__builtin_expect((m.slash | s.escape) != 0, 0)) quote &= ~escaped_bytes(m.slash, &s.escape);       \
         struct found f = find_tokens(&s, &m, quote, prefix(quote) ^ s.in_string, valid, lines);                \
-        note_block(&s, &m, f.token, lines);                                                                    \
+        s.special[s.n_block++] = m.slash | m.high;                                                             \
         store(&s, f, text);                                                                                    \
-        s.at = next_block(&s);                                                                                 \
+    }
+
+/*
+ * What a scan is, but for how a block is classified, how quotes become insides and how tokens are stored.
+ * The state is copied so that it stays in registers: every store of a token could be one to *st otherwise (1.4 times as fast).
+ */
+#define SCAN_BODY(lines, classify, prefix, store)                                                              \
+    struct json_stage s = *st;                                                                                 \
+    for (; blocks && s.n - s.at >= JSON_BLOCK; blocks--, s.at += JSON_BLOCK)                                   \
+        BLOCK_BODY(lines, true, classify, prefix, store)                                                       \
+    if (blocks && s.at < s.n) {                                                                                \
+        BLOCK_BODY(lines, false, classify, prefix, store)                                                      \
+        s.at = s.n;                                                                                            \
     }                                                                                                          \
     *st = s;
 
@@ -202,7 +190,6 @@ static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, cons
     }
     for (uint32_t i = 0; i < sh->n_keys; i++) {
         const struct json_shape_key *k = &sh->key[i];
-        if (nodes[k->node].len + 2 != k->n) return false;
         if (memcmp(base + pos[k->tok], sh->keys.p + k->off, k->n) != 0) return false;
     }
     return true;
@@ -210,7 +197,10 @@ static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, cons
 
 static const struct json_engine portable = {"portable", DP_SCAN_PORTABLE, 0, scan_portable, match_portable, fill_portable};
 
-/* Low halves of bytes pick the only blank, or the only mark (with bit 0x20 set), that ends in them. */
+/*
+ * Low halves of bytes pick the only blank, or the only mark (with bit 0x20 set), that ends in them.  Two control bytes
+ * pass for marks that way; they are tokens all the same, and no text holds them, so only tokens behind an error can differ.
+ */
 #define BLANK_BY_LOW ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', 0, 0, 0, '\r', 0, 0
 #define MARK_BY_LOW 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0
 
@@ -244,7 +234,7 @@ static inline SSE42 __attribute__((always_inline)) void classify_sse42(const cha
         m->dot |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
         m->minus |= BITS(_mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
         m->blank |= BITS(_mm_cmpeq_epi8(v, _mm_shuffle_epi8(blank, v)));
-        m->mark |= BITS(_mm_andnot_si128(low, _mm_cmpeq_epi8(lower, _mm_shuffle_epi8(mark, v))));
+        m->mark |= BITS(_mm_cmpeq_epi8(lower, _mm_shuffle_epi8(mark, v)));
         m->high |= BITS(v);
 #undef BITS
     }
@@ -282,7 +272,7 @@ static inline AVX2 __attribute__((always_inline)) void classify_avx2(const char 
     m->dot = BITS(DOT);
     m->minus = BITS(MINUS);
     m->blank = BITS(BLANK);
-    m->mark = BITS(MARK) & ~m->control;
+    m->mark = BITS(MARK);
     m->high = BITS(SELF);
 #undef BITS
 #undef IS
@@ -321,24 +311,16 @@ static inline AVX2 __attribute__((always_inline)) void fill_far(const struct jso
     }
 }
 
-/* Keys of more than 32 bytes (with quotes). */
-static __attribute__((noinline)) bool long_key_is(const struct json_shape_key *k, const char *p, const char *q,
-                                                  const struct dp_node *nodes) {
-    return nodes[k->node].len + 2 == k->n && memcmp(p, q, k->n) == 0;
-}
-
-static inline AVX2 __attribute__((always_inline)) bool same_keys(const struct json_shape *sh, const uint32_t *pos, const char *base,
-                                                                 const struct dp_node *nodes) {
-    const struct json_shape_key *k = sh->key, *end = k + sh->n_keys;
-    const char *keys = sh->keys.p;
-    uint32_t differ = 0;
-    for (; k < end; k++) {
-        const char *p = base + pos[k->tok], *q = keys + k->off;
-        __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)q));
-        differ |= _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(same), k->n);
-        if (__builtin_expect(k->n > 32, 0) && !long_key_is(k, p, q, nodes)) return false;
+static inline AVX2 __attribute__((always_inline)) bool same_keys(const struct json_shape *sh, const uint32_t *pos, const char *base) {
+    const uint32_t *tok = sh->key_tok, *end = tok + sh->n_keys;
+    const char *want = sh->key_head;
+    __m256i differ = _mm256_setzero_si256();
+    for (; tok < end; tok++, want += 2 * JSON_KEY_HEAD) { /* bytes, then which of them count */
+        __m256i p = _mm256_loadu_si256((const void *)(base + pos[*tok]));
+        __m256i x = _mm256_xor_si256(p, _mm256_load_si256((const void *)want));
+        differ = _mm256_or_si256(differ, _mm256_and_si256(x, _mm256_load_si256((const void *)(want + JSON_KEY_HEAD))));
     }
-    return differ == 0;
+    return _mm256_testz_si256(differ, differ) && (!sh->n_long || json_long_keys_are(sh, pos, base));
 }
 
 static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *restrict pos, const char *base, struct dp_node *restrict nodes) {
@@ -354,16 +336,20 @@ static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *restrict
         _mm256_store_si256((void *)out, _mm256_add_epi32(_mm256_sub_epi32(ab, a), _mm256_load_si256((const void *)add)));
     }
     fill_far(sh, pos, nodes);
-    return same_keys(sh, pos, base, nodes);
+    return same_keys(sh, pos, base);
 }
 
 static const struct json_engine avx2 = {"avx2", DP_SCAN_AVX2, 2, scan_avx2, match_avx2, fill_avx2};
 
 /* ---- AVX-512 (with VBMI2) ---- */
 
+static const uint8_t counting[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                     22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+                                     44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
 /* Constants that the compiler would otherwise broadcast anew for each block, on the port that is busiest. */
 struct avx512_bytes {
-    __m512i quote, slash, lf, space, zero, ten, dot, minus, blank, mark;
+    __m512i quote, slash, lf, space, zero, ten, dot, minus, blank, mark, count;
 };
 
 static inline AVX512 __attribute__((always_inline)) __m512i keep(__m512i v) {
@@ -382,6 +368,7 @@ static inline AVX512 __attribute__((always_inline)) struct avx512_bytes avx512_b
         .dot = keep(_mm512_set1_epi8('.')),
         .minus = keep(_mm512_set1_epi8('-')),
         .blank = keep(_mm512_broadcast_i32x4(_mm_setr_epi8(BLANK_BY_LOW))),
+        .count = keep(_mm512_loadu_si512(counting)),
         .mark = keep(_mm512_broadcast_i32x4(_mm_setr_epi8(MARK_BY_LOW))),
     };
 }
@@ -397,24 +384,20 @@ static inline AVX512 __attribute__((always_inline)) void classify_avx512(const c
     m->dot = _mm512_cmpeq_epi8_mask(v, k->dot);
     m->minus = _mm512_cmpeq_epi8_mask(v, k->minus);
     m->blank = _mm512_cmpeq_epi8_mask(v, _mm512_shuffle_epi8(k->blank, v));
-    m->mark = _mm512_cmpeq_epi8_mask(_mm512_or_si512(v, k->space), _mm512_shuffle_epi8(k->mark, v)) & ~m->control;
+    m->mark = _mm512_cmpeq_epi8_mask(_mm512_or_si512(v, k->space), _mm512_shuffle_epi8(k->mark, v));
     m->high = _mm512_movepi8_mask(v);
 }
 
-static const uint8_t counting[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-                                     22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-                                     44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
-
 /* All tokens of a block at once: bytes and their numbers, packed to the front. Registers first: packing into memory is slow on some. */
 static inline AVX512 __attribute__((always_inline)) void store_avx512(struct json_stage *st, struct found f, const char *text,
-                                                                        __m512i zero, __m512i count) {
+                                                                      const struct avx512_bytes *k) {
     uint32_t *pos = st->pos + st->n_tok;
     unsigned n = (unsigned)__builtin_popcountll(f.token);
     __m512i base = _mm512_set1_epi32((int)(uint32_t)st->at);
-    __m512i cls = _mm512_mask_blend_epi8(f.canon, _mm512_loadu_si512(text), zero);
+    __m512i cls = _mm512_mask_blend_epi8(f.canon, _mm512_loadu_si512(text), k->zero);
     _mm512_storeu_si512(st->cls + st->n_tok, _mm512_maskz_compress_epi8(f.token, cls));
-    __m512i at = _mm512_maskz_compress_epi8(f.token, count);
-#define PUT(k) _mm512_storeu_si512(pos + 16 * (k), _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(at, k))))
+    __m512i at = _mm512_maskz_compress_epi8(f.token, k->count);
+#define PUT(i) _mm512_storeu_si512(pos + 16 * (i), _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(at, i))))
     PUT(0);
     PUT(1);
     if (__builtin_expect(n > 32, 0)) {
@@ -427,9 +410,8 @@ static inline AVX512 __attribute__((always_inline)) void store_avx512(struct jso
 
 static AVX512 void scan_avx512(struct json_stage *st, size_t blocks) {
     const struct avx512_bytes k = avx512_bytes();
-    const __m512i count = keep(_mm512_loadu_si512(counting));
 #define CLASSIFY(text, m) classify_avx512(text, m, &k)
-#define STORE(s, f, text) store_avx512(s, f, text, k.zero, count)
+#define STORE(s, f, text) store_avx512(s, f, text, &k)
     SCAN_BOTH(CLASSIFY, CLMUL_PREFIX, STORE)
 #undef CLASSIFY
 #undef STORE
@@ -456,7 +438,7 @@ static AVX512 bool fill_avx512(const struct json_shape *sh, const uint32_t *rest
         _mm512_store_si512(out, _mm512_add_epi32(_mm512_sub_epi32(ab, a), _mm512_load_si512(add)));
     }
     fill_far(sh, pos, nodes);
-    return same_keys(sh, pos, base, nodes);
+    return same_keys(sh, pos, base);
 }
 
 static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_avx512, match_avx512, fill_avx512};
@@ -516,7 +498,7 @@ static inline void classify_neon(const char *text, struct masks *m) {
     m->dot = BITS(DOT);
     m->minus = BITS(MINUS);
     m->blank = BITS(BLANK);
-    m->mark = BITS(MARK) & ~m->control;
+    m->mark = BITS(MARK);
     m->high = BITS(HIGH);
 #undef BITS
 #undef QUOTE
