@@ -5,6 +5,7 @@
 #include <dp/io/out.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define BLOCK (128u << 10)      /* what is gathered before a write */

@@ -261,7 +261,7 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
     j->data_ = true;
     j->books_.coerced = j->chunk_.coerced;
     if (s->conf->keep_text) {
-        j->books_.in = j->books_.used = dp_count_lines(j->chunk->text, j->chunk->n);
+        j->books_.in = j->books_.used = dp_count_byte(j->chunk->text, j->chunk->n, '\n');
         if (j->chunk->n && j->chunk->text[j->chunk->n - 1] != '\n') j->books_.in++, j->books_.used++;
     }
     if (j->chunk_.bad) {

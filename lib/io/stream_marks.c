@@ -10,22 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Eight bytes at a time: one bit for each byte that is a newline. */
-uint64_t dp_count_lines(const char *p, size_t n)
-{
-    const uint64_t ones = 0x0101010101010101u, low = 0x7f7f7f7f7f7f7f7fu;
-    uint64_t lines = 0;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t x;
-        memcpy(&x, p + i, 8);
-        x ^= ones * '\n';
-        lines += (uint64_t)__builtin_popcountll(~(((x & low) + low) | x | low));
-    }
-    for (; i < n; i++) lines += p[i] == '\n';
-    return lines;
-}
-
 void dp_marks_start(struct dp_stream *s)
 {
     s->in_hash = s->piped ? dp_linehash_open() : NULL;
@@ -90,7 +74,7 @@ enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c
     bool of_stream = c->kind == DP_CHUNK_PATHS || !c->origin || strcmp(c->origin->name, "-") == 0;
     if (!s->in_begin || !of_stream) return DP_OK;
     dp_linehash_add(s->in_hash, c->text, c->n);
-    s->in_lines += dp_count_lines(c->text, c->n);
+    s->in_lines += dp_count_byte(c->text, c->n, '\n');
     return DP_OK;
 }
 
@@ -286,7 +270,7 @@ enum dp_status dp_marks_input_ended(struct dp_stream *s, struct dp_err *err)
 void dp_marks_note_output(struct dp_stream *s, const void *p, size_t n)
 {
     dp_linehash_add(s->out_hash, p, n);
-    s->out_lines += dp_count_lines(p, n);
+    s->out_lines += dp_count_byte(p, n, '\n');
 }
 
 enum dp_status dp_marks_end(struct dp_stream *s, struct dp_err *err)

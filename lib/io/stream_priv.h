@@ -50,9 +50,6 @@ struct dp_stream {
     bool tried_open;
 };
 
-/* Newlines in p[0..n). */
-uint64_t dp_count_lines(const char *p, size_t n);
-
 void dp_marks_start(struct dp_stream *s);
 void dp_marks_release(struct dp_stream *s);
 /* In produce: order of begin, data and end; count and hash; `end` must agree with them. */

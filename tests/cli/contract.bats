@@ -174,6 +174,25 @@ needs_filters() { [ -n "$(dp_filters)" ] || skip "no filter is built"; }
     done
 }
 
+@test "as process 1 of a container: SIGTERM ends it" {
+    needs_filters
+    unshare --pid --fork --kill-child true 2>/dev/null || skip "no right to a process namespace"
+    for t in $(dp_filters); do
+        mkfifo fifo
+        # shellcheck disable=SC2046 # words
+        unshare --pid --fork --kill-child "$DP_BIN/$t" $(dp_words "$t") <fifo >out.txt 2>err &
+        pid=$!
+        exec 7>fifo
+        sleep 0.3
+        pkill -TERM -P $pid
+        rc=0
+        wait $pid || rc=$?
+        exec 7>&-
+        [ "$rc" -eq 143 ] || fail "$t: exit $rc: $(cat err)"
+        rm -rf fifo out
+    done
+}
+
 @test "each record goes out while the next is awaited" {
     needs_filters
     for t in $(dp_record_filters); do

@@ -98,6 +98,7 @@ static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
 static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
 {
     (void)ctx, (void)err;
+    if (dp_json_member(r, 0, "lost")) return DP_OK; /* in no book */
     if (dp_json_member(r, 0, "drop")) dp_job_filter(j);
     else if (dp_json_member(r, 0, "bad")) dp_job_reject(j, r, "type", "bad", "a good one", "a bad \"value\"");
     else dp_job_pass(j, r);
@@ -203,6 +204,7 @@ static void test_plain(void **state)
         {"duplicate keys decide", "{\"a\":1,\"\\u0061\":2}\n", {.decides = true}, DP_RULE, 1, NULL, "{", 0},
         {"watermark without begin", "{\"$dp\":\"watermark\",\"time\":5}\n{\"a\":1}\n", {.named = false}, DP_OK, 0, "\"watermark\"", "begin", 1},
         {"checkpoint without begin", "{\"$dp\":\"checkpoint\",\"run\":\"x\",\"position\":\"1\"}\n", {.named = false}, DP_FORMAT, 4, NULL, NULL, 0},
+        {"books", "{\"a\":1}\n{\"lost\":1}\n", {.named = false}, DP_BUG, 70, NULL, "lost", 1},
         {"paths", "a.parquet\nb.parquet\n", {.paths = DP_PATHS_PASS}, DP_OK, 0, NULL, "a", 2},
         {"strict, no marks", "a.parquet\n", {.paths = DP_PATHS_PASS, .strict = true, .sink = true}, DP_FORMAT, 4, NULL, "a", 1},
     };
