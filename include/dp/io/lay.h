@@ -1,0 +1,59 @@
+/*
+ * Rows into Parquet files, one set of files for each partition, with bounded memory.
+ *
+ * Partitions hold rows in memory; over the bound the largest go to an unlinked file in $TMPDIR.  A partition that has a row group's worth
+ * of rows begins its file, as long as not too many are open; the others are written one after the other at the end.  What is in a file
+ * depends on the rows and their order alone.
+ *
+ * In a table (staging) files stand in T/_dp_staging/RUN/, under a lock; in a plain directory in name=value directories, and get their
+ * names only at finish.
+ */
+#ifndef DP_IO_LAY_H
+#define DP_IO_LAY_H
+
+#include <dp/base/map.h>
+#include <dp/io/stream.h>
+#include <dp/rules/layout.h>
+
+struct dp_lay_opts {
+    const char *dir;             /* exists or is made */
+    bool staging;                /* dir is a table */
+    struct dp_layout *layout;    /* bound; borrowed */
+    const struct dp_type *schema; /* of the rows that come in; borrowed */
+    const char *codec;           /* "zstd:3" */
+    int64_t row_group_rows;      /* 0: the writer's own */
+    uint64_t target_size;        /* bytes after which a file is complete (at the end of a row group); 0: 128 MiB */
+    uint64_t memory;             /* for rows that wait */
+    size_t max_open;             /* files open at once; 0: 64 */
+    const char *sort;            /* "a,-b": order within each file, or NULL */
+};
+
+struct dp_lay;
+
+/* Called for each file that is whole, on disk and under its final name. */
+typedef enum dp_status (*dp_lay_done)(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err);
+
+enum dp_status dp_lay_open(struct dp_run *run, const struct dp_lay_opts *o, dp_lay_done done, void *ctx, struct dp_lay **out, struct dp_err *err) DP_MUST_CHECK;
+
+/* Rows of one chunk with their partitions; made on any thread (dp_lay_group), taken in order (dp_lay_add). Zero value is empty. */
+struct dp_lay_rows {
+    struct dp_batch rows, keys;
+    bool is_open;
+    struct dp_map groups;      /* key bytes -> number */
+    uint32_t *group_of;        /* one for each row */
+    uint32_t *first;           /* of each group: its first row */
+    size_t group_cap, first_cap;
+    struct dp_buf key;
+};
+void dp_lay_rows_open(const struct dp_lay_opts *o, struct dp_lay_rows *r);
+void dp_lay_rows_release(struct dp_lay_rows *r);
+enum dp_status dp_lay_group(const struct dp_lay_opts *o, struct dp_lay_rows *r, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_lay_add(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) DP_MUST_CHECK;
+/* The input was whole: the rest of the files, then their names. */
+enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) DP_MUST_CHECK;
+size_t dp_lay_partitions(const struct dp_lay *l);
+uint64_t dp_lay_spilled(const struct dp_lay *l); /* bytes */
+/* Any time; what was not finished is removed. NULL is legal. */
+void dp_lay_close(struct dp_lay *l);
+
+#endif

@@ -1,0 +1,245 @@
+/* Partition keys: parsing of --by, binding to a schema, values of rows (dp-partition(1)).  Knows nothing of files. */
+#include <dp/rules/layout.h>
+
+#include <dp/base/num.h>
+#include <dp/base/time.h>
+
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static const char *const fn_names[] = {"value", "year", "month", "day", "hour", "hash", "truncate", NULL};
+
+static struct dp_str trim(struct dp_str s) {
+    while (s.n && s.p[0] == ' ') s.p++, s.n--;
+    while (s.n && s.p[s.n - 1] == ' ') s.n--;
+    return s;
+}
+
+static enum dp_status find_fn(struct dp_str word, enum dp_layout_fn *fn, struct dp_err *err) {
+    char text[32];
+    for (size_t i = 0; fn_names[i]; i++) {
+        if (!dp_str_eqz(word, fn_names[i])) continue;
+        *fn = (enum dp_layout_fn)i;
+        return DP_OK;
+    }
+    size_t n = word.n < sizeof text ? word.n : sizeof text - 1;
+    if (n) memcpy(text, word.p, n);
+    text[n] = 0;
+    const char *near = dp_str_nearest(text, fn_names);
+    return dp_err_set(err, DP_USAGE, "--by: no function \"%s\"%s%s%s", text, near ? "; did you mean " : " (year, month, day, hour, hash, truncate)",
+                      near ? near : "", near ? "?" : "");
+}
+
+/* FN(COLUMN) or FN(N, COLUMN). */
+static enum dp_status parse_call(struct dp_layout_key *k, struct dp_str spec, struct dp_str call, struct dp_err *err) {
+    const char *open = call.n ? memchr(call.p, '(', call.n) : NULL;
+    if (!open || call.p[call.n - 1] != ')') return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
+    DP_TRY(find_fn(trim(dp_str(call.p, (size_t)(open - call.p))), &k->fn, err));
+    struct dp_str inside = dp_str(open + 1, (size_t)(call.p + call.n - open) - 2);
+    if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) {
+        const char *comma = inside.n ? memchr(inside.p, ',', inside.n) : NULL;
+        struct dp_str number = trim(dp_str(inside.p, comma ? (size_t)(comma - inside.p) : 0));
+        if (!comma || !dp_parse_i64(number, &k->n) || k->n < 1 || k->n > INT32_MAX)
+            return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected %s(N, COLUMN) with N from 1 to %d", DP_STR_FMT(spec), fn_names[k->fn], INT32_MAX);
+        inside = dp_str(comma + 1, inside.n - (size_t)(comma - inside.p) - 1);
+    }
+    inside = trim(inside);
+    if (inside.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": names no column", DP_STR_FMT(spec));
+    k->column = dp_strndup(inside.p, inside.n);
+    return DP_OK;
+}
+
+enum dp_status dp_layout_add(struct dp_layout *l, struct dp_str spec, struct dp_err *err) {
+    struct dp_layout_key k = {0};
+    struct dp_str text = trim(spec);
+    const char *eq = text.n ? memchr(text.p, '=', text.n) : NULL;
+    struct dp_str name = trim(dp_str(text.p, eq ? (size_t)(eq - text.p) : text.n));
+    if (!eq && memchr(text.p, '(', text.n))
+        return dp_err_set(err, DP_USAGE, "--by \"%.*s\": give the column a name: NAME=%.*s", DP_STR_FMT(spec), DP_STR_FMT(text));
+    if (name.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected a column or NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
+    for (size_t i = 0; i < l->n; i++) {
+        if (dp_str_eqz(name, l->keys[i].name)) return dp_err_set(err, DP_USAGE, "--by: \"%.*s\" is given twice", DP_STR_FMT(name));
+    }
+    if (eq) DP_TRY(parse_call(&k, spec, trim(dp_str(eq + 1, text.n - (size_t)(eq - text.p) - 1)), err));
+    else k.column = dp_strndup(name.p, name.n);
+    k.name = dp_strndup(name.p, name.n);
+    l->keys = dp_grow(l->keys, &l->cap, l->n + 1, sizeof *l->keys);
+    l->keys[l->n++] = k;
+    return DP_OK;
+}
+
+void dp_layout_release(struct dp_layout *l) {
+    for (size_t i = 0; i < l->n; i++) free(l->keys[i].name), free(l->keys[i].column);
+    free(l->keys);
+    dp_type_free(l->schema);
+    *l = (struct dp_layout){0};
+}
+
+bool dp_layout_is_value(const struct dp_layout *l, struct dp_str column) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->keys[i].fn == DP_LAYOUT_VALUE && dp_str_eqz(column, l->keys[i].name)) return true;
+    }
+    return false;
+}
+
+/* ---- binding ---- */
+
+static bool is_integer(enum dp_type_id id) { return id >= DP_TYPE_INT8 && id <= DP_TYPE_UINT64; }
+static bool is_text(enum dp_type_id id) { return id == DP_TYPE_STRING || id == DP_TYPE_ENUM; }
+
+static bool takes(enum dp_layout_fn fn, const struct dp_type *t) {
+    switch (fn) {
+    case DP_LAYOUT_VALUE: return !dp_type_is_nested(t) && t->id != DP_TYPE_NONE && t->id != DP_TYPE_JSON;
+    case DP_LAYOUT_HOUR: return t->id == DP_TYPE_TIMESTAMP;
+    case DP_LAYOUT_YEAR:
+    case DP_LAYOUT_MONTH:
+    case DP_LAYOUT_DAY: return t->id == DP_TYPE_TIMESTAMP || t->id == DP_TYPE_DATE;
+    case DP_LAYOUT_HASH: return !dp_type_is_nested(t) && t->id != DP_TYPE_NONE && t->id != DP_TYPE_BOOLEAN;
+    case DP_LAYOUT_TRUNCATE: return is_text(t->id) || (is_integer(t->id) && t->id != DP_TYPE_UINT64);
+    }
+    return false;
+}
+
+static enum dp_type_id result_id(const struct dp_layout_key *k, const struct dp_type *t) {
+    switch (k->fn) {
+    case DP_LAYOUT_VALUE: return t->id;
+    case DP_LAYOUT_YEAR:
+    case DP_LAYOUT_HASH: return DP_TYPE_INT32;
+    case DP_LAYOUT_DAY: return DP_TYPE_DATE;
+    case DP_LAYOUT_MONTH:
+    case DP_LAYOUT_HOUR: return DP_TYPE_STRING;
+    case DP_LAYOUT_TRUNCATE: return is_integer(t->id) ? DP_TYPE_INT64 : DP_TYPE_STRING;
+    }
+    return DP_TYPE_NONE;
+}
+
+static enum dp_status bind_key(struct dp_layout *l, struct dp_layout_key *k, const struct dp_type *schema, struct dp_err *err) {
+    size_t i = 0;
+    while (i < schema->n_children && strcmp(schema->children[i]->name, k->column) != 0) i++;
+    if (i == schema->n_children) return dp_err_set(err, DP_USAGE, "--by %s: there is no column \"%s\"", k->name, k->column);
+    const struct dp_type *t = schema->children[i];
+    if (!takes(k->fn, t)) {
+        struct dp_buf text = {0};
+        dp_type_print(t, &text);
+        dp_err_set(err, DP_SCHEMA, "--by %s: %s does not take column %s, which is %s", k->name, fn_names[k->fn], k->column, dp_buf_z(&text));
+        dp_buf_release(&text);
+        return DP_SCHEMA;
+    }
+    if (k->fn != DP_LAYOUT_VALUE && dp_type_child(schema, dp_str_z(k->name)))
+        return dp_err_set(err, DP_SCHEMA, "--by %s: the records have a column of that name: give the derived one another", k->name);
+    k->index = i;
+    struct dp_type *made = k->fn == DP_LAYOUT_VALUE ? dp_type_copy(t) : dp_type_new(result_id(k, t), dp_str_z(k->name));
+    made->nullable = true;
+    dp_type_add(l->schema, made);
+    return DP_OK;
+}
+
+enum dp_status dp_layout_bind(struct dp_layout *l, const struct dp_type *schema, struct dp_err *err) {
+    dp_type_free(l->schema);
+    l->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    l->schema->nullable = false;
+    for (size_t i = 0; i < l->n; i++) DP_TRY(bind_key(l, &l->keys[i], schema, err));
+    return DP_OK;
+}
+
+/* ---- values ---- */
+
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+
+static int64_t int_at(const struct dp_column *c, int64_t row) {
+    switch (c->type->id) {
+    case DP_TYPE_INT8: return ((const int8_t *)c->data)[row];
+    case DP_TYPE_UINT8: return c->data[row];
+    case DP_TYPE_INT16: return ((const int16_t *)(const void *)c->data)[row];
+    case DP_TYPE_UINT16: return ((const uint16_t *)(const void *)c->data)[row];
+    case DP_TYPE_INT32:
+    case DP_TYPE_DATE: return ((const int32_t *)(const void *)c->data)[row];
+    case DP_TYPE_UINT32: return ((const uint32_t *)(const void *)c->data)[row];
+    default: return ((const int64_t *)(const void *)c->data)[row];
+    }
+}
+
+static int64_t seconds_at(const struct dp_column *c, int64_t row) {
+    if (c->type->id == DP_TYPE_DATE) return int_at(c, row) * 86400;
+    return floor_div(int_at(c, row), c->type->unit == DP_UNIT_MILLIS ? 1000 : c->type->unit == DP_UNIT_NANOS ? 1000000000 : 1000000);
+}
+
+static void append_i32(struct dp_column *c, int64_t v) {
+    int32_t x = (int32_t)v;
+    dp_column_append_fixed(c, &x, 1);
+}
+
+static enum dp_status append_time(const struct dp_layout_key *k, const struct dp_column *in, int64_t row, struct dp_column *out, struct dp_err *err) {
+    int64_t seconds = seconds_at(in, row), days = floor_div(seconds, 86400), year;
+    unsigned month, day;
+    char text[40];
+    dp_civil_from_days(days, &year, &month, &day);
+    if (year < 0 || year > 9999) return dp_err_set(err, DP_SCHEMA, "--by %s: year %lld of column %s is outside 0 to 9999", k->name, (long long)year, k->column);
+    int n = 0;
+    if (k->fn == DP_LAYOUT_YEAR) append_i32(out, year);
+    else if (k->fn == DP_LAYOUT_DAY) append_i32(out, days);
+    else if (k->fn == DP_LAYOUT_MONTH) n = snprintf(text, sizeof text, "%04d-%02u", (int)year, month);
+    else n = snprintf(text, sizeof text, "%04d-%02u-%02uT%02d", (int)year, month, day, (int)((seconds - days * 86400) / 3600));
+    if (n > 0) dp_column_append_bytes(out, text, (size_t)n);
+    return DP_OK;
+}
+
+static size_t fixed_width(const struct dp_type *t) {
+    switch (t->id) {
+    case DP_TYPE_FLOAT16: return 2;
+    case DP_TYPE_FLOAT: return 4;
+    case DP_TYPE_DECIMAL:
+    case DP_TYPE_UUID: return 16;
+    case DP_TYPE_INTERVAL: return 12;
+    case DP_TYPE_FIXED: return (size_t)t->width;
+    default: return 8;
+    }
+}
+
+/* Integers of any width hash alike, as eight bytes. */
+static uint64_t hash_at(const struct dp_column *c, int64_t row) {
+    if (c->offsets) return XXH64(c->data + c->offsets[row], (size_t)(c->offsets[row + 1] - c->offsets[row]), 0);
+    if (is_integer(c->type->id) || c->type->id == DP_TYPE_DATE) {
+        int64_t v = int_at(c, row);
+        return XXH64(&v, 8, 0);
+    }
+    size_t w = fixed_width(c->type);
+    return XXH64(c->data + (size_t)row * w, w, 0);
+}
+
+static void append_truncated(const struct dp_layout_key *k, const struct dp_column *in, int64_t row, struct dp_column *out) {
+    if (!in->offsets) {
+        int64_t v = floor_div(int_at(in, row), k->n) * k->n;
+        dp_column_append_fixed(out, &v, 1);
+        return;
+    }
+    const uint8_t *p = in->data + in->offsets[row];
+    size_t n = (size_t)(in->offsets[row + 1] - in->offsets[row]), at = 0;
+    for (int64_t left = k->n; at < n; at++) {
+        if ((p[at] & 0xc0) != 0x80 && left-- == 0) break;
+    }
+    dp_column_append_bytes(out, p, at);
+}
+
+static enum dp_status key_column(const struct dp_layout_key *k, const struct dp_column *in, int64_t n, struct dp_column *out, struct dp_err *err) {
+    if (k->fn == DP_LAYOUT_VALUE) {
+        dp_column_append(out, in, 0, n);
+        return DP_OK;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (!dp_column_is_valid(in, i)) dp_column_append_null(out);
+        else if (k->fn == DP_LAYOUT_HASH) append_i32(out, (int64_t)(hash_at(in, i) % (uint64_t)k->n));
+        else if (k->fn == DP_LAYOUT_TRUNCATE) append_truncated(k, in, i, out);
+        else DP_TRY(append_time(k, in, i, out, err));
+    }
+    return DP_OK;
+}
+
+enum dp_status dp_layout_keys(const struct dp_layout *l, const struct dp_batch *rows, struct dp_batch *keys, struct dp_err *err) {
+    dp_batch_reset(keys);
+    for (size_t i = 0; i < l->n; i++) DP_TRY(key_column(&l->keys[i], &rows->columns[l->keys[i].index], rows->length, &keys->columns[i], err));
+    keys->length = rows->length;
+    return DP_OK;
+}
