@@ -217,19 +217,23 @@ static int64_t rows_that_fit(const struct dp_batch *b, int64_t from, int64_t n, 
 
 static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err);
 
-enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) {
+enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) {
+    *taken = 0;
     if (w->failed || w->finished || b->n_columns != w->rows.n_columns) return dp_err_set(err, DP_BUG, "rows for a Parquet writer that can't take them");
-    for (int64_t from = 0; from < b->length;) {
-        int64_t n = b->length - from;
-        if (n > w->o.row_group_rows - w->rows.length) n = w->o.row_group_rows - w->rows.length;
-        n = rows_that_fit(b, from, n, w->o.row_group_bytes - w->row_bytes);
-        w->row_bytes += batch_range_bytes(b, from, n);
-        dp_batch_append(&w->rows, b, from, n);
-        from += n;
-        if (w->rows.length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes) DP_TRY(flush(w, err));
-    }
+    if (n > w->o.row_group_rows - w->rows.length) n = w->o.row_group_rows - w->rows.length;
+    n = rows_that_fit(b, from, n, w->o.row_group_bytes - w->row_bytes);
+    w->row_bytes += batch_range_bytes(b, from, n);
+    dp_batch_append(&w->rows, b, from, n);
+    *taken = n;
+    return w->rows.length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? flush(w, err) : DP_OK;
+}
+
+enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) {
+    for (int64_t from = 0, taken; from < b->length; from += taken) DP_TRY(dp_pq_writer_add_some(w, b, from, b->length - from, &taken, err));
     return DP_OK;
 }
+
+int64_t dp_pq_writer_pending(const struct dp_pq_writer *w) { return w->rows.length; }
 
 /* ---- row groups out ---- */
 
@@ -319,6 +323,17 @@ static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err
     return DP_OK;
 }
 
+static void release_working_memory(struct dp_pq_writer *w) {
+    for (unsigned i = 0; i < w->n_scratch; i++) dp_pq_scratch_release(&w->scratch[i]);
+    for (size_t i = 0; i < w->n_leaves; i++) {
+        dp_buf_release(&w->leaves[i].encoded.pages);
+        dp_buf_release(&w->leaves[i].encoded.bloom);
+        dp_arena_release(&w->leaves[i].encoded.arena);
+    }
+    dp_batch_release(&w->rows);
+    dp_batch_init(&w->rows, w->schema);
+}
+
 static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err) {
     enum dp_status status = DP_OK;
     if (w->rows.length == 0) return DP_OK;
@@ -328,7 +343,8 @@ static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err) {
         for (size_t i = 0; i < w->n_leaves; i++) DP_TRY_OUT(encode_leaf(w, 0, i, err));
     }
     DP_TRY_OUT(write_row_group(w, err));
-    dp_batch_reset(&w->rows);
+    if (w->o.lean) release_working_memory(w);
+    else dp_batch_reset(&w->rows);
     w->row_bytes = 0;
 out:
     w->failed = status != DP_OK;

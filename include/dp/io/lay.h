@@ -28,6 +28,9 @@ struct dp_lay_opts {
     const char *sort;            /* "a,-b": order within each file, or NULL */
 };
 
+/* Is it a codec and level that files can be written with?  DP_USAGE names the nearest right word. */
+enum dp_status dp_lay_check_codec(const char *codec, struct dp_err *err) DP_MUST_CHECK;
+
 struct dp_lay;
 
 /* Called for each file that is whole, on disk and under its final name. */

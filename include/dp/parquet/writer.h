@@ -20,6 +20,7 @@ struct dp_pq_writer_opts {
     bool page_v2;               /* data page version 2 */
     bool no_dictionary, no_page_index;
     bool crc;                   /* page checksums */
+    bool lean;                  /* working memory is given back after each row group: for many writers that are open at once */
     bool bloom;                 /* bloom filters for the columns named in bloom_columns */
     const char *const *bloom_columns; size_t n_bloom_columns; /* top-level names */
     const struct dp_pq_sorting *sorting; size_t n_sorting;    /* leaf numbers; says that rows are sorted so */
@@ -37,6 +38,9 @@ enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_p
                                  struct dp_pq_writer **out, struct dp_err *err) DP_MUST_CHECK;
 /* Adds rows; writes row groups as they fill. The batch is copied from, the caller keeps it. */
 enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* The same for up to n rows from `from` on; stops behind a row group that became full. *taken says how many were taken. */
+enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) DP_MUST_CHECK;
+int64_t dp_pq_writer_pending(const struct dp_pq_writer *w); /* rows of the row group that is not yet written */
 /* Writes the last row group, indexes and the footer. */
 enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) DP_MUST_CHECK;
 /* After finish: the metadata as written (for Delta stats), borrowed until close; and the file's size. */

@@ -1,0 +1,127 @@
+/* Order of rows by columns: nulls last, NaN above all numbers, strings bytewise, ties in the order of arrival. */
+#include "lay_priv.h"
+
+#include <dp/base/num.h>
+
+#include <stdlib.h>
+
+enum dp_status dp_lay_sort_parse(struct dp_lay_sort *s, const char *text, const struct dp_type *schema, struct dp_err *err) {
+    size_t cap = 0;
+    for (const char *p = text; p && *p;) {
+        const char *comma = strchr(p, ',');
+        struct dp_str word = dp_str(p, comma ? (size_t)(comma - p) : strlen(p));
+        struct dp_lay_sort_key k = {0};
+        p += word.n + (comma != NULL);
+        while (word.n && word.p[0] == ' ') word.p++, word.n--;
+        while (word.n && word.p[word.n - 1] == ' ') word.n--;
+        if (word.n && word.p[0] == '-') k.descending = true, word.p++, word.n--;
+        while (k.column < schema->n_children && !dp_str_eqz(word, schema->children[k.column]->name)) k.column++;
+        if (k.column == schema->n_children) return dp_err_set(err, DP_USAGE, "--sort: the files have no column \"%.*s\"", DP_STR_FMT(word));
+        if (dp_type_is_nested(schema->children[k.column])) return dp_err_set(err, DP_USAGE, "--sort: column %.*s has no order", DP_STR_FMT(word));
+        s->keys = dp_grow(s->keys, &cap, s->n + 1, sizeof *s->keys);
+        s->keys[s->n++] = k;
+    }
+    return DP_OK;
+}
+
+#define CMP(x, y) (((x) > (y)) - ((x) < (y)))
+#define CMP_AS(type)                                                                                                                                 \
+    do {                                                                                                                                             \
+        type x, y;                                                                                                                                   \
+        memcpy(&x, a->data + (size_t)i * sizeof x, sizeof x), memcpy(&y, b->data + (size_t)j * sizeof y, sizeof y);                                  \
+        return CMP(x, y);                                                                                                                            \
+    } while (0)
+
+static int cmp_double(double x, double y) { return x != x || y != y ? CMP(x != x, y != y) : CMP(x, y); }
+
+static int cmp_bytes(const struct dp_column *a, int64_t i, const struct dp_column *b, int64_t j, size_t width) {
+    if (width) return memcmp(a->data + (size_t)i * width, b->data + (size_t)j * width, width);
+    struct dp_str x = dp_str((const char *)a->data + a->offsets[i], (size_t)(a->offsets[i + 1] - a->offsets[i]));
+    struct dp_str y = dp_str((const char *)b->data + b->offsets[j], (size_t)(b->offsets[j + 1] - b->offsets[j]));
+    return dp_str_cmp(x, y);
+}
+
+static double half(const uint8_t *p) {
+    unsigned h = p[0] | (unsigned)p[1] << 8, exponent = h >> 10 & 31, fraction = h & 1023;
+    double x = exponent == 31 ? (fraction ? __builtin_nan("") : __builtin_inf()) : exponent == 0 ? fraction * 0x1p-24 : __builtin_ldexp(1024 + fraction, (int)exponent - 25);
+    return h >> 15 ? -x : x;
+}
+
+static int cmp_value(const struct dp_column *a, int64_t i, const struct dp_column *b, int64_t j) {
+    switch (a->type->id) {
+    case DP_TYPE_BOOLEAN: return (a->data[i >> 3] >> (i & 7) & 1) - (b->data[j >> 3] >> (j & 7) & 1);
+    case DP_TYPE_INT8: CMP_AS(int8_t);
+    case DP_TYPE_INT16: CMP_AS(int16_t);
+    case DP_TYPE_INT32:
+    case DP_TYPE_DATE: CMP_AS(int32_t);
+    case DP_TYPE_INT64:
+    case DP_TYPE_TIME:
+    case DP_TYPE_TIMESTAMP: CMP_AS(int64_t);
+    case DP_TYPE_UINT8: CMP_AS(uint8_t);
+    case DP_TYPE_UINT16: CMP_AS(uint16_t);
+    case DP_TYPE_UINT32: CMP_AS(uint32_t);
+    case DP_TYPE_UINT64: CMP_AS(uint64_t);
+    case DP_TYPE_DECIMAL: CMP_AS(dp_i128);
+    case DP_TYPE_FLOAT16: return cmp_double(half(a->data + 2 * i), half(b->data + 2 * j));
+    case DP_TYPE_FLOAT: {
+        float x, y;
+        memcpy(&x, a->data + 4 * i, 4), memcpy(&y, b->data + 4 * j, 4);
+        return cmp_double((double)x, (double)y);
+    }
+    case DP_TYPE_DOUBLE: {
+        double x, y;
+        memcpy(&x, a->data + 8 * i, 8), memcpy(&y, b->data + 8 * j, 8);
+        return cmp_double(x, y);
+    }
+    case DP_TYPE_STRING:
+    case DP_TYPE_JSON:
+    case DP_TYPE_ENUM:
+    case DP_TYPE_BINARY: return cmp_bytes(a, i, b, j, 0);
+    case DP_TYPE_FIXED: return cmp_bytes(a, i, b, j, (size_t)a->type->width);
+    case DP_TYPE_UUID: return cmp_bytes(a, i, b, j, 16);
+    case DP_TYPE_INTERVAL: return cmp_bytes(a, i, b, j, 12);
+    case DP_TYPE_NONE:
+    case DP_TYPE_LIST:
+    case DP_TYPE_STRUCT:
+    case DP_TYPE_MAP: return 0;
+    }
+    return 0;
+}
+
+int dp_lay_sort_cmp(const struct dp_lay_sort *s, const struct dp_batch *a, int64_t i, const struct dp_batch *b, int64_t j) {
+    for (size_t k = 0; k < s->n; k++) {
+        const struct dp_column *x = &a->columns[s->keys[k].column], *y = &b->columns[s->keys[k].column];
+        bool vx = dp_column_is_valid(x, i), vy = dp_column_is_valid(y, j);
+        int c = vx && vy ? cmp_value(x, i, y, j) : (int)vy - (int)vx;
+        if (c != 0) return vx && vy && s->keys[k].descending ? -c : c;
+    }
+    return 0;
+}
+
+/* Merge sort from the bottom up: stable. */
+uint32_t *dp_lay_sort_order(const struct dp_lay_sort *s, const struct dp_batch *b) {
+    size_t n = (size_t)b->length;
+    uint32_t *from = dp_calloc(n + 1, sizeof *from), *to = dp_calloc(n + 1, sizeof *to);
+    for (size_t i = 0; i < n; i++) from[i] = (uint32_t)i;
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t lo = 0; lo < n; lo += 2 * width) {
+            size_t mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n, x = lo, y = mid;
+            for (size_t k = lo; k < hi; k++)
+                to[k] = x < mid && (y == hi || dp_lay_sort_cmp(s, b, from[x], b, from[y]) <= 0) ? from[x++] : from[y++];
+        }
+        uint32_t *t = from;
+        from = to, to = t;
+    }
+    free(to);
+    return from;
+}
+
+void dp_lay_sort_batch(const struct dp_lay_sort *s, struct dp_batch *b) {
+    struct dp_batch sorted;
+    uint32_t *order = dp_lay_sort_order(s, b);
+    dp_batch_init(&sorted, b->schema);
+    dp_batch_gather(&sorted, b, order, (size_t)b->length);
+    free(order);
+    dp_batch_release(b);
+    *b = sorted;
+}

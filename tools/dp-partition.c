@@ -1,0 +1,517 @@
+/*
+ * dp-partition: records to Parquet files, laid out by value, time or hash.
+ *
+ *   dp-ingest orders.csv | dp-partition -c orders.yaml --by 'day=day(ts)' -o lake/orders | dp-table commit lake/orders
+ *
+ * Reads records, prints the path of each file that is whole and on disk.  Into a table (a directory with _delta_log) files go to its staging
+ * area, where no reader sees them before dp-table commit; into a plain directory they get their names when the input has ended and was whole.
+ * Types come from the table, else the contract, else the stream's header, else from the first records; two of them in conflict end the run.
+ * A record that does not fit is a reject.  Checkpoints are held back until the files that hold their rows are written.
+ */
+#include <dp/cli/cli.h>
+#include <dp/delta/partition.h>
+#include <dp/delta/schema.h>
+#include <dp/delta/snapshot.h>
+#include <dp/io/lay.h>
+#include <dp/record/infer.h>
+#include <dp/rules/contract.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct conf {
+    struct dp_opt_list by;
+    const char *sort, *codec;
+    uint64_t target_size;
+    int64_t row_group_rows;
+};
+
+static const struct dp_opt options[] = {
+    DP_OPT_LIST(conf, by, "by", 0, "SPEC", "partition by a column, or NAME=year|month|day|hour(COLUMN), NAME=hash(N,COLUMN), NAME=truncate(N,COLUMN)"),
+    DP_OPT_STRING(conf, sort, "sort", 0, "COLS", "order rows within each file by columns; -COL is descending"),
+    DP_OPT_SIZE(conf, target_size, "target-size", 0, "SIZE", "complete a file at this size", 1, 0, .def = "128M"),
+    DP_OPT_INT(conf, row_group_rows, "row-group-rows", 0, "N", "rows of a row group at most", 1, 100000000, .def = "122880"),
+    DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
+    DP_OPT_END};
+
+/* A record whose columns could not be made on its thread, because the types were not known yet. */
+struct held { const struct dp_origin *origin; uint64_t line, offset; size_t at, n; };
+struct held_list { struct held *v; size_t n, cap; struct dp_buf text; };
+
+struct job { struct dp_lay_rows rows; struct held_list raw; };
+struct worker { struct dp_shred *shred; };
+
+struct state {
+    struct dp_cli *cli;
+    struct dp_layout layout;
+    struct dp_delta_snapshot *table;
+    struct dp_contract contract;
+    struct dp_type *fixed;        /* of the table or contract, until the types are settled */
+    const char *fixed_by;         /* "table", "contract" */
+    struct dp_type *schema;       /* of the rows, settled */
+    struct dp_lay_opts lay_opts;
+    struct dp_lay *lay;
+    atomic_bool ready;            /* schema and layout may be used by all threads */
+    struct held_list sample;
+    struct dp_infer *infer;
+    struct dp_scan *scan;
+    struct dp_shred *shred;       /* for rows that are made in order */
+    struct dp_lay_rows rows;
+    const struct dp_origin *last_origin;
+    struct dp_map checkpoints;    /* source and partition -> the latest, as a line */
+    uint64_t files, written_rows, bytes;
+};
+
+/* ---- types ---- */
+
+/* What JSON form a type has; two types of different forms can never hold the same records. */
+static const char *form(const struct dp_type *t) {
+    switch (t->id) {
+    case DP_TYPE_NONE:
+    case DP_TYPE_JSON: return NULL;
+    case DP_TYPE_BOOLEAN: return "boolean";
+    case DP_TYPE_LIST: return "list";
+    case DP_TYPE_STRUCT:
+    case DP_TYPE_MAP: return "object";
+    case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64:
+    case DP_TYPE_UINT8: case DP_TYPE_UINT16: case DP_TYPE_UINT32: case DP_TYPE_UINT64:
+    case DP_TYPE_FLOAT16: case DP_TYPE_FLOAT: case DP_TYPE_DOUBLE:
+    case DP_TYPE_DECIMAL: return "number";
+    case DP_TYPE_STRING: case DP_TYPE_ENUM: case DP_TYPE_BINARY: case DP_TYPE_FIXED: case DP_TYPE_UUID:
+    case DP_TYPE_DATE: case DP_TYPE_TIME: case DP_TYPE_TIMESTAMP:
+    case DP_TYPE_INTERVAL: return "string";
+    }
+    return NULL;
+}
+
+static enum dp_status conflict(const char *column, const char *a, const struct dp_type *ta, const char *b, const struct dp_type *tb, struct dp_err *err) {
+    struct dp_buf x = {0}, y = {0};
+    dp_type_print(ta, &x);
+    dp_type_print(tb, &y);
+    dp_err_set(err, DP_SCHEMA, "column %s: the %s says %s, the %s says %s", column, a, dp_buf_z(&x), b, dp_buf_z(&y));
+    dp_buf_release(&x);
+    dp_buf_release(&y);
+    return DP_SCHEMA;
+}
+
+/* Records typed as the header says must be able to fit what the table or contract says. */
+static enum dp_status check_header(const struct dp_type *fixed, const char *by, const struct dp_type *header, struct dp_err *err) {
+    for (size_t i = 0; i < header->n_children; i++) {
+        const struct dp_type *h = header->children[i], *t = dp_type_child(fixed, dp_str(h->name, h->name_n));
+        if (!t) continue; /* a field too many is the records' fault: rejects */
+        const char *a = form(t), *b = form(h);
+        if (a && b && strcmp(a, b) != 0) return conflict(h->name, by, t, "stream's header", h, err);
+    }
+    return DP_OK;
+}
+
+static enum dp_status check_contract(const struct dp_type *table, const struct dp_type *contract, struct dp_err *err) {
+    struct dp_type *fit = NULL;
+    struct dp_buf why = {0};
+    enum dp_status status = dp_delta_schema_fit(contract, &fit, err);
+    for (size_t i = 0; status == DP_OK && i < fit->n_children; i++) {
+        const struct dp_type *c = fit->children[i], *t = dp_type_child(table, dp_str(c->name, c->name_n));
+        if (!t) status = dp_err_set(err, DP_SCHEMA, "column %s: the contract has it, the table does not", c->name);
+        else if (!dp_delta_file_fits(t, c, &why)) status = conflict(c->name, "table", t, "contract", c, err);
+    }
+    dp_buf_release(&why);
+    dp_type_free(fit);
+    return status;
+}
+
+/* A copy without the columns that --by derives. */
+static struct dp_type *without_derived(const struct state *s, const struct dp_type *base) {
+    struct dp_type *t = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    t->nullable = false;
+    for (size_t i = 0; i < base->n_children; i++) {
+        const struct dp_type *c = base->children[i];
+        bool derived = false;
+        for (size_t k = 0; k < s->layout.n; k++) derived |= s->layout.keys[k].fn != DP_LAYOUT_VALUE && strcmp(s->layout.keys[k].name, c->name) == 0;
+        if (!derived) dp_type_add(t, dp_type_copy(c));
+    }
+    return t;
+}
+
+static enum dp_status check_derived(const struct state *s, struct dp_err *err) {
+    for (size_t k = 0; s->fixed && k < s->layout.n; k++) {
+        const struct dp_type *made = s->layout.schema->children[k], *t = dp_type_child(s->fixed, dp_str(made->name, made->name_n));
+        if (!t) {
+            if (s->table) return dp_err_set(err, DP_SCHEMA, "--by %s: the table has no such column", made->name);
+        } else if (s->layout.keys[k].fn != DP_LAYOUT_VALUE && t->id != made->id) {
+            return conflict(made->name, s->fixed_by, t, "option --by", made, err);
+        }
+        if (!dp_delta_partition_type_ok(made)) return dp_err_set(err, DP_SCHEMA, "--by %s: a column of this type can't partition", made->name);
+    }
+    return DP_OK;
+}
+
+/* The types are known: everything that depends on them. */
+static enum dp_status settle(struct state *s, const struct dp_type *base, struct dp_err *err) {
+    const struct conf *c = s->cli->conf;
+    s->schema = s->fixed ? without_derived(s, base) : dp_type_copy(base);
+    DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
+    DP_TRY(check_derived(s, err));
+    s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .layout = &s->layout, .schema = s->schema,
+        .codec = c->codec, .row_group_rows = c->row_group_rows, .target_size = c->target_size, .memory = s->cli->run.memory / 3, .sort = c->sort};
+    s->shred = dp_shred_open(s->schema, true);
+    dp_lay_rows_open(&s->lay_opts, &s->rows);
+    atomic_store(&s->ready, true);
+    return DP_OK;
+}
+
+static enum dp_status done(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err) {
+    struct state *s = ctx;
+    struct dp_buf line = {0};
+    s->files++, s->written_rows += (uint64_t)rows, s->bytes += bytes;
+    dp_buf_addf(&line, "%s%s\n", path[0] == '{' ? "./" : "", path);
+    enum dp_status status = dp_stream_write(dp_stream_of(&s->cli->run), line.p, line.n, err);
+    dp_buf_release(&line);
+    return status;
+}
+
+static enum dp_status add_rows(struct state *s, const struct dp_lay_rows *r, struct dp_err *err) {
+    if (s->cli->run.dry_run) {
+        s->written_rows += (uint64_t)r->rows.length;
+        return DP_OK;
+    }
+    if (r->rows.length == 0) return DP_OK;
+    if (!s->lay) DP_TRY(dp_lay_open(&s->cli->run, &s->lay_opts, done, s, &s->lay, err));
+    return dp_lay_add(s->lay, r, err);
+}
+
+/* ---- one record ---- */
+
+/* In a table an empty string as a partition value reads back as null: such a row is refused rather than changed. */
+static bool empty_partition(const struct state *s, const struct dp_batch *b, struct dp_shred_reject *why) {
+    for (size_t k = 0; s->table && k < s->layout.n; k++) {
+        const struct dp_layout_key *key = &s->layout.keys[k];
+        const struct dp_column *c = &b->columns[key->index];
+        int64_t row = b->length - 1;
+        if ((key->fn != DP_LAYOUT_VALUE && key->fn != DP_LAYOUT_TRUNCATE) || !c->offsets || !dp_column_is_valid(c, row) || c->offsets[row] != c->offsets[row + 1])
+            continue;
+        *why = (struct dp_shred_reject){.rule = "partition", .expected = "a value or null",
+            .reason = "an empty string can't be told from null as a partition value of a Delta table"};
+        snprintf(why->path, sizeof why->path, "%s", key->column);
+        return true;
+    }
+    return false;
+}
+
+static enum dp_status shred(const struct state *s, struct dp_shred *sh, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) {
+    enum dp_status status = dp_shred_record(sh, r, b, why);
+    if (status != DP_OK || !empty_partition(s, b, why)) return status;
+    b->length--;
+    for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
+    return DP_RECORD;
+}
+
+static void hold(struct held_list *h, struct held x, struct dp_str raw) {
+    x.at = h->text.n, x.n = raw.n;
+    h->v = dp_grow(h->v, &h->cap, h->n + 1, sizeof *h->v);
+    h->v[h->n++] = x;
+    dp_buf_adds(&h->text, raw);
+    dp_buf_addc(&h->text, '\n');
+}
+
+static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
+    struct state *s = ctx;
+    struct job *x = j->mem;
+    (void)err;
+    x->raw.n = 0;
+    dp_buf_reset(&x->raw.text);
+    if (!atomic_load(&s->ready)) return DP_OK;
+    if (!x->rows.is_open) dp_lay_rows_open(&s->lay_opts, &x->rows);
+    dp_batch_reset(&x->rows.rows);
+    return DP_OK;
+}
+
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
+    struct state *s = ctx;
+    struct job *x = j->mem;
+    struct worker *w = j->worker_mem;
+    struct dp_shred_reject why;
+    (void)err;
+    if (!x->rows.is_open) { /* the types were not known when this chunk began */
+        struct held h = {.origin = j->chunk->origin};
+        dp_job_place(j, r, &h.line, &h.offset);
+        hold(&x->raw, h, dp_str(r->raw, r->raw_n));
+        dp_job_use(j);
+        return DP_OK;
+    }
+    if (!w->shred) w->shred = dp_shred_open(s->schema, true);
+    if (shred(s, w->shred, r, &x->rows.rows, &why) == DP_OK) dp_job_use(j);
+    else dp_job_reject(j, r, why.rule, why.path, why.expected, "%s", why.reason);
+    return DP_OK;
+}
+
+static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *err) {
+    struct state *s = ctx;
+    struct job *x = j->mem;
+    return x->rows.is_open ? dp_lay_group(&s->lay_opts, &x->rows, err) : DP_OK;
+}
+
+/* ---- in order ---- */
+
+/* A held record that does not fit: the books had it as used. */
+static enum dp_status late_reject(struct state *s, const struct held *h, struct dp_str raw, const struct dp_shred_reject *why, struct dp_err *err) {
+    struct dp_run *run = &s->cli->run;
+    struct dp_reject_rule rule = {why->rule, why->path, why->reason, why->expected};
+    struct dp_reject r = {.origin = h->origin, .line = h->line, .offset = h->offset, .rules = &rule, .n_rules = 1, .raw = raw, .raw_is_json = true};
+    struct dp_err first = DP_ERR_INIT;
+    struct dp_buf line = {0};
+    run->books.used--;
+    run->books.rejected++;
+    dp_err_set(&first, DP_RULE, "%s%s%s", why->path, why->path[0] ? ": " : "", why->reason);
+    dp_err_at(&first, h->origin ? h->origin->name : "-", h->line, h->offset);
+    dp_reject_print(run, &r, &line);
+    enum dp_status status = run->rejects ? dp_rejects_write(run->rejects, line.p, line.n, err) : DP_OK;
+    if (status == DP_OK && run->rejects) status = dp_rejects_judge(run->rejects, false, false, &first, err);
+    dp_buf_release(&line);
+    return status;
+}
+
+/* Columns from held records, in pieces, so that memory stays small. */
+static enum dp_status release_held(struct state *s, struct held_list *h, struct dp_err *err) {
+    size_t bytes = h->text.n, i = 0;
+    struct dp_record r;
+    struct dp_shred_reject why;
+    if (h->n == 0) return DP_OK;
+    memset(dp_buf_reserve(&h->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    dp_batch_reset(&s->rows.rows);
+    dp_scan_begin(s->scan, h->text.p, bytes);
+    for (; i < h->n; i++) {
+        DP_TRY(dp_scan_next(s->scan, &r, err));
+        if (shred(s, s->shred, &r, &s->rows.rows, &why) != DP_OK) DP_TRY(late_reject(s, &h->v[i], dp_str(r.raw, r.raw_n), &why, err));
+        if (s->rows.rows.length < 8192 && i + 1 < h->n) continue;
+        DP_TRY(dp_lay_group(&s->lay_opts, &s->rows, err));
+        DP_TRY(add_rows(s, &s->rows, err));
+        dp_batch_reset(&s->rows.rows);
+    }
+    h->n = 0;
+    dp_buf_reset(&h->text);
+    return DP_OK;
+}
+
+static void say_inferred(const struct state *s) {
+    struct dp_buf text = {0};
+    dp_type_print(s->schema, &text);
+    dp_run_log(&s->cli->run, DP_LOG_VERBOSE, "types from the first %llu records: %s", (unsigned long long)dp_infer_count(s->infer), dp_buf_z(&text));
+    dp_buf_release(&text);
+}
+
+static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
+    struct dp_type *t = dp_infer_schema(s->infer);
+    enum dp_status status = settle(s, t, err);
+    dp_type_free(t);
+    DP_TRY(status);
+    say_inferred(s);
+    return release_held(s, &s->sample, err);
+}
+
+/* Adds records of a chunk to the sample; the record that fills it ends it, wherever chunks end. */
+static enum dp_status sample(struct state *s, struct held_list *raw, struct dp_err *err) {
+    struct dp_record r;
+    size_t bytes = raw->text.n;
+    const uint64_t most = DP_LIMIT_SAMPLE; /* whatever --memory says: the types must not depend on it */
+    memset(dp_buf_reserve(&raw->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    dp_scan_begin(s->scan, raw->text.p, bytes);
+    size_t i = 0;
+    for (; i < raw->n && s->sample.text.n < most; i++) {
+        DP_TRY(dp_scan_next(s->scan, &r, err));
+        dp_infer_record(s->infer, &r);
+        hold(&s->sample, raw->v[i], dp_str(r.raw, r.raw_n));
+    }
+    if (s->sample.text.n < most) return DP_OK;
+    DP_TRY(settle_inferred(s, err));
+    struct held_list rest = {0};
+    for (; i < raw->n; i++) hold(&rest, raw->v[i], dp_str(raw->text.p + raw->v[i].at, raw->v[i].n));
+    enum dp_status status = release_held(s, &rest, err);
+    free(rest.v);
+    dp_buf_release(&rest.text);
+    return status;
+}
+
+static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
+    struct state *s = ctx;
+    struct job *x = j->mem;
+    const struct dp_type *typed = j->chunk->origin ? j->chunk->origin->schema : NULL;
+    if (typed && j->chunk->origin != s->last_origin) {
+        if (s->fixed) DP_TRY(check_header(s->fixed, s->fixed_by, typed, err));
+        else if (s->schema) DP_TRY(check_header(s->schema, "input so far", typed, err));
+    }
+    s->last_origin = j->chunk->origin;
+    if (x->rows.is_open && x->raw.n == 0) return add_rows(s, &x->rows, err);
+    if (!atomic_load(&s->ready) && typed) DP_TRY(settle(s, typed, err));
+    return atomic_load(&s->ready) ? release_held(s, &x->raw, err) : sample(s, &x->raw, err);
+}
+
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
+    struct state *s = ctx;
+    if (!begin->schema || begin->schema->n_children == 0) return DP_OK;
+    if (s->fixed) return check_header(s->fixed, s->fixed_by, begin->schema, err);
+    return atomic_load(&s->ready) ? DP_OK : settle(s, begin->schema, err);
+}
+
+/* Checkpoints wait for the files: only the latest of each source and partition matters. */
+static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
+    struct state *s = ctx;
+    struct dp_buf key = {0}, line = {0};
+    (void)err;
+    if (m->kind != DP_MARK_CHECKPOINT) return DP_OK;
+    *pass = false;
+    dp_buf_addf(&key, "%s\n%s", m->source ? m->source : "", m->partition ? m->partition : "");
+    dp_mark_print(m, &line);
+    struct dp_map_item *item = dp_map_put(&s->checkpoints, dp_buf_str(&key), NULL);
+    free(item->v.p);
+    line.n--; /* its newline */
+    item->v.p = dp_buf_detach(&line);
+    dp_buf_release(&key);
+    return DP_OK;
+}
+
+static enum dp_status on_finish(void *ctx, struct dp_err *err) {
+    struct state *s = ctx;
+    if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
+    if (s->lay) DP_TRY(dp_lay_finish(s->lay, err));
+    for (size_t i = 0; i < s->checkpoints.n; i++) {
+        struct dp_mark m = {0};
+        DP_TRY(dp_mark_parse(dp_str_z(s->checkpoints.items[i].v.p), &m, err));
+        enum dp_status status = dp_stream_mark(dp_stream_of(&s->cli->run), &m, err);
+        dp_mark_release(&m);
+        DP_TRY(status);
+    }
+    return DP_OK;
+}
+
+static void on_worker_close(void *ctx, void *worker_mem) {
+    (void)ctx;
+    dp_shred_close(((struct worker *)worker_mem)->shred);
+}
+
+static void on_job_close(void *ctx, void *job_mem) {
+    struct job *x = job_mem;
+    (void)ctx;
+    dp_lay_rows_release(&x->rows);
+    free(x->raw.v);
+    dp_buf_release(&x->raw.text);
+}
+
+/* ---- the run ---- */
+
+static enum dp_status add_value_key(struct state *s, struct dp_str name, struct dp_err *err) {
+    for (size_t i = 0; i < s->layout.n; i++) {
+        if (dp_str_eqz(name, s->layout.keys[i].name)) return DP_OK;
+    }
+    return dp_layout_add(&s->layout, name, err);
+}
+
+/* A table's partition columns are what --by must make; without --by they are taken as they stand in the records. */
+static enum dp_status keys_of_table(struct state *s, struct dp_err *err) {
+    const struct dp_delta_strs *columns = &s->table->metadata.partition_columns;
+    if (s->layout.n == 0) {
+        for (size_t i = 0; i < columns->n; i++) DP_TRY(add_value_key(s, columns->v[i], err));
+        return DP_OK;
+    }
+    for (size_t i = 0; i < s->layout.n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < columns->n; k++) known |= dp_str_eqz(columns->v[k], s->layout.keys[i].name);
+        if (!known) return dp_err_set(err, DP_USAGE, "--by %s: the table is not partitioned by it", s->layout.keys[i].name);
+    }
+    for (size_t k = 0; k < columns->n; k++) DP_TRY(add_value_key(s, columns->v[k], err));
+    return DP_OK;
+}
+
+static enum dp_status read_contract(struct state *s, struct dp_type **schema, struct dp_err *err) {
+    const struct dp_contract_object *o;
+    size_t index[64];
+    DP_TRY(dp_contract_load(s->cli->common.contract, &s->contract, &o, err));
+    DP_TRY(dp_contract_schema(&s->contract, o, schema, err));
+    for (size_t i = 0; i < o->n_properties; i++) s->cli->run.hide_raw |= dp_contract_is_classified(&o->properties[i]);
+    if (s->layout.n > 0 || s->table) return DP_OK;
+    size_t n = dp_contract_partitions(o, index, 64);
+    for (size_t i = 0; i < n && i < 64; i++) DP_TRY(dp_layout_add(&s->layout, dp_str_z(o->properties[index[i]].name), err));
+    return DP_OK;
+}
+
+/* What the table and the contract say; settled at once where they say anything. */
+static enum dp_status fix_types(struct state *s, struct dp_err *err) {
+    struct dp_type *contract = NULL;
+    enum dp_status status = DP_OK;
+    if (s->cli->common.contract) DP_TRY_OUT(read_contract(s, &contract, err));
+    if (s->table) {
+        DP_TRY_OUT(keys_of_table(s, err));
+        if (contract) DP_TRY_OUT(check_contract(s->table->schema, contract, err));
+        s->fixed = dp_type_copy(s->table->schema), s->fixed_by = "table";
+    } else if (contract) {
+        s->fixed = dp_type_copy(contract), s->fixed_by = "contract";
+    }
+    if (s->fixed) status = settle(s, s->fixed, err);
+out:
+    dp_type_free(contract);
+    return status;
+}
+
+static void report(struct state *s) {
+    dp_cli_report_u64(s->cli, "files", s->files);
+    dp_cli_report_u64(s->cli, "rows", s->written_rows);
+    dp_cli_report_u64(s->cli, "bytes", s->bytes);
+    dp_cli_report_u64(s->cli, "partitions", s->lay ? dp_lay_partitions(s->lay) : 0);
+    dp_cli_report_u64(s->cli, "spilled_bytes", s->lay ? dp_lay_spilled(s->lay) : 0);
+}
+
+static void release(struct state *s) {
+    dp_lay_close(s->lay);
+    dp_lay_rows_release(&s->rows);
+    dp_layout_release(&s->layout);
+    dp_delta_close(s->table);
+    dp_contract_release(&s->contract);
+    dp_type_free(s->fixed);
+    dp_type_free(s->schema);
+    dp_shred_close(s->shred);
+    dp_scan_close(s->scan);
+    dp_infer_close(s->infer);
+    free(s->sample.v);
+    dp_buf_release(&s->sample.text);
+    for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
+    dp_map_release(&s->checkpoints);
+}
+
+static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
+    static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .job_size = sizeof(struct job), .worker_close = on_worker_close,
+        .job_close = on_job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .emit = on_emit, .begin = on_begin,
+        .mark = on_mark, .finish = on_finish};
+    const struct conf *c = cli->conf;
+    struct dp_stream_conf stream = {.decides = true};
+    struct state s = {.cli = cli};
+    enum dp_status status = DP_OK;
+    if (!cli->common.output) return dp_err_set(err, DP_USAGE, "-o DIR is needed: a table, or a directory for the files");
+    s.scan = dp_scan_open(cli->run.max_record, DP_SCAN_AUTO);
+    s.infer = dp_infer_open();
+    for (size_t i = 0; i < c->by.n; i++) DP_TRY_OUT(dp_layout_add(&s.layout, dp_str_z(c->by.v[i]), err));
+    DP_TRY_OUT(dp_lay_check_codec(c->codec, err));
+    if (dp_delta_is_table(cli->common.output)) DP_TRY_OUT(dp_delta_open(cli->common.output, -1, &s.table, err));
+    DP_TRY_OUT(fix_types(&s, err));
+    DP_TRY_OUT(dp_cli_stream(cli, &stream, &ops, &s, err));
+    if (cli->run.dry_run) dp_run_log(&cli->run, DP_LOG_INFO, "would write %llu rows", (unsigned long long)s.written_rows);
+    report(&s);
+    if (s.written_rows == 0 && cli->common.skip_empty) status = dp_err_set(err, DP_EMPTY, "no rows");
+out:
+    release(&s);
+    return status;
+}
+
+static const struct dp_tool tool = {
+    .name = "dp-partition",
+    .summary = "records to Parquet files, laid out by time, hash or value",
+    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--codec NAME] [SOURCE...]",
+    .options = options,
+    .conf_size = sizeof(struct conf),
+    .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT,
+    .is_stream = true,
+    .min_args = 0,
+    .max_args = -1,
+    .args = "SOURCE",
+    .run = run,
+};
+
+DP_MAIN(tool)
