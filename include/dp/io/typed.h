@@ -1,0 +1,45 @@
+/*
+ * Typed sources: Parquet files and Delta tables as a row of batches, for programs that want columns and not text (dp-cat, and whoever
+ * lays data out anew).  Files and row groups that statistics exclude are passed over; only the columns asked for are read.
+ *
+ * A table's batches have the table's names and its partition columns; types are those of each data file, so a table whose types were widened
+ * gives batches of both.  A file with a deletion vector is DP_UNSUPPORTED by name.
+ */
+#ifndef DP_IO_TYPED_H
+#define DP_IO_TYPED_H
+
+#include <dp/io/run.h>
+#include <dp/record/batch.h>
+#include <dp/record/expr.h>
+
+struct dp_typed_opts {
+    const char *const *columns; size_t n_columns; /* NULL: all; a name that is nowhere is DP_SCHEMA */
+    const char *const *extra; size_t n_extra;     /* further columns where columns is set, behind them, those that are there */
+    const struct dp_expr *where;                  /* only for passing over; rows are not tested */
+    const char *as_of;                            /* tables; NULL: latest */
+};
+
+struct dp_typed_counts { uint64_t files, files_skipped, groups, groups_skipped; };
+
+struct dp_typed;
+
+/* Is this name a Parquet file or a Delta table?  Looks at it, says nothing of what can't be opened. */
+bool dp_typed_is(const char *name);
+/* Names and opts are borrowed until close. */
+enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_typed_opts *opts, struct dp_typed **out,
+                             struct dp_err *err) DP_MUST_CHECK;
+void dp_typed_close(struct dp_typed *t); /* NULL is legal; batches must be released before */
+/* Up to max_rows into b, which is zero or came from here; its schema may change from batch to batch and lives until close. DP_END: no more. */
+enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* Passes over up to `rows` rows by whole row groups, before the first next; returns how many. Not with opts->where. */
+enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
+/* What was passed over, in files and row groups. */
+struct dp_typed_counts dp_typed_counts(const struct dp_typed *t);
+
+/* One record a line behind out's content: columns of a source; or its metadata (row groups by column, or the table's). */
+enum dp_status dp_typed_describe_schema(const char *name, const char *as_of, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_typed_describe_meta(const char *name, const char *as_of, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+/* The columns of a schema, one record a line. */
+void dp_typed_print_schema(const struct dp_type *schema, struct dp_buf *out);
+
+#endif
