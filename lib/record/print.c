@@ -548,3 +548,76 @@ void dp_column_print_text(const struct dp_column *c, int64_t row, const struct d
     }
     end_run(&run);
 }
+
+/* ---- CSV ---- */
+
+static inline uint64_t has_byte(uint64_t x, uint8_t b) {
+    uint64_t v = x ^ (UINT64_C(0x0101010101010101) * b);
+    return (v - UINT64_C(0x0101010101010101)) & ~v & UINT64_C(0x8080808080808080);
+}
+
+/* Is there a quote, comma or line end in it?  Eight bytes at once: cells are looked at twice as often as they are printed. */
+static bool needs_quotes(struct dp_str s) {
+    size_t i = 0;
+    uint64_t found = 0;
+    for (; s.n - i >= 8; i += 8) {
+        uint64_t x;
+        memcpy(&x, s.p + i, 8);
+        found |= has_byte(x, '"') | has_byte(x, ',') | has_byte(x, '\n') | has_byte(x, '\r');
+    }
+    for (; i < s.n; i++) found |= s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
+    return found != 0;
+}
+
+void dp_csv_add(struct dp_buf *out, struct dp_str s) {
+    if (s.n && !needs_quotes(s)) {
+        dp_buf_adds(out, s);
+        return;
+    }
+    char *p = dp_buf_reserve(out, s.n * 2 + 2), *at = p;
+    *at++ = '"';
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"') *at++ = '"';
+        *at++ = s.p[i];
+    }
+    *at++ = '"';
+    out->n += (size_t)(at - p);
+}
+
+static void print_csv_cell(struct run *run, struct printer *p, int64_t row, struct dp_buf *tmp, struct dp_buf *out) {
+    enum dp_type_id id = p->c->type->id;
+    if (id == DP_TYPE_NONE || !dp_column_is_valid(p->c, row)) return;
+    if (id == DP_TYPE_STRING || id == DP_TYPE_ENUM) {
+        dp_csv_add(out, text_value(run, p, row));
+        return;
+    }
+    if (id == DP_TYPE_JSON || dp_type_is_nested(p->c->type)) {
+        dp_buf_reset(tmp);
+        p->print(run, p, row, tmp);
+        dp_csv_add(out, dp_buf_str(tmp));
+        return;
+    }
+    size_t start = out->n;
+    p->print(run, p, row, out);
+    if (out->n - start < 2 || out->p[start] != '"') return;
+    if (out->n - start == 2) return; /* an empty value: its quotes tell it from null */
+    memmove(out->p + start, out->p + start + 1, out->n - start - 2);
+    out->n -= 2;
+}
+
+void dp_batch_print_csv(const struct dp_batch *b, int64_t from, int64_t n, const struct dp_print_opts *o, size_t *ends, struct dp_buf *out) {
+    struct run run = {.opts = o ? o : &plain_opts};
+    struct printer *columns = dp_arena_calloc(&run.arena, b->n_columns + 1, sizeof *columns);
+    struct dp_buf tmp = {0};
+    for (size_t i = 0; i < b->n_columns; i++) make_printer(&run, &columns[i], &b->columns[i], from, n);
+    for (int64_t row = from; row < from + n; row++) {
+        for (size_t i = 0; i < b->n_columns; i++) {
+            if (i) dp_buf_addc(out, ',');
+            print_csv_cell(&run, &columns[i], row, &tmp, out);
+        }
+        dp_buf_addc(out, '\n');
+        if (ends) ends[row - from] = out->n;
+    }
+    dp_buf_release(&tmp);
+    end_run(&run);
+}

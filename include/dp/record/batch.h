@@ -157,4 +157,11 @@ void dp_column_print(const struct dp_column *c, int64_t row, const struct dp_pri
 /* One value as bare text for CSV and tables (strings undecorated; null prints nothing; nested values as JSON). */
 void dp_column_print_text(const struct dp_column *c, int64_t row, const struct dp_print_opts *o, struct dp_buf *out);
 
+/* ---- columns to CSV (RFC 4180 quoting, LF line ends): null is nothing between commas, an empty string "" ---- */
+
+/* One cell behind out's content, quoted where needed; an empty text is written as "". */
+void dp_csv_add(struct dp_buf *out, struct dp_str text);
+/* Appends rows [from, from + n); ends (n of them, or NULL): out->n behind each row. */
+void dp_batch_print_csv(const struct dp_batch *b, int64_t from, int64_t n, const struct dp_print_opts *o, size_t *ends, struct dp_buf *out);
+
 #endif
