@@ -118,7 +118,7 @@ static enum dp_status gather(struct dp_sources *s, struct dp_chunk *c, size_t *e
             if (e) *end = e;
         }
         if (*end || (s->ended && s->carry_at == s->carry.n)) return DP_OK;
-        if (c->raw.n > s->run->max_record) return too_long(s, c, err);
+        if (looked == c->raw.n && looked > s->run->max_record) return too_long(s, c, err);
         size_t step = want > c->raw.n ? want - c->raw.n : want, n;
         char *p = dp_buf_reserve(&c->raw, step + DP_SCAN_PAD);
         if (s->carry_at < s->carry.n) {
