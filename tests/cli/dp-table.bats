@@ -1,0 +1,256 @@
+#!/usr/bin/env bats
+# dp-table: create, commit, files, log, checkpoint; what is refused, and that nothing is half done.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+contract() {
+    cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    properties:
+      - {name: id, logicalType: integer, required: true}
+      - {name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}
+      - {name: word, logicalType: string}
+Y
+}
+table() {
+    contract
+    dp-table create t -c c.yaml >/dev/null
+}
+needs_partition() { [ -x "$DP_BIN/dp-partition" ] || skip "dp-partition is not built"; }
+rows() { seq "$1" "$2" | awk -v d="$3" '{ printf "{\"id\":%d,\"day\":\"%s\",\"word\":\"w%d\"}\n", $1, d, $1 }'; }
+# rows FROM TO DAY, laid out and committed with the words behind
+put() {
+    local from=$1 to=$2 day=$3
+    shift 3
+    rows "$from" "$to" "$day" | dp-partition -o t | dp-table commit t --eof-commits "$@"
+}
+entries() { find t/_delta_log -name '0*.json' | wc -l; }
+
+@test "create: the log holds one entry; again is no error, another schema is" {
+    contract
+    run --separate-stderr dp-table create t -c c.yaml
+    dp_expect 0
+    [ "$output" = "t: created, 3 columns, 1 of them partition columns" ]
+    [ "$(entries)" -eq 1 ]
+    jq -se '(.[1].protocol == {minReaderVersion:1,minWriterVersion:2}) and .[2].metaData.partitionColumns == ["day"] and
+        (.[2].metaData.configuration["dp.contract"] | startswith("apiVersion"))' t/_delta_log/00000000000000000000.json >/dev/null
+    run --separate-stderr dp-table create t -c c.yaml
+    dp_expect 0
+    sed -i 's/word, logicalType: string/word, logicalType: number/' c.yaml
+    run --separate-stderr dp-table create t -c c.yaml
+    dp_expect 1 "exists already"
+    [ "$(entries)" -eq 1 ]
+}
+
+@test "create: local times need a feature, and it is listed" {
+    contract
+    sed -i 's/word, logicalType: string/at, logicalType: timestamp, logicalTypeOptions: {timezone: false}/' c.yaml
+    run dp-table create t -c c.yaml
+    [ "$status" -eq 0 ] || skip "the contract can't say it: $output"
+    jq -se '.[1].protocol == {minReaderVersion:3,minWriterVersion:7,readerFeatures:["timestampNtz"],writerFeatures:["timestampNtz"]}' \
+        t/_delta_log/00000000000000000000.json >/dev/null
+}
+
+@test "create: usage" {
+    contract
+    run --separate-stderr dp-table create t
+    dp_expect 2 "--contract"
+    run --separate-stderr dp-table create t -c c.yaml --by nothing
+    [ "$status" -ne 0 ]
+    run --separate-stderr dp-table create t -c c.yaml --property x
+    dp_expect 2 "KEY=VALUE"
+    run --separate-stderr dp-table create t -c c.yaml --property delta.enableRowTracking=true
+    dp_expect 3 "delta.enableRowTracking"
+    run --separate-stderr dp-table create t -c c.yaml --dry-run
+    dp_expect 0
+    [ ! -e t ]
+}
+
+@test "commit: each row is there, statistics are right" {
+    needs_partition
+    table
+    put 1 100 2026-03-01
+    put 101 150 2026-03-02
+    [ "$(entries)" -eq 3 ]
+    jq -se 'map(select(.add)) | length == 1 and (.[0].add.partitionValues == {day:"2026-03-01"}) and
+        (.[0].add.stats | fromjson | .numRecords == 100 and .minValues.id == 1 and .maxValues.id == 100 and .nullCount.id == 0 and .minValues.word == "w1")' \
+        t/_delta_log/00000000000000000001.json >/dev/null
+    run dp-table files t
+    [ "${#lines[@]}" -eq 2 ]
+    for f in "${lines[@]}"; do [ -s "$f" ]; done
+    [ -z "$(find t/_dp_staging -type f)" ]
+}
+
+@test "commit: a stream without marks, and one that is cut, publish nothing" {
+    needs_partition
+    table
+    run --separate-stderr dp-table commit t </dev/null
+    dp_expect 4 "marks"
+    rows 1 10 2026-03-01 | DP_MARKS=1 dp-ingest -f ndjson >stream
+    grep -v '"end"' stream >cut
+    run --separate-stderr bash -c 'DP_MARKS=1 dp-partition -o t <cut | dp-table commit t'
+    dp_expect 4
+    [ "$(entries)" -eq 1 ]
+}
+
+@test "commit: a batch by name is committed once" {
+    needs_partition
+    table
+    put 1 10 2026-03-01 --txn load:5
+    run --separate-stderr put 1 10 2026-03-01 --txn load:5
+    dp_expect 0
+    [ "$output" = "t: already committed as version 1" ]
+    run --separate-stderr put 1 10 2026-03-01 --txn load:4
+    dp_expect 1 "load:4 is older than the table's 5"
+    run --separate-stderr put 1 10 2026-03-01 --txn load:4 --txn-older skip
+    dp_expect 0
+    put 11 20 2026-03-01 --txn load:6
+    [ "$(entries)" -eq 3 ]
+    run --separate-stderr dp-table commit t --eof-commits --txn load </dev/null
+    dp_expect 2 "APP:VERSION"
+}
+
+@test "commit: the same paths again are in the table already" {
+    needs_partition
+    table
+    rows 1 10 2026-03-01 | dp-partition -o t >paths
+    dp-table commit t --eof-commits <paths
+    run --separate-stderr dp-table commit t --eof-commits <paths
+    dp_expect 0
+    [ "$(entries)" -eq 2 ]
+}
+
+@test "commit: a run that died behind the renames goes on" {
+    needs_partition
+    table
+    rows 1 10 2026-03-01 | dp-partition -o t >paths
+    p=$(cat paths)
+    rest=${p#*_dp_staging/*/}
+    mkdir -p "t/$(dirname "$rest")"
+    mv "$p" "t/$rest"
+    dp-table commit t --eof-commits <paths
+    [ "$(dp-table files t | wc -l)" -eq 1 ]
+}
+
+@test "commit: overwrite and replace" {
+    needs_partition
+    table
+    put 1 10 2026-03-01
+    put 11 20 2026-03-02
+    put 21 25 2026-03-02 --mode replace
+    [ "$(dp-table log t --json | jq '[.versions[0] | .filesAdded, .filesRemoved] | join(",")')" = '"1,1"' ]
+    [ "$(dp-table files t | wc -l)" -eq 2 ]
+    put 31 35 2026-03-05 --mode overwrite
+    [ "$(dp-table files t | wc -l)" -eq 1 ]
+    [ "$(dp-table files t --as-of 1 | wc -l)" -eq 1 ]
+    [ "$(dp-table files t --as-of 2 | wc -l)" -eq 2 ]
+}
+
+@test "commit: a file of another schema, a damaged file, a path outside: nothing happens" {
+    needs_partition
+    table
+    rows 1 10 2026-03-01 >rows
+    dp-partition -o u <rows >paths
+    run --separate-stderr dp-table commit t --eof-commits <paths
+    dp_expect 2 "not a file inside"
+    rows 1 10 2026-03-01 | dp-partition -o t >paths
+    truncate -s 100 "$(cat paths)"
+    run --separate-stderr dp-table commit t --eof-commits <paths
+    dp_expect 4
+    echo t/nothing.parquet >paths
+    run --separate-stderr dp-table commit t --eof-commits <paths
+    dp_expect 3
+    [ "$(entries)" -eq 1 ]
+}
+
+@test "commit: --dry-run checks and changes nothing; no input is nothing to do" {
+    needs_partition
+    table
+    rows 1 10 2026-03-01 | dp-partition -o t >paths
+    run --separate-stderr dp-table commit t --eof-commits --dry-run <paths
+    dp_expect 0
+    [ "$output" = "t: would commit 1 files, 10 rows" ]
+    [ -s "$(cat paths)" ]
+    run --separate-stderr dp-table commit t --eof-commits --skip-empty </dev/null
+    dp_expect 99
+    [ "$(entries)" -eq 1 ]
+}
+
+@test "commit: two at a time both win" {
+    needs_partition
+    table
+    for i in 1 2 3 4; do rows "${i}0" "${i}9" 2026-03-01 | dp-partition -o t >"paths$i"; done
+    for i in 1 2 3 4; do dp-table commit t --eof-commits <"paths$i" >/dev/null & done
+    wait
+    [ "$(entries)" -eq 5 ]
+    [ "$(dp-table files t | wc -l)" -eq 4 ]
+}
+
+@test "files: --where leaves out by partition and by statistics" {
+    needs_partition
+    table
+    put 1 10 2026-03-01
+    put 11 20 2026-03-02
+    [ "$(dp-table files t --where '.day == "2026-03-02"' | wc -l)" -eq 1 ]
+    [ "$(dp-table files t --where '.id > 10' | wc -l)" -eq 1 ]
+    [ "$(dp-table files t --where '.id > 20' | wc -l)" -eq 0 ]
+    [ "$(dp-table files t --where '.word == "w7"' | wc -l)" -ge 1 ]
+    run --separate-stderr dp-table files t --where '.day =='
+    dp_expect 2
+    run --separate-stderr dp-table files t --as-of 9
+    dp_expect 2 "no version 9"
+    run --separate-stderr dp-table files t --as-of 1999-01-01
+    dp_expect 2 "before"
+}
+
+@test "files: --marks makes a stream" {
+    needs_partition
+    table
+    put 1 10 2026-03-01
+    run --separate-stderr dp-table files t --marks
+    dp_expect 0
+    [ "${#lines[@]}" -eq 3 ]
+    [[ ${lines[0]} == '{"$dp":"begin"'* ]]
+    [[ ${lines[2]} == '{"$dp":"end"'* ]]
+}
+
+@test "checkpoint: written at every tenth version, and read" {
+    needs_partition
+    table
+    for i in 1 2 3 4 5 6 7 8 9 10; do put "$i" "$i" 2026-03-01 --txn "a:$i" >/dev/null; done
+    [ -s t/_delta_log/00000000000000000010.checkpoint.parquet ]
+    jq -e '.version == 10 and .numOfAddFiles == 10' t/_delta_log/_last_checkpoint >/dev/null
+    rm t/_delta_log/0000000000000000000[0-9].json
+    [ "$(dp-table files t | wc -l)" -eq 10 ]
+    run --separate-stderr put 1 1 2026-03-01 --txn a:10
+    [ "$output" = "t: already committed as version 10" ]
+}
+
+@test "not a table, a log that is damaged, a feature that is not known" {
+    mkdir x
+    run --separate-stderr dp-table files x
+    dp_expect 3 "not a Delta table"
+    table
+    echo '{"add":{"path":' >t/_delta_log/00000000000000000001.json
+    run --separate-stderr dp-table files t
+    dp_expect 4 "00000000000000000001.json"
+    echo '{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["teleport"],"writerFeatures":["teleport"]}}' >t/_delta_log/00000000000000000001.json
+    run --separate-stderr dp-table files t
+    dp_expect 3 "teleport"
+}
+
+@test "the tables of the corpus: a deletion vector is never passed over" {
+    [ -d "$DP_SHARED/corpus/delta" ] || skip "no corpus"
+    run --separate-stderr dp-table files "$DP_SHARED/corpus/delta/with-short-dv"
+    dp_expect 3 "deletion vector"
+    run --separate-stderr dp-table files "$DP_SHARED/corpus/delta/basic_partitioned"
+    dp_expect 0
+    [ "${#lines[@]}" -eq 6 ]
+}
