@@ -270,8 +270,7 @@ static bool append_decimal(struct dp_shred *s, struct shred_plan *p, struct dp_c
 static bool append_bytes(struct dp_shred *s, struct dp_column *c, const char *p, size_t n) {
     if (c->data_n + n > (size_t)INT32_MAX - 32) return s->full = true, false;
     shred_room_offset(c);
-    uint8_t *to = c->data + c->data_n;
-    if (c->data_cap < c->data_n + n + 16) to = dp_column_room(c, n + 16);
+    uint8_t *to = c->data_cap < c->data_n + n + 16 ? dp_column_room(c, n + 16) : c->data + c->data_n;
     if (n <= 16) memcpy(to, p, 16); /* 16 bytes are readable behind any value */
     else memcpy(to, p, n);
     c->data_n += n;
