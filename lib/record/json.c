@@ -484,10 +484,9 @@ static __attribute__((noinline)) enum dp_status next_line(struct dp_scan *s, uin
     struct json_stage *st = &s->lines;
     size_t seen = 0; /* tokens of the line that are no line end */
     for (;;) {
-        const uint8_t *from = st->cls + s->tok;
-        const uint8_t *lf = st->n_tok > s->tok + seen ? memchr(from + seen, '\n', st->n_tok - s->tok - seen) : NULL;
+        const uint8_t *lf = st->n_tok > s->tok + seen ? memchr(st->cls + s->tok + seen, '\n', st->n_tok - s->tok - seen) : NULL;
         if (lf) {
-            *n_tok = (uint32_t)(lf - from) + 1;
+            *n_tok = (uint32_t)(lf - (st->cls + s->tok)) + 1;
             return DP_OK;
         }
         seen = st->n_tok - s->tok;
