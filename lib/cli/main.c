@@ -260,6 +260,20 @@ static void told_late(struct main_state *m, struct dp_outcome *o, enum dp_status
     if (o->exit_code == 0) o->exit_code = dp_status_exit(st, e), o->status = st;
 }
 
+/* How many records were set aside and why, in the report and, where the run goes on to succeed, as a message. */
+static void tell_rejects(struct main_state *m, enum dp_status status)
+{
+    struct dp_cli *cli = &m->cli;
+    struct dp_buf b = {NULL, 0, 0};
+    dp_rejects_summary(cli->rejects, &b);
+    dp_cli_report(cli, "rejects", dp_buf_str(&b));
+    dp_buf_release(&b);
+    dp_rejects_words(cli->rejects, 8, &cli->set_aside);
+    if (cli->run.books.rejected && (status == DP_OK || status == DP_EMPTY))
+        dp_run_log(&cli->run, DP_LOG_INFO, "%llu of %llu records were set aside%s%s", (unsigned long long)cli->run.books.rejected,
+                   (unsigned long long)cli->run.books.in, cli->set_aside.n ? ": " : "", cli->set_aside.n ? dp_buf_z(&cli->set_aside) : "");
+}
+
 static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err)
 {
     struct dp_cli *cli = &m->cli;
@@ -270,8 +284,10 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
                             (unsigned long long)(run->books.used + run->books.rejected + run->books.filtered + run->books.deduplicated +
                                                  run->books.late + run->books.unassigned));
     err->status = status;
+    if (cli->rejects) tell_rejects(m, status);
     if (status == DP_SIGNALLED) dp_rejects_drop(cli->rejects); /* a stopped run finishes nothing */
     else add_failure(m, &status, err, dp_rejects_close(cli->rejects, &e), &e);
+    cli->rejects = run->rejects = NULL;
     if (status != DP_OK && status != DP_EMPTY && status != DP_PIPE && cli->tool->is_stream) dp_run_abort(run, err);
     run->books.bytes_out = dp_out_bytes(run->out);
     enum dp_status flushed = dp_out_flush(run->out, &e);
@@ -299,6 +315,7 @@ static void release(struct main_state *m)
     dp_out_drop(m->cli.run.out);
     dp_opt_release(m->sets, 2);
     dp_buf_release(&m->cli.report);
+    dp_buf_release(&m->cli.set_aside);
     free(m->cli.conf);
 }
 

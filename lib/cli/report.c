@@ -9,7 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void dp_cli_report(struct dp_cli *cli, const char *key, struct dp_str json)
@@ -95,6 +95,7 @@ static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bo
     if (markdown) dp_buf_addz(out, "| records | count |\n| --- | ---: |\n");
     for (int i = 0; i < N_FIGURES; i++)
         dp_buf_addf(out, markdown ? "| %s | %llu |\n" : "%-14s %12llu\n", f[i].name, (unsigned long long)f[i].value);
+    if (cli->set_aside.n) dp_buf_addf(out, "\nSet aside: %.*s.\n", (int)cli->set_aside.n, cli->set_aside.p);
     dp_buf_addf(out, "\nrun %s, job %s, %lld ms, %llu bytes in, %llu bytes out\n", cli->run.run_id, cli->run.job,
                 (long long)(o->elapsed_micros / 1000), (unsigned long long)cli->run.books.bytes_in,
                 (unsigned long long)cli->run.books.bytes_out);
@@ -102,23 +103,32 @@ static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bo
                                        markdown ? "}\n```" : "}");
 }
 
+static enum dp_status write_direct(const char *path, const struct dp_buf *b, struct dp_err *err)
+{
+    int fd = dp_side_open(path);
+    if (fd < 0) return dp_err_sys(err, DP_IO, "%s", path);
+    enum dp_status status = dp_fd_write(fd, b->p, b->n, err);
+    if (close(fd) != 0 && status == DP_OK) status = dp_err_sys(err, DP_IO, "%s", path);
+    return status;
+}
+
 static enum dp_status write_file(const char *path, const struct dp_buf *b, struct dp_err *err)
 {
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-        if (fd < 0) return dp_err_sys(err, DP_IO, "%s", path);
-        enum dp_status status = dp_fd_write(fd, b->p, b->n, err);
-        if (close(fd) != 0 && status == DP_OK) status = dp_err_sys(err, DP_IO, "%s", path);
-        return status;
-    }
     struct dp_newfile f = {.is_open = false};
     enum dp_status status;
-    DP_TRY_OUT(dp_newfile_open(&f, path, 0666, err));
+    char *final;
+    bool direct;
+    dp_side_file(path, &direct, &final);
+    if (direct) {
+        status = write_direct(path, b, err);
+        goto out;
+    }
+    DP_TRY_OUT(dp_newfile_open(&f, final, 0666, err));
     DP_TRY_OUT(dp_fd_write(f.fd, b->p, b->n, err));
     status = dp_newfile_commit(&f, err);
 out:
     dp_newfile_abort(&f);
+    free(final);
     return status;
 }
 

@@ -2,10 +2,13 @@
  * The one writer of a stream.  Small pieces are gathered into a block; a piece as large as a block goes out by itself, so
  * that a filter's job buffers (a quarter of a megabyte) are written without a copy.
  */
+#include <dp/base/num.h>
 #include <dp/io/out.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BLOCK (128u << 10)      /* what is gathered before a write */
@@ -97,4 +100,26 @@ enum dp_status dp_out_close(struct dp_out *o, struct dp_err *err)
     enum dp_status status = dp_out_flush(o, err);
     dp_out_drop(o);
     return status;
+}
+
+void dp_side_file(const char *path, bool *direct, char **final)
+{
+    struct stat st, target;
+    *direct = stat(path, &target) == 0 && !S_ISREG(target.st_mode) && !S_ISDIR(target.st_mode);
+    char *real = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
+    /* /dev/stdout may lead to a plain file, and is still a descriptor: a rename would replace the link in /dev. */
+    bool is_fd = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+    *direct = *direct || is_fd;
+    *final = dp_strdup(real ? real : path);
+    free(real);
+}
+
+int dp_side_open(const char *path)
+{
+    int64_t fd = -1;
+    if (strcmp(path, "/dev/stdout") == 0) fd = STDOUT_FILENO;
+    else if (strcmp(path, "/dev/stderr") == 0) fd = STDERR_FILENO;
+    else if (strncmp(path, "/dev/fd/", 8) != 0 || !dp_parse_i64(dp_str_z(path + 8), &fd) || fd < 0 || fd > 1 << 20) fd = -1;
+    /* Opened again, a plain file would be written from another position than ours. */
+    return fd >= 0 ? fcntl((int)fd, F_DUPFD_CLOEXEC, 3) : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 }

@@ -2,6 +2,7 @@
  * Rejects (DESIGN.md, section 2): the line that every program writes, the file that a pipeline shares, and the tolerance.
  * What a re-run replaces is said in the header.
  */
+#include <dp/io/out.h>
 #include <dp/io/rejects.h>
 
 #include <dp/base/arena.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define COPY_BLOCK (256u << 10)
+#define MAX_REASONS 1000      /* rule and path pairs that are counted apart */
 #define HOLD_BYTES (1u << 20) /* lines that are held before they go to the file */
 
 /* ---- the line ---- */
@@ -92,7 +94,7 @@ void dp_reject_print(const struct dp_run *run, const struct dp_reject *r, struct
 
 struct dp_rejects {
     struct dp_run *run;
-    const char *path; /* NULL: nobody keeps them */
+    char *path; /* what is replaced; NULL: nobody keeps them */
     struct dp_tolerance max;
     bool deferred;
     bool direct;           /* a FIFO or device: lines go there at once */
@@ -101,23 +103,28 @@ struct dp_rejects {
     struct dp_newfile own; /* the lines of this run beyond what is held */
     struct dp_map sources; /* "source\0member" of what this run read */
     struct dp_arena arena;
+    struct dp_map reasons; /* "rule\0path" to how often */
+    struct dp_scan *scan;
 };
 
 enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_tolerance max, struct dp_rejects **out, struct dp_err *err)
 {
-    struct stat st;
     struct dp_rejects *r = dp_calloc(1, sizeof *r);
+    struct stat st;
     r->run = run;
     r->max = max;
     r->fd = -1;
     *out = r;
-    if (path && strcmp(path, "-") == 0) run->rejects_inline = true;
-    else r->path = path;
-    if (!r->path || stat(path, &st) != 0 || S_ISREG(st.st_mode)) return DP_OK;
-    if (S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "--rejects: %s is a directory", path);
+    run->rejects_inline = path && strcmp(path, "-") == 0;
+    if (!path || run->rejects_inline) return DP_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "--rejects: %s is a directory", path);
+    bool direct;
+    dp_side_file(path, &direct, &r->path);
+    if (!direct) return DP_OK;
+    r->fd = dp_side_open(path);
+    if (r->fd < 0) return dp_err_sys(err, DP_IO, "--rejects: cannot open %s", path);
     r->direct = true;
-    r->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    return r->fd >= 0 ? DP_OK : dp_err_sys(err, DP_IO, "--rejects: cannot open %s", path);
+    return DP_OK;
 }
 
 static enum dp_status spill(struct dp_rejects *r, struct dp_err *err)
@@ -128,14 +135,7 @@ static enum dp_status spill(struct dp_rejects *r, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t n, struct dp_err *err)
-{
-    if (!r->path || n == 0) return DP_OK;
-    dp_buf_add(&r->held, lines, n);
-    if ((r->direct || r->held.n >= HOLD_BYTES) && spill(r, err) != DP_OK) return dp_err_prefix(err, "--rejects: ");
-    return DP_OK;
-}
-
+/* Two texts as one key. */
 static struct dp_str source_key(struct dp_arena *a, struct dp_str name, struct dp_str member)
 {
     char *p = dp_arena_alloc(a, name.n + member.n + 1);
@@ -143,6 +143,87 @@ static struct dp_str source_key(struct dp_arena *a, struct dp_str name, struct d
     p[name.n] = '\0';
     if (member.n) memcpy(p + name.n + 1, member.p, member.n);
     return dp_str(p, name.n + member.n + 1);
+}
+
+/* Counts the rules of one printed line; DP_SCAN_PAD bytes stand behind it. */
+static void count_reasons(struct dp_rejects *r, const char *line, size_t n)
+{
+    struct dp_record rec;
+    if (!r->scan) r->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_PORTABLE);
+    if (dp_scan_value(r->scan, line, n, &rec, NULL) != DP_OK) return;
+    uint32_t reject = dp_json_member(&rec, 0, "reject"), rules = reject ? dp_json_member(&rec, reject, "rules") : 0;
+    if (!rules || rec.nodes[rules].kind != DP_KIND_ARRAY) return;
+    for (uint32_t i = rules + 1; i < rec.nodes[rules].next; i = rec.nodes[i].next) {
+        struct dp_buf t = {NULL, 0, 0};
+        uint32_t rule = dp_json_member(&rec, i, "rule"), path = dp_json_member(&rec, i, "path");
+        if (!rule || !dp_json_get_string(&rec, rule, &t)) dp_buf_reset(&t);
+        size_t rule_n = t.n;
+        if (path && rec.nodes[path].kind == DP_KIND_STRING && !dp_json_get_string(&rec, path, &t)) t.n = rule_n;
+        struct dp_str key = source_key(&r->arena, dp_str(t.p, rule_n), dp_str(t.p + rule_n, t.n - rule_n));
+        if (r->reasons.live >= MAX_REASONS && !dp_map_get(&r->reasons, key)) key = dp_str("other\0", 6);
+        dp_map_put(&r->reasons, key, NULL)->v.u++;
+        dp_buf_release(&t);
+        dp_arena_reset(&r->arena);
+    }
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct dp_map_item *x = *(const struct dp_map_item *const *)a, *y = *(const struct dp_map_item *const *)b;
+    if (x->v.u != y->v.u) return x->v.u < y->v.u ? 1 : -1;
+    return dp_str_cmp(x->key, y->key);
+}
+
+/* The most frequent first; caller frees. */
+static const struct dp_map_item **sorted_reasons(const struct dp_rejects *r)
+{
+    const struct dp_map_item **v = dp_calloc(r->reasons.n + 1, sizeof *v);
+    for (size_t i = 0; i < r->reasons.n; i++) v[i] = &r->reasons.items[i];
+    qsort(v, r->reasons.n, sizeof *v, by_count);
+    return v;
+}
+
+void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json)
+{
+    const struct dp_map_item **v = sorted_reasons(r);
+    dp_buf_addc(json, '[');
+    for (size_t i = 0; i < r->reasons.n; i++) {
+        const char *rule = v[i]->key.p, *path = rule + strlen(rule) + 1;
+        dp_buf_addz(json, i ? ",{\"rule\":" : "{\"rule\":");
+        add_text(json, rule);
+        add_member(json, "path", *path ? path : NULL);
+        dp_buf_addf(json, ",\"count\":%llu}", (unsigned long long)v[i]->v.u);
+    }
+    dp_buf_addc(json, ']');
+    free(v);
+}
+
+void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text)
+{
+    const struct dp_map_item **v = sorted_reasons(r);
+    for (size_t i = 0; i < r->reasons.n; i++) {
+        const char *rule = v[i]->key.p, *path = rule + strlen(rule) + 1;
+        if (most && i == most) {
+            dp_buf_addz(text, ", ...");
+            break;
+        }
+        dp_buf_addf(text, "%s%.60s%s%.100s %llu", i ? ", " : "", rule, *path ? " " : "", path, (unsigned long long)v[i]->v.u);
+    }
+    free(v);
+}
+
+enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t n, struct dp_err *err)
+{
+    if (n == 0) return DP_OK;
+    size_t at = r->held.n;
+    dp_buf_add(&r->held, lines, n);
+    dp_buf_reserve(&r->held, DP_SCAN_PAD);
+    for (const char *nl; at < r->held.n && (nl = memchr(r->held.p + at, '\n', r->held.n - at)) != NULL; at = (size_t)(nl - r->held.p) + 1)
+        count_reasons(r, r->held.p + at, (size_t)(nl - r->held.p) - at);
+    if (!r->path) dp_buf_reset(&r->held);
+    if (!r->path) return DP_OK;
+    if ((r->direct || r->held.n >= HOLD_BYTES) && spill(r, err) != DP_OK) return dp_err_prefix(err, "--rejects: ");
+    return DP_OK;
 }
 
 void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin)
@@ -304,6 +385,9 @@ void dp_rejects_drop(struct dp_rejects *r)
     dp_newfile_abort(&r->own);
     dp_buf_release(&r->held);
     dp_map_release(&r->sources);
+    dp_map_release(&r->reasons);
+    if (r->scan) dp_scan_close(r->scan);
+    free(r->path);
     dp_arena_release(&r->arena);
     free(r);
 }

@@ -275,3 +275,19 @@ listing() { find . -printf '%p %s %T@\n' | sort; }
         [ "$(stat -c %a bad)" = 600 ] || fail "$t: $(stat -c %a bad)"
     done
 }
+
+@test "--report through a link, and into a FIFO" {
+    needs_filters
+    t=$(dp_filters | head -n 1)
+    ln -s there.json link.json
+    echo old >there.json
+    dp_records 3 | dp_filter "$t" --report=link.json >/dev/null
+    [ -L link.json ] || fail "the link was replaced"
+    jq -e '.records.in == 3' there.json >/dev/null
+    rm -rf out
+    mkfifo fifo
+    cat fifo >got &
+    dp_records 4 | dp_filter "$t" --report=fifo >/dev/null
+    wait
+    jq -e '.records.in == 4' got >/dev/null
+}

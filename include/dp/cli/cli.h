@@ -84,7 +84,8 @@ struct dp_cli {
     const char *const *args;    /* operands */
     size_t n_args;
     struct dp_buf report;       /* members that the tool adds to --report, --json: dp_cli_report_* */
-    struct dp_rejects *rejects;
+    struct dp_rejects *rejects; /* NULL where the program has none, and once they are published */
+    struct dp_buf set_aside;    /* why records were, in words */
     int exit_code;              /* of the run, once known */
 };
 

@@ -22,4 +22,13 @@ enum dp_status dp_out_close(struct dp_out *o, struct dp_err *err) DP_MUST_CHECK;
 /* Frees without a flush. */
 void dp_out_drop(struct dp_out *o);
 
+/*
+ * Where a side file (report, metrics, rejects) really goes.  *direct: a device, a FIFO, or one of our own descriptors by its name in /dev or /proc,
+ * also through a link: it takes the bytes as they come and must never be renamed over.  Else *final is the name to replace, links followed.
+ * Caller frees *final.
+ */
+void dp_side_file(const char *path, bool *direct, char **final);
+/* A descriptor for a direct one, for appending: our own descriptor again for /dev/stdout, /dev/stderr, /dev/fd/N. -1 and errno: it can't be opened. */
+int dp_side_open(const char *path);
+
 #endif

@@ -62,6 +62,12 @@ void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin);
 enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_end, const struct dp_err *first, struct dp_err *err) DP_MUST_CHECK;
 /* Should the caller stop at the first breach (false: dp_rejects_defer was called, judged at the end)? */
 void dp_rejects_defer(struct dp_rejects *r);
+/*
+ * Why records were set aside: `[{"rule","path","count"},...]`, most frequent first (of rules in the lines written so far; with --rejects - none).
+ * The words name at most `most` of them; 0: all.  Also as words: "type price 12, malformed 3".
+ */
+void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json);
+void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text);
 /* Does the first bad record end the run? */
 bool dp_rejects_tolerates_none(const struct dp_rejects *r);
 /* Forgets what it holds; the file stays as it was.  NULL is legal. */
