@@ -241,8 +241,8 @@ enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) 
         r->format = DP_SOURCE_EMPTY;
         return DP_OK;
     }
-    if (!s->opts->format || strcmp(s->opts->format, "auto") == 0)
-        dp_sources_say(s, "-f %s", format == DP_SOURCE_LINES ? "ndjson" : format == DP_SOURCE_DOCUMENTS ? "json" : format == DP_SOURCE_CSV ? "csv" : "parquet");
+    if (format != DP_SOURCE_CSV && (!s->opts->format || strcmp(s->opts->format, "auto") == 0))
+        dp_sources_say(s, "-f %s", format == DP_SOURCE_LINES ? "ndjson" : format == DP_SOURCE_DOCUMENTS ? "json" : "parquet");
     if (format == DP_SOURCE_PARQUET) {
         DP_TRY(open_parquet(s, err));
         s->offset = from; /* rows */
