@@ -63,10 +63,11 @@ static void stage_room(struct json_stage *st, size_t blocks) {
 /* Ends the text: one more token at n. */
 static void stage_end(struct json_stage *st) {
     uint8_t cls = st->lines ? '\n' : 0;
-    /* a minus with nothing behind it: say so as stage 1 does */
-    if (!st->lines && st->n_tok && st->pos[st->n_tok - 1] == st->n - 1 && st->cls[st->n_tok - 1] == '0' && st->p[st->n - 1] == '-')
-        cls = '0';
-    if (!st->lines && st->n_tok && st->pos[st->n_tok - 1] == st->n - 1 && st->cls[st->n_tok - 1] == '.') cls = '0';
+    /* a minus or a point with nothing behind it: say so as stage 1 does (a line can't end like that: it is an object) */
+    if (!st->lines && st->n_tok && st->pos[st->n_tok - 1] == st->n - 1) {
+        uint8_t last = st->cls[st->n_tok - 1];
+        if (last == '.' || (last == '0' && st->p[st->n - 1] == '-')) cls = '0';
+    }
     st->pos[st->n_tok] = (uint32_t)st->n;
     st->cls[st->n_tok++] = cls;
 }

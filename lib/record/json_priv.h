@@ -60,7 +60,7 @@ struct json_shape {
     uint32_t n_tok, n_nodes, n_members, n_keys, n_groups, n_far;
     bool dup;
     uint32_t dup_node;
-    uint8_t *cls;      /* n_tok, zero behind up to a multiple of 64 */
+    uint8_t *cls;      /* n_tok, and zeros behind: whole vectors are read */
     struct dp_node *add;
     struct json_place *place;
     uint32_t *window;

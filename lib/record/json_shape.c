@@ -117,7 +117,7 @@ void json_shapes_add(struct json_shapes *s, const struct json_engine *e, uint64_
     sh->n_tok = (uint32_t)n_tok;
     sh->n_nodes = r->n_nodes;
     sh->n_members = r->n_members;
-    sh->cls = dp_calloc((n_tok + JSON_BLOCK - 1) / JSON_BLOCK, JSON_BLOCK);
+    sh->cls = dp_calloc(n_tok / JSON_BLOCK + 1, JSON_BLOCK);
     memcpy(sh->cls, cls, n_tok);
     sh->add = json_alloc_aligned(((size_t)r->n_nodes + 8) * sizeof *sh->add, &sh->raw_add);
     memset(sh->add, 0, ((size_t)r->n_nodes + 8) * sizeof *sh->add);

@@ -1,10 +1,12 @@
 /*
  * In-place scanner for NDJSON: strict RFC 8259, UTF-8 checked, depth bounded, numbers kept as spelled.
  *
- * A chunk is scanned in two steps.  dp_scan_begin runs over all of it once with the widest SIMD that the
- * processor has (a portable twin gives the same result) and finds structural bytes, string ends, line ends,
- * control bytes in strings and invalid UTF-8.  dp_scan_next then walks one record and lays its values out as a tape of
- * nodes in document order.  Nothing is copied or converted: a node is a place in the chunk.
+ * A chunk is scanned in two steps.  The first runs over it with the widest SIMD that the processor has (a portable twin
+ * gives the same result), some KiB ahead of the second, and finds structural bytes, string ends, line ends and control
+ * bytes in strings.  dp_scan_next then lays the values of one record out as a tape of nodes in document order: lines
+ * whose structure was met before are not parsed again.  Nothing is copied or converted: a node is a place in the chunk.
+ * Lone surrogate escapes are taken.  An LF always ends a line, also where a string is open; the next line is not harmed.
+ * A record of B bytes may need 16 bytes for each two of its tokens, so at worst 8 * B + 5 * B of memory.
  *
  * Call order: dp_scan_open; for each chunk dp_scan_begin, then dp_scan_next until DP_END; dp_scan_close.
  */
@@ -43,7 +45,7 @@ struct dp_record {
     size_t raw_n;
     uint32_t index;              /* number of the line in the chunk, from 0, counting bad and blank ones */
     uint32_t line_off;           /* where the line starts in the chunk */
-    bool same_keys;              /* the top-level keys are those of the record before, in the same order */
+    bool same_keys;              /* the top-level keys are those of the record before (since dp_scan_begin), in the same order */
     bool duplicate_keys;         /* at any depth, compared decoded; first key that is one twice in dup_node */
     uint32_t dup_node;
 };
@@ -74,7 +76,8 @@ enum dp_status dp_scan_next(struct dp_scan *s, struct dp_record *rec, struct dp_
 
 /*
  * One JSON text of any kind (not only an object), for documents, contracts' values and tests; the same grammar.
- * p[n..n+DP_SCAN_PAD) must be readable.  Trailing blanks are allowed, anything else is DP_RECORD.
+ * p[n..n+DP_SCAN_PAD) must be readable.  Blanks (LF among them) around it are allowed, anything else is DP_RECORD.
+ * The record of an earlier call ends; the lines of dp_scan_begin go on afterwards.
  */
 enum dp_status dp_scan_value(struct dp_scan *s, const char *p, size_t n, struct dp_record *rec, struct dp_err *err) DP_MUST_CHECK;
 
