@@ -2,7 +2,7 @@
  * Parquet files and Delta tables as batches (dp/io/typed.h): opening, skipping by statistics, a table's names and partition columns.
  * Does not apply deletion vectors and does not test rows.
  */
-#include <dp/io/typed.h>
+#include "typed_priv.h"
 
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
@@ -17,6 +17,7 @@
 /* Where a column of a batch comes from. */
 struct origin_column {
     int file_column;        /* of the reader's batch; -1: not in the file */
+    bool widen;             /* the table's type is wider than the file's */
     struct dp_batch value;  /* partition column: one row */
 };
 
@@ -206,11 +207,14 @@ static enum dp_status read_of_table(struct dp_typed *t, struct dp_err *err) {
         struct origin_column *o = &t->columns[c];
         bool partition = dp_delta_is_partition(t->table, type_name(logical->children[i]));
         const struct dp_type *have = partition ? NULL : in_file(t, i);
-        struct dp_type *type = dp_type_copy(have ? have : logical->children[i]);
+        o->widen = have && dp_typed_widens(have, logical->children[i]);
+        struct dp_type *type = dp_type_copy(have && !o->widen ? have : logical->children[i]);
         o->file_column = -1;
         if (have) {
             o->file_column = (int)names.n;
             pick(&names, have->name);
+        }
+        if (have && !o->widen) {
             to_logical(type, physical->children[i], logical->children[i]);
             rename_type(type, type_name(logical->children[i]));
         }
@@ -366,14 +370,17 @@ static void retype(struct dp_column *c, const struct dp_type *t) {
 }
 
 /* The reader's columns, partition values and nulls side by side in b. */
-static void to_table_row(struct dp_typed *t, struct dp_batch *b) {
+static enum dp_status to_table_rows(struct dp_typed *t, struct dp_batch *b, struct dp_err *err) {
+    enum dp_status status = DP_OK;
     int64_t rows = t->raw.length;
     const struct dp_type *raw_types = t->raw.schema;
     uint32_t *zeros = NULL;
     for (size_t i = 0; i < t->n_columns; i++) {
         const struct origin_column *o = &t->columns[i];
         struct dp_column *to = &b->columns[i];
-        if (o->file_column >= 0) {
+        if (o->widen) {
+            if (status == DP_OK) status = dp_typed_widen(&t->raw.columns[o->file_column], to, err);
+        } else if (o->file_column >= 0) {
             struct dp_column swap = *to, *from = &t->raw.columns[o->file_column];
             *to = *from;
             *from = swap;
@@ -389,6 +396,7 @@ static void to_table_row(struct dp_typed *t, struct dp_batch *b) {
     }
     free(zeros);
     b->length = rows;
+    return status;
 }
 
 enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
@@ -400,7 +408,7 @@ enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_bat
         }
         if (t->columns) dp_batch_reset(b);
         enum dp_status status = dp_pq_reader_next(t->reader, max_rows, t->columns ? &t->raw : b, err);
-        if (status == DP_OK && t->columns) to_table_row(t, b);
+        if (status == DP_OK && t->columns) status = to_table_rows(t, b, err);
         if (status != DP_END) return status;
         t->in_group = false;
     }
