@@ -18,7 +18,9 @@ static void put_column(struct dp_buf *b, const struct dp_column *c) {
     for (size_t i = 0; i < c->n_children; i++) put_column(b, &c->children[i]);
 }
 
-static void *take(const char **p, size_t n, size_t *cap) {
+/* Replaces a buffer that a fresh column may have already. */
+static void *take(const char **p, size_t n, void *before, size_t *cap) {
+    if (*cap) free(before);
     *cap = (n + 7) / 8 * 8 + 8;
     void *to = dp_alloc(*cap);
     if (n) memcpy(to, *p, n);
@@ -31,10 +33,10 @@ static void get_column(const char **p, struct dp_column *c) {
     memcpy(head, *p, sizeof head);
     *p += sizeof head;
     c->length = head[0], c->null_count = head[1], c->data_n = (size_t)head[3];
-    if (head[2]) c->validity = take(p, (size_t)(c->length + 7) / 8, &c->validity_cap);
+    if (head[2]) c->validity = take(p, (size_t)(c->length + 7) / 8, c->validity, &c->validity_cap);
     bool has_offsets = *(*p)++;
-    if (has_offsets) c->offsets = take(p, (size_t)(c->length + 1) * sizeof *c->offsets, &c->offsets_cap);
-    if (c->data_n) c->data = take(p, c->data_n, &c->data_cap);
+    if (has_offsets) c->offsets = take(p, (size_t)(c->length + 1) * sizeof *c->offsets, c->offsets, &c->offsets_cap);
+    if (c->data_n) c->data = take(p, c->data_n, c->data, &c->data_cap);
     for (size_t i = 0; i < c->n_children; i++) get_column(p, &c->children[i]);
 }
 

@@ -22,7 +22,9 @@ struct dp_type *dp_type_copy(const struct dp_type *t) {
     c->name = dp_strndup(t->name, t->name_n);
     c->metadata = t->metadata ? dp_strdup(t->metadata) : NULL;
     c->children = NULL;
-    if (t->n_children) c->children = dp_realloc_array(NULL, t->n_children, sizeof *c->children);
+    size_t room = 1; /* as dp_type_add counts on */
+    while (room < t->n_children) room *= 2;
+    if (t->n_children) c->children = dp_realloc_array(NULL, room, sizeof *c->children);
     for (size_t i = 0; i < t->n_children; i++) c->children[i] = dp_type_copy(t->children[i]);
     return c;
 }
