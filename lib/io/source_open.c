@@ -187,9 +187,11 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     if (!named && head.n >= 4 && memcmp(head.p, "PARE", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "encrypted Parquet");
     if (!named && head.n >= 4 && memcmp(head.p, "Obj\x01", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "Avro files");
     if (*f == DP_SOURCE_PARQUET) return DP_OK;
-    /* What begins like NDJSON may be live: its encoding is told from what is there, without waiting for more. */
-    bool live = (head.n && head.p[0] == '{') || *f == DP_SOURCE_LINES;
-    DP_TRY(dp_text_open(s->in, live && !s->opts->encoding && head.n >= 2 && head.p[1] ? "utf-8" : s->opts->encoding, &s->text, err));
+    /* JSON is UTF-8 (RFC 8259), or UTF-16 by its zeros or mark; and NDJSON may be live: no waiting for more bytes to judge by. */
+    const char *encoding = s->opts->encoding && strcmp(s->opts->encoding, "auto") != 0 ? s->opts->encoding : NULL;
+    bool json = *f == DP_SOURCE_LINES || *f == DP_SOURCE_DOCUMENTS || (head.n && (head.p[0] == '{' || head.p[0] == '['));
+    bool wide = head.n >= 2 && (!head.p[0] || !head.p[1] || (unsigned char)head.p[0] >= 0xfe);
+    DP_TRY(dp_text_open(s->in, json && !wide && !encoding ? "utf-8" : encoding, &s->text, err));
     if (dp_text_was_guessed(s->text)) dp_sources_say(s, "--encoding=%s", dp_text_encoding(s->text));
     DP_TRY(dp_sources_fill(s, 1, err));
     if (s->ended && !s->carry.n) return *f = DP_SOURCE_EMPTY, DP_OK;
