@@ -19,6 +19,7 @@
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
 #include <dp/rules/contract.h>
+#include <dp/rules/layout.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,17 +27,14 @@
 static enum dp_status say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
 static enum dp_status say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...)
 {
-    struct dp_buf text = {0};
     char line[1024];
     va_list ap;
     if (cli->common.json) return DP_OK;
     va_start(ap, fmt);
     int n = vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
-    if (n > 0) dp_buf_add(&text, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-    enum dp_status status = dp_out_write(cli->run.out, text.p, text.n, err);
-    dp_buf_release(&text);
-    return status;
+    if (n < 0) return DP_OK;
+    return dp_out_write(cli->run.out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1, err);
 }
 
 /* ---- create ---- */
@@ -47,7 +45,7 @@ struct create_conf {
 };
 
 static const struct dp_opt create_options[] = {
-    DP_OPT_LIST(create_conf, by, "by", 0, "COLUMN", "partition by this column (default: what the contract says)"),
+    DP_OPT_LIST(create_conf, by, "by", 0, "KEY", "partition by COLUMN or NAME=FUNCTION(COLUMN), as dp-partition does"),
     DP_OPT_STRING(create_conf, name, "name", 0, "NAME", "the table's name (default: the contract's object)"),
     DP_OPT_LIST(create_conf, property, "property", 0, "KEY=VALUE", "a table property, such as delta.checkpointInterval=50"),
     DP_OPT_END};
@@ -63,14 +61,29 @@ struct create {
     struct dp_delta_pairs configuration;
 };
 
-static void choose_partitions(struct create *c)
+/* A key of --by that is made by a function is a column of its own. */
+static enum dp_status choose_keys(struct create *c, struct dp_err *err)
 {
-    size_t index[64], n = 0;
-    if (c->conf->by.n == 0) n = dp_contract_partitions(c->object, index, 64);
-    if (n > 64) n = 64;
+    struct dp_layout layout = {0};
+    enum dp_status status = DP_OK;
+    for (size_t i = 0; i < c->conf->by.n && status == DP_OK; i++) status = dp_layout_add(&layout, dp_str_z(c->conf->by.v[i]), err);
+    if (status == DP_OK) status = dp_layout_bind(&layout, c->schema, err);
+    for (size_t i = 0; status == DP_OK && i < layout.n; i++) {
+        struct dp_str name = dp_str_z(layout.keys[i].name);
+        if (!dp_type_child(c->schema, name)) dp_type_add(c->schema, dp_type_copy(layout.schema->children[i]));
+        c->by.v[c->by.n++] = dp_arena_str(&c->arena, name);
+    }
+    dp_layout_release(&layout);
+    return status;
+}
+
+static enum dp_status choose_partitions(struct create *c, struct dp_err *err)
+{
+    size_t index[64], n = c->conf->by.n ? 0 : dp_contract_partitions(c->object, index, 64);
+    if (n > 64) return dp_err_set(err, DP_LIMIT, "more than 64 partition columns");
     c->by = (struct dp_delta_strs){dp_arena_calloc(&c->arena, c->conf->by.n + n + 1, sizeof(struct dp_str)), 0, true};
-    for (size_t i = 0; i < c->conf->by.n; i++) c->by.v[c->by.n++] = dp_str_z(c->conf->by.v[i]);
     for (size_t i = 0; i < n; i++) c->by.v[c->by.n++] = dp_str_z(c->object->properties[index[i]].name);
+    return choose_keys(c, err);
 }
 
 static void put_property(struct create *c, struct dp_str key, struct dp_str value)
@@ -186,7 +199,7 @@ static enum dp_status run_create(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = dp_contract_load(cli->common.contract, &c.contract, &c.object, err);
     if (status == DP_OK) status = dp_contract_schema(&c.contract, c.object, &declared, err);
     if (status == DP_OK) status = dp_delta_schema_fit(declared, &c.schema, err);
-    if (status == DP_OK) choose_partitions(&c);
+    if (status == DP_OK) status = choose_partitions(&c, err);
     if (status == DP_OK) status = choose_properties(&c, cli->common.contract, err);
     if (status == DP_OK) status = dp_delta_is_table(table) ? compare_existing(&c, table, err) : create_new(&c, table, err);
     dp_type_free(declared);
@@ -678,7 +691,7 @@ static enum dp_status run_checkpoint(struct dp_cli *cli, struct dp_err *err)
 #define COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
 
 static const struct dp_tool create_tool = {
-    .name = "create", .summary = "make an empty table from a contract", .args = "TABLE", .synopsis = "create TABLE -c CONTRACT [--by COLUMN]... [--property KEY=VALUE]...",
+    .name = "create", .summary = "make an empty table from a contract", .args = "TABLE", .synopsis = "create TABLE -c CONTRACT [--by KEY]... [--property KEY=VALUE]...",
     .options = create_options, .conf_size = sizeof(struct create_conf), .common = DP_COMMON_CONTRACT | DP_COMMON_DRY_RUN | DP_COMMON_JSON,
     .min_args = 1, .max_args = 1, .run = run_create};
 static const struct dp_tool commit_tool = {

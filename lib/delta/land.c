@@ -251,6 +251,23 @@ static bool exists(const char *path) {
     return stat(path, &st) == 0;
 }
 
+/* The place below the table of a file by its name (which holds a UUID), NULL when it is nowhere; caller frees. */
+static char *find_placed(const char *dir, const char *rel, const char *name, unsigned depth) {
+    char *found = NULL;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && !found && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] == '.' || (e->d_name[0] == '_' && !strchr(e->d_name, '='))) continue;
+        char *path = dp_path_join(dir, e->d_name), *below = *rel ? dp_path_join(rel, e->d_name) : dp_strdup(e->d_name);
+        struct stat st;
+        if (!strcmp(e->d_name, name)) found = dp_strdup(below);
+        else if (depth < 32 && lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) found = find_placed(path, below, name, depth + 1);
+        free(below);
+        free(path);
+    }
+    if (d) closedir(d);
+    return found;
+}
+
 static bool is_live(const struct dp_delta_landing *l, const char *place) {
     struct dp_buf key = {0};
     if (!l->snapshot) return false;
@@ -301,16 +318,17 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
                               .base_row_id = DP_DELTA_UNSET, .default_row_commit_version = DP_DELTA_UNSET};
     struct dp_buf place = {0};
     enum dp_status status = DP_OK;
-    char *rel = below_table(l->table, path), *moved = NULL;
+    char *rel = below_table(l->table, path), *placed = NULL, *moved = NULL;
     const char *rest = rel ? strip_staging(rel) : NULL;
     if (!rest || strstr(rest, "..")) {
         status = dp_err_set(err, DP_USAGE, "%s is not a file inside the table %s", path, l->table);
         goto out;
     }
-    /* A run that died behind the rename left it in its place. */
-    moved = dp_path_join(l->table, rest);
-    const char *open_as = !exists(path) && exists(moved) ? moved : path;
-    if (is_live(l, rest)) {
+    /* A run that died behind the rename left it in its place; one that died behind the link left it in the table. */
+    if (!exists(path) && strcmp(rest, rel) != 0) placed = find_placed(l->table, "", dp_path_base(rest), 0);
+    if (placed) moved = dp_path_join(l->table, placed);
+    const char *open_as = moved ? moved : path;
+    if (is_live(l, placed ? placed : rest)) {
         l->known++;
         goto out;
     }
@@ -319,12 +337,14 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
         dp_err_prefix(err, "%s: ", path);
         goto out;
     }
-    final_place(rest, &f.partition_values, &place);
+    if (placed || !strcmp(rest, rel)) dp_buf_addz(&place, placed ? placed : rel); /* it stays where it is */
+    else final_place(rest, &f.partition_values, &place);
     if (is_live(l, dp_buf_z(&place))) l->known++;
-    else keep_file(l, &f, open_as == moved || !strcmp(rest, rel) ? NULL : path, dp_buf_z(&place));
+    else keep_file(l, &f, placed || !strcmp(rest, rel) ? NULL : path, dp_buf_z(&place));
 out:
     dp_buf_release(&place);
     free(moved);
+    free(placed);
     free(rel);
     return status;
 }

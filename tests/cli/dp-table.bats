@@ -58,6 +58,16 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
         t/_delta_log/00000000000000000000.json >/dev/null
 }
 
+@test "create: a key made by a function is a column" {
+    contract
+    sed -i 's/, partitioned: true, partitionKeyPosition: 1//' c.yaml
+    dp-table create t -c c.yaml --by 'b=hash(4, id)' --by day
+    jq -se '.[2].metaData | .partitionColumns == ["b","day"] and (.schemaString | fromjson | [.fields[].name] == ["id","day","word","b"])' \
+        t/_delta_log/00000000000000000000.json >/dev/null
+    run --separate-stderr dp-table create u -c c.yaml --by 'b=hush(4, id)'
+    dp_expect 2
+}
+
 @test "create: usage" {
     contract
     run --separate-stderr dp-table create t
@@ -132,9 +142,8 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     table
     rows 1 10 2026-03-01 | dp-partition -o t >paths
     p=$(cat paths)
-    rest=${p#*_dp_staging/*/}
-    mkdir -p "t/$(dirname "$rest")"
-    mv "$p" "t/$rest"
+    mkdir -p t/day=2026-03-01
+    mv "$p" t/day=2026-03-01
     dp-table commit t --eof-commits <paths
     [ "$(dp-table files t | wc -l)" -eq 1 ]
 }
