@@ -229,12 +229,13 @@ static enum dp_status fn_keys(ARGS) {
 
 static enum dp_status fn_to_entries(ARGS) {
     (void)n, (void)args;
-    if (!is_object(in)) return dp_eval_fail(run, "%s has no entries", dp_val_kind_name(in->kind));
+    if (!is_object(in) && !is_array(in)) return dp_eval_fail(run, "%s has no entries", dp_val_kind_name(in->kind));
     struct dp_cont *c = dp_cont_new(run, dp_val_length(run, in));
     struct dp_vit it;
     struct dp_val key, v;
     dp_vit_open(run, in, &it);
     while (dp_vit_next(&it, &key, &v, NULL)) {
+        if (is_array(in)) key = dp_val_i64(run, c->n);
         struct dp_cont *e = dp_cont_new(run, 2);
         e->m[0] = (struct dp_memb){.key = dp_val_text(DP_STR("key")), .v = key};
         e->m[1] = (struct dp_memb){.key = dp_val_text(DP_STR("value")), .v = v};
@@ -251,7 +252,7 @@ static enum dp_status has(struct dp_expr_run *run, const struct dp_val *in, cons
     if (is_object(in) && is_string(key)) return set_bool(out, dp_val_member(run, in, dp_val_decode(run, key), &v));
     if (is_array(in) && is_number(key))
         return set_bool(out, dp_num_index(key, &i) && i >= 0 && i < (int64_t)dp_val_length(run, in));
-    if (in->kind == DP_KIND_NULL && (is_string(key) || is_number(key))) return set_bool(out, false);
+    if (in->kind == DP_KIND_NULL && (is_string(key) || is_number(key) || key->kind == DP_KIND_NULL || is_object(key))) return set_bool(out, false);
     return dp_eval_fail(run, "%s cannot have a %s key", dp_val_kind_name(in->kind), dp_val_kind_name(key->kind));
 }
 
@@ -525,6 +526,11 @@ static enum dp_status fn_reverse(ARGS) {
     uint32_t count;
     struct dp_vit it;
     struct dp_val v;
+    if (in->kind == DP_KIND_NULL || (is_string(in) && !in->s.n) || (is_object(in) && !dp_val_length(run, in)) ||
+        (is_number(in) && dp_number_cmp(in->s, DP_STR("0")) == 0)) { /* what jq finds no elements in */
+        *out = dp_val_cont(DP_KIND_ARRAY, dp_cont_new(run, 0));
+        return DP_OK;
+    }
     if (!is_array(in)) return dp_eval_fail(run, "%s cannot be reversed", dp_val_kind_name(in->kind));
     count = dp_val_length(run, in);
     struct dp_cont *c = dp_cont_new(run, count);

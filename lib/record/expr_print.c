@@ -2,6 +2,7 @@
  * The tree as jq text for libjq, every operator in parentheses.  What is replaced on the way:
  *   - orderings, by functions that are false when a side is null;
  *   - `+`, `*` and assignments, by functions that bound the size of what they make;
+ *   - what makes jq 1.6 abort (% of the smallest integer, times out of range, code points that are none), by functions that check;
  *   - loops (functions of the program, range, repeat, while, until, recurse, `..`), by ones that count their steps.  Steps
  *     are counted through `input`, whose callback is jq.c's; the program itself may not name it.
  * Number literals that a double does not hold are refused here.
@@ -25,8 +26,20 @@ static const char prelude[] =
     "  elif ($a|type) == \"number\" and ($b|type) == \"string\" and ($b|length) * $a > 16777216 then error(\"a string is too long\")"
     "  else $a * $b end;"
     "def __dp_times(a; b): b as $b | a as $a | __dp_times1($a; $b);"
+    "def __dp_mod1($a; $b): if ($a|type) == \"number\" and ($b|type) == \"number\" and ($a >= 9e18 or $a <= -9e18)"
+    "  then error(\"a number is out of range for %\") else $a % $b end;"
+    "def __dp_mod(a; b): b as $b | a as $a | __dp_mod1($a; $b);"
     "def __dp_path: map(if type == \"number\" and . > 1048576 then error(\"an index is over 1048576\") else . end);"
     "def __dp_assign(paths; $value): reduce path(paths) as $p (.; ($p | __dp_path) as $p | setpath($p; $value));"
+    "def __dp_modify(paths; f): reduce path(paths) as $p (.; ($p | __dp_path) as $q | label $__dp"
+    "  | (setpath($q; getpath($q) | f) | ., break $__dp), delpaths([$q]));"
+    "def __dp_to(paths; $v; op): reduce path(paths) as $p (.; ($p | __dp_path) as $q | setpath($q; getpath($q) | op));"
+    "def __dp_plus_to(paths; $v): __dp_to(paths; $v; __dp_plus1(.; $v));"
+    "def __dp_minus_to(paths; $v): __dp_to(paths; $v; . - $v);"
+    "def __dp_times_to(paths; $v): __dp_to(paths; $v; __dp_times1(.; $v));"
+    "def __dp_divide_to(paths; $v): __dp_to(paths; $v; . / $v);"
+    "def __dp_mod_to(paths; $v): __dp_to(paths; $v; __dp_mod1(.; $v));"
+    "def __dp_alt_to(paths; $v): __dp_to(paths; $v; . // $v);"
     "def add: reduce .[] as $x (null; __dp_plus1(.; $x));"
     "def while(cond; update): def w: __dp_tick | if cond then ., (update | w) else empty end; w;"
     "def range($from; $to): $from | while(. < $to; . + 1);"
@@ -42,6 +55,15 @@ static const char prelude[] =
     "def __dp_implode: implode;"
     "def implode: if all(.[]; type == \"number\" and . >= 0 and . < 1114112 and (. < 55296 or . > 57343)) then __dp_implode"
     "  else error(\"implode needs code points\") end;"
+    "def __dp_time: if type == \"number\" and (. >= 253402300800 or . < -62167219200)"
+    "  then error(\"a time is outside the years 0 to 9999\") else . end;"
+    "def __dp_strftime(f): strftime(f);"
+    "def strftime(f): __dp_time | __dp_strftime(f);"
+    "def __dp_gmtime: gmtime;"
+    "def gmtime: __dp_time | __dp_gmtime;"
+    "def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\");"
+    "def todate: todateiso8601;"
+    "def date: todate;"
     "def __dp_setpath($p; $v): setpath($p; $v);"
     "def setpath(p; v): v as $v | p as $p | ($p | __dp_path) as $q | __dp_setpath($q; $v);";
 
@@ -153,11 +175,16 @@ static enum dp_status print_object(struct out *o, const struct dp_enode *n) {
 }
 
 static enum dp_status print_assign(struct out *o, const struct dp_enode *n) {
-    char op[8] = "=";
-    if (n->op == '=') return print_two(o, n, "__dp_assign(", ";");
-    if (n->op == 'd') memcpy(op, "//=", 4);
-    else op[0] = (char)n->op, op[1] = '=', op[2] = 0;
-    return print_two(o, n, "(", op);
+    switch (n->op) {
+    case '|': return print_two(o, n, "__dp_modify(", ";");
+    case '+': return print_two(o, n, "__dp_plus_to(", ";");
+    case '-': return print_two(o, n, "__dp_minus_to(", ";");
+    case '*': return print_two(o, n, "__dp_times_to(", ";");
+    case '/': return print_two(o, n, "__dp_divide_to(", ";");
+    case '%': return print_two(o, n, "__dp_mod_to(", ";");
+    case 'd': return print_two(o, n, "__dp_alt_to(", ";");
+    default: return print_two(o, n, "__dp_assign(", ";");
+    }
 }
 
 static enum dp_status print_cmp(struct out *o, const struct dp_enode *n) {
@@ -176,6 +203,7 @@ static enum dp_status print_arith(struct out *o, const struct dp_enode *n) {
     char op[4] = {' ', (char)n->op, ' ', 0};
     if (n->op == '+') return print_two(o, n, "__dp_plus(", ";");
     if (n->op == '*') return print_two(o, n, "__dp_times(", ";");
+    if (n->op == '%') return print_two(o, n, "__dp_mod(", ";");
     return print_two(o, n, "(", op);
 }
 

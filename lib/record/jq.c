@@ -74,7 +74,8 @@ static enum dp_status open_api(struct api *a, struct dp_err *err) {
         F(jv_object_iter_next), F(jv_object_iter_valid), F(jv_object_iter_key), F(jv_object_iter_value), F(jv_parse_sized),
 #undef F
     };
-    a->lib = dlopen("libjq.so.1", RTLD_NOW | RTLD_LOCAL);
+    /* stays in memory: the destructors of its thread data run when a thread ends, after the last close */
+    a->lib = dlopen("libjq.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!a->lib) return dp_err_set(err, DP_UNSUPPORTED, "libjq.so.1 cannot be opened (Debian: libjq1)");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         void *f = dlsym(a->lib, names[i].name);

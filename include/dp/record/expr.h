@@ -17,13 +17,14 @@
  *                   NaN and infinities are errors, not null, when they come out.
  *   error-rejects   An error ends the whole record: outputs before it are dropped, and it is the record's reject.
  *   own-errors      `?` and try catch the errors of their own body, not those of what follows (as jq 1.7 does).
+ *   null-error      error with null is an error (jq: no output).
  *   duplicate-key   A record with a key twice in one object is an error (jq: the last one).
- *   depth           Records may be nested 512 deep (jq 1.6: 256); in libjq it stays jq's limit.
+ *   depth           Records may be nested 512 deep (jq 1.6: 256, an object counting twice); in libjq it stays jq's limit.
  *   surrogate       Half of a surrogate pair in a record reads as U+FFFD (jq 1.6 refuses some).
  *   tonumber        Takes digits only, no blanks around them, no nan.
  *   dates           fromdate takes all of RFC 3339, with fractions and offsets; todate takes the years 0 to 9999.
  *   pattern         test with a constant pattern is PCRE2's, with a match limit; flags other than g, i, x go to libjq.
- *   search          A search or slice given as a value (`.[$array]`, `.[$object]`) is an error in compiled programs.
+ *   search          A search or slice given as a value (`.[$array]`, `.[$object]`) is an error in compiled programs (null stays null).
  *   grammar         `if` without `else` and `.a.[0]` are accepted (as in jq 1.7); `.a?//b` is `(.a?) // b`.
  *   refused         env $ENV input inputs debug stderr input_filename input_line_number halt halt_error import include module modulemeta
  *                   get_search_list $__loc__ now localtime strflocaltime, and names with an underscore in front.
@@ -46,6 +47,8 @@ void dp_expr_free(struct dp_expr *e);
 bool dp_expr_is_compiled(const struct dp_expr *e);
 /* The first thing in it that is beyond the compiled part ("column 5: reduce"); NULL when there is none. For -v. */
 const char *dp_expr_why(const struct dp_expr *e);
+/* Does it only let records through or not (`.`, `select(f)`, `empty`, and pipes of these)? */
+bool dp_expr_is_selection(const struct dp_expr *e);
 /* Forces libjq; for the differential test. */
 enum dp_status dp_expr_compile_jq(struct dp_str text, struct dp_expr **out, struct dp_err *err) DP_MUST_CHECK;
 
