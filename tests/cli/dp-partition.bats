@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# dp-partition: where files go and when they show, types and their conflicts, keys, rejects, marks, bounded memory.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+rows() { seq "$1" "$2" | awk '{ printf "{\"id\":%d,\"ts\":\"2026-01-%02dT%02d:00:00Z\",\"word\":\"w%d\",\"price\":%d.25}\n", $1, $1 % 3 + 1, $1 % 24, $1 % 5, $1 }'; }
+files() { find "$1" -name 'part-*.parquet' | sort; }
+# What files hold, whatever their names: one sum a directory and file.
+sums() { (cd "$1" && find . -name 'part-*.parquet' -exec md5sum {} + | sed -E 's|(part-[0-9]*)-.*|\1|' | sort -k2); }
+cat_all() { files "$1" | dp-cat --to records; }
+contract() {
+    cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    properties:
+      - {name: id, logicalType: integer, required: true}
+      - {name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}
+      - {name: word, logicalType: string}
+Y
+}
+
+@test "one file, printed once it is whole, with the rows that came in" {
+    rows 1 1000 >in
+    run --separate-stderr dp-partition -o out in
+    assert_success
+    [ "${#lines[@]}" -eq 1 ]
+    [ -s "${lines[0]}" ]
+    cat_all out >back
+    diff <(sed 's/,"price.*//' in) <(sed 's/,"price.*//' back)
+}
+
+@test "keys: value, day, month, year, hour, hash and truncate make directories and metadata" {
+    rows 1 300 | dp-partition -o out --by word --by 'day=day(ts)' >/dev/null
+    [ "$(files out | wc -l)" -eq 15 ]
+    [ -d 'out/word=w1/day=2026-01-02' ]
+    strings -n 8 out/word=w1/day=2026-01-02/*.parquet | grep -qF '{"word":"w1","day":"2026-01-02"}'
+    rows 1 300 | dp-partition -o o2 --by 'm=month(ts)' --by 'y=year(ts)' --by 'h=hour(ts)' >/dev/null
+    [ -d 'o2/m=2026-01/y=2026/h=2026-01-01T03' ]
+    rows 1 300 | dp-partition -o o3 --by 'b=hash(4, id)' --by 't=truncate(1,word)' --by 'n=truncate(100,id)' >/dev/null
+    [ -d 'o3/b=0/t=w/n=200' ] && [ ! -d 'o3/b=4' ]
+}
+
+@test "null is not the text of its directory, and an empty string is not null" {
+    printf '%s\n' '{"a":1,"k":null}' '{"a":2,"k":"__HIVE_DEFAULT_PARTITION__"}' '{"a":3,"k":""}' | dp-partition -o out --by k >/dev/null
+    [ "$(files out | wc -l)" -eq 3 ]
+    local f n=0
+    for f in $(files out); do
+        strings -n 6 "$f" | grep -qF '{"k":null}' && n=$((n + 1))
+        strings -n 6 "$f" | grep -qF '{"k":"__HIVE_DEFAULT_PARTITION__"}' && n=$((n + 10))
+        strings -n 6 "$f" | grep -qF '{"k":""}' && n=$((n + 100))
+    done
+    [ "$n" -eq 111 ]
+}
+
+@test "contents do not depend on threads or memory" {
+    rows 1 60000 >in
+    dp-partition -j 1 -m 500M -o a --by 'b=hash(40,id)' in >/dev/null
+    dp-partition -j 3 -m 16M --report r.json -o b --by 'b=hash(40,id)' in >/dev/null
+    diff <(sums a) <(sums b)
+    dp-partition -j 1 -m 500M --sort=-word,price -o c in >/dev/null
+    dp-partition -j 3 -m 16M --sort=-word,price -o d in >/dev/null
+    diff <(sums c) <(sums d)
+}
+
+@test "--sort orders each file, ties as they came" {
+    rows 1 500 | dp-partition -o out --sort=-word,id >/dev/null
+    cat_all out | sed -E 's/.*"id":([0-9]+).*"word":"(w[0-9])".*/\2 \1/' >got
+    sort -k1,1r -k2,2n got | diff - got
+}
+
+@test "--target-size and --row-group-rows cut files" {
+    rows 1 5000 | dp-partition -o out --target-size 1 --row-group-rows 1000 >paths
+    [ "$(wc -l <paths)" -eq 5 ]
+    [ "$(cat_all out | wc -l)" -eq 5000 ]
+}
+
+@test "a contract gives types and keys; what breaks them is a reject" {
+    contract
+    printf '%s\n' '{"id":1,"day":"2026-01-01","word":"a"}' '{"id":"x","day":"2026-01-01"}' '{"day":"2026-01-02"}' '{"id":2,"day":"2026-01-02","more":1}' >in
+    run --separate-stderr dp-partition -c c.yaml -o out in
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"in:2: id: "* ]]
+    [ -z "$(files out 2>/dev/null)" ]
+    dp-partition -c c.yaml --rejects bad --max-rejects 3 -o out in >/dev/null
+    [ -d out/day=2026-01-01 ]
+    [ "$(wc -l <bad)" -eq 3 ]
+    grep -q '"rule":"required"' bad && grep -q '"rule":"unknown-field"' bad && grep -q '"rule":"type"' bad
+}
+
+@test "a table: staging, types of the table, conflicts, commit" {
+    contract
+    dp-table create t -c c.yaml >/dev/null
+    printf '{"id":%d,"day":"2026-01-0%d","word":"w"}\n' 1 1 2 2 3 1 >in
+    dp-partition -o t in >paths
+    [ "$(grep -c '^t/_dp_staging/' paths)" -eq 2 ]
+    dp-table commit t --eof-commits <paths
+    [ "$(dp-cat --to records t | wc -l)" -eq 3 ]
+    run --separate-stderr dp-partition -o t --by 'x=hash(3,id)' in
+    [ "$status" -eq 2 ]
+    sed 's/logicalType: string/logicalType: integer/' c.yaml >c2.yaml
+    run --separate-stderr dp-partition -c c2.yaml -o t in
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"word"*"table"*"string"*"contract"* ]]
+}
+
+@test "an empty string as partition value of a table is a reject" {
+    sed 's/date, partitioned/string, partitioned/' <(contract; cat c.yaml) >k.yaml
+    dp-table create t -c k.yaml >/dev/null
+    echo '{"id":1,"day":""}' >in
+    run --separate-stderr dp-partition -o t in
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"empty string"* ]]
+}
+
+@test "usage: each wrong word is named" {
+    local w
+    rows 1 3 >in
+    run --separate-stderr dp-partition in
+    [ "$status" -eq 2 ]
+    for w in 'd=dya(ts)' 'd=day(nope)' 'day(ts)' 'd=hash(0,id)' 'd=hash(id)' ''; do
+        run --separate-stderr dp-partition -o out --by "$w" in
+        [ "$status" -eq 2 ] || fail "$w: $status $stderr"
+    done
+    run --separate-stderr dp-partition -o out --by 'd=day(word)' in
+    [ "$status" -eq 1 ]
+    run --separate-stderr dp-partition -o out --codec zsdt:3 in
+    [ "$status" -eq 2 ]
+    [[ $stderr == *zstd* ]]
+    [ -z "$(files out 2>/dev/null)" ]
+}
+
+@test "a stream that was cut leaves a plain directory as it was" {
+    rows 1 100 >in
+    DP_MARKS=1 dp-ingest -f ndjson in | sed '$d' >cut
+    run --separate-stderr dp-partition -o out <cut
+    [ "$status" -eq 4 ]
+    [ -z "$(find out -type f 2>/dev/null)" ]
+}
+
+@test "checkpoints come behind the paths, the latest of each source" {
+    rows 1 100 >in
+    DP_MARKS=1 dp-ingest -f ndjson in | dp-partition --marks -o out --by word >all
+    [ "$(grep -c parquet all)" -ge 5 ]
+    grep -n '"checkpoint"' all | tail -n 1 | cut -d: -f1 >at
+    grep -n 'parquet$' all | tail -n 1 | cut -d: -f1 >last
+    [ "$(cat at)" -gt "$(cat last)" ]
+    tail -n 1 all | grep -q '^{"$dp":"end"'
+}
+
+@test "--dry-run writes nothing; an empty input makes no file" {
+    rows 1 10 | dp-partition -n -o out
+    [ ! -e out ]
+    run --separate-stderr dp-partition -o out </dev/null
+    assert_success
+    assert_output ""
+    run dp-partition --skip-empty -o out </dev/null
+    [ "$status" -eq 99 ]
+}
