@@ -20,7 +20,7 @@ struct run;
 struct printer {
     const struct dp_column *c;
     void (*print)(struct run *run, struct printer *p, int64_t row, struct dp_buf *out);
-    char *prefix;  /* `,"name":`, padded to a multiple of 16 bytes */
+    char *prefix;  /* `,"name":`, 32 bytes at least */
     size_t prefix_n;
     struct printer *children;
     bool valid_utf8;
@@ -268,35 +268,54 @@ static void print_interval(struct run *run, struct printer *p, int64_t row, stru
 
 #define EVERY_BYTE 0x0101010101010101ull
 
-/* Is there a quote, a backslash or a control byte among eight? */
-static inline uint64_t needs_escape(uint64_t w) {
+/* Sixteen bytes at once in whatever registers the processor has for that (SSE2, NEON); the compiler knows. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* Is there a quote, a backslash or a control byte among them? */
+static inline bool escape_in_16(const char *p, bytes16 *x) {
+    uint64_t w[2];
+    memcpy(x, p, 16);
+    bytes16 hit = (bytes16)((*x == '"') | (*x == '\\') | (*x < 0x20));
+    memcpy(w, &hit, 16);
+    return w[0] | w[1];
+}
+
+static inline bool escape_in_8(uint64_t w) {
     uint64_t quote = w ^ 0x22 * EVERY_BYTE, slash = w ^ 0x5c * EVERY_BYTE;
     return (((quote - EVERY_BYTE) & ~quote) | ((slash - EVERY_BYTE) & ~slash) | ((w - 0x20 * EVERY_BYTE) & ~w)) & 0x80 * EVERY_BYTE;
 }
 
-/* Copies eight bytes at a time as long as nothing needs an escape; dp_json_add_escaped takes over at the first that does. */
-static void add_quoted(struct dp_buf *out, struct dp_str s) {
+/* Copies what needs no escape: all of it, or fewer bytes, in front of the first that might. Never reads outside p[0..n). */
+static inline size_t copy_plain(char *w, const char *p, size_t n) {
+    if (n >= 16) {
+        bytes16 x;
+        size_t i = 0;
+        for (; i + 16 <= n; i += 16) {
+            if (escape_in_16(p + i, &x)) return i;
+            memcpy(w + i, &x, 16);
+        }
+        if (escape_in_16(p + n - 16, &x)) return i;
+        memcpy(w + n - 16, &x, 16);
+        return n;
+    }
+    if (n >= 8) {
+        uint64_t a, b;
+        memcpy(&a, p, 8), memcpy(&b, p + n - 8, 8);
+        if (escape_in_8(a) || escape_in_8(b)) return 0;
+        memcpy(w, &a, 8), memcpy(w + n - 8, &b, 8);
+        return n;
+    }
+    uint64_t x = 0x20 * EVERY_BYTE;
+    for (size_t i = 0; i < n; i++) x = x << 8 | (unsigned char)p[i], w[i] = p[i];
+    return escape_in_8(x) ? 0 : n;
+}
+
+static inline void add_quoted(struct dp_buf *out, struct dp_str s) {
     char *w = dp_buf_reserve(out, s.n + 24);
-    size_t i = 0;
     *w++ = '"';
-    for (; i + 8 <= s.n; i += 8) {
-        uint64_t x;
-        memcpy(&x, s.p + i, 8);
-        if (needs_escape(x)) goto escape;
-        memcpy(w + i, &x, 8);
-    }
-    if (i < s.n) {
-        uint64_t x = 0x2020202020202020ull;
-        memcpy(&x, s.p + i, s.n - i);
-        if (needs_escape(x)) goto escape;
-        memcpy(w + i, &x, 8);
-    }
-    w[s.n] = '"';
-    out->n += s.n + 2;
-    return;
-escape:
-    out->n += i + 1;
-    dp_json_add_escaped(out, dp_str(s.p + i, s.n - i));
+    size_t done = copy_plain(w, s.p, s.n);
+    out->n += done + 1;
+    if (done < s.n) dp_json_add_escaped(out, dp_str(s.p + done, s.n - done));
     dp_buf_addc(out, '"');
 }
 
@@ -322,6 +341,12 @@ static struct dp_str text_value(struct run *run, const struct printer *p, int64_
 
 static void print_string(struct run *run, struct printer *p, int64_t row, struct dp_buf *out) {
     add_quoted(out, text_value(run, p, row));
+}
+
+/* For columns whose values were all found to be UTF-8. */
+static void print_utf8(struct run *run, struct printer *p, int64_t row, struct dp_buf *out) {
+    (void)run;
+    add_quoted(out, get_bytes(p->c, row));
 }
 
 static bool is_json(struct run *run, struct dp_str s) {
@@ -375,9 +400,9 @@ static void print_members(struct run *run, struct printer *p, size_t n, int64_t 
     for (size_t i = 0; i < n; i++, p++) {
         bool valid = dp_column_is_valid(p->c, row);
         if (!valid && run->opts->skip_nulls) continue;
-        char *w = dp_buf_reserve(out, p->prefix_n + 20);
-        memcpy(w, p->prefix, 16);
-        if (p->prefix_n > 16) memcpy(w + 16, p->prefix + 16, p->prefix_n - 16);
+        char *w = dp_buf_reserve(out, p->prefix_n + 40);
+        memcpy(w, p->prefix, 32);
+        if (p->prefix_n > 32) memcpy(w + 32, p->prefix + 32, p->prefix_n - 32);
         out->n += p->prefix_n;
         if (valid) p->print(run, p, row, out);
         else memcpy(out->p + out->n, "null", 4), out->n += 4;
@@ -461,7 +486,7 @@ static void make_leaf(struct printer *p) {
     case DP_TYPE_DOUBLE: p->print = print_double; break;
     case DP_TYPE_DECIMAL: p->print = print_decimal; break;
     case DP_TYPE_STRING:
-    case DP_TYPE_ENUM: p->print = print_string; break;
+    case DP_TYPE_ENUM: p->print = p->valid_utf8 ? print_utf8 : print_string; break;
     case DP_TYPE_JSON: p->print = print_json; break;
     case DP_TYPE_BINARY: p->print = print_binary; break;
     case DP_TYPE_FIXED: p->print = print_fixed; break;
@@ -484,7 +509,7 @@ static void make_prefix(struct run *run, struct printer *p, const struct dp_type
     dp_json_add_string(&b, name);
     dp_buf_addc(&b, ':');
     p->prefix_n = b.n;
-    p->prefix = dp_arena_calloc(&run->arena, 1, b.n + 16);
+    p->prefix = dp_arena_calloc(&run->arena, 1, b.n + 32);
     memcpy(p->prefix, b.p, b.n);
     dp_buf_release(&b);
 }

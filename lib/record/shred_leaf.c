@@ -78,7 +78,7 @@ static struct dp_str string_value(struct dp_shred *s, const struct dp_record *r,
     if (!(r->nodes[node].flags & DP_NODE_ESCAPED)) return raw;
     dp_buf_reset(&s->text);
     dp_json_decode(raw, &s->text);
-    memset(dp_buf_reserve(&s->text, 16), 0, 16); /* parsers read eight bytes at a time */
+    memset(dp_buf_reserve(&s->text, 64), 0, 64); /* what the scanner promises behind a chunk */
     return dp_buf_str(&s->text);
 }
 
@@ -101,7 +101,7 @@ static bool append_boolean(struct dp_shred *s, struct shred_plan *p, struct dp_c
 }
 
 /* Any JSON number whose value is whole and fits in 64 bits of sign and magnitude. */
-static bool whole_value(const struct dp_node *n, struct dp_str t, bool *negative, uint64_t *magnitude) {
+static inline bool whole_value(const struct dp_node *n, struct dp_str t, bool *negative, uint64_t *magnitude) {
     bool minus = t.p[0] == '-';
     *negative = minus;
     struct dp_str d = dp_str(t.p + minus, t.n - minus);
@@ -120,7 +120,7 @@ static bool integer_misfit(struct dp_shred *s, const struct dp_type *t, const st
     return dp_shred_misfit(s, t, whole ? "range" : "type", r, node);
 }
 
-static bool signed_value(struct dp_shred *s, const struct dp_type *t, const struct dp_record *r, uint32_t node, int bits, int64_t *out) {
+static inline bool signed_value(struct dp_shred *s, const struct dp_type *t, const struct dp_record *r, uint32_t node, int bits, int64_t *out) {
     const struct dp_node *n = &r->nodes[node];
     bool minus;
     uint64_t v;
@@ -147,14 +147,14 @@ static inline void put_fixed(struct dp_column *c, const void *v, size_t width) {
 }
 
 static bool append_int64(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
-    int64_t v;
+    int64_t v = 0;
     if (!signed_value(s, p->type, r, node, 64, &v)) return false;
     put_fixed(c, &v, 8);
     return true;
 }
 
 static bool append_int32(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
-    int64_t v;
+    int64_t v = 0;
     if (!signed_value(s, p->type, r, node, 32, &v)) return false;
     put_fixed(c, &v, 4);
     return true;
@@ -162,7 +162,7 @@ static bool append_int32(struct dp_shred *s, struct shred_plan *p, struct dp_col
 
 static bool append_small(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
     size_t width = p->type->id == DP_TYPE_INT8 ? 1 : 2;
-    int64_t v;
+    int64_t v = 0;
     if (!signed_value(s, p->type, r, node, 8 * (int)width, &v)) return false;
     put_fixed(c, &v, width);
     return true;
@@ -182,7 +182,7 @@ static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  
                                 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
 
 /* A mantissa below 2^53 over an exact power of ten is one division: correctly rounded. */
-static bool double_value(struct dp_str t, double *out) {
+static inline bool double_value(struct dp_str t, double *out) {
     bool minus = t.p[0] == '-';
     uint64_t m;
     unsigned scale;
@@ -203,7 +203,7 @@ static bool special_double(struct dp_str t, double *out) {
     return true;
 }
 
-static bool floating_value(struct dp_shred *s, const struct dp_type *t, const struct dp_record *r, uint32_t node, double *v) {
+static inline bool floating_value(struct dp_shred *s, const struct dp_type *t, const struct dp_record *r, uint32_t node, double *v) {
     uint8_t kind = r->nodes[node].kind;
     if (kind == DP_KIND_NUMBER) return double_value(dp_node_str(r, node), v) || dp_shred_misfit(s, t, "range", r, node);
     if (kind == DP_KIND_STRING && special_double(string_value(s, r, node), v)) return true;
@@ -211,14 +211,14 @@ static bool floating_value(struct dp_shred *s, const struct dp_type *t, const st
 }
 
 static bool append_double(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
-    double v;
+    double v = 0;
     if (!floating_value(s, p->type, r, node, &v)) return false;
     put_fixed(c, &v, 8);
     return true;
 }
 
 static bool append_float(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
-    double v;
+    double v = 0;
     if (!floating_value(s, p->type, r, node, &v)) return false;
     bool number = r->nodes[node].kind == DP_KIND_NUMBER;
     float f = (float)(number ? dp_nudge_tie(v, dp_node_str(r, node), 29) : v);
@@ -228,7 +228,7 @@ static bool append_float(struct dp_shred *s, struct shred_plan *p, struct dp_col
 }
 
 static bool append_float16(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
-    double v;
+    double v = 0;
     if (!floating_value(s, p->type, r, node, &v)) return false;
     bool number = r->nodes[node].kind == DP_KIND_NUMBER;
     uint16_t h = dp_half_from_double(number ? dp_nudge_tie(v, dp_node_str(r, node), 42) : v);
@@ -267,22 +267,36 @@ static bool append_decimal(struct dp_shred *s, struct shred_plan *p, struct dp_c
 
 /* ---- text and bytes ---- */
 
-static bool append_bytes(struct dp_shred *s, struct dp_column *c, const char *p, size_t n) {
-    if (c->data_n + n > (size_t)INT32_MAX - 32) return s->full = true, false;
+/* 64 bytes are readable behind any value: short ones are copied in blocks, without a call. */
+static inline void copy_bytes(uint8_t *to, const char *p, size_t n) {
+    if (n > 128) {
+        memcpy(to, p, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i += 32) memcpy(to + i, p + i, 32);
+}
+
+static inline bool append_bytes(struct dp_shred *s, struct dp_column *c, const char *p, size_t n) {
+    if (c->data_n + n > (size_t)INT32_MAX - 64) return s->full = true, false;
     shred_room_offset(c);
-    uint8_t *to = c->data_cap < c->data_n + n + 16 ? dp_column_room(c, n + 16) : c->data + c->data_n;
-    if (n <= 16) memcpy(to, p, 16); /* 16 bytes are readable behind any value */
-    else memcpy(to, p, n);
+    uint8_t *to = c->data_cap < c->data_n + n + 32 ? dp_column_room(c, n + 32) : c->data + c->data_n;
+    copy_bytes(to, p, n);
     c->data_n += n;
     c->offsets[c->length + 1] = (int32_t)c->data_n;
     shred_push(c);
     return true;
 }
 
-static bool append_string(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
-    if (r->nodes[node].kind != DP_KIND_STRING) return dp_shred_misfit(s, p->type, "type", r, node);
+static bool append_decoded(struct dp_shred *s, struct dp_column *c, const struct dp_record *r, uint32_t node) {
     struct dp_str t = string_value(s, r, node);
     return append_bytes(s, c, t.p, t.n);
+}
+
+static bool append_string(struct dp_shred *s, struct shred_plan *p, struct dp_column *c, const struct dp_record *r, uint32_t node) {
+    const struct dp_node *n = &r->nodes[node];
+    if (n->kind != DP_KIND_STRING) return dp_shred_misfit(s, p->type, "type", r, node);
+    if (n->flags & DP_NODE_ESCAPED) return append_decoded(s, c, r, node);
+    return append_bytes(s, c, r->base + n->off, n->len);
 }
 
 /* The value's own bytes; a string with its quotes. */
@@ -299,7 +313,7 @@ static bool append_binary(struct dp_shred *s, struct shred_plan *p, struct dp_co
     dp_buf_reset(&s->scratch);
     if (!dp_base64_decode(t, &s->scratch)) return dp_shred_misfit(s, p->type, "type", r, node);
     if (p->type->id == DP_TYPE_BINARY) {
-        dp_buf_reserve(&s->scratch, 16);
+        memset(dp_buf_reserve(&s->scratch, 64), 0, 64);
         return append_bytes(s, c, s->scratch.p, s->scratch.n);
     }
     if (s->scratch.n != (size_t)p->type->width) return dp_shred_misfit(s, p->type, "range", r, node);
