@@ -5,6 +5,7 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/parquet/reader.h>
+#include <dp/parquet/writer.h>
 
 #include "dpt.h"
 
@@ -271,10 +272,80 @@ static void test_bounds(void **state) {
     each_file("parquet", check_bounds);
 }
 
+/* ---- values too wide for a batch ---- */
+
+static enum dp_status to_buf(void *ctx, const void *p, size_t n, struct dp_err *err) {
+    (void)err;
+    dp_buf_add(ctx, p, n);
+    return DP_OK;
+}
+
+/* Rows of 1 MiB of text between narrow ones, and a list that grows: batches become shorter, no row is lost or read twice. */
+static void test_wide_rows(void **state) {
+    (void)state;
+    struct dp_type *schema;
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_buf file = {0}, big = {0};
+    struct dp_batch b;
+    struct dp_pool *pool = dp_pool_open(1);
+    struct dp_pq_writer *w;
+    assert_int_equal(dp_type_parse(DP_STR("struct<id:int64,s:string,l:list<int64>>"), &schema, &err), DP_OK);
+    dp_batch_init(&b, schema);
+    memset(dp_buf_reserve(&big, 1 << 20), 'x', 1 << 20);
+    big.n = 1 << 20;
+    for (int64_t i = 0; i < 300; i++) {
+        bool wide = i >= 100 && i < 200;
+        dp_column_append_fixed(&b.columns[0], &i, 1);
+        dp_column_append_bytes(&b.columns[1], big.p, wide ? big.n - (size_t)(i % 3) : 3);
+        for (int64_t k = 0; k < i % 5; k++) dp_column_append_fixed(&b.columns[2].children[0], &k, 1);
+        dp_column_reserve(&b.columns[2], 1);
+        b.columns[2].offsets[i + 1] = (int32_t)b.columns[2].children[0].length;
+        b.columns[2].length++;
+        b.length++;
+    }
+    struct dp_pq_writer_opts opts = {.codec = DP_PQ_ZSTD, .level = 1};
+    assert_int_equal(dp_pq_writer_open(schema, &opts, pool, to_buf, &file, &w, &err), DP_OK);
+    assert_int_equal(dp_pq_writer_add(w, &b, &err), DP_OK);
+    assert_int_equal(dp_pq_writer_finish(w, &err), DP_OK);
+    dp_pq_writer_close(w);
+
+    struct dp_pq_file *f;
+    struct dp_pq_reader *r;
+    struct dp_batch got;
+    assert_int_equal(dp_pq_open_memory(file.p, file.n, "wide", &f, &err), DP_OK);
+    assert_int_equal(dp_pq_reader_open(f, NULL, 0, &r, &err), DP_OK);
+    dp_batch_init(&got, dp_pq_reader_schema(r));
+    int64_t row = 0, batches = 0;
+    for (size_t g = 0; g < dp_pq_meta(f)->n_row_groups; g++) {
+        enum dp_status status = dp_pq_reader_seek(r, g, &err);
+        while (status == DP_OK && (status = dp_pq_reader_next(r, 300, &got, &err)) == DP_OK) {
+            batches++;
+            assert_true(dp_batch_bytes(&got) < (80u << 20));
+            for (int64_t i = 0; i < got.length; i++, row++) {
+                const int32_t *s = got.columns[1].offsets, *l = got.columns[2].offsets;
+                assert_int_equal(((int64_t *)(void *)got.columns[0].data)[i], row);
+                assert_int_equal(s[i + 1] - s[i], row >= 100 && row < 200 ? (1 << 20) - row % 3 : 3);
+                assert_int_equal(l[i + 1] - l[i], row % 5);
+            }
+        }
+        assert_int_equal(status, DP_END);
+    }
+    assert_int_equal(row, 300);
+    assert_true(batches > 3);
+    dp_batch_release(&got);
+    dp_pq_reader_close(r);
+    dp_pq_close(f);
+    dp_batch_release(&b);
+    dp_type_free(schema);
+    dp_pool_close(pool);
+    dp_buf_release(&file);
+    dp_buf_release(&big);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_not_parquet), cmocka_unit_test(test_refused),    cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds), cmocka_unit_test(test_wide_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
