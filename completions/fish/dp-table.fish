@@ -12,7 +12,7 @@ complete -c dp-table -n 'not __fish_seen_subcommand_from create commit files log
 complete -c dp-table -n 'not __fish_seen_subcommand_from create commit files log checkpoint' -l verbose -s v -d 'say what was inferred, as the options that would force it'
 complete -c dp-table -n 'not __fish_seen_subcommand_from create commit files log checkpoint' -l help -s h -d 'print this help'
 complete -c dp-table -n 'not __fish_seen_subcommand_from create commit files log checkpoint' -l version -s V -d 'print the version'
-complete -c dp-table -n '__fish_seen_subcommand_from create' -l by -x -d 'partition by this column (default: what the contract says)'
+complete -c dp-table -n '__fish_seen_subcommand_from create' -l by -x -d 'partition by COLUMN or NAME=FUNCTION(COLUMN), as dp-partition does'
 complete -c dp-table -n '__fish_seen_subcommand_from create' -l name -x -d 'the table\'s name (default: the contract\'s object)'
 complete -c dp-table -n '__fish_seen_subcommand_from create' -l property -x -d 'a table property, such as delta.checkpointInterval=50'
 complete -c dp-table -n '__fish_seen_subcommand_from create' -l contract -s c -r -F -d 'data contract (ODCS v3 YAML) and which of its schema objects'
