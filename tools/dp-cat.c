@@ -16,6 +16,7 @@
 #include <dp/record/infer.h>
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
