@@ -42,9 +42,9 @@ pipe() {
 
 @test "a stream cut after any whole record publishes nothing, exit 4" {
     DP_MARKS=1 dp-ingest in.ndjson >whole
-    lines=$(wc -l <whole)
-    for ((n = 0; n < lines; n++)); do
-        head -n "$n" whole >cut
+    total=$(wc -l <whole)
+    for ((k = 0; k < total; k++)); do
+        head -n "$k" whole >cut
         pipe 'cat cut | dp-partition -o t | dp-table commit t'
         assert_failure 4
         log_is_as_it_was
