@@ -58,6 +58,7 @@ struct state {
     struct dp_shred *shred;       /* for rows that are made in order */
     struct dp_lay_rows rows;
     const struct dp_origin *last_origin;
+    struct dp_map classified;     /* top-level columns whose values must not be shown */
     struct dp_map checkpoints;    /* source and partition -> the latest, as a line */
     uint64_t files, written_rows, bytes;
 };
@@ -197,8 +198,15 @@ static bool empty_partition(const struct state *s, const struct dp_batch *b, str
     return false;
 }
 
+/* The reason may quote the value: not that of a classified column. */
+static void hide_value(const struct state *s, struct dp_shred_reject *why) {
+    if (s->classified.n == 0 || s->cli->run.rejects_clear) return;
+    if (dp_map_get(&s->classified, dp_str(why->path, strcspn(why->path, ".[")))) snprintf(why->reason, sizeof why->reason, "expected %s", why->expected);
+}
+
 static enum dp_status shred(const struct state *s, struct dp_shred *sh, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) {
     enum dp_status status = dp_shred_record(sh, r, b, why);
+    if (status == DP_RECORD) hide_value(s, why);
     if (status != DP_OK || !empty_partition(s, b, why)) return status;
     b->length--;
     for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
@@ -426,7 +434,11 @@ static enum dp_status read_contract(struct state *s, struct dp_type **schema, st
     size_t index[64];
     DP_TRY(dp_contract_load(s->cli->common.contract, &s->contract, &o, err));
     DP_TRY(dp_contract_schema(&s->contract, o, schema, err));
-    for (size_t i = 0; i < o->n_properties; i++) s->cli->run.hide_raw |= dp_contract_is_classified(&o->properties[i]);
+    for (size_t i = 0; i < o->n_properties; i++) {
+        if (!dp_contract_is_classified(&o->properties[i])) continue;
+        s->cli->run.hide_raw = true;
+        dp_map_put(&s->classified, dp_str_z(o->properties[i].name), NULL);
+    }
     if (s->layout.n > 0 || s->table) return DP_OK;
     size_t n = dp_contract_partitions(o, index, 64);
     for (size_t i = 0; i < n && i < 64; i++) DP_TRY(dp_layout_add(&s->layout, dp_str_z(o->properties[index[i]].name), err));
@@ -474,6 +486,7 @@ static void release(struct state *s) {
     dp_buf_release(&s->sample.text);
     for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
     dp_map_release(&s->checkpoints);
+    dp_map_release(&s->classified);
 }
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {

@@ -211,7 +211,8 @@ static uint64_t hash_at(const struct dp_column *c, int64_t row) {
 
 static void append_truncated(const struct dp_layout_key *k, const struct dp_column *in, int64_t row, struct dp_column *out) {
     if (!in->offsets) {
-        int64_t v = floor_div(int_at(in, row), k->n) * k->n;
+        int64_t v;
+        if (dp_mul_overflow(floor_div(int_at(in, row), k->n), k->n, &v)) v = INT64_MIN; /* the multiple below the least integer */
         dp_column_append_fixed(out, &v, 1);
         return;
     }

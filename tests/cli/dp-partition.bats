@@ -58,11 +58,13 @@ Y
     [ "$n" -eq 111 ]
 }
 
-@test "contents do not depend on threads or memory" {
-    rows 1 60000 >in
+@test "contents do not depend on threads or memory, spilled or not" {
+    local pad=0123456789abcdefghijklmnopqrstuvwxyz
+    rows 1 60000 | sed -E "s/^(.\"id\":)([0-9]+)/\1\2,\"pad\":\"$pad\2$pad\2$pad\"/" >in
     dp-partition -j 1 -m 500M -o a --by 'b=hash(40,id)' in >/dev/null
     dp-partition -j 3 -m 16M --report r.json -o b --by 'b=hash(40,id)' in >/dev/null
     diff <(sums a) <(sums b)
+    grep -q '"spilled_bytes": *[1-9]' r.json
     dp-partition -j 1 -m 500M --sort=-word,price -o c in >/dev/null
     dp-partition -j 3 -m 16M --sort=-word,price -o d in >/dev/null
     diff <(sums c) <(sums d)
@@ -91,6 +93,18 @@ Y
     [ -d out/day=2026-01-01 ]
     [ "$(wc -l <bad)" -eq 3 ]
     grep -q '"rule":"required"' bad && grep -q '"rule":"unknown-field"' bad && grep -q '"rule":"type"' bad
+}
+
+@test "the value of a classified field is not shown" {
+    contract
+    sed -i 's/{name: word, logicalType: string}/{name: word, logicalType: integer, classification: confidential}/' c.yaml
+    echo '{"id":1,"day":"2026-01-01","word":"secret"}' >in
+    run --separate-stderr dp-partition -c c.yaml --rejects bad --max-rejects 1 -o out in
+    assert_success
+    ! grep -q secret bad
+    run --separate-stderr dp-partition -c c.yaml -o out in
+    [ "$status" -eq 1 ]
+    [[ $stderr != *secret* ]]
 }
 
 @test "a table: staging, types of the table, conflicts, commit" {
