@@ -47,6 +47,8 @@ static enum dp_status pack(const struct dp_pq_writer_opts *o, int level, struct 
 /* The slices in one encoding, in s->sample; returns how many values they hold. */
 static size_t put_slices(const struct dp_pq_values *v, const struct dp_pq_dict *d, enum dp_pq_encoding encoding, size_t plain, struct dp_pq_scratch *s) {
     size_t most = plain / v->n ? SLICE_BYTES / (plain / v->n) : SLICE, slice = most > SLICE ? SLICE : most < 32 ? 32 : most, slices = SLICES;
+    /* a trial must stay cheap beside the chunk: of small ones (many partitions) three sixteenths */
+    if (slice > v->n / 16) slice = v->n / 16 > TINY ? v->n / 16 : TINY;
     if (v->n <= SLICES * slice) slices = 1, slice = v->n;
     dp_buf_reset(&s->sample);
     dp_buf_reserve(&s->sample, 1);
