@@ -63,7 +63,7 @@ for program in dp-partition dp-table; do
         bad=
         for ((i = 1; i <= total; i++)); do
             fresh
-            LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$i DP_FAULT_WHEN=$when pipeline in.ndjson
+            LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$i DP_FAULT_WHEN=$when pipeline in.ndjson 2>/dev/null
             pipeline in.ndjson || bad="$bad $i(again:$?)"
             holds 300 || bad="$bad $i(rows:$(wc -l <got))"
         done
@@ -73,30 +73,38 @@ for program in dp-partition dp-table; do
 done
 
 # ---- random kills of the whole pipeline ----
-rows 1 60000 >big.ndjson
+STEP=2000
+rows 1 $((STEP * 3)) >>src.ndjson
 fresh
+start=$(date +%s%N)
+pipeline src.ndjson
+took=$((($(date +%s%N) - start) / 1000)) # microseconds of an undisturbed run: kills fall anywhere in it and a little behind
 bad=''
 killed=0
-size=0
-for ((i = 1; i <= KILLS; i++)); do
+runs=0
+size=$((STEP * 3))
+while [ "$killed" -lt "$KILLS" ] && [ "$runs" -lt $((KILLS * 8)) ]; do
+    runs=$((runs + 1))
     # The source grows, so that each run has something to do.
-    size=$((i * 60000 / KILLS))
-    head -n "$size" big.ndjson >src.tmp && cat src.tmp >src.ndjson
+    rows $((size + 1)) $((size + STEP)) >>src.ndjson
+    size=$((size + STEP))
     set -m
     (DP_MARKS=1 dp-ingest --since t src.ndjson 2>>err | DP_MARKS=1 dp-partition -o t 2>>err | DP_MARKS=1 dp-table commit t >>out 2>>err) &
     group=$!
     set +m
-    sleep "0.0$((RANDOM % 3))$((RANDOM % 10))"
+    sleep "$(awk -v t="$took" -v r="$RANDOM" 'BEGIN { printf "%.6f", t * r / 32768 * 1.1 / 1e6 }')"
     mapfile -t victims < <(pgrep -g "$group" dp-)
     if [ "${#victims[@]}" -gt 0 ]; then
         kill -KILL "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null && killed=$((killed + 1))
     fi
-    wait "$group" 2>/dev/null
-    if ((i % 20 == 0)); then
-        pipeline src.ndjson || bad="$bad $i(again:$?)"
-        holds "$size" || bad="$bad $i(rows:$(sort -u got | wc -l) of $size, $(uniq -d got | wc -l) twice)"
+    wait "$group"
+    if ((runs % 25 == 0)); then
+        pipeline src.ndjson || bad="$bad $runs(again:$?)"
+        holds "$size" || bad="$bad $runs(rows:$(sort -u got | wc -l) of $size, $(uniq -d got | wc -l) twice)"
     fi
-done
-[ -z "$bad" ] && [ "$killed" -gt 0 ]
-ok $? "$killed programs of $KILLS runs killed at random times, the same command again: each row once$bad"
-[ $n -gt 0 ] && echo "1..$n"
+done 2>/dev/null # bash tells of each job that was killed
+pipeline src.ndjson || bad="$bad end(again:$?)"
+holds "$size" || bad="$bad end(rows:$(sort -u got | wc -l) of $size, $(uniq -d got | wc -l) twice)"
+[ -z "$bad" ] && [ "$killed" -eq "$KILLS" ]
+ok $? "$killed programs killed at random times in $runs runs, the same command again: each row once$bad"
+echo "1..$n"
