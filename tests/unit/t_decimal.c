@@ -33,7 +33,7 @@ static void rescale_and_add(void **state) {
     assert_false(dp_decimal_rescale((struct dp_decimal){10, 0}, 3, 2, &v)); /* 1000 has four digits */
     assert_true(dp_decimal_rescale((struct dp_decimal){0, 0}, 38, 38, &v) && v == 0);
     assert_false(dp_decimal_rescale((struct dp_decimal){12, 0}, 38, 38, &v));
-    struct dp_decimal a, b, sum;
+    struct dp_decimal a = {0}, b = {0}, sum = {0};
     assert_true(dp_decimal_parse(DP_STR("1.5"), &a) && dp_decimal_parse(DP_STR("-2.25"), &b));
     assert_true(dp_decimal_add(a, b, &sum) && sum.unscaled == -75 && sum.scale == 2);
     assert_true(dp_decimal_parse(DP_STR("99999999999999999999999999999999999999"), &a));
