@@ -127,7 +127,7 @@ check-lint: all ## the rules of the house, the man pages, the scripts
 	$(Q)sh tests/run.sh $(O)/lint.log $(CHECK_LINT)
 
 check-faults: all ## stop the programs before and after every write, fsync, rename and link
-	$(Q)sh tests/run.sh $(O)/faults.log 'DP_BIN=$(CURDIR)/$(O)/bin sh tests/faults/run.sh'
+	$(Q)sh tests/run.sh $(O)/faults.log 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/run.sh'
 
 check-interop: all $(O)/quickstart-gen ## read our tables with other engines (a pinned Python venv), and compare
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh'
