@@ -8,7 +8,8 @@
 #define SLICE 1024          /* values, and */
 #define SLICE_BYTES 49152   /* bytes of one slice at most, as PLAIN */
 #define DICT_SAMPLE 32768   /* bytes of a dictionary page that are tried */
-#define KEEP_FOR 8          /* row groups */
+#define LEVEL_SAMPLE 65536  /* bytes of PLAIN by which the effort is chosen */
+#define KEEP_FOR 16         /* row groups */
 #define TINY 64             /* values; below this counting is enough */
 
 static unsigned bits_of(size_t v) { return v ? 64u - (unsigned)__builtin_clzll(v) : 0; }
@@ -35,7 +36,25 @@ static bool shares_prefixes(const struct dp_pq_values *v) {
     return shared * 5 > total && total > 0;
 }
 
-struct trial { enum dp_pq_encoding encoding; double raw, stored; };
+/*
+ * What a byte that goes through the codec costs, in stored bytes: time has its price, or nothing would be left as it is.  Fixed figures, not
+ * measured ones, since files must not depend on the machine.  zstd: a millisecond of one core for 12 kB up to level 3, which is speed in
+ * the user's words; above it size alone counts, but for ties.
+ */
+static double price(const struct dp_pq_writer_opts *o, int level) {
+    switch (o->codec) {
+    case DP_PQ_ZSTD: break;
+    case DP_PQ_SNAPPY:
+    case DP_PQ_LZ4:
+    case DP_PQ_LZ4_RAW: return 0.08;
+    default: return 0.02;
+    }
+    double per_ns = o->level <= 3 ? 0.012 : 0.0005;
+    if (level == DP_ZSTD_ENTROPY) return 2 * per_ns;
+    return per_ns * (level == DP_ZSTD_QUICK || level == 1 ? 6.5 : 12);
+}
+
+struct trial { enum dp_pq_encoding encoding; int level; bool store; double cost; };
 
 static enum dp_status pack(const struct dp_pq_writer_opts *o, int level, struct dp_pq_scratch *s, size_t *stored, struct dp_err *err) {
     dp_buf_reset(&s->packed);
@@ -45,37 +64,65 @@ static enum dp_status pack(const struct dp_pq_writer_opts *o, int level, struct 
 }
 
 /* The slices in one encoding, in s->sample; returns how many values they hold. */
-static size_t put_slices(const struct dp_pq_values *v, const struct dp_pq_dict *d, enum dp_pq_encoding encoding, size_t plain, struct dp_pq_scratch *s) {
-    size_t most = plain / v->n ? SLICE_BYTES / (plain / v->n) : SLICE, slice = most > SLICE ? SLICE : most < 32 ? 32 : most, slices = SLICES;
-    /* a trial must stay cheap beside the chunk: of small ones (many partitions) three sixteenths */
-    if (slice > v->n / 16) slice = v->n / 16 > TINY ? v->n / 16 : TINY;
-    if (v->n <= SLICES * slice) slices = 1, slice = v->n;
+static size_t put_slices(const struct dp_pq_values *v, const struct dp_pq_dict *d, enum dp_pq_encoding encoding, size_t slices, size_t slice,
+                         struct dp_pq_scratch *s) {
+    if (v->n <= slices * slice) slices = 1, slice = v->n;
     dp_buf_reset(&s->sample);
     dp_buf_reserve(&s->sample, 1);
     for (size_t i = 0; i < slices; i++) {
-        size_t from = slices == 1 ? 0 : i * (v->n - slice) / (slices - 1);
+        size_t from = slices == 1 ? (v->n - slice) / 2 : i * (v->n - slice) / (slices - 1);
         if (encoding == DP_PQ_RLE_DICTIONARY) dp_pq_put_hybrid(&s->sample, d->codes + from, slice, bits_of(d->n > 1 ? d->n - 1 : 1));
         else dp_pq_put_values(&s->sample, encoding, v, from, slice, &s->aux);
     }
     return slices * slice;
 }
 
-/* Encodes the slices in one way and compresses them; sizes are scaled up to all values. */
+/* What is in s->sample, in the cheapest of n ways or left as it is; the cost is that of the sample. */
+static enum dp_status try_levels(const struct dp_pq_writer_opts *o, const int *levels, size_t n, struct dp_pq_scratch *s, struct trial *t, struct dp_err *err) {
+    t->store = true;
+    t->level = o->level;
+    t->cost = (double)s->sample.n;
+    for (size_t i = 0; i < n; i++) {
+        size_t stored;
+        DP_TRY(pack(o, levels[i], s, &stored, err));
+        double cost = (double)stored + (double)s->sample.n * price(o, levels[i]);
+        if (cost >= t->cost) continue;
+        t->cost = cost;
+        t->store = false;
+        t->level = levels[i];
+    }
+    return DP_OK;
+}
+
+/* The ways to try, the cheap ones first; returns how many. */
+static size_t ways(const struct dp_pq_writer_opts *o, bool all, int levels[4]) {
+    size_t n = 0;
+    if (o->codec != DP_PQ_ZSTD) return levels[0] = o->level, 1;
+    levels[n++] = DP_ZSTD_ENTROPY;
+    levels[n++] = DP_ZSTD_QUICK;
+    if (all) levels[n++] = 1;
+    if (all && o->level != 1) levels[n++] = o->level;
+    return n;
+}
+
+/* Encodes the slices in one way and compresses them; the cost is scaled up to all values. */
 static enum dp_status try_one(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
                               struct dp_pq_scratch *s, struct trial *t, struct dp_err *err) {
-    size_t stored;
-    double scale = (double)v->n / (double)put_slices(v, d, t->encoding, plain, s);
-    DP_TRY(pack(o, o->level, s, &stored, err));
-    t->raw = (double)s->sample.n * scale;
-    t->stored = (double)stored * scale;
+    int levels[4];
+    size_t n = ways(o, false, levels), most = plain / v->n ? SLICE_BYTES / (plain / v->n) : SLICE, slice = most > SLICE ? SLICE : most < 32 ? 32 : most;
+    /* a trial must stay cheap beside the chunk: of small ones (many partitions) three sixteenths */
+    if (slice > v->n / 16) slice = v->n / 16 > TINY ? v->n / 16 : TINY;
+    double scale = (double)v->n / (double)put_slices(v, d, t->encoding, SLICES, slice, s);
+    DP_TRY(try_levels(o, levels, n, s, t, err));
+    t->cost *= scale;
     if (t->encoding != DP_PQ_RLE_DICTIONARY) return DP_OK;
     struct dp_pq_values dv = dp_pq_dict_values(d, v);
-    size_t n = d->bytes <= DICT_SAMPLE ? d->n : d->n * DICT_SAMPLE / d->bytes;
+    size_t some = d->bytes <= DICT_SAMPLE ? d->n : d->n * DICT_SAMPLE / d->bytes;
+    struct trial page = {.encoding = DP_PQ_PLAIN};
     dp_buf_reset(&s->sample);
-    dp_pq_put_values(&s->sample, DP_PQ_PLAIN, &dv, 0, n ? n : 1, &s->aux);
-    DP_TRY(pack(o, o->level, s, &stored, err));
-    t->raw += (double)d->bytes;
-    t->stored += (double)d->bytes * (double)stored / (double)s->sample.n;
+    dp_pq_put_values(&s->sample, DP_PQ_PLAIN, &dv, 0, some ? some : 1, &s->aux);
+    DP_TRY(try_levels(o, levels, n, s, &page, err));
+    t->cost += (double)d->bytes * page.cost / (double)s->sample.n;
     return DP_OK;
 }
 
@@ -113,17 +160,24 @@ static enum dp_pq_encoding by_raw_size(const struct dp_pq_values *v, const struc
 }
 
 /*
- * zstd's first level is twice as fast as its third, and for bit-packed numbers, ids and short words it gives the same size: where the slices
- * say so (within half a percent), it is used. A level above the first is an upper bound of effort, not an order.
+ * How hard zstd works on the chosen encoding.  A level above the first is an upper bound of effort, not an order: for bit-packed numbers, ids
+ * and short words less of it gives the same size.  One slice that is long enough to hold the repeats there are.
  */
-static enum dp_status try_first_level(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
-                                      struct dp_pq_scratch *s, struct dp_pq_choice *c, struct dp_err *err) {
-    size_t asked, first;
-    if (o->codec != DP_PQ_ZSTD || o->level == 1 || c->store) return DP_OK;
-    put_slices(v, d, c->encoding, plain, s);
-    DP_TRY(pack(o, o->level, s, &asked, err));
-    DP_TRY(pack(o, 1, s, &first, err));
-    if ((double)first <= 1.005 * (double)asked) c->level = 1;
+static enum dp_status choose_level(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
+                                   struct dp_pq_scratch *s, struct dp_pq_choice *c, struct dp_err *err) {
+    struct trial t;
+    int levels[4];
+    size_t bytes = plain / 8 < LEVEL_SAMPLE ? plain / 8 : LEVEL_SAMPLE, each = plain / v->n ? plain / v->n : 1;
+    size_t n = ways(o, plain >= 8 * LEVEL_SAMPLE || o->level > 3, levels), slice = bytes / each < TINY ? TINY : bytes / each;
+    put_slices(v, d, c->encoding, 1, slice < v->n ? slice : v->n, s);
+    DP_TRY(try_levels(o, levels, n, s, &t, err));
+    c->level = t.level;
+    c->store = t.store;
+    /* the dictionary page has the chunk's codec: where it weighs something it is compressed, and the codes with it */
+    if (d && c->encoding == DP_PQ_RLE_DICTIONARY && t.store && d->bytes * 16 > codes_size(d, v->n)) {
+        c->store = false;
+        c->level = levels[0];
+    }
     return DP_OK;
 }
 
@@ -131,20 +185,12 @@ static enum dp_status by_trial(const struct dp_pq_writer_opts *o, const struct d
                                struct dp_pq_choice *c, struct dp_err *err) {
     struct trial t[4];
     size_t n = candidates(o, v, d != NULL, t), best = 0, plain = dp_pq_plain_size(v);
-    if (n == 1 && v->type == DP_PQ_BYTE_ARRAY) {
-        c->encoding = t[0].encoding;
-        return try_first_level(o, v, d, plain, s, c, err);
-    }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && n > 1; i++) {
         DP_TRY(try_one(o, v, d, plain, s, &t[i], err));
-        /* as stored: a codec that gains less than two in a hundred is left out */
-        double cost = t[i].stored > 0.98 * t[i].raw ? t[i].raw : t[i].stored;
-        double least = t[best].stored > 0.98 * t[best].raw ? t[best].raw : t[best].stored;
-        if (i > 0 && cost < least) best = i;
+        if (i > 0 && t[i].cost < t[best].cost) best = i;
     }
     c->encoding = t[best].encoding;
-    c->store = t[best].stored > 0.98 * t[best].raw;
-    return try_first_level(o, v, d, plain, s, c, err);
+    return choose_level(o, v, d, plain, s, c, err);
 }
 
 enum dp_status dp_pq_choose(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
@@ -163,7 +209,10 @@ enum dp_status dp_pq_choose(const struct dp_pq_writer_opts *o, const struct dp_p
     *c = (struct dp_pq_choice){.set = v->n >= 4096, .level = o->level};
     const struct dp_pq_dict *d = has_dict ? dict : NULL;
     if (v->n < TINY || o->codec == DP_PQ_UNCOMPRESSED) c->encoding = by_raw_size(v, d, v->n < TINY);
-    else if (has_dict && dict->n <= 256 && dict->n * 32 <= v->n) c->encoding = DP_PQ_RLE_DICTIONARY; /* nothing beats so few */
+    else if (has_dict && dict->n <= 256 && dict->n * 32 <= v->n) { /* nothing beats so few */
+        c->encoding = DP_PQ_RLE_DICTIONARY;
+        DP_TRY(choose_level(o, v, dict, 4 * v->n, s, c, err));
+    }
     else DP_TRY(by_trial(o, v, d, s, c, err));
     if (c->encoding != DP_PQ_RLE_DICTIONARY) dict->n = 0;
     return DP_OK;

@@ -133,7 +133,7 @@ static enum dp_status put_page(struct job *j, struct dp_pq_page_header *h, const
     if (j->codec != DP_PQ_UNCOMPRESSED && !(v2 && body->n == head)) {
         dp_buf_reset(packed);
         dp_buf_add(packed, body->p, head);
-        int level = h->type == DP_PQ_DICTIONARY_PAGE ? j->o->level : j->choice->level;
+        int level = h->type != DP_PQ_DICTIONARY_PAGE ? j->choice->level : j->codec == DP_PQ_ZSTD && j->o->level <= 3 ? DP_ZSTD_QUICK : j->o->level;
         DP_TRY(dp_codec_compress(j->s->codec, j->codec, level, body->p + head, body->n - head, packed, err));
         h->is_compressed = packed->n < body->n || !v2;
         if (h->is_compressed) stored = packed;

@@ -11,6 +11,7 @@
 #include <lz4frame.h>
 #include <stdlib.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY /* for one parameter, by which literals are packed also where no repeats are sought */
 #include <zstd.h>
 
 /* snappy-c.h and brotli's headers, as far as they are used: the libraries are opened by name, so the headers are not needed to build */
@@ -24,6 +25,7 @@ typedef int (*brotli_decompress_fn)(size_t n, const uint8_t *in, size_t *out_n, 
 
 struct dp_codec {
     ZSTD_CCtx *zc;
+    int zc_level; /* its parameters are set for; 0: none */
     ZSTD_DCtx *zd;
     void *snappy, *brotli_enc, *brotli_dec;
     snappy_compress_fn snappy_compress;
@@ -99,11 +101,30 @@ static enum dp_status bad_block(struct dp_err *err, enum dp_pq_codec codec) {
 
 /* ---- compressing ---- */
 
+struct zstd_setting { ZSTD_cParameter parameter; int value; };
+
+static const struct zstd_setting entropy[] = {{ZSTD_c_strategy, ZSTD_fast}, {ZSTD_c_minMatch, 7}, {ZSTD_c_targetLength, ZSTD_TARGETLENGTH_MAX},
+                                              {ZSTD_c_windowLog, 17}, {ZSTD_c_hashLog, 6}, {ZSTD_c_chainLog, 6},
+                                              {ZSTD_c_literalCompressionMode, ZSTD_ps_enable}};
+static const struct zstd_setting quick[] = {{ZSTD_c_strategy, ZSTD_fast}, {ZSTD_c_minMatch, 5}, {ZSTD_c_hashLog, 15}};
+
+static size_t set_zstd(struct dp_codec *c, int level) {
+    const struct zstd_setting *s = level == DP_ZSTD_ENTROPY ? entropy : quick;
+    size_t n = level == DP_ZSTD_ENTROPY ? sizeof entropy / sizeof *entropy : level == DP_ZSTD_QUICK ? sizeof quick / sizeof *quick : 0;
+    size_t r = ZSTD_CCtx_reset(c->zc, ZSTD_reset_session_and_parameters);
+    if (!ZSTD_isError(r)) r = ZSTD_CCtx_setParameter(c->zc, ZSTD_c_compressionLevel, n ? 1 : level);
+    for (size_t i = 0; i < n && !ZSTD_isError(r); i++) r = ZSTD_CCtx_setParameter(c->zc, s[i].parameter, s[i].value);
+    c->zc_level = ZSTD_isError(r) ? 0 : level;
+    return r;
+}
+
 static enum dp_status compress_zstd(struct dp_codec *c, int level, const void *p, size_t n, struct dp_buf *out, struct dp_err *err) {
-    size_t bound = ZSTD_compressBound(n);
+    size_t bound = ZSTD_compressBound(n), r = 0;
+    if (level < 0) level = 3;
     if (!c->zc && !(c->zc = ZSTD_createCCtx())) return dp_err_set(err, DP_IO, "out of memory for zstd");
     char *to = dp_buf_reserve(out, bound);
-    size_t r = ZSTD_compressCCtx(c->zc, to, bound, p, n, level < 0 ? 3 : level);
+    if (c->zc_level != level) r = set_zstd(c, level);
+    if (!ZSTD_isError(r)) r = ZSTD_compress2(c->zc, to, bound, p, n);
     if (ZSTD_isError(r)) return dp_err_set(err, DP_BUG, "zstd: %s", ZSTD_getErrorName(r));
     out->n += r;
     return DP_OK;
