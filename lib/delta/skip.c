@@ -2,12 +2,14 @@
  * File skipping (digest section 8): what partition values and statistics say of an expression over the table's columns.
  *
  * Bounds are given in the spelling that records have.  A statistic is never believed further than the digest allows: a timestamp's maximum
- * is its millisecond's end, floats have no bounds (NaN may be missing from them), a null count under wide bounds counts only at its ends.
+ * is its millisecond's end, bounds of floats leave NaN and infinities open (writers pass them over), a null count under wide bounds counts only at its ends.
  */
 #include <dp/base/decimal.h>
 #include <dp/base/time.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/snapshot.h>
+#include <float.h>
+#include <math.h>
 
 struct asked {
     const struct dp_delta_snapshot *s;
@@ -108,6 +110,16 @@ static bool timestamp_bounds(struct asked *q, struct dp_expr_bounds *out) {
     return true;
 }
 
+/* A floating bound as a record spells the value: some writers print floats as doubles, or with 17 digits. */
+static bool respell(struct asked *q, const struct dp_type *field, struct dp_str *s) {
+    double d;
+    char text[32];
+    if (!dp_parse_double(*s, &d) || !isfinite(d) || (field->id == DP_TYPE_FLOAT && fabs(d) > FLT_MAX)) return false;
+    size_t n = field->id == DP_TYPE_FLOAT ? dp_print_float(text, (float)d) : dp_print_double(text, d);
+    *s = dp_arena_str(&q->arena, dp_str(text, n));
+    return true;
+}
+
 static void value_bounds(struct asked *q, const struct dp_type *field, struct dp_expr_bounds *out) {
     uint32_t lo = dp_json_member(&q->stats, 0, "minValues"), hi = dp_json_member(&q->stats, 0, "maxValues");
     out->kind = DP_KIND_NONE;
@@ -120,6 +132,9 @@ static void value_bounds(struct asked *q, const struct dp_type *field, struct dp
     switch (field->id) {
     case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64: case DP_TYPE_DECIMAL:
         if (a == DP_KIND_NUMBER) out->kind = a;
+        return;
+    case DP_TYPE_FLOAT: case DP_TYPE_DOUBLE:
+        if (a == DP_KIND_NUMBER && respell(q, field, &out->min) && respell(q, field, &out->max)) out->kind = a, out->may_nan = true;
         return;
     case DP_TYPE_STRING: case DP_TYPE_DATE:
         if (a == DP_KIND_STRING) out->kind = a;

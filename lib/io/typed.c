@@ -330,6 +330,7 @@ static bool group_bounds(void *ctx, struct dp_str field, struct dp_expr_bounds *
     a->n += 2;
     bool both = dp_pq_bounds(m, a->group, (size_t)leaf, min, max, &out->nulls);
     out->known = both || out->nulls >= 0;
+    /* may_nan stays false: a float chunk has bounds only where its NaN count is 0 and they are finite (dp_pq_bounds) */
     if (both) out->kind = bounds_kind(type), out->min = dp_buf_str(min), out->max = dp_buf_str(max);
     return out->known;
 }

@@ -36,7 +36,7 @@ enum dp_status dp_eval_index(struct dp_expr_run *run, const struct dp_val *t, co
         if (dp_num_index(key, &i)) (void)dp_val_element(run, t, i, out);
         return DP_OK;
     }
-    if (t->kind == DP_KIND_NULL && (key->kind == DP_KIND_STRING || key->kind == DP_KIND_NUMBER || key->kind == DP_KIND_NULL || key->kind == DP_KIND_OBJECT)) return DP_OK;
+    if (t->kind == DP_KIND_NULL && (key->kind == DP_KIND_STRING || key->kind == DP_KIND_NUMBER || key->kind == DP_KIND_OBJECT)) return DP_OK;
     if ((t->kind == DP_KIND_ARRAY || t->kind == DP_KIND_STRING) && key->kind >= DP_KIND_OBJECT)
         return dp_eval_fail(run, "a search or a slice is not an index");
     return dp_eval_fail(run, "%s cannot be indexed with a %s", dp_val_kind_name(t->kind), dp_val_kind_name(key->kind));

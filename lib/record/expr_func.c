@@ -15,7 +15,6 @@ static bool is_string(const struct dp_val *v) { return v->kind == DP_KIND_STRING
 static bool is_number(const struct dp_val *v) { return v->kind == DP_KIND_NUMBER; }
 static bool is_array(const struct dp_val *v) { return v->kind == DP_KIND_ARRAY; }
 static bool is_object(const struct dp_val *v) { return v->kind == DP_KIND_OBJECT; }
-static bool is_bool(const struct dp_val *v) { return v->kind == DP_KIND_TRUE || v->kind == DP_KIND_FALSE; }
 
 static enum dp_status set_bool(struct dp_val *out, bool b) {
     *out = dp_val_bool(b);
@@ -251,8 +250,8 @@ static enum dp_status has(struct dp_expr_run *run, const struct dp_val *in, cons
     int64_t i;
     if (is_object(in) && is_string(key)) return set_bool(out, dp_val_member(run, in, dp_val_decode(run, key), &v));
     if (is_array(in) && is_number(key))
-        return set_bool(out, dp_num_index(key, &i) && i >= 0 && i < (int64_t)dp_val_length(run, in));
-    if (in->kind == DP_KIND_NULL && (is_string(key) || is_number(key) || key->kind == DP_KIND_NULL || is_object(key))) return set_bool(out, false);
+        return set_bool(out, dp_num_place(key, &i) && i >= 0 && i < (int64_t)dp_val_length(run, in));
+    if (in->kind == DP_KIND_NULL) return set_bool(out, false);
     return dp_eval_fail(run, "%s cannot have a %s key", dp_val_kind_name(in->kind), dp_val_kind_name(key->kind));
 }
 
@@ -302,7 +301,7 @@ static enum dp_status contains(struct dp_expr_run *run, const struct dp_val *a, 
         *out = find(s, dp_val_decode(run, b));
         return DP_OK;
     }
-    if (top && a->kind != b->kind && !(is_bool(a) && is_bool(b)))
+    if (top && a->kind != b->kind) /* true and false are two kinds here, as in jq */
         return dp_eval_fail(run, "%s and %s cannot have their containment checked", dp_val_kind_name(a->kind), dp_val_kind_name(b->kind));
     *out = dp_val_equal(run, a, b);
     return DP_OK;

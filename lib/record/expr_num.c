@@ -157,6 +157,14 @@ bool dp_num_index(const struct dp_val *v, int64_t *out) {
     return true;
 }
 
+bool dp_num_place(const struct dp_val *v, int64_t *out) {
+    double d;
+    if (dp_num_index(v, out)) return true;
+    if (!dp_parse_double(v->s, &d) || !(fabs(d) < 9e15)) return false;
+    *out = (int64_t)d;
+    return true;
+}
+
 bool dp_num_from_text(struct dp_expr_run *run, struct dp_str s, struct dp_val *out) {
     size_t i = 0, whole, places = 0, whole_at;
     bool minus = false, point = false, exponent = false;

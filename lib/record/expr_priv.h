@@ -194,6 +194,8 @@ enum dp_status dp_num_round(struct dp_expr_run *run, int how, const struct dp_va
 enum dp_status dp_num_from_double(struct dp_expr_run *run, double d, struct dp_val *out) DP_MUST_CHECK;
 /* A whole number for an index; false: it has a fraction or is out of range. */
 bool dp_num_index(const struct dp_val *v, int64_t *out);
+/* The place that has() looks at and assignments and del() change: a fraction is cut off. */
+bool dp_num_place(const struct dp_val *v, int64_t *out);
 /* Text of tonumber to a number's spelling; false: it is none. */
 bool dp_num_from_text(struct dp_expr_run *run, struct dp_str s, struct dp_val *out);
 

@@ -88,7 +88,7 @@ static enum dp_status set_member(struct dp_expr_run *run, const struct dp_val *t
     if (t->kind == DP_KIND_NULL && key->kind == DP_KIND_STRING) base = empty_of(DP_KIND_OBJECT, run);
     if (t->kind == DP_KIND_NULL && key->kind == DP_KIND_NUMBER) base = empty_of(DP_KIND_ARRAY, run);
     if (base.kind == DP_KIND_OBJECT && key->kind == DP_KIND_STRING) return set_name(run, &base, key, v, out);
-    if (base.kind == DP_KIND_ARRAY && key->kind == DP_KIND_NUMBER && dp_num_index(key, &i)) return set_index(run, &base, i, v, out);
+    if (base.kind == DP_KIND_ARRAY && key->kind == DP_KIND_NUMBER && dp_num_place(key, &i)) return set_index(run, &base, i, v, out);
     return dp_eval_fail(run, "%s cannot be indexed with a %s", dp_val_kind_name(t->kind), dp_val_kind_name(key->kind));
 }
 
@@ -197,7 +197,7 @@ static enum dp_status drop_member(struct dp_expr_run *run, const struct dp_val *
         *out = dp_val_cont(DP_KIND_OBJECT, c);
         return DP_OK;
     }
-    if (t->kind == DP_KIND_ARRAY && key->kind == DP_KIND_NUMBER && dp_num_index(key, &i)) {
+    if (t->kind == DP_KIND_ARRAY && key->kind == DP_KIND_NUMBER && dp_num_place(key, &i)) {
         int64_t len = dp_val_length(run, t);
         if (i < 0) i += len;
         if (i < 0 || i >= len) return DP_OK;

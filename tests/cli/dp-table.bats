@@ -263,3 +263,18 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     dp_expect 0
     [ "${#lines[@]}" -eq 6 ]
 }
+
+@test "files: --where by the bounds of floating columns, which leave NaN open" {
+    mkdir -p t/_delta_log
+    cat >t/_delta_log/00000000000000000000.json <<'END'
+{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}
+{"metaData":{"id":"a","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"x\",\"type\":\"double\",\"nullable\":true,\"metadata\":{}},{\"name\":\"f\",\"type\":\"float\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":[],"configuration":{},"createdTime":0}}
+{"add":{"path":"p.parquet","partitionValues":{},"size":1,"modificationTime":0,"dataChange":true,"stats":"{\"numRecords\":2,\"minValues\":{\"x\":0.10000000000000001,\"f\":0.10000000149011612},\"maxValues\":{\"x\":2.5,\"f\":2.5},\"nullCount\":{\"x\":0,\"f\":0}}"}}
+END
+    [ "$(dp-table files t --where '.x < 0.1' | wc -l)" -eq 0 ]
+    [ "$(dp-table files t --where '.x == 0.1' | wc -l)" -eq 1 ]
+    [ "$(dp-table files t --where '.f == 0.1' | wc -l)" -eq 1 ]
+    [ "$(dp-table files t --where '.f == 3' | wc -l)" -eq 0 ]
+    [ "$(dp-table files t --where '.x > 2.5' | wc -l)" -eq 1 ] # "NaN" is a string there, and strings are above numbers
+    [ "$(dp-table files t --where '.x == "NaN"' | wc -l)" -eq 1 ]
+}

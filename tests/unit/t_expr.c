@@ -105,6 +105,14 @@ static const struct row compiled_rows[] = {
     {".a |= tostring", "{\"a\":1.10}", "{\"a\":\"1.10\"}\n"},
     {".\"odd name\".x", "{\"odd name\":{\"x\":1}}", "1\n"},
     {".[\"\\u00e9\"]", "{\"\\u00e9\":1}", "1\n"},
+    /* as jq has it: a fraction of an index is cut off where it is checked or assigned */
+    {".a | has(1.9), has(-0.5), has(2)", "{\"a\":[1,2]}", "true\ntrue\nfalse\n"},
+    {".a[1.2] = 5", "{\"a\":[1,2,3]}", "{\"a\":[1,5,3]}\n"},
+    {"del(.a[1.2])", "{\"a\":[1,2,3]}", "{\"a\":[1,3]}\n"},
+    {"null | has([1]), has(\"a\"), has(true)", "{}", "false\nfalse\nfalse\n"},
+    {"false | contains(true)", "{}", "!containment"},
+    {"[false] | contains([true])", "{}", "false\n"},
+    {"null[null]", "{}", "!indexed"},
     /* several outputs */
     {".a[]", "{\"a\":[1,[2],{\"x\":3}]}", "1\n[2]\n{\"x\":3}\n"},
     {".a[] | select(. > 1)", "{\"a\":[1,2,3]}", "2\n3\n"},

@@ -24,7 +24,7 @@
  *   tonumber        Takes digits only, no blanks around them, no nan.
  *   dates           fromdate takes all of RFC 3339, with fractions and offsets; todate takes the years 0 to 9999.
  *   pattern         test with a constant pattern is PCRE2's, with a match limit; flags other than g, i, x go to libjq.
- *   search          A search or slice given as a value (`.[$array]`, `.[$object]`) is an error in compiled programs (null stays null).
+ *   search          A search or slice given as a value (`.[$array]`, `.[$object]`) is an error in compiled programs (null[$object] is null).
  *   grammar         `if` without `else` and `.a.[0]` are accepted (as in jq 1.7); `.a?//b` is `(.a?) // b`.
  *   refused         env $ENV input inputs debug stderr input_filename input_line_number halt halt_error import include module modulemeta
  *                   get_search_list $__loc__ now localtime strflocaltime, and names with an underscore in front.
@@ -75,7 +75,7 @@ struct dp_expr_bounds {
     enum dp_kind kind;       /* of min and max: NUMBER or STRING; NONE: no bounds */
     struct dp_str min, max;  /* inclusive; max may be an upper bound only */
     int64_t rows, nulls;     /* nulls -1: not known */
-    bool may_nan;            /* a float column whose bounds leave NaN and infinities out: rows may hold "NaN" and the like as strings */
+    bool may_nan;            /* float bounds that leave NaN and infinities out: rows may hold "NaN" and the like as strings (Delta statistics) */
 };
 /* Asks bounds(ctx, field) for the fields it uses; NEVER: no row can satisfy it. */
 enum dp_verdict dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx);
