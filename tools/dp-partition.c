@@ -152,7 +152,7 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
     s->schema = s->fixed ? without_derived(s, base) : dp_type_copy(base);
     DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
     DP_TRY(check_derived(s, err));
-    s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .layout = &s->layout, .schema = s->schema,
+    s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->table, .layout = &s->layout, .schema = s->schema,
         .codec = c->codec, .row_group_rows = c->row_group_rows, .target_size = c->target_size, .memory = s->cli->run.memory / 3, .sort = c->sort};
     s->shred = dp_shred_open(s->schema, true);
     dp_lay_rows_open(&s->lay_opts, &s->rows);

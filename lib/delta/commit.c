@@ -3,11 +3,12 @@
  *
  * Who loses the race reads what won, and goes on at the version after it when nothing there is in conflict: appends always do.  Overwrite and replace
  * remove what the snapshot has, so a winner that touched the same files or partitions ends them (DP_AGAIN: read again, decide again).
- * What it does not do: row tracking, change data files, column mapping, checks of rows: dp_delta_check_write refuses such tables.
+ * What it does not do: row tracking, change data files, checks of rows: dp_delta_check_write refuses such tables.
  */
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/commit.h>
+#include <dp/delta/mapping.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
@@ -50,7 +51,7 @@ static bool is_touched(const struct publication *p, const struct dp_delta_file *
     if (p->change->mode == DP_DELTA_APPEND || !p->base) return false;
     if (p->change->mode == DP_DELTA_OVERWRITE || !p->base->metadata.partition_columns.n) return true;
     struct dp_buf key = {0};
-    partition_key(&p->base->metadata.partition_columns, &f->partition_values, &key);
+    partition_key(&p->base->partition_keys, &f->partition_values, &key);
     bool is = dp_map_get(&p->touched, dp_buf_str(&key)) != NULL;
     dp_buf_release(&key);
     return is;
@@ -208,7 +209,7 @@ static enum dp_status prepare(struct publication *p, struct dp_err *err) {
              dp_str_eqz(dp_delta_property(p->base, "delta.enableInCommitTimestamps", ""), "true");
     if (p->ict) DP_TRY(read_previous_time(p, err));
     for (size_t i = 0; p->change->mode == DP_DELTA_REPLACE && i < p->change->n_adds; i++) {
-        partition_key(&p->base->metadata.partition_columns, &p->change->adds[i].partition_values, &key);
+        partition_key(&p->base->partition_keys, &p->change->adds[i].partition_values, &key);
         dp_map_put(&p->touched, dp_buf_str(&key), NULL);
     }
     dp_buf_release(&key);
@@ -258,45 +259,90 @@ static bool has_ntz(const struct dp_type *t) {
     return false;
 }
 
-enum dp_status dp_delta_new_table(const struct dp_type *schema, const struct dp_delta_strs *partition_columns, const struct dp_delta_pairs *configuration,
-                                  const char *name, int64_t now_ms, struct dp_arena *arena, struct dp_delta_protocol *protocol,
-                                  struct dp_delta_metadata *metadata, struct dp_err *err) {
-    struct dp_buf b = {0};
-    char id[37];
-    if (!schema->n_children) return dp_err_set(err, DP_SCHEMA, "a table needs at least one column");
-    if (partition_columns->n && partition_columns->n >= schema->n_children)
-        return dp_err_set(err, DP_SCHEMA, "a table needs at least one column that is not a partition column");
-    memset(protocol, 0, sizeof *protocol);
-    memset(metadata, 0, sizeof *metadata);
-    protocol->min_reader = 1;
-    protocol->min_writer = 2;
-    if (has_ntz(schema)) {
-        protocol->min_reader = 3;
-        protocol->min_writer = 7;
-        protocol->reader_features = (struct dp_delta_strs){dp_arena_calloc(arena, 1, sizeof(struct dp_str)), 1, true};
-        protocol->reader_features.v[0] = DP_STR("timestampNtz");
-        protocol->writer_features = protocol->reader_features;
-    }
-    dp_uuid(id);
-    dp_delta_schema_print(schema, &b);
-    metadata->id = dp_arena_str(arena, dp_str_z(id));
-    if (name) metadata->name = dp_arena_str(arena, dp_str_z(name));
-    metadata->provider = DP_STR("parquet");
-    metadata->schema_string = dp_arena_str(arena, dp_buf_str(&b));
-    metadata->partition_columns = *partition_columns;
-    metadata->partition_columns.is_set = true;
-    metadata->created_time = now_ms;
-    metadata->configuration = *configuration;
-    dp_buf_release(&b);
-    for (size_t i = 0; i < partition_columns->n; i++) {
-        const struct dp_type *t = dp_type_child(schema, partition_columns->v[i]);
-        if (!t) return dp_err_set(err, DP_SCHEMA, "partition column %.*s is not in the schema", DP_STR_FMT(partition_columns->v[i]));
+/* A feature that is listed by name; two lists, for readers and for writers. */
+static void list_feature(struct dp_delta_protocol *p, const char *name, bool readers) {
+    if (readers) p->reader_features.v[p->reader_features.n++] = dp_str_z(name);
+    p->writer_features.v[p->writer_features.n++] = dp_str_z(name);
+}
+
+static void choose_protocol(const struct dp_type *schema, bool mapped, const struct dp_delta_pairs *configuration, struct dp_arena *arena,
+                            struct dp_delta_protocol *p) {
+    memset(p, 0, sizeof *p);
+    p->min_reader = mapped ? 2 : 1;
+    p->min_writer = mapped ? 5 : 2;
+    if (!has_ntz(schema)) return;
+    p->min_reader = 3;
+    p->min_writer = 7; /* which implies nothing */
+    p->reader_features = (struct dp_delta_strs){dp_arena_calloc(arena, 3, sizeof(struct dp_str)), 0, true};
+    p->writer_features = (struct dp_delta_strs){dp_arena_calloc(arena, 3, sizeof(struct dp_str)), 0, true};
+    list_feature(p, "timestampNtz", true);
+    if (mapped) list_feature(p, "columnMapping", true);
+    if (dp_delta_pairs_get(configuration, DP_STR("delta.appendOnly"))) list_feature(p, "appendOnly", false);
+}
+
+static enum dp_status check_partition_columns(const struct dp_type *schema, const struct dp_delta_strs *columns, struct dp_err *err) {
+    for (size_t i = 0; i < columns->n; i++) {
+        const struct dp_type *t = dp_type_child(schema, columns->v[i]);
+        if (!t) return dp_err_set(err, DP_SCHEMA, "partition column %.*s is not in the schema", DP_STR_FMT(columns->v[i]));
+        if (dp_delta_partition_type_ok(t)) continue;
         struct dp_buf words = {0};
         dp_type_print(t, &words);
-        enum dp_status status = dp_delta_partition_type_ok(t) ? DP_OK
-            : dp_err_set(err, DP_SCHEMA, "column %s of type %s can't partition a table", t->name, dp_buf_z(&words));
+        dp_err_set(err, DP_SCHEMA, "column %s of type %s can't partition a table", t->name, dp_buf_z(&words));
         dp_buf_release(&words);
-        DP_TRY(status);
+        return DP_SCHEMA;
     }
+    return DP_OK;
+}
+
+/* Is the table to be mapped?  Where a name asks for it, or the property does. */
+static enum dp_status choose_mapping(const struct dp_delta_new *n, struct dp_arena *arena, bool *mapped, struct dp_str *cause, struct dp_err *err) {
+    const struct dp_type *field = dp_delta_mapping_cause(n->schema);
+    struct dp_str mode = dp_delta_pairs_text(n->configuration, DP_DELTA_KEY_MODE, DP_STR(""));
+    *cause = field ? dp_arena_str(arena, dp_str(field->name, field->name_n)) : dp_str(NULL, 0);
+    *mapped = field || dp_str_eqz(mode, "name");
+    if (mode.n && !dp_str_eqz(mode, "name") && !dp_str_eqz(mode, "none"))
+        return dp_err_set(err, DP_UNSUPPORTED, DP_DELTA_KEY_MODE "=%.*s is not supported for a new table; name is", DP_STR_FMT(mode));
+    if (field && dp_str_eqz(mode, "none"))
+        return dp_err_set(err, DP_SCHEMA, "column \"%s\": the name holds one of \" ,;{}()=\", a tab or a newline, which needs " DP_DELTA_KEY_MODE "=name", field->name);
+    return DP_OK;
+}
+
+static void configure(const struct dp_delta_pairs *given, bool mapped, int32_t max_id, struct dp_arena *arena, struct dp_delta_pairs *out) {
+    char text[24];
+    out->v = dp_arena_calloc(arena, given->n + 2, sizeof *out->v);
+    for (size_t i = 0; i < given->n; i++)
+        if (!mapped || !dp_str_eqz(given->v[i].key, DP_DELTA_KEY_MODE)) out->v[out->n++] = given->v[i];
+    if (!mapped) return;
+    size_t n = dp_print_i64(text, max_id);
+    out->v[out->n++] = (struct dp_delta_pair){DP_STR(DP_DELTA_KEY_MODE), DP_STR("name"), false};
+    out->v[out->n++] = (struct dp_delta_pair){DP_STR(DP_DELTA_KEY_MAX_ID), dp_arena_str(arena, dp_str(text, n)), false};
+}
+
+enum dp_status dp_delta_new_table(const struct dp_delta_new *n, struct dp_arena *arena, struct dp_delta_protocol *protocol,
+                                  struct dp_delta_metadata *metadata, struct dp_str *cause, struct dp_err *err) {
+    struct dp_buf b = {0};
+    char id[37];
+    bool mapped;
+    if (!n->schema->n_children) return dp_err_set(err, DP_SCHEMA, "a table needs at least one column");
+    if (n->partition_columns->n && n->partition_columns->n >= n->schema->n_children)
+        return dp_err_set(err, DP_SCHEMA, "a table needs at least one column that is not a partition column");
+    DP_TRY(choose_mapping(n, arena, &mapped, cause, err));
+    DP_TRY(check_partition_columns(n->schema, n->partition_columns, err));
+    choose_protocol(n->schema, mapped, n->configuration, arena, protocol);
+    struct dp_type *schema = dp_type_copy(n->schema);
+    int32_t max_id = mapped ? dp_delta_mapping_assign(schema, n->names_are_physical) : 0;
+    dp_delta_schema_print(schema, &b);
+    dp_type_free(schema);
+    dp_uuid(id);
+    memset(metadata, 0, sizeof *metadata);
+    metadata->id = dp_arena_str(arena, dp_str_z(id));
+    if (n->name) metadata->name = dp_arena_str(arena, dp_str_z(n->name));
+    metadata->provider = DP_STR("parquet");
+    metadata->schema_string = dp_arena_str(arena, dp_buf_str(&b));
+    metadata->partition_columns = *n->partition_columns;
+    metadata->partition_columns.is_set = true;
+    metadata->created_time = n->now_ms;
+    configure(n->configuration, mapped, max_id, arena, &metadata->configuration);
+    dp_buf_release(&b);
     return DP_OK;
 }

@@ -163,9 +163,6 @@ static enum dp_status check_properties(const struct dp_delta_protocol *p, const 
     }
     for (size_t i = 0; i < 3; i++)
         if (is_on(m, iceberg[i])) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: %s is on", iceberg[i]);
-    enum dp_delta_mapping mode;
-    DP_TRY(dp_delta_mapping_mode(p, m, &mode, err));
-    if (mode != DP_DELTA_MAPPING_NONE) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: the table maps its columns (columnMapping)");
     return DP_OK;
 }
 

@@ -29,7 +29,9 @@ struct dp_delta_landing {
     struct dp_type *schema;       /* of the table: the snapshot's or that of the first file */
     bool owns_schema;
     struct dp_type *data;         /* physical schema without partition columns */
+    struct dp_type *data_names;   /* the same with the table's names */
     struct dp_delta_strs partition_columns;
+    struct dp_delta_strs partition_keys; /* the same by their physical names: what files and actions have */
     struct dp_delta_stats_opts stats;
     struct dp_delta_file *files;
     struct landed *landed;
@@ -53,6 +55,7 @@ void dp_delta_landing_close(struct dp_delta_landing *l) {
     for (size_t i = 0; i < l->n; i++) free(l->landed[i].from), free(l->landed[i].to);
     if (l->owns_schema) dp_type_free(l->schema);
     dp_type_free(l->data);
+    dp_type_free(l->data_names);
     dp_arena_release(&l->arena);
     free(l->files);
     free(l->landed);
@@ -91,7 +94,7 @@ static enum dp_status settle_partition_values(struct dp_delta_landing *l, struct
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < l->partition_columns.n && status == DP_OK; i++) {
         struct dp_str column = l->partition_columns.v[i];
-        const struct dp_delta_pair *v = dp_delta_pairs_get(values, column);
+        const struct dp_delta_pair *v = dp_delta_pairs_get(values, l->partition_keys.v[i]);
         const struct dp_type *t = dp_type_child(l->schema, column);
         if (!v) {
             status = dp_err_set(err, DP_SCHEMA, "it has no value of partition column %.*s in its key-value metadata (" DP_DELTA_KV_PARTITION ")", DP_STR_FMT(column));
@@ -140,10 +143,12 @@ static enum dp_status settle_schema(struct dp_delta_landing *l, const struct dp_
     if (l->snapshot) {
         l->schema = l->snapshot->schema;
         l->partition_columns = l->snapshot->metadata.partition_columns;
+        l->partition_keys = l->snapshot->partition_keys;
     } else {
         DP_TRY(schema_of_file(f, &l->schema, err));
         l->owns_schema = true;
         l->partition_columns = (struct dp_delta_strs){dp_arena_calloc(&l->arena, values->n + 1, sizeof(struct dp_str)), values->n, true};
+        l->partition_keys = l->partition_columns; /* the files' names become the physical ones, mapped or not */
         for (size_t i = 0; i < values->n; i++) {
             l->partition_columns.v[i] = values->v[i].key;
             if (!dp_type_child(l->schema, values->v[i].key))
@@ -151,13 +156,17 @@ static enum dp_status settle_schema(struct dp_delta_landing *l, const struct dp_
         }
     }
     l->data = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    l->data_names = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     const struct dp_type *all = l->snapshot ? l->snapshot->physical : l->schema;
     for (size_t i = 0; i < all->n_children; i++) {
         bool is_partition = false;
         for (size_t k = 0; k < l->partition_columns.n; k++)
             is_partition |= dp_str_eq(l->partition_columns.v[k], dp_str(l->schema->children[i]->name, l->schema->children[i]->name_n));
-        if (!is_partition) dp_type_add(l->data, dp_type_copy(all->children[i]));
+        if (is_partition) continue;
+        dp_type_add(l->data, dp_type_copy(all->children[i]));
+        dp_type_add(l->data_names, dp_type_copy(l->schema->children[i]));
     }
+    l->stats.names = l->data_names;
     return DP_OK;
 }
 
@@ -192,6 +201,25 @@ static enum dp_status check_required(const struct dp_delta_landing *l, const str
     return DP_OK;
 }
 
+static bool is_mapped(const struct dp_delta_landing *l) { return l->snapshot && l->snapshot->mapping != DP_DELTA_MAPPING_NONE; }
+
+static bool is_partition_key(const struct dp_delta_landing *l, const struct dp_type *column) {
+    for (size_t i = 0; i < l->partition_keys.n; i++)
+        if (dp_str_eqz(l->partition_keys.v[i], column->name)) return true;
+    return false;
+}
+
+/* Where readers find columns by id, a file without the ids would read as null. */
+static enum dp_status check_ids(const struct dp_type *t, const struct dp_type *f, struct dp_err *err) {
+    if (t->field_id >= 0 && t->field_id != f->field_id)
+        return dp_err_set(err, DP_SCHEMA, "column %s: the table maps columns by id (%d), the file has %d", t->name, (int)t->field_id, (int)f->field_id);
+    for (size_t i = 0; i < f->n_children; i++) {
+        const struct dp_type *c = f->children[i], *k = t->id != DP_TYPE_STRUCT ? t->children[i] : dp_type_child(t, dp_str(c->name, c->name_n));
+        if (k) DP_TRY(check_ids(k, c, err));
+    }
+    return DP_OK;
+}
+
 static enum dp_status check_schema(const struct dp_delta_landing *l, const struct dp_pq_file *f, struct dp_err *err) {
     const struct dp_type *file = dp_pq_schema(f);
     struct dp_buf why = {0};
@@ -200,10 +228,12 @@ static enum dp_status check_schema(const struct dp_delta_landing *l, const struc
         const struct dp_type *c = file->children[i];
         const struct dp_type *t = dp_type_child(l->data, dp_str(c->name, c->name_n));
         if (!t) {
-            if (!dp_type_child(l->schema, dp_str(c->name, c->name_n))) /* partition columns may stand in the file too */
-                status = dp_err_set(err, DP_SCHEMA, "column %s is not in the table", c->name);
+            if (!is_partition_key(l, c)) /* partition columns may stand in the file too */
+                status = dp_err_set(err, DP_SCHEMA, "column %s is not in the table%s", c->name, is_mapped(l) ? ", whose files have physical names (column mapping)" : "");
         } else if (!dp_delta_file_fits(t, c, &why)) {
             status = dp_err_set(err, DP_SCHEMA, "%s", dp_buf_z(&why));
+        } else if (l->snapshot && l->snapshot->mapping == DP_DELTA_MAPPING_ID) {
+            status = check_ids(t, c, err);
         }
     }
     dp_buf_release(&why);

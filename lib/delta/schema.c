@@ -2,7 +2,7 @@
  * schemaString <-> dp_type (digest section 7), and what a data file must look like to hold a table's column.
  * What it does not do: variant, geometry, intervals: those are refused by name.
  */
-#include <dp/delta/schema.h>
+#include <dp/delta/mapping.h>
 #include <dp/base/arena.h>
 #include <dp/base/decimal.h>
 #include <dp/base/map.h>
@@ -252,13 +252,11 @@ static enum dp_status check_names(const struct dp_type *t, struct dp_err *err) {
         struct dp_str name = dp_str(t->children[i]->name, t->children[i]->name_n);
         bool is_new;
         lower_ascii(name, &b);
-        dp_map_put(&seen, dp_buf_str(&b), &is_new);
-        if (!is_new) status = dp_err_set(err, DP_SCHEMA, "column %.*s: another column has this name when case is ignored", DP_STR_FMT(name));
-        else if (!name.n) status = dp_err_set(err, DP_SCHEMA, "a column without a name");
-        for (size_t k = 0; k < name.n && status == DP_OK; k++)
-            if (strchr(" ,;{}()=\t\n", name.p[k]) && name.p[k])
-                status = dp_err_set(err, DP_SCHEMA, "column \"%.*s\": the name holds a character that tables refuse: one of \" ,;{}()=\", tab or newline",
-                                    DP_STR_FMT(name));
+        struct dp_map_item *item = dp_map_put(&seen, dp_buf_str(&b), &is_new);
+        if (is_new) item->v.u = i;
+        else status = dp_err_set(err, DP_SCHEMA, "columns \"%s\" and \"%.*s\" have the same name when case is ignored, which tables refuse",
+                                 t->children[item->v.u]->name, DP_STR_FMT(name));
+        if (!name.n) status = dp_err_set(err, DP_SCHEMA, "a column without a name");
     }
     dp_map_release(&seen);
     dp_buf_release(&b);
@@ -281,6 +279,7 @@ static enum dp_status fit_tree(struct dp_type *t, struct dp_buf *path, struct dp
 enum dp_status dp_delta_schema_fit(const struct dp_type *in, struct dp_type **out, struct dp_err *err) {
     struct dp_type *t = dp_type_copy(in);
     struct dp_buf path = {0};
+    dp_delta_mapping_strip(t); /* ids and names of the table that it may come from say nothing of another */
     enum dp_status status = fit_tree(t, &path, err);
     dp_buf_release(&path);
     if (status != DP_OK) dp_type_free(t);

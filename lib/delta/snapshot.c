@@ -163,6 +163,19 @@ static enum dp_status replay_log(struct replay *r, const struct dp_delta_log *lo
     return replay_commits(r, log, 0, version, err);
 }
 
+static enum dp_status find_partition_keys(struct dp_delta_snapshot *s, struct dp_err *err) {
+    const struct dp_delta_strs *columns = &s->metadata.partition_columns;
+    s->partition_keys = (struct dp_delta_strs){dp_arena_calloc(&s->arena, columns->n + 1, sizeof(struct dp_str)), columns->n, true};
+    for (size_t i = 0; i < columns->n; i++) {
+        size_t k = 0;
+        while (k < s->schema->n_children && !dp_str_eqz(columns->v[i], s->schema->children[k]->name)) k++;
+        if (k == s->schema->n_children)
+            return dp_err_set(err, DP_FORMAT, "partition column %.*s is not in the schema", DP_STR_FMT(columns->v[i]));
+        s->partition_keys.v[i] = dp_str(s->physical->children[k]->name, s->physical->children[k]->name_n);
+    }
+    return DP_OK;
+}
+
 static enum dp_status finish(struct replay *r, struct dp_err *err) {
     struct dp_delta_snapshot *s = r->s;
     if (!r->has_protocol) return dp_err_set(err, DP_FORMAT, "%s: the log holds no protocol", s->table);
@@ -172,9 +185,7 @@ static enum dp_status finish(struct replay *r, struct dp_err *err) {
     if (!s->metadata.schema_string.n) return dp_err_set(err, DP_FORMAT, "%s: the metaData has no schemaString", s->table);
     DP_TRY(dp_delta_schema_parse(s->metadata.schema_string, &s->schema, err));
     DP_TRY(dp_delta_schema_physical(s->schema, s->mapping, &s->physical, err));
-    for (size_t i = 0; i < s->metadata.partition_columns.n; i++)
-        if (!dp_type_child(s->schema, s->metadata.partition_columns.v[i]))
-            return dp_err_set(err, DP_FORMAT, "partition column %.*s is not in the schema", DP_STR_FMT(s->metadata.partition_columns.v[i]));
+    DP_TRY(find_partition_keys(s, err));
     s->n_files = s->files.live;
     return DP_OK;
 }

@@ -186,14 +186,14 @@ static int32_t find_child(const struct dp_pq_meta *m, int32_t parent, const stru
     return -1;
 }
 
-static void gather_fields(struct gather *g, const struct dp_type *parent, int32_t element) {
+static void gather_fields(struct gather *g, const struct dp_type *parent, const struct dp_type *names, int32_t element) {
     for (size_t i = 0; i < parent->n_children; i++) {
-        const struct dp_type *t = parent->children[i];
+        const struct dp_type *t = parent->children[i], *named = names->children[i];
         int32_t child = find_child(g->meta, element, t);
         size_t mark = g->path.n;
         if (mark) dp_buf_addc(&g->path, '.');
-        dp_buf_add(&g->path, t->name, t->name_n);
-        if (t->id == DP_TYPE_STRUCT) gather_fields(g, t, child);
+        dp_buf_add(&g->path, named->name, named->name_n);
+        if (t->id == DP_TYPE_STRUCT) gather_fields(g, t, named, child);
         else gather_leaf(g, t, child);
         g->path.n = mark;
     }
@@ -321,7 +321,7 @@ static bool print_fields(const struct dp_type *parent, const struct leaf **next,
 void dp_delta_stats_print(const struct dp_pq_meta *meta, const struct dp_type *data, const struct dp_delta_stats_opts *opts, struct dp_buf *out) {
     static const char *const names[] = {"minValues", "maxValues", "nullCount"};
     struct gather g = {.meta = meta, .opts = opts};
-    gather_fields(&g, data, 0);
+    gather_fields(&g, data, opts->names ? opts->names : data, 0);
     dp_buf_addf(out, "{\"numRecords\":%lld", (long long)meta->num_rows);
     for (int what = 0; what < 3; what++) {
         const struct leaf *next = g.leaves;

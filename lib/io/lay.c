@@ -4,6 +4,7 @@
  */
 #include "lay_priv.h"
 
+#include <dp/delta/mapping.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 
@@ -50,6 +51,8 @@ struct dp_lay {
     char *dir;               /* where files go: the directory, or the run's in staging */
     int lock;                /* of the staging directory, -1 */
     struct dp_type *file_schema;
+    struct dp_type *names;   /* the same with the names that records have */
+    struct dp_type *keys;    /* of the layout, as the files' metadata names them */
     size_t *columns;         /* of the incoming rows that are in the files */
     struct dp_pq_writer_opts writer;
     struct dp_pq_sorting *sorting;
@@ -335,7 +338,7 @@ static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, in
     *p = (struct part){0};
     dp_buf_addc(&json, '{');
     for (size_t i = 0; i < l->o.layout->n; i++) {
-        struct dp_str name = dp_str_z(l->o.layout->keys[i].name);
+        struct dp_str name = dp_str(l->keys->children[i]->name, l->keys->children[i]->name_n);
         bool is_null = false;
         dp_buf_reset(&text);
         DP_TRY_OUT(dp_delta_partition_text(&keys->columns[i], row, &text, &is_null, err));
@@ -455,21 +458,37 @@ out:
     return status;
 }
 
+/* A column as files have it: the table's physical one where there is a mapped table. */
+static struct dp_type *physical(const struct dp_lay *l, const struct dp_type *column) {
+    const struct dp_delta_snapshot *t = l->o.table;
+    for (size_t i = 0; t && t->mapping != DP_DELTA_MAPPING_NONE && i < t->schema->n_children; i++) {
+        if (!dp_str_eqz(dp_str(column->name, column->name_n), t->schema->children[i]->name)) continue;
+        return dp_type_copy(t->physical->children[i]);
+    }
+    return dp_type_copy(column);
+}
+
 static void make_schemas(struct dp_lay *l) {
     const struct dp_type *in = l->o.schema;
-    struct dp_type *row = dp_type_copy(in);
+    struct dp_type *row = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     l->file_schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
-    l->file_schema->nullable = false;
+    l->names = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    l->keys = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    row->nullable = l->file_schema->nullable = l->names->nullable = false;
     l->columns = dp_calloc(in->n_children + 1, sizeof *l->columns);
     for (size_t i = 0; i < in->n_children; i++) {
         const struct dp_type *c = in->children[i];
+        dp_type_add(row, physical(l, c));
         if (dp_layout_is_value(l->o.layout, dp_str(c->name, c->name_n))) continue;
         l->columns[l->file_schema->n_children] = i;
-        dp_type_add(l->file_schema, dp_type_copy(c));
+        dp_type_add(l->file_schema, physical(l, c));
+        dp_type_add(l->names, dp_type_copy(c));
     }
     for (size_t i = 0; i < l->o.layout->n; i++) {
-        if (l->o.layout->keys[i].fn != DP_LAYOUT_VALUE) dp_type_add(row, dp_type_copy(l->o.layout->schema->children[i]));
+        dp_type_add(l->keys, physical(l, l->o.layout->schema->children[i]));
+        if (l->o.layout->keys[i].fn != DP_LAYOUT_VALUE) dp_type_add(row, dp_type_copy(l->keys->children[i]));
     }
+    if (l->o.table) dp_delta_mapping_strip(row); /* it says what is in the file: names and ids are physical already */
     dp_type_to_json(row, &l->row_schema);
     dp_type_free(row);
 }
@@ -486,7 +505,7 @@ static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     w->row_group_rows = l->o.row_group_rows > 0 ? l->o.row_group_rows : ROW_GROUP_ROWS;
     w->row_group_bytes = ROW_GROUP_BYTES;
     w->lean = l->o.layout->n > 0;
-    if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->file_schema, err));
+    if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->names, err));
     l->sorting = dp_calloc(l->sort.n + 1, sizeof *l->sorting);
     for (size_t i = 0; i < l->sort.n; i++) {
         size_t leaf = 0;
@@ -564,6 +583,8 @@ void dp_lay_close(struct dp_lay *l) {
     dp_lay_spill_close(&l->spill);
     dp_map_release(&l->index);
     dp_type_free(l->file_schema);
+    dp_type_free(l->names);
+    dp_type_free(l->keys);
     dp_buf_release(&l->row_schema);
     free(l->parts), free(l->waiting), free(l->columns), free(l->sort.keys), free(l->sorting), free(l->order), free(l->starts), free(l->dir);
     free(l);

@@ -50,9 +50,10 @@ static enum dp_status create(const char *property, struct dp_err *err) {
     struct dp_delta_strs by = {&column, 1, true};
     struct dp_delta_pair pair = {dp_str_z(property ? property : ""), DP_STR("true"), false};
     struct dp_delta_pairs configuration = {&pair, property ? 1 : 0};
+    struct dp_str cause;
     int64_t version;
     assert_int_equal(dp_type_parse(DP_STR("struct<id:int64,p:string>"), &schema, err), DP_OK);
-    enum dp_status status = dp_delta_new_table(schema, &by, &configuration, NULL, 1000, &arena, &protocol, &metadata, err);
+    enum dp_status status = dp_delta_new_table(&(struct dp_delta_new){schema, &by, &configuration, NULL, false, 1000}, &arena, &protocol, &metadata, &cause, err);
     struct dp_delta_change c = {.protocol = &protocol, .metadata = &metadata, .operation = "CREATE TABLE", .parameters = "{}", .rows = -1, .now_ms = 1000};
     if (status == DP_OK) status = dp_delta_publish(dir, NULL, &c, &version, err);
     dp_type_free(schema);

@@ -35,10 +35,21 @@ struct dp_delta_change {
 enum dp_status dp_delta_publish(const char *table, const struct dp_delta_snapshot *base, const struct dp_delta_change *change,
                                 int64_t *version, struct dp_err *err) DP_MUST_CHECK;
 
-/* Protocol and metaData of a new table.  Strings are in the arena; the schema must come from dp_delta_schema_fit. */
-enum dp_status dp_delta_new_table(const struct dp_type *schema, const struct dp_delta_strs *partition_columns, const struct dp_delta_pairs *configuration,
-                                  const char *name, int64_t now_ms, struct dp_arena *arena, struct dp_delta_protocol *protocol,
-                                  struct dp_delta_metadata *metadata, struct dp_err *err) DP_MUST_CHECK;
+/* A table to be made.  All borrowed. */
+struct dp_delta_new {
+    const struct dp_type *schema;              /* from dp_delta_schema_fit */
+    const struct dp_delta_strs *partition_columns;
+    const struct dp_delta_pairs *configuration;
+    const char *name;                          /* or NULL */
+    bool names_are_physical;                   /* data files with these names exist: where columns are mapped, the names are the physical ones too */
+    int64_t now_ms;
+};
+/*
+ * Its protocol and metaData; strings are in the arena or borrowed.  *cause: the column whose name makes column mapping necessary (readers without it
+ * can't read the table), p NULL when there is none.
+ */
+enum dp_status dp_delta_new_table(const struct dp_delta_new *n, struct dp_arena *arena, struct dp_delta_protocol *protocol,
+                                  struct dp_delta_metadata *metadata, struct dp_str *cause, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- transactions: each batch once (digest section 14) ---- */
 

@@ -20,6 +20,7 @@ struct dp_delta_snapshot {
     enum dp_delta_mapping mapping;
     struct dp_type *schema;    /* display names; partition columns included */
     struct dp_type *physical;  /* the same tree with physical names (equal to schema without column mapping) */
+    struct dp_delta_strs partition_keys; /* partition columns by their physical names, as partitionValues have them */
     struct dp_map txns;        /* appId -> struct dp_delta_txn *, expired ones included */
     struct dp_map domains;     /* name -> struct dp_delta_domain *, live ones */
     struct dp_map files;       /* (path, dv) -> struct dp_delta_file *: live adds; dead items are passed over */

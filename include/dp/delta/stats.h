@@ -10,6 +10,7 @@
 struct dp_delta_stats_opts {
     int64_t indexed_columns;        /* first leaves that get bounds; -1 all; default 32 */
     struct dp_delta_strs columns;   /* delta.dataSkippingStatsColumns; wins when is_set */
+    const struct dp_type *names;    /* the tree of `data` with the names that `columns` uses (mapped tables); NULL: those of data */
     size_t prefix;                  /* UTF-16 units that a string is cut to; default 32 */
 };
 

@@ -12,12 +12,14 @@
 #define DP_IO_LAY_H
 
 #include <dp/base/map.h>
+#include <dp/delta/snapshot.h>
 #include <dp/io/stream.h>
 #include <dp/rules/layout.h>
 
 struct dp_lay_opts {
     const char *dir;             /* exists or is made */
     bool staging;                /* dir is a table */
+    const struct dp_delta_snapshot *table; /* that table, or NULL: where it maps its columns, files have the physical names */
     struct dp_layout *layout;    /* bound; borrowed */
     const struct dp_type *schema; /* of the rows that come in; borrowed */
     const char *codec;           /* "zstd:3" */

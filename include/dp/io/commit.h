@@ -1,0 +1,32 @@
+/*
+ * Publishing a stream of finished files as one version of a table (dp-table(1), commit): only a stream that is whole, each batch once, whole or not at all.
+ */
+#ifndef DP_IO_COMMIT_H
+#define DP_IO_COMMIT_H
+
+#include <dp/delta/commit.h>
+#include <dp/io/run.h>
+
+struct dp_commit_opts {
+    const char *table;
+    enum dp_delta_mode mode;
+    const char *txn;          /* "APP:VERSION" names the batch, or NULL */
+    bool skip_older;          /* a batch older than the table's is passed over, not an error */
+    bool eof_commits;         /* the end of input is good enough for a stream without marks */
+};
+
+enum dp_commit_result { DP_COMMIT_DONE, DP_COMMIT_ALREADY, DP_COMMIT_OLDER, DP_COMMIT_DRY };
+
+struct dp_committed {
+    enum dp_commit_result result;
+    int64_t version;          /* DONE, ALREADY */
+    size_t files;
+    int64_t rows;
+    char *app_id;             /* OLDER: which, its version, and what the table has; caller frees */
+    int64_t app_version, table_has;
+};
+
+/* Reads standard input.  DP_EMPTY: nothing to do.  run->dry_run: all is checked, nothing changed. */
+enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts *o, struct dp_committed *out, struct dp_err *err) DP_MUST_CHECK;
+
+#endif

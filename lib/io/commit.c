@@ -1,0 +1,287 @@
+/*
+ * Commits of streams (dp/io/commit.h): paths and positions from the pipe, the verdict whether the batch is new, landing, publication, and what is
+ * tidied and checkpointed behind it.  What it does not do: read rows.
+ */
+#include <dp/base/num.h>
+#include <dp/delta/checkpoint.h>
+#include <dp/delta/land.h>
+#include <dp/io/commit.h>
+#include <dp/io/create.h>
+#include <dp/io/stream.h>
+
+#include <stdlib.h>
+
+/* One commit in the making. */
+struct commit {
+    struct dp_run *run;
+    const struct dp_commit_opts *o;
+    struct dp_committed *out;
+    const char *table;
+    int64_t now_ms;
+    char **paths;
+    size_t n_paths, cap_paths;
+    struct dp_delta_txn *txns;
+    size_t n_txns, cap_txns;
+    struct dp_arena arena;
+    char *job, *run_id, *end_hash; /* job and run as the stream says */
+    int64_t seen_version;
+    struct dp_delta_snapshot *snapshot; /* NULL: the table does not exist */
+    struct dp_delta_landing *landing;
+};
+
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err)
+{
+    struct commit *c = ctx;
+    (void)err;
+    free(c->job), free(c->run_id);
+    c->job = begin->job ? dp_strdup(begin->job) : NULL;
+    c->run_id = begin->run ? dp_strdup(begin->run) : NULL;
+    c->seen_version = begin->table_version;
+    return DP_OK;
+}
+
+static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
+{
+    struct commit *c = ctx;
+    (void)err;
+    c->paths = dp_grow(c->paths, &c->cap_paths, c->n_paths + 1, sizeof *c->paths);
+    c->paths[c->n_paths++] = dp_strndup(path.p, path.n);
+    return DP_OK;
+}
+
+static void put_txn(struct commit *c, struct dp_str app_id, int64_t version)
+{
+    for (size_t i = 0; i < c->n_txns; i++)
+        if (dp_str_eq(c->txns[i].app_id, app_id)) {
+            c->txns[i].version = version;
+            return;
+        }
+    c->txns = dp_grow(c->txns, &c->cap_txns, c->n_txns + 1, sizeof *c->txns);
+    c->txns[c->n_txns++] = (struct dp_delta_txn){dp_arena_str(&c->arena, app_id), version, c->now_ms};
+}
+
+/* The latest position of each source and partition. */
+static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err)
+{
+    struct commit *c = ctx;
+    struct dp_buf app = {0};
+    int64_t version;
+    *pass = false;
+    if (m->kind != DP_MARK_CHECKPOINT || !m->source || !m->position) return DP_OK;
+    if (!dp_parse_i64(dp_str_z(m->position), &version) || version < 0)
+        return dp_err_set(err, DP_FORMAT, "checkpoint of source %s: position \"%.40s\" is not an offset", m->source, m->position);
+    dp_delta_app_id(c->job ? c->job : c->run->job, m->source, m->partition, &app);
+    put_txn(c, dp_buf_str(&app), version);
+    dp_buf_release(&app);
+    return DP_OK;
+}
+
+static enum dp_status on_finish(void *ctx, struct dp_err *err)
+{
+    struct commit *c = ctx;
+    const struct dp_mark *end = dp_stream_end(dp_stream_of(c->run));
+    (void)err;
+    if (end && end->hash) c->end_hash = dp_strdup(end->hash);
+    return DP_OK;
+}
+
+/* --txn APP:VERSION; else, where nothing else names the batch and dp-run or Airflow gave the run an id that its retries share, that id and the hash of the stream. */
+static enum dp_status name_batch(struct commit *c, struct dp_err *err)
+{
+    const char *txn = c->o->txn, *colon = txn ? strrchr(txn, ':') : NULL;
+    int64_t version;
+    if (txn) {
+        if (!colon || colon == txn || !dp_parse_i64(dp_str_z(colon + 1), &version) || version < 0)
+            return dp_err_set(err, DP_USAGE, "--txn %s: APP:VERSION is wanted, VERSION a whole number", txn);
+        put_txn(c, dp_str(txn, (size_t)(colon - txn)), version);
+        return DP_OK;
+    }
+    bool lasting = getenv("DP_RUN_ID") || getenv("AIRFLOW_CTX_DAG_RUN_ID");
+    if (c->n_txns || !lasting || !c->end_hash || !c->n_paths) return DP_OK;
+    struct dp_buf app = {0};
+    dp_buf_addf(&app, "run/%s/%s", c->run_id ? c->run_id : c->run->run_id, c->end_hash);
+    put_txn(c, dp_buf_str(&app), 0);
+    dp_buf_release(&app);
+    return DP_OK;
+}
+
+static void set_done(struct commit *c, int64_t version)
+{
+    c->out->result = DP_COMMIT_ALREADY;
+    c->out->version = version;
+}
+
+/* *go: the batch is new. */
+static enum dp_status judge(struct commit *c, bool *go, struct dp_err *err)
+{
+    enum dp_delta_batch verdict;
+    size_t which = 0;
+    int64_t have = 0, version;
+    *go = true;
+    if (!c->snapshot || !c->n_txns) return DP_OK;
+    DP_TRY(dp_delta_judge(c->snapshot, c->txns, c->n_txns, c->seen_version, c->now_ms, &verdict, &which, &have, err));
+    if (verdict == DP_DELTA_BATCH_NEW) return DP_OK;
+    *go = false;
+    if (verdict == DP_DELTA_BATCH_DONE) {
+        if (!c->n_paths && !c->o->txn) return dp_err_set(err, DP_EMPTY, "nothing new");
+        DP_TRY(dp_delta_txn_commit(c->table, c->txns[0].app_id, c->txns[0].version, c->snapshot->version, &version, err));
+        set_done(c, version);
+        return DP_OK;
+    }
+    if (c->o->skip_older) {
+        *c->out = (struct dp_committed){.result = DP_COMMIT_OLDER, .app_id = dp_strndup(c->txns[which].app_id.p, c->txns[which].app_id.n),
+                                        .app_version = c->txns[which].version, .table_has = have};
+        return DP_OK;
+    }
+    return dp_err_set(err, DP_RULE, "%s: batch %.*s:%lld is older than the table's %lld (--txn-older skip passes it over)", c->table,
+                      DP_STR_FMT(c->txns[which].app_id), (long long)c->txns[which].version, (long long)have);
+}
+
+/* A table that is not there yet is made of what the files say of themselves. */
+static enum dp_status describe_new(struct commit *c, struct dp_delta_change *change, struct dp_delta_protocol *protocol,
+                                   struct dp_delta_metadata *metadata, struct dp_err *err)
+{
+    struct dp_delta_pairs none = {0};
+    struct dp_str cause;
+    if (c->snapshot) return DP_OK;
+    struct dp_delta_new wanted = {.schema = dp_delta_landing_schema(c->landing), .partition_columns = dp_delta_landing_partition_columns(c->landing),
+                                  .configuration = &none, .names_are_physical = true, .now_ms = c->now_ms};
+    if (!wanted.schema) return dp_err_set(err, DP_IO, "%s is not a table, and there are no files to make one of", c->table);
+    DP_TRY(dp_delta_new_table(&wanted, &c->arena, protocol, metadata, &cause, err));
+    dp_create_warn(c->run, c->table, cause);
+    change->protocol = protocol;
+    change->metadata = metadata;
+    return DP_OK;
+}
+
+static void print_parameters(const struct commit *c, struct dp_buf *out)
+{
+    static const char *const modes[] = {"Append", "Overwrite", "Overwrite"};
+    const struct dp_delta_strs *by = dp_delta_landing_partition_columns(c->landing);
+    struct dp_buf list = {0};
+    dp_buf_addc(&list, '[');
+    for (size_t i = 0; i < by->n; i++) {
+        if (i) dp_buf_addc(&list, ',');
+        dp_json_add_string(&list, by->v[i]);
+    }
+    dp_buf_addc(&list, ']');
+    dp_buf_addf(out, "{\"mode\":\"%s\",\"partitionBy\":", modes[c->o->mode]);
+    dp_json_add_string(out, dp_buf_str(&list));
+    if (c->o->mode == DP_DELTA_REPLACE) dp_buf_addz(out, ",\"partitionOverwriteMode\":\"dynamic\"");
+    dp_buf_addc(out, '}');
+    dp_buf_release(&list);
+}
+
+static void print_extra(const struct commit *c, struct dp_buf *out)
+{
+    dp_buf_addz(out, ",\"job\":{\"jobName\":");
+    dp_json_add_string(out, dp_str_z(c->job ? c->job : c->run->job));
+    dp_buf_addz(out, ",\"runId\":");
+    dp_json_add_string(out, dp_str_z(c->run_id ? c->run_id : c->run->run_id));
+    dp_buf_addc(out, '}');
+}
+
+/* The commit is published already: a checkpoint that fails is told, and the next one that is due makes up for it. */
+static void after_commit(struct commit *c, int64_t version)
+{
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_delta_snapshot *s = NULL;
+    dp_delta_landing_tidy(c->landing);
+    dp_delta_staging_sweep(c->table, c->now_ms / 1000, 86400);
+    if (!c->snapshot || version == 0) return;
+    int64_t saved = c->snapshot->version;
+    c->snapshot->version = version;
+    bool due = dp_delta_checkpoint_due(c->snapshot);
+    c->snapshot->version = saved;
+    if (!due) return;
+    if (dp_delta_open(c->table, version, &s, &err) != DP_OK || dp_delta_checkpoint_write(s, c->now_ms, &err) != DP_OK)
+        dp_run_log(c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, err.msg);
+    dp_delta_close(s);
+}
+
+static enum dp_status publish(struct commit *c, struct dp_err *err)
+{
+    struct dp_delta_protocol protocol;
+    struct dp_delta_metadata metadata;
+    struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .txns = c->txns, .n_txns = c->n_txns,
+                                     .rows = dp_delta_landing_rows(c->landing), .now_ms = c->now_ms};
+    struct dp_buf parameters = {0}, extra = {0};
+    int64_t version = -1;
+    print_parameters(c, &parameters);
+    print_extra(c, &extra);
+    change.parameters = dp_buf_z(&parameters);
+    change.extra = dp_buf_z(&extra);
+    enum dp_status status = describe_new(c, &change, &protocol, &metadata, err);
+    if (status == DP_OK) status = dp_delta_landing_place(c->landing, &change.adds, &change.n_adds, err);
+    if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err);
+    if (status == DP_OK) {
+        after_commit(c, version);
+        *c->out = (struct dp_committed){.result = DP_COMMIT_DONE, .version = version, .files = change.n_adds, .rows = change.rows};
+    }
+    dp_buf_release(&parameters);
+    dp_buf_release(&extra);
+    return status;
+}
+
+static enum dp_status check_files(struct commit *c, struct dp_err *err)
+{
+    struct dp_delta_intent intent = {.removes = c->o->mode != 0, .writes = c->n_paths > 0};
+    if (c->snapshot)
+        DP_TRY(dp_delta_check_write(&c->snapshot->protocol, &c->snapshot->metadata, c->snapshot->schema, &intent, err));
+    c->landing = dp_delta_landing_open(c->table, c->snapshot);
+    for (size_t i = 0; i < c->n_paths; i++) {
+        if (dp_run_stopped(c->run, err)) return DP_SIGNALLED;
+        DP_TRY(dp_delta_landing_add(c->landing, c->paths[i], err));
+    }
+    if (dp_delta_landing_known(c->landing) && dp_delta_landing_count(c->landing))
+        return dp_err_set(err, DP_RULE, "%s: %zu of %zu files are in the table already", c->table, dp_delta_landing_known(c->landing), c->n_paths);
+    return DP_OK;
+}
+
+static enum dp_status commit_once(struct commit *c, struct dp_err *err)
+{
+    bool go;
+    if (dp_delta_is_table(c->table)) DP_TRY(dp_delta_open(c->table, -1, &c->snapshot, err));
+    DP_TRY(judge(c, &go, err));
+    if (!go) return DP_OK;
+    DP_TRY(check_files(c, err));
+    if (dp_delta_landing_known(c->landing)) {
+        set_done(c, c->snapshot->version);
+        return DP_OK;
+    }
+    if (!dp_delta_landing_count(c->landing) && !c->n_txns && c->o->mode != DP_DELTA_OVERWRITE) return dp_err_set(err, DP_EMPTY, "no files came");
+    if (c->run->dry_run) {
+        *c->out = (struct dp_committed){.result = DP_COMMIT_DRY, .files = dp_delta_landing_count(c->landing), .rows = dp_delta_landing_rows(c->landing)};
+        return DP_OK;
+    }
+    return publish(c, err);
+}
+
+static void forget_attempt(struct commit *c)
+{
+    dp_delta_landing_close(c->landing);
+    dp_delta_close(c->snapshot);
+    c->landing = NULL;
+    c->snapshot = NULL;
+}
+
+enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts *o, struct dp_committed *out, struct dp_err *err)
+{
+    struct commit c = {.run = run, .o = o, .out = out, .table = o->table, .now_ms = run->now_micros / 1000, .seen_version = -1};
+    struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_PASS}, .sink = true, .strict = !o->eof_commits};
+    struct dp_stream_ops ops = {.begin = on_begin, .path = on_path, .mark = on_mark, .finish = on_finish};
+    *out = (struct dp_committed){0};
+    enum dp_status status = dp_stream_run(run, NULL, 0, &conf, &ops, &c, err);
+    if (status == DP_OK) status = name_batch(&c, err);
+    if (status == DP_OK) status = commit_once(&c, err);
+    if (status == DP_END) { /* a concurrent commit carries our transaction: look again, once */
+        forget_attempt(&c);
+        status = commit_once(&c, err);
+        if (status == DP_END) status = dp_err_set(err, DP_AGAIN, "%s: concurrent commits carry the same transactions", c.table);
+    }
+    forget_attempt(&c);
+    for (size_t i = 0; i < c.n_paths; i++) free(c.paths[i]);
+    free(c.paths), free(c.txns), free(c.job), free(c.run_id), free(c.end_hash);
+    dp_arena_release(&c.arena);
+    return status;
+}
