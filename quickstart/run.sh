@@ -3,7 +3,8 @@
 # usage: DP_BIN=DIR DP_GEN=PROGRAM run.sh      works in ./lake-quickstart (DP_QUICKSTART names another folder)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$(cd "${DP_BIN:?}" && pwd):$PATH
+bin=$(cd "${DP_BIN:?}" && pwd)
+PATH=$bin:$PATH
 gen=$(cd "$(dirname "${DP_GEN:?}")" && pwd)/$(basename "$DP_GEN")
 dir=${DP_QUICKSTART:-lake-quickstart}
 mkdir -p "$dir"
@@ -40,22 +41,29 @@ say "Events: NDJSON to a Delta table"
 into events events.odcs.yaml ts events.ndjson.zst
 
 say "The table"
-show "dp-cat --to table --columns order_id,ordered_at,country,sku,qty,price,day --rows 0:5 orders"
-dp-cat --to table --columns order_id,ordered_at,country,sku,qty,price,day --rows 0:5 orders
+show "dp-cat --to table --columns order_id,ordered_at,country,sku,qty,price,day --rows 1:5 orders"
+dp-cat --to table --columns order_id,ordered_at,country,sku,qty,price,day --rows 1:5 orders
 show "dp-table log orders"
 dp-table log orders
 printf '%s orders and %s events are in the tables.\n' "$(dp-cat orders | wc -l)" "$(dp-cat events | wc -l)"
 
-say "What was rejected, and why"
-for t in orders events; do
-    sed -n 's/.*"rules":\[{"rule":"\([^"]*\)","path":\("[^"]*"\|null\).*"reason":"\(\([^"\\]\|\\.\)*\)".*/'"$t"': \1 \2: \3/p' "$t.rejects.ndjson" |
-        sed -E 's/(got|at byte|byte|column) [^ ]+.*$/\1 .../' | sort | uniq -c | sort -rn | head -n 8
-done
+# rejected TABLE: its rejects by program, rule and field, with the first of each as the example
+rejected() {
+    dp-map '.reject as $r | $r.rules[0] | {t: "\($r.program)\t\(.rule)\t\(.path // "-")\t\($r.member // $r.source):\($r.line)\t\(.reason)"}' "$1.rejects.ndjson" |
+        sed 's/^{"t":"//; s/"}$//; s/\\"/"/g; s/\\\\/\\/g' |
+        awk -F '\\\\t' '{ k = $1 "\t" $2 "\t" $3; if (!n[k]++) first[k] = $4 ": " $5 } END { for (k in n) print n[k] "\t" k "\t" first[k] }' |
+        sort -t "$(printf '\t')" -k1,1nr -k2 |
+        awk -F '\t' -v t="$1" 'BEGIN { f = "%-7s %5s  %-12s  %-12s  %-10s  %s\n"; printf f, "table", "count", "program", "rule", "field", "the first of them" }
+            { printf f, t, $1, $2, $3, $4, $5 }'
+}
+
+say "What was rejected, and why (the records themselves, with every reason: orders.rejects.ndjson, events.rejects.ndjson)"
+for t in orders events; do rejected $t; done
 
 say "Try next"
 cat <<EOF
-  cd $dir && export PATH=$(cd "${here}/.." && pwd)/$(basename "$(dirname "$(dirname "$gen")")")/$(basename "$(dirname "$gen")")/bin:\$PATH
+  cd $(pwd) && export PATH=$bin:\$PATH
   dp-cat -w '.country == "DE" and .price > 150' orders | dp-map '{order_id, total: (.price * .qty)}' | head
-  dp-contract infer events.ndjson.zst          # a first contract from data
-  duckdb -c "select country, count(*), sum(price) from delta_scan('orders') group by all"   # the same table in another engine
+  dp-contract infer --max-rejects 1% events.ndjson.zst      # a first contract, from the data
+  duckdb -c "install delta; load delta; select country, count(*), sum(price) from delta_scan('orders') group by all"   # another engine
 EOF
