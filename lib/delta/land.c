@@ -100,7 +100,12 @@ static enum dp_status settle_partition_values(struct dp_delta_landing *l, struct
             status = dp_err_set(err, DP_SCHEMA, "it has no value of partition column %.*s in its key-value metadata (" DP_DELTA_KV_PARTITION ")", DP_STR_FMT(column));
             break;
         }
-        bool is_null = v->is_null || !v->value.n;
+        if (!v->is_null && !v->value.n) {
+            status = dp_err_set(err, DP_RULE, "partition column %.*s is an empty string, which no Delta table can tell from null (for a table that dp-table "
+                                "create made, dp-partition sets such records aside)", DP_STR_FMT(column));
+            break;
+        }
+        bool is_null = v->is_null;
         all.v[all.n] = *v;
         all.v[all.n].is_null = is_null;
         all.n++;
@@ -343,6 +348,13 @@ static void keep_file(struct dp_delta_landing *l, struct dp_delta_file *f, const
     l->landed[l->n++] = (struct landed){from ? dp_strdup(from) : NULL, dp_path_join(l->table, place)};
 }
 
+/* Does a part of this relative path lead upwards?  A value of a partition may well hold two dots. */
+static bool climbs(const char *rel) {
+    for (const char *p = rel; p; p = strchr(p, '/'), p += p != NULL)
+        if (p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/')) return true;
+    return false;
+}
+
 enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path, struct dp_err *err) {
     struct dp_delta_file f = {.data_change = true, .size = DP_DELTA_UNSET, .deletion_timestamp = DP_DELTA_UNSET,
                               .base_row_id = DP_DELTA_UNSET, .default_row_commit_version = DP_DELTA_UNSET};
@@ -350,7 +362,7 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
     enum dp_status status = DP_OK;
     char *rel = below_table(l->table, path), *placed = NULL, *moved = NULL;
     const char *rest = rel ? strip_staging(rel) : NULL;
-    if (!rest || strstr(rest, "..")) {
+    if (!rest || climbs(rest)) {
         status = dp_err_set(err, DP_USAGE, "%s is not a file inside the table %s", path, l->table);
         goto out;
     }

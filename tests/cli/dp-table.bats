@@ -33,6 +33,21 @@ put() {
 }
 entries() { find t/_delta_log -name '0*.json' | wc -l; }
 
+@test "partition values: dots, slashes, blanks, the name of the null directory; an empty string is refused" {
+    printf '%s\n' '{"k":"..","n":1}' '{"k":"a/..","n":2}' '{"k":"a b%","n":3}' '{"k":"__HIVE_DEFAULT_PARTITION__","n":4}' '{"k":null,"n":5}' >in.ndjson
+    run dp-run -- 'dp-ingest in.ndjson | dp-partition -o odd --by k | dp-table commit odd'
+    assert_output "odd: version 0, 5 files, 5 rows"
+    assert_equal "$(dp-cat --columns k,n odd | sort)" "$(sort in.ndjson)"
+    echo '{"k":"","n":6}' >empty.ndjson
+    run --separate-stderr dp-run -- 'dp-ingest empty.ndjson | dp-partition -o e --by k | dp-table commit e'
+    dp_expect 1 "partition column k is an empty string"
+    [ ! -e e/_delta_log ]
+    mkdir -p e
+    run bash -c 'cp -r odd t2; DP_MARKS=1 dp-ingest empty.ndjson | dp-partition -o t2 --by k --rejects bad --max-rejects 1 | dp-table commit t2 -q'
+    assert_success
+    grep -q '"n":6' bad
+}
+
 @test "create: the log holds one entry; again is no error, another schema is" {
     contract
     run --separate-stderr dp-table create t -c c.yaml
