@@ -18,15 +18,17 @@
 #include <string.h>
 
 struct conf {
-    const char *name, *id, *format, *member;
+    int format;
+    const char *name, *id, *member;
     uint64_t sample;
     bool all;
 };
 
+static const char *const formats[] = {"auto", "csv", "tsv", "json", "ndjson", "jsonl", "parquet", NULL};
 static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, name, "name", 0, "NAME", "name of the contract and its table (default: from the first SOURCE's name)"),
     DP_OPT_STRING(conf, id, "id", 0, "ID", "id of the contract (default: its name)"),
-    DP_OPT_STRING(conf, format, "format", 'f', "FORMAT", "read every SOURCE as FORMAT: csv, tsv, json, ndjson, parquet (default: told by content)"),
+    DP_OPT_ENUM(conf, format, "format", 'f', "FORMAT", "what every SOURCE is; auto: told by content", formats),
     DP_OPT_STRING(conf, member, "member", 0, "GLOB", "only members of archives whose name matches GLOB"),
     DP_OPT_SIZE(conf, sample, "sample", 0, "SIZE", "look at the first SIZE bytes of records", 1, 0, .def = "32M"),
     DP_OPT_FLAG(conf, all, "all", 0, "look at all records", .conflicts = "sample"),
@@ -126,7 +128,7 @@ static enum dp_status print_contract(struct inference *in, struct dp_err *err) {
     if (in->conflict) dp_run_log(&cli->run, DP_LOG_WARN, "the sources' types disagree: types are inferred from the records");
     else dp_run_log(&cli->run, DP_LOG_VERBOSE, typed ? "types are the sources' own" : "types are inferred from the records");
     dp_contract_write(&d, &b);
-    dp_cli_report_u64(cli, "records", d.records);
+    dp_cli_report_u64(cli, "looked_at", d.records);
     dp_cli_report_u64(cli, "columns", schema->n_children);
     enum dp_status status = dp_out_write(cli->run.out, b.p, b.n, err);
     dp_buf_release(&b);
@@ -138,7 +140,7 @@ static enum dp_status print_contract(struct inference *in, struct dp_err *err) {
 static enum dp_status infer(struct dp_cli *cli, struct dp_err *err) {
     const struct conf *conf = cli->conf;
     struct inference in = {.cli = cli, .infer = dp_infer_open(), .limit = conf->all ? 0 : conf->sample};
-    struct dp_stream_conf stream = {.sources = {.format = conf->format, .member = conf->member}, .decides = true, .sink = true};
+    struct dp_stream_conf stream = {.sources = {.format = formats[conf->format], .member = conf->member}, .decides = true, .sink = true};
     static const struct dp_stream_ops ops = {.chunk_begin = on_chunk, .record = on_record, .emit = on_emit, .begin = on_begin};
     enum dp_status status = dp_cli_stream(cli, &stream, &ops, &in, err);
     if (status == DP_OK) status = print_contract(&in, err);

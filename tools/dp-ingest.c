@@ -15,19 +15,21 @@
 #include <stdlib.h>
 
 struct conf {
-    const char *format, *member, *files_from, *encoding, *since;
+    int format;
+    const char *member, *files_from, *encoding, *since;
     const char *delimiter, *quote, *escape, *comment;
     int newline, header, ragged;
     int64_t skip;
     struct dp_opt_list nulls, types;
 };
 
+static const char *const formats[] = {"auto", "csv", "tsv", "json", "ndjson", "jsonl", "parquet", NULL};
 static const char *const newlines[] = {"auto", "lf", "cr", "any", NULL};
 static const char *const headers[] = {"auto", "yes", "no", NULL};
 static const char *const raggeds[] = {"reject", "pad", "fail", NULL};
 
 static const struct dp_opt options[] = {
-    DP_OPT_STRING(conf, format, "format", 'f', "FORMAT", "auto, csv, tsv, json, ndjson or parquet", .def = "auto"),
+    DP_OPT_ENUM(conf, format, "format", 'f', "FORMAT", "what the sources are; auto: told by content", formats),
     DP_OPT_DIR(conf, since, "since", 0, "TABLE", "start each source where the last commit from it to TABLE ended"),
     DP_OPT_STRING(conf, member, "member", 0, "GLOB", "only members of archives whose names match"),
     DP_OPT_PATH(conf, files_from, "files-from", 0, "FILE", "read names of sources from FILE, one a line; - is standard input"),
@@ -157,7 +159,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     if (cli->common.contract) DP_TRY_OUT(contract_types(cli, &schema, err));
     if (f->since) DP_TRY_OUT(dp_delta_open(f->since, -1, &g.table, err));
     struct dp_stream_conf conf = {
-        .sources = {.raw_stdin = true, .format = f->format, .member = f->member, .files_from = f->files_from, .csv = &dialect, .schema = schema,
+        .sources = {.raw_stdin = true, .format = formats[f->format], .member = f->member, .files_from = f->files_from, .csv = &dialect, .schema = schema,
                     .encoding = f->encoding, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     if (g.table) conf.sources.resume = resume, conf.sources.resume_ctx = &g;
     const struct dp_stream_ops ops = {.begin = begin};

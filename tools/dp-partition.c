@@ -303,7 +303,8 @@ static enum dp_status release_held(struct state *s, struct held_list *h, struct 
 static void say_inferred(const struct state *s) {
     struct dp_buf text = {0};
     dp_type_print(s->schema, &text);
-    dp_run_log(&s->cli->run, DP_LOG_VERBOSE, "types from the first %llu records: %s", (unsigned long long)dp_infer_count(s->infer), dp_buf_z(&text));
+    dp_run_log(&s->cli->run, DP_LOG_VERBOSE, "types from the first %llu records (-c with what dp-contract infer prints of them forces such): %s",
+               (unsigned long long)dp_infer_count(s->infer), dp_buf_z(&text));
     dp_buf_release(&text);
 }
 

@@ -10,7 +10,7 @@ complete -c dp-contract -n 'not __fish_seen_subcommand_from infer' -l help -s h 
 complete -c dp-contract -n 'not __fish_seen_subcommand_from infer' -l version -s V -d 'print the version'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l name -x -d 'name of the contract and its table (default: from the first SOURCE\'s name)'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l id -x -d 'id of the contract (default: its name)'
-complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l format -s f -x -d 'read every SOURCE as FORMAT: csv, tsv, json, ndjson, parquet (default: told by content)'
+complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l format -s f -x -a 'auto csv tsv json ndjson jsonl parquet' -d 'what every SOURCE is; auto: told by content'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l member -x -d 'only members of archives whose name matches GLOB'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l sample -x -d 'look at the first SIZE bytes of records'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l all -d 'look at all records'

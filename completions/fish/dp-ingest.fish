@@ -1,5 +1,5 @@
 # fish completion for dp-ingest, made by completions/gen.awk
-complete -c dp-ingest -l format -s f -x -d 'auto, csv, tsv, json, ndjson or parquet'
+complete -c dp-ingest -l format -s f -x -a 'auto csv tsv json ndjson jsonl parquet' -d 'what the sources are; auto: told by content'
 complete -c dp-ingest -l since -x -a '(__fish_complete_directories)' -d 'start each source where the last commit from it to TABLE ended'
 complete -c dp-ingest -l member -x -d 'only members of archives whose names match'
 complete -c dp-ingest -l files-from -r -F -d 'read names of sources from FILE, one a line; - is standard input'

@@ -49,6 +49,8 @@ struct dp_outcome {
 };
 void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_buf *out);
 enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) DP_MUST_CHECK;
+/* Notes the counts by rule for --metrics, while the rejects are open. */
+void dp_metrics_rejects(struct dp_cli *cli);
 enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) DP_MUST_CHECK;
 
 #endif

@@ -269,6 +269,7 @@ static void tell_rejects(struct main_state *m, enum dp_status status)
     dp_cli_report(cli, "rejects", dp_buf_str(&b));
     dp_buf_release(&b);
     dp_rejects_words(cli->rejects, 8, &cli->set_aside);
+    dp_metrics_rejects(cli);
     if (cli->run.books.rejected && (status == DP_OK || status == DP_EMPTY))
         dp_run_log(&cli->run, DP_LOG_INFO, "%llu of %llu records were set aside%s%s", (unsigned long long)cli->run.books.rejected,
                    (unsigned long long)cli->run.books.in, cli->set_aside.n ? ": " : "", cli->set_aside.n ? dp_buf_z(&cli->set_aside) : "");
@@ -316,6 +317,8 @@ static void release(struct main_state *m)
     dp_opt_release(m->sets, 2);
     dp_buf_release(&m->cli.report);
     dp_buf_release(&m->cli.set_aside);
+    dp_buf_release(&m->cli.metrics);
+    dp_buf_release(&m->cli.figures);
     free(m->cli.conf);
 }
 

@@ -12,6 +12,32 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Quote, backslash and line feed are escaped in a label. */
+static void label(struct dp_buf *b, const char *name, const char *value)
+{
+    dp_buf_addf(b, "%s=\"", name);
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\') dp_buf_addc(b, '\\');
+        if (*value == '\n') dp_buf_addz(b, "\\n");
+        else dp_buf_addc(b, *value);
+    }
+    dp_buf_addc(b, '"');
+}
+
+/* With `name`, a label of that name and value. */
+static void sample(struct dp_buf *b, const struct dp_cli *cli, const char *metric, const char *name, const char *of, const char *value)
+{
+    dp_buf_addf(b, "%s{", metric);
+    label(b, "program", cli->root->name);
+    dp_buf_addc(b, ',');
+    label(b, "job", cli->run.job);
+    if (name) {
+        dp_buf_addc(b, ',');
+        label(b, name, of);
+    }
+    dp_buf_addf(b, "} %s\n", value);
+}
+
 void dp_cli_report(struct dp_cli *cli, const char *key, struct dp_str json)
 {
     dp_buf_addc(&cli->report, ',');
@@ -28,10 +54,34 @@ void dp_cli_report_str(struct dp_cli *cli, const char *key, struct dp_str text)
     dp_buf_release(&b);
 }
 
+static void head(struct dp_buf *b, const char *metric, const char *help) { dp_buf_addf(b, "# HELP %s %s\n# TYPE %s gauge\n", metric, help, metric); }
+
+/* What a program counts beside records: files, rows, version, ... */
+static void figure_metric(struct dp_cli *cli, const char *key, const char *value)
+{
+    if (!cli->figures.n) head(&cli->figures, "dp_figure", "Figures of the last run's report.");
+    sample(&cli->figures, cli, "dp_figure", "name", key, value);
+}
+
+static void rule_metric(void *ctx, const char *rule, uint64_t count)
+{
+    struct dp_cli *cli = ctx;
+    char v[24];
+    snprintf(v, sizeof v, "%llu", (unsigned long long)count);
+    sample(&cli->metrics, cli, "dp_rejects", "rule", rule, v);
+}
+
+void dp_metrics_rejects(struct dp_cli *cli)
+{
+    head(&cli->metrics, "dp_rejects", "Records that the last run set aside, by rule.");
+    dp_rejects_each_rule(cli->rejects, rule_metric, cli);
+}
+
 void dp_cli_report_u64(struct dp_cli *cli, const char *key, uint64_t v)
 {
     char s[24];
     snprintf(s, sizeof s, "%llu", (unsigned long long)v);
+    figure_metric(cli, key, s);
     dp_cli_report(cli, key, dp_str_z(s));
 }
 
@@ -39,6 +89,7 @@ void dp_cli_report_i64(struct dp_cli *cli, const char *key, int64_t v)
 {
     char s[24];
     snprintf(s, sizeof s, "%lld", (long long)v);
+    figure_metric(cli, key, s);
     dp_cli_report(cli, key, dp_str_z(s));
 }
 
@@ -74,6 +125,12 @@ void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct
         dp_buf_addz(out, ",\"message\":");
         size_t n = strlen(o->err->msg);
         dp_json_add_string(out, dp_utf8_valid(o->err->msg, n, NULL) ? dp_str(o->err->msg, n) : DP_STR("(not UTF-8)"));
+    }
+    if (o->exit_code != 0 && o->err->source[0]) {
+        size_t n = strlen(o->err->source);
+        dp_buf_addz(out, ",\"source\":");
+        dp_json_add_string(out, dp_utf8_valid(o->err->source, n, NULL) ? dp_str(o->err->source, n) : DP_STR("(not UTF-8)"));
+        if (o->err->line) dp_buf_addf(out, ",\"line\":%llu", (unsigned long long)o->err->line);
     }
     dp_buf_addz(out, ",\"records\":{");
     for (int i = 0; i < N_FIGURES; i++) dp_buf_addf(out, "%s\"%s\":%llu", i ? "," : "", f[i].name, (unsigned long long)f[i].value);
@@ -144,28 +201,6 @@ enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--report: ");
 }
 
-/* Quote, backslash and line feed are escaped in a label. */
-static void label(struct dp_buf *b, const char *name, const char *value)
-{
-    dp_buf_addf(b, "%s=\"", name);
-    for (; *value; value++) {
-        if (*value == '"' || *value == '\\') dp_buf_addc(b, '\\');
-        if (*value == '\n') dp_buf_addz(b, "\\n");
-        else dp_buf_addc(b, *value);
-    }
-    dp_buf_addc(b, '"');
-}
-
-static void sample(struct dp_buf *b, const struct dp_cli *cli, const char *metric, const char *outcome, const char *value)
-{
-    dp_buf_addf(b, "%s{", metric);
-    label(b, "program", cli->root->name);
-    dp_buf_addc(b, ',');
-    label(b, "job", cli->run.job);
-    if (outcome) dp_buf_addf(b, ",outcome=\"%s\"", outcome);
-    dp_buf_addf(b, "} %s\n", value);
-}
-
 enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err)
 {
     struct dp_buf b = {NULL, 0, 0};
@@ -175,7 +210,7 @@ enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcom
     dp_buf_addz(&b, "# HELP dp_records Records of the last run by what became of them.\n# TYPE dp_records gauge\n");
     for (int i = 0; i < N_FIGURES; i++) {
         snprintf(v, sizeof v, "%llu", (unsigned long long)f[i].value);
-        sample(&b, cli, "dp_records", f[i].name, v);
+        sample(&b, cli, "dp_records", "outcome", f[i].name, v);
     }
     const struct {
         const char *name, *help;
@@ -186,10 +221,12 @@ enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcom
                   {"dp_elapsed_milliseconds", "How long the last run took.", (long long)(o->elapsed_micros / 1000)},
                   {"dp_last_run_timestamp_seconds", "When the last run began.", (long long)(cli->run.now_micros / 1000000)}};
     for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++) {
-        dp_buf_addf(&b, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help, gauges[i].name);
+        head(&b, gauges[i].name, gauges[i].help);
         snprintf(v, sizeof v, "%lld", gauges[i].value);
-        sample(&b, cli, gauges[i].name, NULL, v);
+        sample(&b, cli, gauges[i].name, NULL, NULL, v);
     }
+    dp_buf_adds(&b, dp_buf_str(&cli->metrics));
+    dp_buf_adds(&b, dp_buf_str(&cli->figures));
     enum dp_status status = write_file(cli->common.metrics, &b, err);
     dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--metrics: ");

@@ -70,7 +70,10 @@ static enum dp_status choose_columns(struct dp_delta_scan *scan, const char *con
         size_t k = i;
         if (columns)
             for (k = 0; k < all->n_children && strcmp(all->children[k]->name, columns[i]) != 0; k++) {}
-        if (k == all->n_children) return dp_err_set(err, DP_SCHEMA, "%s has no column %s", scan->s->table, columns[i]);
+        if (k == all->n_children) {
+            const char *near = dp_type_nearest(all, dp_str_z(columns[i]));
+            return dp_err_set(err, DP_SCHEMA, "%s has no column %s%s%s%s", scan->s->table, columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        }
         struct dp_str name = dp_str(all->children[k]->name, all->children[k]->name_n);
         scan->columns[i] = (struct out_column){scan->s->physical->children[k], dp_delta_is_partition(scan->s, name)};
         dp_type_add(scan->schema, dp_type_copy(all->children[k]));

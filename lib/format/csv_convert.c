@@ -188,14 +188,12 @@ static inline char *put_string(char *w, const char *p, size_t n) {
     return w;
 }
 
-static const char *option_for(const struct dp_csv_column *c) { return c->forced ? "another type" : "string"; }
-
 static bool refuse(struct dp_csv_converter *c, const struct dp_csv_column *col, struct dp_str got) {
     c->why.rule = "type";
     c->why.path = col->name.p;
     c->why.expected = col->expected;
-    (void)snprintf(c->why.reason, sizeof c->why.reason, "expected %s, got \"%.*s\" (--types '%.80s=%s' would let it pass)", col->expected,
-                   (int)(got.n > 40 ? 40 : got.n), got.p, col->name.p, option_for(col));
+    (void)snprintf(c->why.reason, sizeof c->why.reason, "expected %s, got \"%.*s\" (--types '%.80s=string' would let it pass)", col->expected,
+                   (int)(got.n > 40 ? 40 : got.n), got.p, col->name.p);
     return false;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "csv_priv.h"
 
+#include <dp/base/arena.h>
 #include <dp/base/decimal.h>
 #include <dp/base/time.h>
 #include <dp/record/json.h>
@@ -210,12 +211,23 @@ static struct dp_type *force(struct dp_csv_column *c, struct dp_type *type) {
     return type;
 }
 
+static enum dp_status no_such_column(const struct dp_csv_table *t, const char *z, struct dp_err *err) {
+    const char *eq = strrchr(z, '='), **words = dp_calloc(t->width + 1, sizeof *words);
+    struct dp_arena arena = {0};
+    for (size_t i = 0; i < t->width; i++) words[i] = dp_arena_str(&arena, t->columns[i].name).p;
+    const char *near = dp_str_nearest(dp_arena_str(&arena, dp_str(z, eq ? (size_t)(eq - z) : strlen(z))).p, words);
+    dp_err_set(err, DP_USAGE, "--types: '%s' names no column of this input%s%s%s", z, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    dp_arena_release(&arena);
+    free(words);
+    return DP_USAGE;
+}
+
 enum dp_status dp_csv_table_decide(struct dp_csv_table *t, const struct dp_type *schema, struct dp_err *err) {
     for (const char *const *z = t->dialect.types; z && *z; z++) {
         const char *eq = strrchr(*z, '=');
         bool known = false;
         for (size_t i = 0; eq && i < t->width && !known; i++) known = dp_str_eq(dp_str(*z, (size_t)(eq - *z)), t->columns[i].name);
-        if (!known) return dp_err_set(err, DP_USAGE, "--types: '%s' names no column of this input", *z);
+        if (!known) return no_such_column(t, *z, err);
     }
     dp_type_free(t->schema);
     t->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));

@@ -16,7 +16,11 @@ enum dp_status dp_lay_sort_parse(struct dp_lay_sort *s, const char *text, const 
         while (word.n && word.p[word.n - 1] == ' ') word.n--;
         if (word.n && word.p[0] == '-') k.descending = true, word.p++, word.n--;
         while (k.column < schema->n_children && !dp_str_eqz(word, schema->children[k.column]->name)) k.column++;
-        if (k.column == schema->n_children) return dp_err_set(err, DP_USAGE, "--sort: the files have no column \"%.*s\"", DP_STR_FMT(word));
+        if (k.column == schema->n_children) {
+            const char *near = dp_type_nearest(schema, word);
+            return dp_err_set(err, DP_USAGE, "--sort: the files have no column \"%.*s\"%s%s%s", DP_STR_FMT(word), near ? "; did you mean \"" : "", near ? near : "",
+                              near ? "\"?" : "");
+        }
         if (dp_type_is_nested(schema->children[k.column])) return dp_err_set(err, DP_USAGE, "--sort: column %.*s has no order", DP_STR_FMT(word));
         s->keys = dp_grow(s->keys, &cap, s->n + 1, sizeof *s->keys);
         s->keys[s->n++] = k;

@@ -183,6 +183,19 @@ static const struct dp_map_item **sorted_reasons(const struct dp_rejects *r)
     return v;
 }
 
+void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, const char *rule, uint64_t count), void *ctx)
+{
+    struct dp_map rules = {0};
+    for (size_t i = 0; i < r->reasons.n; i++) {
+        bool made;
+        const char *rule = r->reasons.items[i].key.p;
+        struct dp_map_item *it = dp_map_put(&rules, dp_str(rule, strlen(rule) + 1), &made); /* with its NUL */
+        it->v.u = (made ? 0 : it->v.u) + r->reasons.items[i].v.u;
+    }
+    for (size_t i = 0; i < rules.n; i++) fn(ctx, rules.items[i].key.p, rules.items[i].v.u);
+    dp_map_release(&rules);
+}
+
 void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json)
 {
     const struct dp_map_item **v = sorted_reasons(r);
@@ -235,15 +248,21 @@ void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin)
 
 void dp_rejects_defer(struct dp_rejects *r) { r->deferred = true; }
 
-static enum dp_status breach(const struct dp_err *first, bool malformed, const struct dp_books *b, struct dp_err *err)
+static enum dp_status breach(const struct dp_rejects *r, const struct dp_err *first, bool malformed, struct dp_err *err)
 {
+    const struct dp_books *b = &r->run->books;
     enum dp_status status = malformed ? DP_RECORD : DP_RULE;
     if (first && first->msg[0]) {
         if (err) *err = *first, err->status = status;
         return status;
     }
-    return dp_err_set(err, status, "%llu of %llu records are bad (%llu of them malformed), more than --max-rejects allows",
-                      (unsigned long long)b->rejected, (unsigned long long)b->in, (unsigned long long)b->rejected_malformed);
+    struct dp_buf words = {NULL, 0, 0};
+    dp_rejects_words(r, 4, &words);
+    dp_err_set(err, status, "%llu of %llu records are bad (%s), more than --max-rejects allows; %s%.200s", (unsigned long long)b->rejected,
+               (unsigned long long)b->in, words.n ? dp_buf_z(&words) : "no rule", r->path ? "they are in " : "--rejects FILE keeps them with the reasons",
+               r->path ? r->path : "");
+    dp_buf_release(&words);
+    return status;
 }
 
 enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_end, const struct dp_err *first, struct dp_err *err)
@@ -254,11 +273,11 @@ enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_en
         dp_u128 allowed = (dp_u128)b->in * r->max.ppm;
         if ((dp_u128)b->rejected * 1000000 <= allowed) return DP_OK;
         bool by_form = (dp_u128)b->rejected_malformed * 1000000 > allowed || b->rejected_malformed * 2 > b->rejected;
-        return breach(NULL, by_form, b, err);
+        return breach(r, NULL, by_form, err);
     }
     if (b->rejected <= r->max.count) return DP_OK;
     if (!at_end && r->deferred) return DP_OK;
-    return breach(r->max.count == 0 && !r->deferred ? first : NULL, at_end ? b->rejected_malformed > r->max.count : malformed, b, err);
+    return breach(r, r->max.count == 0 && !r->deferred ? first : NULL, at_end ? b->rejected_malformed > r->max.count : malformed, err);
 }
 
 /* ---- publishing: what others wrote, then our own ---- */

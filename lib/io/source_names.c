@@ -63,7 +63,8 @@ static enum dp_status expand_one(struct dp_sources *s, const char *name, struct 
     if (errno != ENOENT || !strpbrk(name, "*?[")) return dp_err_sys(err, DP_IO, "can't open %s", name);
     glob_t g;
     int r = glob(name, GLOB_NOSORT, NULL, &g); /* its own order would follow the locale */
-    if (r == GLOB_NOMATCH) return dp_err_set(err, DP_IO, "no file matches %s", name);
+    if (r == GLOB_NOMATCH && s->run->skip_empty) return DP_OK; /* a day without files: nothing to do */
+    if (r == GLOB_NOMATCH) return dp_err_set(err, DP_IO, "no file matches %s (--skip-empty takes that for nothing to do)", name);
     if (r) return dp_err_set(err, DP_IO, "can't expand %s", name);
     qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_bytes);
     enum dp_status status = DP_OK;

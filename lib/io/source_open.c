@@ -83,7 +83,9 @@ void dp_sources_say(struct dp_sources *s, const char *fmt, ...) {
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    dp_buf_addf(&b, "%s%s%s: %s", s->name ? s->name : "-", member ? ":" : "", member ? member : "", text);
+    /* Options that force what was told by content are those of dp-ingest; others lack most of them. */
+    const char *whose = text[0] == '-' && strcmp(s->run->program, "dp-ingest") != 0 ? "as with dp-ingest " : "";
+    dp_buf_addf(&b, "%s%s%s: %s%s", s->name ? s->name : "-", member ? ":" : "", member ? member : "", whose, text);
     dp_run_log(s->run, DP_LOG_VERBOSE, "%s", dp_buf_z(&b));
     dp_buf_release(&b);
 }
@@ -174,7 +176,7 @@ static enum dp_status format_by_name(const char *name, enum dp_source_format *f,
                  {"jsonl", DP_SOURCE_LINES}, {"parquet", DP_SOURCE_PARQUET}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(name, known[i].name) == 0) return *f = known[i].format, DP_OK;
-    return dp_err_set(err, DP_UNSUPPORTED, "format '%s' is not supported (csv, tsv, json, ndjson, parquet are)", name);
+    return dp_err_set(err, DP_USAGE, "no format \"%s\" (csv, tsv, json, ndjson, parquet)", name);
 }
 
 /* What the content is, from its first bytes (binary formats) or its first text. */

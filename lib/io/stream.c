@@ -222,7 +222,7 @@ static void first_bad_row(struct dp_job *j)
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_PORTABLE); /* its own: these lines know no --max-record */
     struct dp_chunk *c = &j->chunk_;
     struct dp_record r;
-    struct dp_buf text = {NULL, 0, 0};
+    struct dp_buf text = {NULL, 0, 0}, path = {NULL, 0, 0};
     char source[200];
     int64_t line = 0;
     const char *nl = memchr(c->bad_lines.p, '\n', c->bad_lines.n);
@@ -235,13 +235,17 @@ static void first_bad_row(struct dp_job *j)
         uint32_t rule = rules && r.nodes[rules].next > rules + 1 ? rules + 1 : 0;
         uint32_t at = reject ? dp_json_member(&r, reject, "line") : 0, reason = rule ? dp_json_member(&r, rule, "reason") : 0;
         if (!at || !dp_json_get_i64(&r, at, &line)) line = 0;
+        uint32_t field = rule ? dp_json_member(&r, rule, "path") : 0;
         if (!reason || !dp_json_get_string(&r, reason, &text)) dp_buf_reset(&text);
+        if (!field || !dp_json_get_string(&r, field, &path)) dp_buf_reset(&path);
     }
     dp_scan_close(scan);
-    dp_err_set(&j->first_reject_, c->bad_malformed ? DP_RECORD : DP_RULE, "%s", text.n ? dp_buf_z(&text) : "a bad record");
+    dp_err_set(&j->first_reject_, c->bad_malformed ? DP_RECORD : DP_RULE, "%s%s%s", path.n ? dp_buf_z(&path) : "", path.n ? ": " : "",
+               text.n ? dp_buf_z(&text) : "a bad record");
     dp_err_at(&j->first_reject_, source, (uint64_t)line, DP_NO_OFFSET);
     j->bad_line_ = (uint64_t)line;
     dp_buf_release(&text);
+    dp_buf_release(&path);
 }
 
 /* Another thread may be waiting for input that no longer matters: it polls the other end of this pipe. */

@@ -101,7 +101,8 @@ static enum dp_status choose(const struct dp_typed *t, const struct dp_type *sch
     }
     for (size_t i = 0; i < o->n_columns; i++) {
         if (!dp_type_child(schema, dp_str_z(o->columns[i]))) {
-            dp_err_set(err, DP_SCHEMA, "no column %.200s", o->columns[i]);
+            const char *near = dp_type_nearest(schema, dp_str_z(o->columns[i]));
+            dp_err_set(err, DP_SCHEMA, "no column %.200s%s%.100s%s", o->columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
             return dp_err_at(err, t->name, 0, DP_NO_OFFSET);
         }
         pick(p, o->columns[i]);

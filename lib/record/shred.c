@@ -65,11 +65,11 @@ static bool missing(struct dp_shred *s, const struct dp_type *t, const char *wha
     return false;
 }
 
-static bool refuse_name(struct dp_shred *s, const char *rule, const char *what, struct dp_str name) {
+static bool refuse_name(struct dp_shred *s, const char *rule, const char *what, const char *expected, struct dp_str name) {
     struct dp_shred_reject *why = s->why;
     why->path[0] = 0;
     why->rule = rule;
-    why->expected[0] = 0;
+    snprintf(why->expected, sizeof why->expected, "%s", expected);
     snprintf(why->reason, sizeof why->reason, "%s \"%.*s\"", what, (int)cut_text(name), name.p);
     why_path_prefix(why, name.p, cut_text(name));
     return false;
@@ -179,12 +179,12 @@ static bool append_members(struct dp_shred *s, struct shred_plan *p, struct dp_c
         uint32_t child = at == NO_NAME ? NO_NAME : p->names[at].child;
         if (at != NO_NAME) previous = at;
         if (child == NO_NAME) {
-            if (s->closed) return refuse_name(s, "unknown-field", "the schema has no field", dp_node_str(r, i));
+            if (s->closed) return refuse_name(s, "unknown-field", "the schema has no field", "a field of the schema", dp_node_str(r, i));
             s->unknown++;
             continue;
         }
         struct dp_column *c = &columns[child];
-        if (c->length != row) return refuse_name(s, "duplicate-key", "duplicate key", dp_node_str(r, i));
+        if (c->length != row) return refuse_name(s, "duplicate-key", "duplicate key", "each key once", dp_node_str(r, i));
         if (!append_value(s, &p->children[child], c, r, i + 1)) {
             why_path_prefix(s->why, p->names[at].text, p->names[at].n);
             return false;
@@ -240,7 +240,7 @@ static bool append_map_entry(struct dp_shred *s, struct shred_plan *p, struct dp
             const struct dp_node *n = &r->nodes[i];
             if (dp_json_equal(dp_node_str(r, i), n->flags, DP_STR("key"))) key = i + 1;
             else if (dp_json_equal(dp_node_str(r, i), n->flags, DP_STR("value"))) value = i + 1;
-            else return refuse_name(s, "unknown-field", "a map entry has no field", dp_node_str(r, i));
+            else return refuse_name(s, "unknown-field", "a map entry has no field", "key and value", dp_node_str(r, i));
         }
     }
     if (!key) return dp_shred_misfit(s, p->type, "type", r, node);
@@ -322,7 +322,7 @@ enum dp_status dp_shred_record(struct dp_shred *s, const struct dp_record *r, st
     s->why = why;
     s->full = false;
     if (r->duplicate_keys) {
-        refuse_name(s, "duplicate-key", "duplicate key", dp_node_str(r, r->dup_node));
+        refuse_name(s, "duplicate-key", "duplicate key", "each key once", dp_node_str(r, r->dup_node));
         return DP_RECORD;
     }
     if (!append_members(s, &s->root, b->columns, b->length, r, 0)) return take_back(s, b, unknown);

@@ -54,6 +54,16 @@ struct dp_type *dp_type_child(const struct dp_type *t, struct dp_str name) {
     return NULL;
 }
 
+const char *dp_type_nearest(const struct dp_type *t, struct dp_str name) {
+    const char **words = dp_calloc(t->n_children + 1, sizeof *words);
+    char *z = dp_strndup(name.p, name.n);
+    for (size_t i = 0; i < t->n_children; i++) words[i] = t->children[i]->name;
+    const char *near = dp_str_nearest(z, words);
+    free(z);
+    free(words);
+    return near;
+}
+
 static bool same_parameters(const struct dp_type *a, const struct dp_type *b) {
     if (a->id != b->id) return false;
     switch (a->id) {

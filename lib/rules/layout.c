@@ -118,7 +118,11 @@ static enum dp_type_id result_id(const struct dp_layout_key *k, const struct dp_
 static enum dp_status bind_key(struct dp_layout *l, struct dp_layout_key *k, const struct dp_type *schema, struct dp_err *err) {
     size_t i = 0;
     while (i < schema->n_children && strcmp(schema->children[i]->name, k->column) != 0) i++;
-    if (i == schema->n_children) return dp_err_set(err, DP_USAGE, "--by %s: there is no column \"%s\"", k->name, k->column);
+    if (i == schema->n_children) {
+        const char *near = dp_type_nearest(schema, dp_str_z(k->column));
+        return dp_err_set(err, DP_USAGE, "--by %s: there is no column \"%s\"%s%s%s", k->name, k->column, near ? "; did you mean \"" : "", near ? near : "",
+                          near ? "\"?" : "");
+    }
     const struct dp_type *t = schema->children[i];
     if (!takes(k->fn, t)) {
         struct dp_buf text = {0};

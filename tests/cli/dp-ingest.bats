@@ -41,8 +41,38 @@ load helper
     assert_output '{"a":1.5,"b":true,"c":7.10}'
     run --separate-stderr dp-ingest --types nope=int64 <<<$'a\n1'
     dp_expect 2 "names no column"
+    run --separate-stderr dp-ingest --types pirce=int64 <<<$'id,price\n1,2'
+    dp_expect 2 "did you mean 'price'?"
     run --separate-stderr dp-ingest --types a=int64 <<<$'a,b\nn/a,1'
-    dp_expect 1 "expected int64"
+    dp_expect 1 "-:2: a: expected int64, got \"n/a\" (--types 'a=string' would let it pass)"
+}
+
+@test "--format: a wrong word is exit 2 and names the nearest" {
+    run --separate-stderr dp-ingest -f cvs <<<$'a,b\n1,2'
+    dp_expect 2 'did you mean "csv"?'
+    run dp-ingest -f jsonl <<<'{"a":1}'
+    assert_output '{"a":1}'
+}
+
+@test "a glob without files: exit 3 and what to do, with --skip-empty 99" {
+    run --separate-stderr dp-ingest '*.csv'
+    dp_expect 3 "no file matches *.csv (--skip-empty takes that for nothing to do)"
+    run --separate-stderr dp-ingest --skip-empty '*.csv'
+    assert_equal "$status" 99
+    run --separate-stderr dp-run -q -- 'dp-ingest --skip-empty *.csv | dp-partition -o t | dp-table commit t'
+    assert_equal "$status" 99
+    [ ! -e t ]
+}
+
+@test "more bad records than allowed: the message says of which rules, and where they are" {
+    run --separate-stderr dp-ingest --rejects bad.ndjson --max-rejects 1 <<<$'{"a":1}\n{x\n{"a":2}\n{y'
+    dp_expect 4 "2 of 4 records are bad (malformed 2), more than --max-rejects allows; they are in bad.ndjson"
+    run --separate-stderr dp-ingest --max-rejects 10% --report r.json <<<$'{"a":1}\n{x'
+    dp_expect 4 "--rejects FILE keeps them"
+    run --separate-stderr dp-ingest --report r.json --metrics m.prom <<<$'{"a":1}\n{x'
+    dp_expect 4 "-:2: "
+    assert_equal "$(jq -c '[.source, .line, .exit]' r.json)" '["-",2,4]'
+    grep -qxF 'dp_rejects{program="dp-ingest",job="dp",rule="malformed"} 1' m.prom
 }
 
 @test "ragged records" {

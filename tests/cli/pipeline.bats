@@ -143,7 +143,7 @@ pipe() {
 }
 
 @test "the header carries types and the chain across the pipe" {
-    run bash -c 'DP_MARKS=1 dp-ingest -c c.yaml in.ndjson | dp-map "{id}" | head -n 1'
+    run bash -c 'DP_MARKS=1 dp-ingest -c c.yaml in.ndjson | dp-map "select(.id > 0)" | head -n 1'
     assert_output --partial '"$dp":"begin"'
     assert_output --partial 'dp-ingest'
     assert_output --partial 'dp-map'

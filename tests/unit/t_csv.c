@@ -326,7 +326,7 @@ static void conversions(void **state) {
          "!malformed b line 0: text behind the closing quote of cell 2 (--quote=none, or --escape, if the file means it)\n"},
         {"a,b\n1,x\n2,\"open\n", NULL, "{\"a\":1,\"b\":\"x\"}\n?the input ends inside a quoted cell, in the record that begins here\n"},
         {"a,b\n1,x\nn/a,y\n", "a=int64",
-         "{\"a\":1,\"b\":\"x\"}\n!type a line 1: expected int64, got \"n/a\" (--types 'a=another type' would let it pass)\n"},
+         "{\"a\":1,\"b\":\"x\"}\n!type a line 1: expected int64, got \"n/a\" (--types 'a=string' would let it pass)\n"},
         {"a,b\n+40.92,x\n-072.5,y\n", "a=double", "{\"a\":40.92,\"b\":\"x\"}\n{\"a\":-72.5,\"b\":\"y\"}\n"},
         {"a,b\n1,x\n", "a=string", "{\"a\":\"1\",\"b\":\"x\"}\n"},
         {"a,b\nTRUE,x\nf,y\n", "a=boolean", "{\"a\":true,\"b\":\"x\"}\n{\"a\":false,\"b\":\"y\"}\n"},

@@ -86,6 +86,7 @@ struct dp_cli {
     struct dp_buf report;       /* members that the tool adds to --report, --json: dp_cli_report_* */
     struct dp_rejects *rejects; /* NULL where the program has none, and once they are published */
     struct dp_buf set_aside;    /* why records were, in words */
+    struct dp_buf metrics, figures; /* samples of --metrics: rejects by rule; what the report counts beside records */
     int exit_code;              /* of the run, once known */
 };
 

@@ -67,6 +67,8 @@ void dp_rejects_defer(struct dp_rejects *r);
  * The words name at most `most` of them; 0: all.  Also as words: "type price 12, malformed 3".
  */
 void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json);
+/* Each rule with its count over all fields, in the order in which rules were first broken. */
+void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, const char *rule, uint64_t count), void *ctx);
 void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text);
 /* Does the first bad record end the run? */
 bool dp_rejects_tolerates_none(const struct dp_rejects *r);

@@ -54,6 +54,8 @@ void dp_type_free(struct dp_type *t); /* children too; NULL is legal */
 void dp_type_add(struct dp_type *parent, struct dp_type *child); /* takes ownership */
 /* Child by exact name, NULL when absent. */
 struct dp_type *dp_type_child(const struct dp_type *t, struct dp_str name);
+/* The child whose name is nearest to a word that is none, for "did you mean"; NULL when none is near.  Borrowed. */
+const char *dp_type_nearest(const struct dp_type *t, struct dp_str name);
 bool dp_type_equal(const struct dp_type *a, const struct dp_type *b); /* ids, parameters, names, nullability, at every depth */
 /* Number of leaves below (1 for a leaf). */
 size_t dp_type_leaves(const struct dp_type *t);
