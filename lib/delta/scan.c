@@ -28,6 +28,7 @@ struct dp_delta_scan {
     struct open_file *file;      /* whose row groups are handed out now */
     size_t row_group;
     int64_t first_row;
+    struct dp_delta_scan_counts counts;
 };
 
 /* A data file, shared by its tasks. */
@@ -160,10 +161,12 @@ static int64_t count_rows(const struct dp_pq_meta *m) {
 
 static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) {
     const struct dp_delta_file *action;
-    do {
+    for (;; scan->counts.files_skipped++) {
         action = dp_delta_next_file(scan->s, &scan->cursor);
         if (!action) return DP_END;
-    } while (scan->where && dp_delta_file_skip(scan->s, action, scan->where) == DP_NEVER);
+        scan->counts.files++;
+        if (!scan->where || dp_delta_file_skip(scan->s, action, scan->where) != DP_NEVER) break;
+    }
     struct open_file *f = dp_calloc(1, sizeof *f);
     struct dp_buf path = {0};
     atomic_init(&f->refs, 1);
@@ -187,16 +190,67 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     return DP_OK;
 }
 
-enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) {
+/* The file's column whose bounds hold for the table's field: of the very type, since bounds are compared as records spell them; integers are all spelled alike. */
+static const struct dp_type *bounded_column(void *ctx, struct dp_str field) {
+    const struct dp_delta_scan *scan = ctx;
+    const struct dp_delta_snapshot *s = scan->s;
+    const struct dp_type *file = dp_pq_schema(scan->file->pq);
+    size_t i = 0;
+    while (i < s->schema->n_children && !dp_str_eqz(field, s->schema->children[i]->name)) i++;
+    if (i == s->schema->n_children || dp_delta_is_partition(s, field)) return NULL;
+    int at = adapt_find(&scan->adapt, file, s->physical->children[i]);
+    if (at < 0) return NULL;
+    const struct dp_type *t = s->schema->children[i], *f = file->children[at];
+    bool alike = t->id == f->id && (t->id != DP_TYPE_TIMESTAMP || t->utc == f->utc);
+    return alike || (dp_type_is_integer(t) && dp_type_is_integer(f)) ? f : NULL;
+}
+
+/* Makes a row group of a file current; DP_END: no more. */
+static enum dp_status find_group(struct dp_delta_scan *scan, struct dp_err *err) {
     while (!scan->file || scan->row_group == dp_pq_meta(scan->file->pq)->n_row_groups) DP_TRY(open_next(scan, err));
+    return DP_OK;
+}
+
+static void pass_group(struct dp_delta_scan *scan) {
+    scan->first_row += dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows;
+    scan->row_group++;
+    scan->counts.groups++;
+}
+
+enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) {
+    DP_TRY(find_group(scan, err));
+    while (scan->where && dp_pq_skip(scan->file->pq, scan->row_group, scan->where, bounded_column, scan) == DP_NEVER) {
+        pass_group(scan);
+        scan->counts.groups_skipped++;
+        DP_TRY(find_group(scan, err));
+    }
     struct dp_delta_task *t = dp_calloc(1, sizeof *t);
     atomic_fetch_add(&scan->file->refs, 1);
     *t = (struct dp_delta_task){scan->file, scan->row_group, scan->first_row};
-    scan->first_row += dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows;
-    scan->row_group++;
+    pass_group(scan);
     *out = t;
     return DP_OK;
 }
+
+/* Rows of the current row group that are not deleted. */
+static int64_t live_rows(const struct dp_delta_scan *scan) {
+    int64_t rows = dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows, n = rows;
+    for (int64_t i = 0; scan->file->deleted.bits && i < rows; i++) n -= dp_delta_is_deleted(&scan->file->deleted, scan->first_row + i);
+    return n;
+}
+
+enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int64_t *skipped, struct dp_err *err) {
+    *skipped = 0;
+    for (;;) {
+        DP_TRY(find_group(scan, err));
+        int64_t n = live_rows(scan);
+        if (n > rows - *skipped) return DP_OK;
+        *skipped += n;
+        pass_group(scan);
+    }
+}
+
+struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan) { return scan->counts; }
 
 void dp_delta_task_release(struct dp_delta_task *t) {
     if (!t) return;

@@ -100,18 +100,42 @@ def read_rejects(path):
     return out
 
 
+def skip(words, why):
+    global n_tests
+    n_tests += 1
+    print("ok %d - %s # SKIP %s" % (n_tests, words, why))
+    sys.stdout.flush()
+
+
+def physical_names(dt):
+    """Display name -> physical name of the top-level columns, for tables with column mapping; else None."""
+    if dt.metadata().configuration.get("delta.columnMapping.mode", "none") == "none":
+        return None
+    return {f.name: f.metadata["delta.columnMapping.physicalName"] for f in dt.schema().fields}
+
+
 def engines(table, work):
-    """The table as four engines read it, as relations of text, so that they can be compared."""
+    """The table as four engines read it, as relations of text, so that they can be compared; and why polars is not among them."""
     dt = deltalake.DeltaTable(table)
-    arrow = {
-        "delta-rs": dt.to_pyarrow_table(),
-        "polars": polars.read_delta(table).to_arrow(),
-        "duckdb": con.execute("SELECT * FROM delta_scan('%s')" % table).to_arrow_table(),
-    }
+    physical = physical_names(dt)
+    no_polars = None
+    arrow = {"duckdb": con.execute("SELECT * FROM delta_scan('%s')" % table).to_arrow_table()}
+    if physical is None:
+        arrow["delta-rs"] = dt.to_pyarrow_table()
+        arrow["polars"] = polars.read_delta(table).to_arrow()
+    else:  # delta-rs maps nested fields in its query engine alone
+        arrow["delta-rs"] = pyarrow.table(deltalake.QueryBuilder().register("t", dt).execute("SELECT * FROM t").read_all())
+        try:
+            arrow["polars"] = polars.read_delta(table).to_arrow()
+        except Exception as e:
+            no_polars = str(e)
     parts = dt.metadata().partition_columns
     files = [pyarrow.parquet.ParquetFile(u.replace("file://", "")).read() for u in dt.file_uris()]
-    arrow["pyarrow"] = pyarrow.concat_tables(files) if files else arrow["delta-rs"].select([c for c in arrow["delta-rs"].column_names if c not in parts])
-    return arrow, parts
+    bare = [c for c in arrow["delta-rs"].column_names if c not in parts]
+    arrow["pyarrow"] = pyarrow.concat_tables(files) if files else arrow["delta-rs"].select(bare)
+    if physical is not None and files:  # what pyarrow sees has physical names, each of which must be there
+        arrow["pyarrow"] = arrow["pyarrow"].select([physical[c] for c in bare]).rename_columns(bare)
+    return arrow, parts, no_polars
 
 
 def fingerprint(relation, columns):
@@ -159,7 +183,8 @@ def compare_columns(name, table_rel, raw_rel, raw_names, partitions):
 def load(name, source, ingest="", partition="", max_rejects="100%"):
     """Runs the pipeline; returns the table and the rejects, or None."""
     work = tempfile.mkdtemp(dir=TMP)
-    r = sh("dp-ingest %s --rejects /dev/null --max-rejects 100%% %s | dp-contract infer - > c.yaml && dp-table create t -c c.yaml" % (ingest, source), work)
+    r = sh("dp-ingest %s --rejects /dev/null --max-rejects 100%% %s | dp-contract infer - > c.yaml && "
+           "dp-table create t -c c.yaml %s" % (ingest, source, partition), work)
     if not ok(r.returncode == 0, "%s: a contract is inferred and a table created" % name, r.stderr):
         return None
     r = sh("dp-run --name data -- 'dp-ingest %s --rejects rejects.ndjson --max-rejects %s %s | dp-partition -c c.yaml %s --rejects rejects2.ndjson "
@@ -172,11 +197,16 @@ def load(name, source, ingest="", partition="", max_rejects="100%"):
 
 
 def same_in_all_engines(name, table, work):
-    arrow, parts = engines(table, work)
+    arrow, parts, no_polars = engines(table, work)
     whole = {e: fingerprint(t, arrow["delta-rs"].column_names) for e, t in arrow.items() if e != "pyarrow"}
     bare = [c for c in arrow["delta-rs"].column_names if c not in parts]
     ok(len(set(whole.values())) == 1 and fingerprint(arrow["pyarrow"], bare) == fingerprint(arrow["delta-rs"], bare),
-       "%s: DuckDB, polars, pyarrow and delta-rs read the same %d rows" % (name, arrow["delta-rs"].num_rows), whole)
+       "%s: DuckDB%s, pyarrow and delta-rs read the same %d rows" % (name, "" if no_polars else ", polars", arrow["delta-rs"].num_rows), whole)
+    if no_polars:
+        if "column" in no_polars.lower() and "mapping" in no_polars.lower():
+            skip("%s: polars reads the same rows" % name, "polars has no column mapping")
+        else:
+            ok(False, "%s: polars refuses for column mapping" % name, no_polars)
     return arrow["duckdb"], parts
 
 
@@ -211,12 +241,13 @@ def csv_case(name, source, ingest="", partition="", duck="", encoding="utf-8", e
         con.execute("CREATE OR REPLACE TEMP TABLE raw_rel AS SELECT * FROM read_csv('%s/raw/*.csv', %s)" % (work, options))
     except duckdb.Error as e:
         return ok(False, "%s: DuckDB reads the raw file less the rejects" % name, e, rejects[:3])
-    duck_table, parts = same_in_all_engines(name, table, work)
+    duck_table, _ = same_in_all_engines(name, table, work)
     con.register("table_view", duck_table)
     con.execute("CREATE OR REPLACE TEMP TABLE table_rel AS SELECT * FROM table_view")
     rows, raw = (con.execute("SELECT count(*) FROM " + t).fetchone()[0] for t in ("table_rel", "raw_rel"))
     ok(rows == raw, "%s: %d rows, %d rejects" % (name, rows, len(rejects)), "DuckDB reads %d rows" % raw, rejects[:3])
-    compare_columns(name, "table_rel", "raw_rel", names, parts)
+    derived = re.findall(r'--by\s+"?(\w+)=', partition)  # columns that the file does not have
+    compare_columns(name, "table_rel", "raw_rel", names, derived)
     return None
 
 

@@ -20,7 +20,10 @@ struct dp_delta_scan;
 struct dp_delta_task;
 struct dp_delta_read;
 
-/* columns: display names, NULL = all (one that is not there is DP_SCHEMA).  where: files that it excludes are not read; it drops no row.  All borrowed until close. */
+/*
+ * columns: display names, NULL = all (one that is not there is DP_SCHEMA).  where: files and row groups that it excludes are not read; rows are not
+ * tested.  All borrowed until close.
+ */
 enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char *const *columns, size_t n_columns, const struct dp_expr *where,
                                   struct dp_delta_scan **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_scan_close(struct dp_delta_scan *scan); /* tasks must be released before */
@@ -29,6 +32,11 @@ const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan); /*
 /* DP_END: no more. */
 enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_task_release(struct dp_delta_task *task); /* any thread; NULL is legal */
+/* Passes over up to `rows` live rows by whole row groups, before the next task; *skipped says how many.  DP_END: no more.  Not with where. */
+enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
+/* What there was so far, and what `where` left out; groups are those of the files that were opened. */
+struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skipped; };
+struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan);
 const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data file; borrowed until release */
 
 enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;

@@ -2,8 +2,7 @@
  * Typed sources: Parquet files and Delta tables as a row of batches, for programs that want columns and not text (dp-cat, and whoever
  * lays data out anew).  Files and row groups that statistics exclude are passed over; only the columns asked for are read.
  *
- * A table's batches have the table's names, its partition columns, and its types where they were widened; else types are those of each
- * data file (nested ones always).  A file with a deletion vector is DP_UNSUPPORTED by name.
+ * A table's batches have the table's names and types, its partition columns among them, and not the rows that deletion vectors delete.
  */
 #ifndef DP_IO_TYPED_H
 #define DP_IO_TYPED_H

@@ -7,6 +7,7 @@
 
 #include <dp/parquet/codec.h>
 #include <dp/record/batch.h>
+#include <dp/record/expr.h>
 
 struct dp_pq_file;   /* an open file; shared by threads */
 struct dp_pq_reader; /* one thread's position in it */
@@ -33,5 +34,10 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
  * values do; false: none. Timestamps: bounds of the text of all fractions of their second. *nulls: -1 = not known (also set where there are no bounds).
  */
 bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, struct dp_buf *min, struct dp_buf *max, int64_t *nulls);
+
+/* The file's column (of dp_pq_schema) that an expression's field means; NULL: none whose bounds would hold for it. */
+typedef const struct dp_type *(*dp_pq_column_of)(void *ctx, struct dp_str field);
+/* What a row group's bounds say of an expression. column_of NULL: fields are the file's columns by name. */
+enum dp_verdict dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx);
 
 #endif
