@@ -134,7 +134,8 @@ static void reject_duplicate(struct dp_job *j, const struct dp_record *r)
 
 static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
 {
-    if (has_reserved_key(r)) {
+    if (!r->same_keys) w->reserved = has_reserved_key(r);
+    if (w->reserved) {
         dp_job_reject(j, r, "reserved-key", NULL, NULL, "the key \"$dp\" is kept for marks");
         return DP_OK;
     }

@@ -15,6 +15,7 @@ struct dp_stream_worker {
     struct dp_expr_run *where;
     void *mem;
     bool is_open, is_ready;
+    bool reserved; /* the latest record had a key that is kept for marks */
 };
 
 struct dp_stream {

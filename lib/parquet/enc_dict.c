@@ -38,39 +38,9 @@ static bool out_of_bounds(const struct builder *b, size_t seen) {
     return seen >= STEP && (seen & (seen - 1)) == 0 && !still_pays(b->n, seen);
 }
 
-/* Bytes of equal length; short ones without a call. */
-static inline bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n) {
-    uint64_t x, y, z, w;
-    if (n > 16) return memcmp(a, b, n) == 0;
-    if (n >= 8) {
-        memcpy(&x, a, 8), memcpy(&y, b, 8), memcpy(&z, a + n - 8, 8), memcpy(&w, b + n - 8, 8);
-        return ((x ^ y) | (z ^ w)) == 0;
-    }
-    if (n >= 4) {
-        uint32_t p, q, r, s;
-        memcpy(&p, a, 4), memcpy(&q, b, 4), memcpy(&r, a + n - 4, 4), memcpy(&s, b + n - 4, 4);
-        return ((p ^ q) | (r ^ s)) == 0;
-    }
-    return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
-}
-
-
 static uint64_t mix(uint64_t x) {
     x = (x ^ x >> 32) * 0x9e3779b97f4a7c15ull;
     return x ^ x >> 29;
-}
-
-/* XXH3 for long keys, two words for short ones. */
-static inline uint32_t hash_bytes(const uint8_t *p, size_t n) {
-    uint64_t x = 0, y = 0;
-    if (n > 16) return (uint32_t)XXH3_64bits(p, n);
-    if (n >= 8) memcpy(&x, p, 8), memcpy(&y, p + n - 8, 8);
-    else if (n >= 4) {
-        uint32_t a, b;
-        memcpy(&a, p, 4), memcpy(&b, p + n - 4, 4);
-        x = a, y = b;
-    } else if (n) x = p[0], y = (uint64_t)p[n / 2] << 8 | p[n - 1];
-    return (uint32_t)(mix(x + n) ^ mix(y * 0xc2b2ae3d27d4eb4full + 1) * 31);
 }
 
 static void grow(struct builder *b) {
@@ -118,28 +88,83 @@ static void grow(struct builder *b) {
 FIXED_PASS(pass32, uint32_t)
 FIXED_PASS(pass64, uint64_t)
 
-/* Anything else, as bytes. */
+/* ---- anything else, as bytes ---- */
+
+/*
+ * What a value is found by: up to 15 bytes are the key themselves, with their number in the last one; of longer ones it is a hash, and equal
+ * hashes are compared.
+ */
+struct key { uint64_t a, b; };
+struct bytes_slot { struct key key; uint32_t code, tag; }; /* code + 1; 0 = free */
+
+#define SHORT 15u
+#define LONG_MARK (UINT64_C(0xff) << 56) /* in the byte of the number */
+
+static inline struct key short_key(const uint8_t *p, uint32_t n, size_t readable) {
+    static const uint64_t mask[2][SHORT + 1] = {
+        {0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+         UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff}};
+    uint8_t copy[16] = {0};
+    if (__builtin_expect(readable < 16, 0)) {
+        if (n) memcpy(copy, p, n);
+        p = copy;
+    }
+    struct key k;
+    memcpy(&k.a, p, 8), memcpy(&k.b, p + 8, 8);
+    k.a &= mask[0][n];
+    k.b = (k.b & mask[1][n]) | (uint64_t)n << 56;
+    return k;
+}
+
+static inline struct key key_of(const uint8_t *p, uint32_t n, size_t readable) {
+    if (n <= SHORT) return short_key(p, n, readable);
+    XXH128_hash_t h = XXH3_128bits(p, n);
+    return (struct key){h.low64, h.high64 | LONG_MARK};
+}
+
+static inline uint32_t tag_of(struct key k) { return (uint32_t)mix(k.a ^ (k.b ^ k.b >> 31) * UINT64_C(0xc2b2ae3d27d4eb4f)); }
+
+static void grow_bytes(struct builder *b) {
+    size_t old_n = b->n_slots, n = old_n * 4;
+    struct bytes_slot *old = dp_alloc(old_n * sizeof *old), *slots;
+    memcpy(old, b->s->slots.p, old_n * sizeof *old);
+    slots = room(&b->s->slots, n * sizeof *slots);
+    memset(slots, 0, n * sizeof *slots);
+    for (size_t i = 0; i < old_n; i++) {
+        if (old[i].code == 0) continue;
+        size_t at = old[i].tag & (n - 1);
+        while (slots[at].code) at = (at + 1) & (n - 1);
+        slots[at] = old[i];
+    }
+    b->n_slots = n;
+    free(old);
+}
+
 static bool pass_bytes(struct builder *b, uint32_t *codes) {
     const struct dp_pq_values *v = b->v;
-    size_t width = (size_t)v->width, overhead = width ? 0 : 4;
+    size_t width = (size_t)v->width, overhead = width ? 0 : 4, n_bytes = width ? v->n * width : v->n_bytes;
+    const uint8_t *bytes = width ? v->fixed : v->bytes;
     for (size_t i = 0; i < v->n; i++) {
         struct dp_pq_span x = width ? (struct dp_pq_span){(uint32_t)(i * width), (uint32_t)width} : v->spans[i];
-        const uint8_t *bytes = width ? v->fixed : v->bytes, *p = bytes + x.off;
-        uint32_t tag = hash_bytes(p, x.len);
+        const uint8_t *p = bytes + x.off;
+        struct key k = key_of(p, x.len, n_bytes - x.off);
+        uint32_t tag = tag_of(k);
+        struct bytes_slot *slots = (struct bytes_slot *)(void *)b->s->slots.p;
         size_t at = tag & (b->n_slots - 1);
-        const struct dp_pq_span *dict = (const struct dp_pq_span *)(const void *)b->s->dict.p;
-        for (; b->slots[at].code; at = (at + 1) & (b->n_slots - 1), b->probes++) {
-            if (b->slots[at].tag != tag) continue;
-            const struct dp_pq_span *y = &dict[b->slots[at].code - 1];
-            if (y->len == x.len && same_bytes(bytes + y->off, p, x.len)) break;
+        for (; slots[at].code; at = (at + 1) & (b->n_slots - 1), b->probes++) {
+            if (slots[at].key.a != k.a || slots[at].key.b != k.b) continue;
+            if (x.len <= SHORT) break;
+            const struct dp_pq_span *y = (const struct dp_pq_span *)(const void *)b->s->dict.p + (slots[at].code - 1);
+            if (y->len == x.len && memcmp(bytes + y->off, p, x.len) == 0) break;
         }
-        if (!b->slots[at].code) {
-            b->slots[at] = (struct slot){tag, (uint32_t)++b->n};
+        if (!slots[at].code) {
+            slots[at] = (struct bytes_slot){k, (uint32_t)++b->n, tag};
             dp_buf_add(&b->s->dict, &x, sizeof x);
             b->bytes += x.len + overhead;
             codes[i] = (uint32_t)(b->n - 1);
-            if (b->n * 2 > b->n_slots) grow(b);
-        } else codes[i] = b->slots[at].code - 1;
+            if (b->n * 2 > b->n_slots) grow_bytes(b);
+        } else codes[i] = slots[at].code - 1;
         if ((i + 1) % STEP == 0 && out_of_bounds(b, i + 1)) return false;
     }
     return true;
@@ -148,8 +173,8 @@ static bool pass_bytes(struct builder *b, uint32_t *codes) {
 bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, struct dp_pq_scratch *s, struct dp_pq_dict *out) {
     struct builder b = {.v = v, .s = s, .n_slots = 1024, .max_bytes = max_bytes, .max_n = v->n / 2 + 1};
     if (v->n == 0 || v->type == DP_PQ_BOOLEAN || (v->width && (uint64_t)v->n * (uint64_t)v->width > UINT32_MAX)) return false;
-    b.slots = room(&s->slots, b.n_slots * sizeof *b.slots);
-    memset(b.slots, 0, b.n_slots * sizeof *b.slots);
+    b.slots = room(&s->slots, b.n_slots * sizeof(struct bytes_slot)); /* the larger of the two kinds */
+    memset(b.slots, 0, b.n_slots * sizeof(struct bytes_slot));
     uint32_t *codes = room(&s->codes, v->n * sizeof *codes);
     dp_buf_reset(&s->dict);
     dp_buf_reserve(&s->dict, 1024 * sizeof(struct dp_pq_span));

@@ -103,6 +103,14 @@ static void bits_copy(uint8_t *to, int64_t at, const uint8_t *from, int64_t i, i
         memcpy(to + (at >> 3), from + (i >> 3), (size_t)(whole >> 3));
         at += whole, i += whole, n -= whole;
     }
+    for (; n > 0 && (at & 7); n--, at++, i++) dp_bit_put(to, at, from[i >> 3] >> (i & 7) & 1);
+    for (unsigned k = (unsigned)(i & 7); n >= 64 + 8; n -= 64, at += 64, i += 64) { /* eight bytes from nine */
+        uint64_t w;
+        memcpy(&w, from + (i >> 3), 8);
+        w >>= k;
+        if (k) w |= (uint64_t)from[(i >> 3) + 8] << (64 - k);
+        memcpy(to + (at >> 3), &w, 8);
+    }
     for (; n > 0; n--, at++, i++) dp_bit_put(to, at, from[i >> 3] >> (i & 7) & 1);
 }
 

@@ -110,12 +110,10 @@ static inline uint64_t load8(const char *p) {
     return w;
 }
 
-/* Both sides have 16 readable bytes. */
+/* p has 16 readable bytes. */
 static inline bool same_name(const struct shred_name *name, const char *p, uint32_t n) {
-    if (name->n != n) return false;
-    if (n > 16) return memcmp(name->text, p, n) == 0;
-    if (n > 8) return load8(p) == load8(name->text) && load8(p + n - 8) == load8(name->text + n - 8);
-    return n == 0 || (load8(p) ^ load8(name->text)) << (64 - 8 * n) == 0;
+    uint64_t differ = ((load8(p) ^ name->head[0]) & name->mask[0]) | ((load8(p + 8) ^ name->head[1]) & name->mask[1]);
+    return name->n == n && !differ && (n <= 16 || memcmp(name->text + 16, p + 16, n - 16) == 0);
 }
 
 static uint32_t add_name(struct dp_shred *s, struct shred_plan *p, struct dp_str name, uint32_t child) {
@@ -126,7 +124,10 @@ static uint32_t add_name(struct dp_shred *s, struct shred_plan *p, struct dp_str
     if (name.n) memcpy(text, name.p, name.n);
     p->names = dp_grow(p->names, &p->names_cap, p->n_names + 1, sizeof *p->names);
     item->v.u = p->n_names;
-    p->names[p->n_names] = (struct shred_name){text, (uint32_t)name.n, child, (uint32_t)p->n_names + 1};
+    struct shred_name *x = &p->names[p->n_names];
+    *x = (struct shred_name){.text = text, .n = (uint32_t)name.n, .child = child, .successor = (uint32_t)p->n_names + 1};
+    memcpy(x->head, text, 16); /* zeros behind the name: calloc */
+    memset(x->mask, 0xff, name.n < 16 ? name.n : 16);
     return (uint32_t)p->n_names++;
 }
 

@@ -31,33 +31,14 @@ static inline bool all_digits(uint64_t w) {
 
 /* 1 to 8 digits (reads 8 bytes); false when one is not a digit. */
 static inline bool short_digits(const char *p, size_t n, uint64_t *out) {
-    uint64_t w = load8(p);
-    if (n < 8) w = w << (64 - 8 * n) | 0x30 * EVERY_BYTE >> (8 * n);
+    uint64_t w = load8(p) << (64 - 8 * n) | (0x30 * EVERY_BYTE >> (8 * n - 1) >> 1);
     if (!all_digits(w)) return false;
     *out = eight_digits(w);
     return true;
 }
 
-/* A number without exponent and at most 18 digits: mantissa and how many digits are behind the point. */
-static inline bool plain_number(const char *p, size_t n, uint64_t *mantissa, unsigned *scale) {
-    if (n <= 8 && n) {
-        uint64_t w = load8(p);
-        if (n < 8) w &= (1ull << (8 * n)) - 1;
-        uint64_t x = w ^ 0x2e * EVERY_BYTE;
-        uint64_t dot = (x - EVERY_BYTE) & ~x & 0x80 * EVERY_BYTE;
-        unsigned at = (unsigned)__builtin_ctzll(dot | 1ull << 63) & ~7u;
-        if (dot && at < 8 * n) {
-            uint64_t low = at ? w & ((1ull << at) - 1) : 0;
-            w = low | (at < 56 ? w >> (at + 8) << at : 0);
-            *scale = (unsigned)n - at / 8 - 1;
-            n--;
-        } else *scale = 0;
-        if (!n) return false;
-        if (n < 8) w = w << (64 - 8 * n) | 0x30 * EVERY_BYTE >> (8 * n);
-        if (!all_digits(w)) return false;
-        *mantissa = eight_digits(w);
-        return true;
-    }
+/* The same byte by byte, up to 18 digits. */
+static bool long_number(const char *p, size_t n, uint64_t *mantissa, unsigned *scale) {
     if (!n || n > 19) return false;
     uint64_t v = 0;
     size_t point = n;
@@ -70,6 +51,23 @@ static inline bool plain_number(const char *p, size_t n, uint64_t *mantissa, uns
     if (point == n && n > 18) return false;
     *scale = point == n ? 0 : (unsigned)(n - point - 1);
     *mantissa = v;
+    return true;
+}
+
+/*
+ * A number without exponent: mantissa and how many digits are behind the point.  Up to eight bytes without a branch on where the point is:
+ * the digits before it move up by one, and a zero comes in front.
+ */
+static inline bool plain_number(const char *p, size_t n, uint64_t *mantissa, unsigned *scale) {
+    if (__builtin_expect(n - 1 >= 8, 0)) return long_number(p, n, mantissa, scale);
+    uint64_t w = load8(p) << (64 - 8 * n) | (0x30 * EVERY_BYTE >> (8 * n - 1) >> 1);
+    uint64_t x = w ^ 0x2e * EVERY_BYTE, dots = (x - EVERY_BYTE) & ~x & 0x80 * EVERY_BYTE;
+    uint64_t dot = (dots & (0 - dots)) >> 7; /* 1 in the byte of the point, or 0 */
+    uint64_t before = dot - 1, has = dot != 0;
+    w = (w & before) << (8 * has) | (w & ~(before | dot * 0xff)) | (has * 0x30);
+    if (!all_digits(w)) return false;
+    *scale = (unsigned)__builtin_clzll(dot | 1) / 8 & (unsigned)(0 - has);
+    *mantissa = eight_digits(w);
     return true;
 }
 
@@ -105,7 +103,7 @@ static inline bool whole_value(const struct dp_node *n, struct dp_str t, bool *n
     bool minus = t.p[0] == '-';
     *negative = minus;
     struct dp_str d = dp_str(t.p + minus, t.n - minus);
-    if (n->flags & DP_NODE_INTEGER) return d.n <= 8 ? short_digits(d.p, d.n, magnitude) : dp_parse_u64(d, magnitude);
+    if (n->flags & DP_NODE_INTEGER) return d.n - 1 < 8 ? short_digits(d.p, d.n, magnitude) : dp_parse_u64(d, magnitude);
     struct dp_decimal v;
     dp_i128 whole;
     if (!dp_decimal_parse(d, &v) || !dp_decimal_rescale(v, DP_DECIMAL_MAX_PRECISION, 0, &whole)) return false;
@@ -127,7 +125,7 @@ static inline bool signed_value(struct dp_shred *s, const struct dp_type *t, con
     if (n->kind != DP_KIND_NUMBER || !whole_value(n, dp_node_str(r, node), &minus, &v)) return integer_misfit(s, t, r, node);
     uint64_t top = 1ull << (bits - 1);
     if (v > top || (v == top && !minus)) return integer_misfit(s, t, r, node);
-    *out = minus ? (int64_t)(0 - v) : (int64_t)v;
+    *out = (int64_t)((v ^ (0 - (uint64_t)minus)) + minus);
     return true;
 }
 
@@ -187,9 +185,11 @@ static inline bool double_value(struct dp_str t, double *out) {
     uint64_t m;
     unsigned scale;
     if (plain_number(t.p + minus, t.n - minus, &m, &scale) && m < 1ull << 53) {
-        double v = (double)m;
-        if (scale) v /= powers[scale];
-        *out = minus ? -v : v;
+        double v = (double)(int64_t)m / powers[scale];
+        uint64_t bits;
+        memcpy(&bits, &v, 8);
+        bits |= (uint64_t)minus << 63; /* without a branch: signs come at random */
+        memcpy(out, &bits, 8);
         return true;
     }
     return dp_parse_double(t, out) && isfinite(*out);
@@ -255,7 +255,7 @@ static bool append_decimal(struct dp_shred *s, struct shred_plan *p, struct dp_c
     if (plain_number(text.p + minus, text.n - minus, &m, &scale) && (int)scale <= t->scale && t->scale - (int)scale <= 18) {
         v = (dp_i128)m * (dp_i128)tens[t->scale - (int)scale];
         if (v >= p->limit) return dp_shred_misfit(s, t, "range", r, node);
-        if (minus) v = -v;
+        v = (v ^ -(dp_i128)minus) + minus;
     } else {
         struct dp_decimal d;
         if (!dp_decimal_parse(text, &d) || !dp_decimal_rescale(d, t->precision, t->scale, &v))
@@ -267,27 +267,33 @@ static bool append_decimal(struct dp_shred *s, struct shred_plan *p, struct dp_c
 
 /* ---- text and bytes ---- */
 
-/* 64 bytes are readable behind any value: short ones are copied in blocks, without a call. */
-static inline void copy_bytes(uint8_t *to, const char *p, size_t n) {
-    if (n > 128) {
-        memcpy(to, p, n);
-        return;
-    }
-    for (size_t i = 0; i < n; i += 32) memcpy(to + i, p + i, 32);
-}
-
-static inline bool append_bytes(struct dp_shred *s, struct dp_column *c, const char *p, size_t n) {
+static __attribute__((noinline)) bool append_bytes_slowly(struct dp_shred *s, struct dp_column *c, const char *p, size_t n) {
     if (c->data_n + n > (size_t)INT32_MAX - 64) return s->full = true, false;
     shred_room_offset(c);
-    uint8_t *to = c->data_cap < c->data_n + n + 32 ? dp_column_room(c, n + 32) : c->data + c->data_n;
-    copy_bytes(to, p, n);
+    uint8_t *to = dp_column_room(c, n + 64);
+    if (n) memcpy(to, p, n);
     c->data_n += n;
     c->offsets[c->length + 1] = (int32_t)c->data_n;
     shred_push(c);
     return true;
 }
 
-static bool append_decoded(struct dp_shred *s, struct dp_column *c, const struct dp_record *r, uint32_t node) {
+/* 64 bytes are readable behind any value: short ones are copied in blocks, without a call, where there is room in all buffers. */
+static inline bool append_bytes(struct dp_shred *s, struct dp_column *c, const char *p, size_t n) {
+    size_t row = (size_t)c->length, at = c->data_n;
+    bool room = n <= 128 && c->data_cap >= at + 160 && at < (size_t)INT32_MAX - 256 && c->offsets_cap >= (row + 2) * 4;
+    if (__builtin_expect(!room || (c->validity && row >> 3 >= c->validity_cap), 0)) return append_bytes_slowly(s, c, p, n);
+    uint8_t *to = c->data + at;
+    memcpy(to, p, 32);
+    for (size_t i = 32; __builtin_expect(i < n, 0); i += 32) memcpy(to + i, p + i, 32);
+    c->data_n = at + n;
+    c->offsets[row + 1] = (int32_t)(at + n);
+    if (c->validity) dp_bit_put(c->validity, (int64_t)row, true);
+    c->length = (int64_t)row + 1;
+    return true;
+}
+
+static __attribute__((noinline)) bool append_decoded(struct dp_shred *s, struct dp_column *c, const struct dp_record *r, uint32_t node) {
     struct dp_str t = string_value(s, r, node);
     return append_bytes(s, c, t.p, t.n);
 }

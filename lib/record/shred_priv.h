@@ -15,7 +15,9 @@
 #define NO_NAME UINT32_MAX
 
 struct shred_name {
-    const char *text; /* 16 readable bytes at least */
+    uint64_t head[2]; /* the first 16 bytes, 0 behind the end */
+    uint64_t mask[2]; /* which of them count */
+    const char *text;
     uint32_t n;
     uint32_t child;     /* index of the column; NO_NAME: a field that the schema does not have */
     uint32_t successor; /* index of the name that followed last time */
@@ -54,10 +56,10 @@ bool dp_shred_misfit(struct dp_shred *s, const struct dp_type *t, const char *ru
 /* The append function of a leaf type. */
 void dp_shred_plan_leaf(struct shred_plan *p);
 
-/* Marks the row that was just written as valid. The bitmap, where there is one, has room: room_* made it. */
+/* Marks the row that was just written as valid. */
 static inline void shred_push(struct dp_column *c) {
     if (c->validity) {
-        if ((size_t)(c->length >> 3) >= c->validity_cap) dp_column_reserve(c, 1);
+        if (__builtin_expect((size_t)(c->length >> 3) >= c->validity_cap, 0)) dp_column_reserve(c, 1);
         dp_bit_put(c->validity, c->length, true);
     }
     c->length++;
