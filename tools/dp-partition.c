@@ -454,7 +454,7 @@ static enum dp_status fix_types(struct state *s, struct dp_err *err) {
     if (s->table) {
         DP_TRY_OUT(keys_of_table(s, err));
         if (contract) DP_TRY_OUT(check_contract(s->table->schema, contract, err));
-        s->fixed = dp_type_copy(s->table->schema), s->fixed_by = "table";
+        s->fixed = dp_delta_schema_unfit(s->table->schema), s->fixed_by = "table";
     } else if (contract) {
         s->fixed = dp_type_copy(contract), s->fixed_by = "contract";
     }

@@ -114,6 +114,7 @@ static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err)
     struct dp_committed done = {0};
     enum dp_status status = dp_commit_stream(&cli->run, &opts, &done, err);
     if (status == DP_OK) status = say_committed(cli, &done, err);
+    else if (status == DP_EMPTY) dp_cli_report_str(cli, "result", DP_STR("nothing new"));
     free(done.app_id);
     return status;
 }

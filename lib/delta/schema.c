@@ -276,12 +276,73 @@ static enum dp_status fit_tree(struct dp_type *t, struct dp_buf *path, struct dp
     return DP_OK;
 }
 
+/* ---- what a column was before the fit: JSON, which Delta holds as strings ---- */
+
+#define KEY_TYPE "dp.type" /* of a column's metadata: its type in our words */
+
+static bool holds_json(const struct dp_type *t) {
+    bool yes = t->id == DP_TYPE_JSON;
+    for (size_t i = 0; i < t->n_children && !yes; i++) yes = holds_json(t->children[i]);
+    return yes;
+}
+
+static void note_type(struct dp_type *column, const struct dp_type *was) {
+    struct dp_buf words = {0}, meta = {0};
+    size_t n = column->metadata ? strlen(column->metadata) : 0;
+    while (n && column->metadata[n - 1] != '}') n--;
+    dp_type_print(was, &words);
+    dp_buf_add(&meta, n ? column->metadata : "{", n ? n - 1 : 1);
+    dp_buf_addf(&meta, "%s\"" KEY_TYPE "\":", n > 2 ? "," : "");
+    dp_json_add_string(&meta, dp_buf_str(&words));
+    dp_buf_addc(&meta, '}');
+    free(column->metadata);
+    column->metadata = dp_strndup(meta.p, meta.n);
+    dp_buf_release(&words);
+    dp_buf_release(&meta);
+}
+
+/* The column's noted type, where it still is what the column holds; else NULL. */
+static struct dp_type *noted_type(const struct dp_type *column) {
+    struct dp_buf words = {0}, why = {0};
+    struct dp_type *was = NULL;
+    if (dp_delta_field_meta(column, KEY_TYPE, &words) && dp_type_parse(dp_buf_str(&words), &was, NULL) == DP_OK &&
+        (!holds_json(was) || !dp_delta_file_fits(column, was, &why))) {
+        dp_type_free(was);
+        was = NULL;
+    }
+    dp_buf_release(&words);
+    dp_buf_release(&why);
+    return was;
+}
+
+struct dp_type *dp_delta_schema_unfit(const struct dp_type *schema) {
+    struct dp_type *t = dp_type_copy(schema);
+    for (size_t i = 0; i < t->n_children; i++) {
+        struct dp_type *c = t->children[i], *was = noted_type(c);
+        if (!was) continue;
+        free(was->name);
+        was->name = dp_strndup(c->name, c->name_n);
+        was->name_n = c->name_n;
+        was->nullable = c->nullable;
+        was->field_id = c->field_id;
+        was->metadata = c->metadata ? dp_strdup(c->metadata) : NULL;
+        dp_type_free(c);
+        t->children[i] = was;
+    }
+    return t;
+}
+
 enum dp_status dp_delta_schema_fit(const struct dp_type *in, struct dp_type **out, struct dp_err *err) {
     struct dp_type *t = dp_type_copy(in);
     struct dp_buf path = {0};
     dp_delta_mapping_strip(t); /* ids and names of the table that it may come from say nothing of another */
     enum dp_status status = fit_tree(t, &path, err);
     dp_buf_release(&path);
+    for (size_t i = 0; status == DP_OK && i < t->n_children; i++) {
+        struct dp_buf noted = {0};
+        if (holds_json(in->children[i]) && !dp_delta_field_meta(t->children[i], KEY_TYPE, &noted)) note_type(t->children[i], in->children[i]);
+        dp_buf_release(&noted);
+    }
     if (status != DP_OK) dp_type_free(t);
     else *out = t;
     return status;

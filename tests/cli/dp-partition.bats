@@ -25,6 +25,36 @@ schema:
 Y
 }
 
+@test "a JSON column keeps any kind of value, in a table made by a contract and in one made by the first commit" {
+    cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: j
+version: 1.0.0
+status: active
+schema:
+  - name: j
+    properties:
+      - {name: n, logicalType: integer, required: true}
+      - {name: j, physicalType: json, description: "anything, \"really\""}
+      - {name: l, logicalType: array, items: {physicalType: json}}
+Y
+    printf '%s\n' '{"n":1,"j":{"x":[1,2.50]},"l":[1,"a",{"b":null}]}' '{"n":2,"j":"s","l":[]}' '{"n":3,"j":7,"l":null}' >in.ndjson
+    run dp-table create t -c c.yaml
+    assert_success
+    for n in 1 2; do
+        sed "s/}\$/$(printf "%${n}s")}/" in.ndjson >in$n.ndjson # another file each time
+        for t in t new; do
+            run dp-run -q -- "dp-ingest in$n.ndjson | dp-partition -o $t | dp-table commit -q $t"
+            assert_success
+            assert_equal "$(dp-cat --columns n,j,l $t | sort -u)" "$(sort in.ndjson)"
+            assert_equal "$(dp-cat $t | wc -l)" $((3 * n))
+        done
+    done
+    run dp-table create t -c c.yaml
+    assert_output --partial "exists already, with this schema"
+}
+
 @test "one file, printed once it is whole, with the rows that came in" {
     rows 1 1000 >in
     run --separate-stderr dp-partition -o out in

@@ -20,6 +20,11 @@ void dp_delta_type_print(const struct dp_type *t, struct dp_buf *b);
  * table are not.
  */
 enum dp_status dp_delta_schema_fit(const struct dp_type *in, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * A copy of a table's schema with the columns that were JSON before the fit as JSON again: Delta holds them as strings, and the fit notes
+ * the type as dp.type in the metadata of the column.  A column that has become another since stays as it is.  Caller releases.
+ */
+struct dp_type *dp_delta_schema_unfit(const struct dp_type *schema);
 
 /* Does a column of a data file hold the table's type as it stands, so that any reader will read it?  False with the path and both types in `why`. */
 bool dp_delta_file_fits(const struct dp_type *table, const struct dp_type *file, struct dp_buf *why);
