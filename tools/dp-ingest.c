@@ -3,20 +3,26 @@
  *
  * Reads CSV, TSV, JSON documents, NDJSON and Parquet, inside any compression or archive, in UTF-8, UTF-16, Latin-1, Windows-1252 or what
  * --encoding names; format, dialect and types are told by content and printed by -v as the options that force them.  Numbers keep their digits.  What does
- * not fit is a reject with its line and reason.  With --since TABLE each source starts where the table's last commit from it ended, so that the same command
- * run twice adds nothing.  Standard input is raw bytes here, never a stream with marks.
+ * not fit is a reject with its line and reason; with a contract, so is what breaks its types or lacks what it requires.  With --since TABLE each source
+ * starts where the table's last commit from it ended, so that the same command run twice adds nothing; --ledger FILE does so without a table;
+ * --retry-rejects takes mended rejects in again.  Standard input is raw bytes here, never a stream with marks.
  *
  *     dp-run -- 'dp-ingest --since lake/orders orders/ | dp-partition -o lake/orders | dp-table commit lake/orders'
  */
 #include <dp/cli/cli.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/ledger.h>
 #include <dp/rules/contract.h>
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct conf {
     int format;
-    const char *member, *files_from, *encoding, *since;
+    const char *member, *files_from, *encoding, *since, *ledger;
+    bool retry_rejects;
+    struct dp_ledger *open_ledger; /* from run to settle */
     const char *delimiter, *quote, *escape, *comment;
     int newline, header, ragged;
     int64_t skip;
@@ -31,6 +37,8 @@ static const char *const raggeds[] = {"reject", "pad", "fail", NULL};
 static const struct dp_opt options[] = {
     DP_OPT_ENUM(conf, format, "format", 'f', "FORMAT", "what the sources are; auto: told by content", formats),
     DP_OPT_DIR(conf, since, "since", 0, "TABLE", "start each source where the last commit from it to TABLE ended"),
+    DP_OPT_PATH(conf, ledger, "ledger", 0, "FILE", "start each source where the last run that FILE knows of ended", .conflicts = "since"),
+    DP_OPT_FLAG(conf, retry_rejects, "retry-rejects", 0, "sources are files of rejects: records come from what they hold", .conflicts = "since,ledger"),
     DP_OPT_STRING(conf, member, "member", 0, "GLOB", "only members of archives whose names match"),
     DP_OPT_PATH(conf, files_from, "files-from", 0, "FILE", "read names of sources from FILE, one a line; - is standard input"),
     DP_OPT_STRING(conf, encoding, "encoding", 0, "NAME", "encoding of text", .def = "auto"),
@@ -46,11 +54,27 @@ static const struct dp_opt options[] = {
     DP_OPT_ENUM(conf, ragged, "ragged", 0, "HOW", "records with too few or too many cells", raggeds, .group = "CSV options"),
     DP_OPT_END};
 
+enum { LEDGER_WAIT_MS = 10000 };
+
 struct ingest {
     struct dp_cli *cli;
     struct dp_delta_snapshot *table;
+    struct dp_ledger *ledger;
     const char **types;
     size_t n_types, cap_types;
+    struct dp_contract contract;
+    const struct dp_contract_object *object;
+    struct dp_type *schema;         /* of the contract */
+    struct dp_buf fields;           /* for the header: classifications */
+    const char **hidden;            /* top-level columns that are classified, NULL behind them; names are the contract's */
+    size_t n_hidden, cap_hidden;
+};
+
+/* What a thread checks records by. */
+struct worker {
+    struct dp_shred *shred;
+    struct dp_batch rows;
+    bool is_open;
 };
 
 /* ---- options ---- */
@@ -109,15 +133,14 @@ static enum dp_status dialect_of(struct ingest *g, struct conf *f, struct dp_csv
     return DP_OK;
 }
 
-/* ---- --since ---- */
+/* ---- positions: --since, --ledger ---- */
 
 /* The position that the table has of this source; transactions of files are named JOB/NAME@LENGTH:HASH/0. */
-static uint64_t resume(void *ctx, struct dp_origin *o) {
-    struct ingest *g = ctx;
+static uint64_t position_in_table(const struct ingest *g, struct dp_origin *o) {
     const struct dp_run *run = &g->cli->run;
     struct dp_str job = dp_str_z(run->job);
     uint64_t at = 0;
-    for (size_t i = 0; i < g->table->txns.n; i++) {
+    for (size_t i = 0; i < g->table->txns.n && !at; i++) {
         const struct dp_map_item *it = &g->table->txns.items[i];
         int64_t version;
         if (it->dead || it->key.n < job.n + 4 || !dp_str_starts(it->key, job) || it->key.p[job.n] != '/' || !dp_str_ends(it->key, DP_STR("/0"))) continue;
@@ -125,56 +148,175 @@ static uint64_t resume(void *ctx, struct dp_origin *o) {
         if (dp_origin_adopt(o, id) && dp_delta_txn_version(g->table, it->key, run->now_micros / 1000, &version) && version > 0)
             at = (uint64_t)version;
         free(id);
-        if (at) break;
     }
-    if (at) dp_run_log(run, DP_LOG_VERBOSE, "%s: from %llu, where version %lld of %s ends", o->name, (unsigned long long)at, (long long)g->table->version, g->table->table);
     return at;
 }
+
+static enum dp_status resume(void *ctx, struct dp_origin *o, uint64_t *from, struct dp_err *err) {
+    struct ingest *g = ctx;
+    const struct dp_run *run = &g->cli->run;
+    if (g->ledger) DP_TRY(dp_ledger_find(g->ledger, o, from, err));
+    else *from = position_in_table(g, o);
+    if (!*from) return DP_OK;
+    if (g->ledger) dp_run_log(run, DP_LOG_VERBOSE, "%s: from %llu, where the ledger has it", o->name, (unsigned long long)*from);
+    else dp_run_log(run, DP_LOG_VERBOSE, "%s: from %llu, where version %lld of %s ends", o->name, (unsigned long long)*from, (long long)g->table->version, g->table->table);
+    return DP_OK;
+}
+
+static enum dp_status emit(void *ctx, struct dp_job *j, struct dp_err *err) {
+    struct ingest *g = ctx;
+    (void)err;
+    if (g->ledger) dp_ledger_note(g->ledger, j->chunk->origin, j->chunk->end_offset);
+    return DP_OK;
+}
+
+/* Rejects are published, the output is out: now the ledger may say so. */
+static enum dp_status settle(struct dp_cli *cli, enum dp_status status, struct dp_err *err) {
+    struct conf *f = cli->conf;
+    if (status == DP_OK && f->open_ledger) {
+        struct stat st;
+        /* A file that was written to must be as lasting as the ledger's word for it. */
+        if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && fsync(STDOUT_FILENO) != 0) status = dp_err_sys(err, DP_IO, "standard output");
+        else status = dp_ledger_commit(f->open_ledger, cli->run.run_id, cli->run.now_micros, err);
+    } else {
+        status = DP_OK;
+    }
+    dp_ledger_close(f->open_ledger);
+    f->open_ledger = NULL;
+    return status;
+}
+
+/* ---- the contract ---- */
+
+static bool is_classified(const struct dp_contract_property *p) {
+    if (dp_contract_is_classified(p) || (p->items && is_classified(p->items))) return true;
+    for (size_t i = 0; i < p->n_properties; i++)
+        if (is_classified(&p->properties[i])) return true;
+    return false;
+}
+
+/* Classifications go into the header, so that programs behind hide what must be hidden. */
+static void note_classified(struct ingest *g) {
+    for (size_t i = 0; i < g->object->n_properties; i++) {
+        const struct dp_contract_property *p = &g->object->properties[i];
+        if (!is_classified(p)) continue;
+        g->hidden = dp_grow(g->hidden, &g->cap_hidden, g->n_hidden + 2, sizeof *g->hidden);
+        g->hidden[g->n_hidden++] = p->name;
+        g->hidden[g->n_hidden] = NULL;
+        dp_buf_addz(&g->fields, g->fields.n ? ",{\"name\":" : "[{\"name\":");
+        dp_json_add_string(&g->fields, dp_str_z(p->name));
+        dp_buf_addz(&g->fields, ",\"classification\":");
+        dp_json_add_string(&g->fields, dp_str_z(dp_contract_is_classified(p) ? p->classification : "restricted")); /* by what is nested in it */
+        dp_buf_addc(&g->fields, '}');
+    }
+    if (!g->n_hidden) return;
+    dp_buf_addc(&g->fields, ']');
+    g->cli->run.hide_raw = true;
+}
+
+static enum dp_status open_contract(struct ingest *g, struct dp_err *err) {
+    const struct dp_common *c = &g->cli->common;
+    if (!c->contract) return DP_OK;
+    if (c->binary || c->decimal) return dp_err_set(err, DP_USAGE, "--contract with --binary hex or --decimal string: records so spelled can't be checked");
+    DP_TRY(dp_contract_load(c->contract, &g->contract, &g->object, err));
+    DP_TRY(dp_contract_schema(&g->contract, g->object, &g->schema, err));
+    note_classified(g);
+    return DP_OK;
+}
+
+static bool is_hidden(const struct ingest *g, const char *path) {
+    size_t n = strcspn(path, ".[");
+    for (size_t i = 0; i < g->n_hidden && !g->cli->run.rejects_clear; i++)
+        if (strlen(g->hidden[i]) == n && memcmp(g->hidden[i], path, n) == 0) return true;
+    return false;
+}
+
+/* Types and required fields, as the program that lays the records out will ask for them. */
+static enum dp_status check(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
+    struct ingest *g = ctx;
+    struct worker *w = j->worker_mem;
+    struct dp_shred_reject why;
+    if (!w->is_open) {
+        w->shred = dp_shred_open(g->schema, false);
+        dp_batch_init(&w->rows, g->schema);
+        w->is_open = true;
+    }
+    if (w->rows.length >= 4096) dp_batch_reset(&w->rows);
+    enum dp_status status = dp_shred_record(w->shred, r, &w->rows, &why);
+    if (status == DP_LIMIT) {
+        dp_batch_reset(&w->rows);
+        status = dp_shred_record(w->shred, r, &w->rows, &why);
+    }
+    if (status == DP_OK) return dp_job_pass(j, r), DP_OK;
+    if (status != DP_RECORD) return dp_err_set(err, status, "%s", why.reason);
+    if (is_hidden(g, why.path)) dp_job_reject(j, r, why.rule, why.path, why.expected, "expected %s", why.expected);
+    else dp_job_reject(j, r, why.rule, why.path, why.expected, "%s", why.reason);
+    return DP_OK;
+}
+
+static void close_worker(void *ctx, void *mem) {
+    struct worker *w = mem;
+    (void)ctx;
+    if (!w->is_open) return;
+    dp_shred_close(w->shred);
+    dp_batch_release(&w->rows);
+}
+
+/* ---- the program ---- */
 
 static enum dp_status begin(void *ctx, struct dp_mark *m, struct dp_err *err) {
     struct ingest *g = ctx;
     (void)err;
     if (g->table) m->table_version = g->table->version;
+    if (g->fields.n && !m->fields) m->fields = dp_strdup(dp_buf_z(&g->fields));
     return DP_OK;
 }
 
-/* ---- the program ---- */
-
-static enum dp_status contract_types(const struct dp_cli *cli, struct dp_type **schema, struct dp_err *err) {
-    struct dp_contract c = {0};
-    const struct dp_contract_object *o;
-    enum dp_status status = dp_contract_load(cli->common.contract, &c, &o, err);
-    if (!status) status = dp_contract_schema(&c, o, schema, err);
-    dp_contract_release(&c);
-    return status;
+/* What was set aside again must not replace what is being read. */
+static enum dp_status check_retry(const struct dp_cli *cli, struct dp_err *err) {
+    struct stat a, b;
+    const char *to = cli->common.rejects;
+    for (size_t i = 0; to && i < cli->n_args; i++)
+        if (stat(to, &a) == 0 && stat(cli->args[i], &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+            return dp_err_set(err, DP_USAGE, "--retry-rejects reads %s, so --rejects must name another file", cli->args[i]);
+    return DP_OK;
 }
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct conf *f = cli->conf;
     struct ingest g = {.cli = cli};
     struct dp_csv_dialect dialect;
-    struct dp_type *schema = NULL;
     enum dp_status status;
     DP_TRY_OUT(dialect_of(&g, f, &dialect, err));
-    if (cli->common.contract) DP_TRY_OUT(contract_types(cli, &schema, err));
+    DP_TRY_OUT(open_contract(&g, err));
+    if (f->retry_rejects) DP_TRY_OUT(check_retry(cli, err));
     if (f->since) DP_TRY_OUT(dp_delta_open(f->since, -1, &g.table, err));
+    if (f->ledger) DP_TRY_OUT(dp_ledger_open(f->ledger, cli->run.job, cli->run.dry_run, LEDGER_WAIT_MS, &f->open_ledger, err));
+    g.ledger = f->open_ledger;
+    dialect.hidden = cli->run.rejects_clear ? NULL : g.hidden;
     struct dp_stream_conf conf = {
-        .sources = {.raw_stdin = true, .format = formats[f->format], .member = f->member, .files_from = f->files_from, .csv = &dialect, .schema = schema,
-                    .encoding = f->encoding, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
-    if (g.table) conf.sources.resume = resume, conf.sources.resume_ctx = &g;
-    const struct dp_stream_ops ops = {.begin = begin};
+        .decides = g.schema != NULL,
+        .sources = {.raw_stdin = true, .format = formats[f->format], .member = f->member, .files_from = f->files_from, .csv = &dialect, .schema = g.schema,
+                    .retry_rejects = f->retry_rejects, .encoding = f->encoding,
+                    .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
+    if (g.table || g.ledger) conf.sources.resume = resume, conf.sources.resume_ctx = &g;
+    const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_close = close_worker, .begin = begin, .emit = emit,
+                                      .record = g.schema ? check : NULL};
     status = dp_cli_stream(cli, &conf, &ops, &g, err);
 out:
     dp_delta_close(g.table);
-    dp_type_free(schema);
+    dp_type_free(g.schema);
+    dp_contract_release(&g.contract);
+    dp_buf_release(&g.fields);
+    free(g.hidden);
     for (size_t i = 0; i < g.n_types; i++) free((char *)(uintptr_t)g.types[i]);
     free(g.types);
     return status;
 }
 
 static const struct dp_tool tool = {.name = "dp-ingest", .summary = "raw input of any shape to records",
-    .synopsis = "[-f FORMAT] [-c CONTRACT] [--since TABLE] [--member GLOB] [--files-from FILE] [SOURCE...]",
+    .synopsis = "[-f FORMAT] [-c CONTRACT] [--since TABLE | --ledger FILE] [--retry-rejects] [--member GLOB] [--files-from FILE] [SOURCE...]",
     .options = options, .conf_size = sizeof(struct conf), .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_FORMATS, .is_stream = true,
-    .min_args = 0, .max_args = -1, .args = "SOURCE", .run = run};
+    .min_args = 0, .max_args = -1, .args = "SOURCE", .run = run, .settle = settle};
 
 DP_MAIN(tool)

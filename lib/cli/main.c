@@ -1,6 +1,6 @@
 /*
  * The main of every program: words to options, options to a run, the run to an exit code (DESIGN.md, section 2).
- * Order at the end: books, rejects, standard output, the message, --report and --metrics, the --json line; whatever fails first is the cause.
+ * Order at the end: books, rejects, standard output, the tool's settle, the message, --report and --metrics, the --json line; whatever fails first is the cause.
  */
 #include "cli_priv.h"
 
@@ -25,6 +25,7 @@ struct main_state {
     bool given[2][MAX_GIVEN];
     int64_t started;       /* monotonic, microseconds */
     int64_t next_progress;
+    bool ran;              /* the tool's run was called */
 };
 
 static int64_t monotonic(void)
@@ -293,6 +294,7 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
     run->books.bytes_out = dp_out_bytes(run->out);
     enum dp_status flushed = dp_out_flush(run->out, &e);
     if (status == DP_OK || status == DP_EMPTY) add_failure(m, &status, err, flushed, &e); /* else it only says its first failure again */
+    if (m->ran && cli->tool->settle) add_failure(m, &status, err, cli->tool->settle(cli, status, &e), &e);
     dp_logger_progress(&m->logger, NULL);
 
     struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = monotonic() - m->started};
@@ -348,6 +350,7 @@ int dp_cli_main(const struct dp_tool *tool, int argc, char **argv)
         if (status == DP_OK) status = check_operands(cli, &err);
         if (status == DP_OK) status = dp_opt_check(m->sets, 2, &err);
         if (status == DP_OK) status = set_up(m, &err);
+        m->ran = status == DP_OK;
         if (status == DP_OK) status = cli->tool->run(cli, &err);
         code = wind_up(m, status, &err);
     }

@@ -30,7 +30,7 @@ struct dp_csv_column {
     uint64_t scales;            /* a bit for each scale seen */
     bool exponents, fractions, real_fractions, double_ok, int64_ok;
     enum dp_csv_kind kind;      /* decided */
-    bool forced, utc, whole_only;
+    bool forced, utc, whole_only, hidden;
     char *expected;             /* the type in words */
 };
 

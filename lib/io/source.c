@@ -16,6 +16,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     else dp_csv_dialect_init(&s->dialect);
     unsigned threads = run->threads ? run->threads : 1;
     s->converters = dp_calloc(threads, sizeof *s->converters);
+    s->retries = dp_calloc(threads, sizeof *s->retries);
     s->converter_of = dp_calloc(threads, sizeof *s->converter_of);
     s->line = s->stream_line = 1;
     *out = s;
@@ -50,7 +51,7 @@ void dp_sources_close(struct dp_sources *s) {
         free(r);
     }
     unsigned threads = s->run->threads ? s->run->threads : 1;
-    for (unsigned i = 0; i < threads; i++) dp_csv_converter_close(s->converters[i]);
+    for (unsigned i = 0; i < threads; i++) dp_csv_converter_close(s->converters[i]), dp_retry_close(s->retries[i]);
     for (size_t i = 0; i < s->learnt.n; i++) dp_csv_table_close(s->learnt.items[i].v.p);
     for (size_t i = 0; i < s->n_names; i++) free(s->names[i]);
     dp_map_release(&s->learnt);
@@ -60,6 +61,7 @@ void dp_sources_close(struct dp_sources *s) {
     free(s->path_line);
     free(s->names);
     free(s->converters);
+    free(s->retries);
     free(s->converter_of);
     free(s);
 }

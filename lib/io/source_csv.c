@@ -62,7 +62,7 @@ enum dp_status dp_sources_learn(struct dp_sources *s, struct dp_err *err) {
     (void)err;
     if (s->has_learnt) return DP_OK;
     s->has_learnt = true;
-    if (s->dialect.all_strings || (s->opts->format && strcmp(s->opts->format, "csv") && strcmp(s->opts->format, "tsv") && strcmp(s->opts->format, "auto")))
+    if (s->opts->retry_rejects || s->dialect.all_strings || (s->opts->format && strcmp(s->opts->format, "csv") && strcmp(s->opts->format, "tsv") && strcmp(s->opts->format, "auto")))
         return DP_OK;
     uint64_t left = DP_LIMIT_SAMPLE, share = s->n_names ? DP_LIMIT_SAMPLE / s->n_names : DP_LIMIT_SAMPLE;
     if (share < LEAST_SHARE) share = LEAST_SHARE;
@@ -103,6 +103,20 @@ static void say_dialect(struct dp_sources *s, const struct dp_csv_dialect *d, st
     dp_buf_release(&b);
 }
 
+/* A column that the contract requires and the header lacks: no record could pass. */
+static enum dp_status check_required(const struct dp_type *wanted, const struct dp_type *columns, struct dp_err *err) {
+    struct dp_buf names = {0};
+    enum dp_status status = DP_OK;
+    for (size_t i = 0; wanted && i < wanted->n_children && !status; i++) {
+        const struct dp_type *w = wanted->children[i];
+        if (w->nullable || dp_type_child(columns, dp_str(w->name, w->name_n))) continue;
+        for (size_t k = 0; k < columns->n_children && names.n < 200; k++) dp_buf_addf(&names, "%s%s", k ? ", " : "", columns->children[k]->name);
+        status = dp_err_set(err, DP_SCHEMA, "the contract requires column %.100s, and this CSV has none (its columns: %.200s)", w->name, dp_buf_z(&names));
+    }
+    dp_buf_release(&names);
+    return status;
+}
+
 enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
     struct dp_csv_dialect d;
     struct dp_reading *r = s->reading;
@@ -125,6 +139,7 @@ enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
         }
     }
     if (!status) status = dp_csv_table_decide(r->table, s->opts->schema, err);
+    if (!status) status = check_required(s->opts->schema, dp_csv_table_schema(r->table), err);
     if (!status) {
         r->origin->schema = dp_csv_table_schema(r->table);
         say_dialect(s, &d, &notes);

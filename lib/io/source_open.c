@@ -112,6 +112,8 @@ enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err) {
 enum dp_status dp_sources_open_name(struct dp_sources *s, const char *name, struct dp_err *err) {
     struct dp_input_opts o = {.member = s->opts->member, .wait = dp_sources_wait, .wait_ctx = s};
     s->name = name;
+    if (s->opts->resume && strcmp(name, "-") == 0)
+        return dp_err_set(err, DP_USAGE, "standard input has no position to go on from: --since and --ledger need named sources");
     return dp_input_open(name, &o, &s->in, err);
 }
 
@@ -183,6 +185,7 @@ static enum dp_status format_by_name(const char *name, enum dp_source_format *f,
 static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f, struct dp_err *err) {
     struct dp_str head;
     const char *named = s->opts->format && strcmp(s->opts->format, "auto") != 0 ? s->opts->format : NULL;
+    if (s->opts->retry_rejects) named = "ndjson";
     if (named) DP_TRY(format_by_name(named, f, err));
     DP_TRY(dp_input_peek(s->in, 16, &head, err));
     if (!named && head.n >= 4 && memcmp(head.p, "PAR1", 4) == 0) *f = DP_SOURCE_PARQUET;
@@ -190,7 +193,7 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     if (!named && head.n >= 4 && memcmp(head.p, "Obj\x01", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "Avro files");
     if (*f == DP_SOURCE_PARQUET) return DP_OK;
     /* JSON is UTF-8 (RFC 8259), or UTF-16 by its zeros or mark; and NDJSON may be live: no waiting for more bytes to judge by. */
-    const char *encoding = s->opts->encoding && strcmp(s->opts->encoding, "auto") != 0 ? s->opts->encoding : NULL;
+    const char *encoding = s->opts->encoding && strcmp(s->opts->encoding, "auto") != 0 && !s->opts->retry_rejects ? s->opts->encoding : NULL;
     bool json = *f == DP_SOURCE_LINES || *f == DP_SOURCE_DOCUMENTS || (head.n && (head.p[0] == '{' || head.p[0] == '['));
     bool wide = head.n >= 2 && (!head.p[0] || !head.p[1] || (unsigned char)head.p[0] >= 0xfe);
     DP_TRY(dp_text_open(s->in, json && !wide && !encoding ? "utf-8" : encoding, &s->text, err));
@@ -239,13 +242,14 @@ enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) 
     r->origin = dp_origin_new(s->name, dp_input_member(s->in), head);
     r->origin->foreign = true;
     DP_TRY(tell_format(s, &format, err));
-    r->format = format;
-    uint64_t from = s->opts->resume ? s->opts->resume(s->opts->resume_ctx, r->origin) : 0;
+    r->format = s->opts->retry_rejects && format == DP_SOURCE_LINES ? DP_SOURCE_REJECTS : format;
+    uint64_t from = 0;
+    if (s->opts->resume) DP_TRY(s->opts->resume(s->opts->resume_ctx, r->origin, &from, err));
     if (from == UINT64_MAX || format == DP_SOURCE_EMPTY) {
         r->format = DP_SOURCE_EMPTY;
         return DP_OK;
     }
-    if (format != DP_SOURCE_CSV && (!s->opts->format || strcmp(s->opts->format, "auto") == 0))
+    if (format != DP_SOURCE_CSV && !s->opts->retry_rejects && (!s->opts->format || strcmp(s->opts->format, "auto") == 0))
         dp_sources_say(s, "-f %s", format == DP_SOURCE_LINES ? "ndjson" : format == DP_SOURCE_DOCUMENTS ? "json" : "parquet");
     if (format == DP_SOURCE_PARQUET) {
         DP_TRY(open_parquet(s, err));

@@ -8,7 +8,7 @@
 #include <dp/io/rejects.h>
 #include <dp/parquet/reader.h>
 
-enum dp_source_format { DP_SOURCE_NONE, DP_SOURCE_LINES, DP_SOURCE_DOCUMENTS, DP_SOURCE_CSV, DP_SOURCE_PARQUET, DP_SOURCE_TABLE, DP_SOURCE_EMPTY };
+enum dp_source_format { DP_SOURCE_NONE, DP_SOURCE_LINES, DP_SOURCE_DOCUMENTS, DP_SOURCE_CSV, DP_SOURCE_PARQUET, DP_SOURCE_TABLE, DP_SOURCE_REJECTS, DP_SOURCE_EMPTY };
 
 /* What a chunk needs to be converted; one for each origin, kept until close. */
 struct dp_reading {
@@ -62,6 +62,7 @@ struct dp_sources {
     struct dp_map learnt;
     bool has_learnt;
     struct dp_csv_converter **converters; /* one per worker */
+    struct dp_retry **retries;     /* the same, NULL until needed */
     const struct dp_csv_table **converter_of;
     struct dp_map warned;
 };
@@ -71,8 +72,6 @@ enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names,
 void dp_sources_add_name(struct dp_sources *s, const char *name);
 
 /* source_open.c: the next member of what is open, told and made ready */
-struct dp_origin *dp_origin_new(const char *name, const char *member, struct dp_str head);
-void dp_origin_free(struct dp_origin *o);
 enum dp_status dp_sources_open_name(struct dp_sources *s, const char *name, struct dp_err *err);
 enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err); /* DP_END: no more */
 void dp_sources_close_member(struct dp_sources *s);
@@ -93,6 +92,12 @@ struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c); /* 
 enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, struct dp_err *err);
 enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: it is done */
 void dp_sources_close_table(struct dp_sources *s);
+
+/* source_retry.c: lines of rejects to the records that were set aside; what is still bad goes to the chunk's bad lines. One per worker. */
+struct dp_retry;
+struct dp_retry *dp_retry_open(const struct dp_run *run, const struct dp_source_opts *opts); /* borrowed until close */
+enum dp_status dp_retry_convert(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err);
+void dp_retry_close(struct dp_retry *t); /* NULL is legal */
 
 /* source_stdin.c */
 enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err);

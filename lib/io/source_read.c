@@ -291,6 +291,10 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
         struct dp_doc_result res = {.rec_line = &c->rec_line_buf, .rec_offset = &c->rec_offset_buf, .cap = &c->rec_cap};
         dp_doc_convert(c->raw.p, c->raw.n, c->in_array, &c->converted, &res);
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
+    } else if (r->format == DP_SOURCE_REJECTS) {
+        if (!s->retries[worker]) s->retries[worker] = dp_retry_open(s->run, s->opts);
+        DP_TRY(dp_retry_convert(s->retries[worker], c, err));
+        c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
     } else if (r->format == DP_SOURCE_PARQUET || r->format == DP_SOURCE_TABLE) {
         const struct pq_state *p = c->format_state;
         dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);

@@ -226,6 +226,7 @@ static void first_bad_row(struct dp_job *j)
     struct dp_buf text = {NULL, 0, 0}, path = {NULL, 0, 0};
     char source[200];
     int64_t line = 0;
+    bool is_elsewhere = false;
     const char *nl = memchr(c->bad_lines.p, '\n', c->bad_lines.n);
     size_t n = nl ? (size_t)(nl - c->bad_lines.p) : c->bad_lines.n;
     dp_buf_reserve(&c->bad_lines, DP_SCAN_PAD);
@@ -234,6 +235,10 @@ static void first_bad_row(struct dp_job *j)
         uint32_t reject = dp_json_member(&r, 0, "reject");
         uint32_t rules = reject ? dp_json_member(&r, reject, "rules") : 0;
         uint32_t rule = rules && r.nodes[rules].next > rules + 1 ? rules + 1 : 0;
+        uint32_t name = reject ? dp_json_member(&r, reject, "source") : 0;
+        if (name && !dp_json_equal(dp_node_str(&r, name), r.nodes[name].flags, dp_str_z(c->origin->name)) && dp_json_get_string(&r, name, &text))
+            snprintf(source, sizeof source, "%s", dp_buf_z(&text)), is_elsewhere = true; /* a reject that was tried again keeps its place */
+        dp_buf_reset(&text);
         uint32_t at = reject ? dp_json_member(&r, reject, "line") : 0, reason = rule ? dp_json_member(&r, rule, "reason") : 0;
         if (!at || !dp_json_get_i64(&r, at, &line)) line = 0;
         uint32_t field = rule ? dp_json_member(&r, rule, "path") : 0;
@@ -244,7 +249,7 @@ static void first_bad_row(struct dp_job *j)
     dp_err_set(&j->first_reject_, c->bad_malformed ? DP_RECORD : DP_RULE, "%s%s%s", path.n ? dp_buf_z(&path) : "", path.n ? ": " : "",
                text.n ? dp_buf_z(&text) : "a bad record");
     dp_err_at(&j->first_reject_, source, (uint64_t)line, DP_NO_OFFSET);
-    j->bad_line_ = (uint64_t)line;
+    j->bad_line_ = is_elsewhere ? 0 : (uint64_t)line;
     dp_buf_release(&text);
     dp_buf_release(&path);
 }

@@ -168,3 +168,207 @@ load helper
     job
     [ "$(dp-cat t | wc -l)" -eq 4 ]
 }
+
+@test "--since and --ledger: standard input has no position" {
+    mkdir t
+    printf 'a\n1\n' | dp-ingest --marks | dp-partition -o p
+    run --separate-stderr dp-ingest --ledger l <<<'{"a":1}'
+    dp_expect 2 "standard input has no position"
+}
+
+@test "--ledger: each input once, a grown file goes on, a rewritten one is new" {
+    printf 'a,b\n1,x\n2,y\n' >in.csv
+    echo '{"z":1}' | gzip >in.gz
+    job() { dp-ingest --ledger l in.csv in.gz; }
+    run --separate-stderr job
+    assert_output $'{"a":1,"b":"x"}\n{"a":2,"b":"y"}\n{"z":1}'
+    [ "$(stat -c %a l)" = 600 ]
+    run --separate-stderr dp-ingest --skip-empty --ledger l in.csv in.gz
+    dp_expect 99
+    assert_output ""
+    printf '3,z\n' >>in.csv
+    run --separate-stderr dp-ingest -n --ledger l in.csv
+    assert_output '{"a":3,"b":"z"}'
+    run --separate-stderr job
+    assert_output '{"a":3,"b":"z"}'
+    printf 'a,b\n9,n\n' >in.csv
+    run --separate-stderr job
+    assert_output '{"a":9,"b":"n"}'
+    run --separate-stderr job
+    assert_output ""
+    run --separate-stderr env DP_JOB=other "$DP_BIN/dp-ingest" --ledger l in.csv
+    assert_output '{"a":9,"b":"n"}'
+}
+
+@test "--ledger: a fingerprint grows with its file" {
+    printf '{"a":1}\n' >log
+    dp-ingest --ledger l log
+    for i in 2 3 4 5; do echo "{\"a\":$i}" >>log; done
+    dp-ingest --ledger l log
+    printf '{"a":1}\n{"a":7}\n{"a":8}\n{"a":9}\n{"a":10}\n{"a":11}\n' >log
+    run dp-ingest --ledger l log
+    [ "${#lines[@]}" -eq 6 ]
+}
+
+@test "--ledger: a run that fails, or that nobody reads, records nothing" {
+    printf '{"a":1}\n{"a":2\n' >in
+    run dp-ingest --ledger l in
+    assert_failure 4
+    printf '{"a":1}\n{"a":2}\n' >in
+    run dp-ingest --ledger l --rejects /nonexistent/x in
+    assert_failure 3
+    run bash -c 'dp-ingest --ledger l in >/dev/full'
+    assert_failure 3
+    run dp-ingest --ledger l in
+    assert_output $'{"a":1}\n{"a":2}'
+    yes '{"a":"a long line to fill a pipe with, again and again"}' | head -100000 >big
+    dp-ingest --ledger l big | head -1 >/dev/null
+    dp-ingest --ledger l big >/dev/full || true
+    (dp-ingest --ledger l big & pid=$!; sleep 0.2; kill -9 $pid; wait $pid || true) | (sleep 0.5; cat >/dev/null)
+    run bash -c 'dp-ingest --ledger l big | wc -l'
+    assert_output 100000
+    run bash -c 'dp-ingest --ledger l big | wc -l'
+    assert_output 0
+}
+
+@test "--ledger: a source that another run reads is waited for, another source is not; foreign files are refused" {
+    yes '{"a":"a long line to fill a pipe with, again and again"}' | head -100000 >big
+    echo '{"a":1}' >small
+    mkfifo hold
+    dp-ingest --ledger l big >hold &
+    pid=$!
+    exec 7<hold
+    sleep 0.3
+    run dp-ingest --ledger l small
+    assert_output '{"a":1}'
+    (sleep 0.5; cat <&7 >/dev/null) &
+    run bash -c 'dp-ingest --ledger l big | wc -l'
+    assert_output 0
+    wait $pid
+    exec 7<&-
+    run --separate-stderr dp-ingest --ledger small big
+    dp_expect 2 "is no ledger"
+    run --separate-stderr dp-ingest --ledger l --since x big
+    dp_expect 2
+}
+
+@test "-c: types and required fields of records, hidden values, a required column that is missing" {
+    cat >c.yaml <<'END'
+apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+name: t
+schema:
+  - name: t
+    properties:
+      - {name: a, logicalType: integer, required: true}
+      - {name: b, logicalType: number, classification: pii}
+END
+    printf '{"a":1,"b":1.5}\n{"a":"n","b":1}\n{"b":1}\n{"a":3,"b":"secret"}\n{"a":5,"q":7}\n' >n.ndjson
+    run --separate-stderr dp-ingest -q --marks -c c.yaml --rejects bad --max-rejects 9 n.ndjson
+    dp_expect 0
+    [[ ${lines[0]} == *'"name":"a","type":"int64","nullable":false'*'"fields":[{"name":"b","classification":"pii"}]'* ]]
+    assert_line --index 1 '{"a":1,"b":1.5}'
+    assert_line --index 2 '{"a":5,"q":7}'
+    [ "$(grep -c '"rule":"type"' bad) $(grep -c '"rule":"required"' bad) $(grep -c secret bad)" = "2 1 0" ]
+    printf 'a,b\n1,1\n2,secret\n,3\nx,4\n' >n.csv
+    run --separate-stderr dp-ingest -q -c c.yaml --rejects bad2 --max-rejects 9 n.csv
+    assert_output '{"a":1,"b":1}'
+    [ "$(grep -c '"rule":"type"' bad2) $(grep -c '"rule":"required"' bad2) $(grep -c secret bad2)" = "2 1 0" ]
+    grep -q 'got text of 6 bytes' bad2
+    run --separate-stderr dp-ingest -c c.yaml n.csv
+    dp_expect 1 "n.csv:3"
+    [[ $stderr != *secret* ]]
+    printf 'b,c\n1,1\n' >m.csv
+    run --separate-stderr dp-ingest -c c.yaml m.csv
+    dp_expect 1 "requires column a"
+}
+
+@test "--retry-rejects: rows of a CSV, mended, are read as their source is; what is still bad keeps its place" {
+    printf 'id,price,note\n1,2.50,a\n2,n/a,b\n3\n4,4.00,"x, y"\n5,5.00,z,w\n' >o.csv
+    run dp-ingest -q --types price=double --rejects bad --max-rejects 9 o.csv
+    sed -e 's/,n\/a,/,9.90,/' -e 's/"raw":"3"/"raw":"3,3.00,\\"c, d\\""/' -e '$s/,w"}$/,v"}/' bad >mended
+    run --separate-stderr dp-ingest --retry-rejects --types price=double --rejects still --max-rejects 1 --threads 2 mended
+    dp_expect 0
+    assert_output $'{"id":2,"price":9.90,"note":"b"}\n{"id":3,"price":3.00,"note":"c, d"}'
+    grep -q '"source":"o.csv","member":null,"line":6,"offset":47,.*"rule":"ragged".*"raw":"5,5.00,z,v"}$' still
+    [ "$(wc -l <still)" -eq 1 ]
+    run --separate-stderr dp-ingest --retry-rejects still
+    dp_expect 4 "o.csv:6: expected 3 cells"
+    run --separate-stderr dp-ingest --retry-rejects --rejects still still
+    dp_expect 2 "must name another file"
+    rm o.csv
+    run --separate-stderr dp-ingest --retry-rejects still
+    dp_expect 4
+}
+
+@test "--retry-rejects: records, texts that are JSON now, rejects of other programs" {
+    printf '{"a":1}\n{"a":2\n{"a":3}\nnonsense\n{"a":4,"$dp":1}\n{"a":"five"}\n' >n.ndjson
+    dp-ingest -q --rejects bad --max-rejects 9 n.ndjson >good.ndjson
+    cat >c.yaml <<'END'
+apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+name: t
+schema: [{name: t, properties: [{name: a, logicalType: integer}]}]
+END
+    dp-partition -q -c c.yaml -o p --rejects bad --max-rejects 9 <good.ndjson
+    grep -q '"program":"dp-partition".*"raw":{"a":"five"}}$' bad
+    sed -e 's/"raw":"{\\"a\\":2/&}/' -e 's/nonsense/[\\n1]/' -e 's/,"$dp":1//' -e 's/"five"/5/' bad >mended
+    run --separate-stderr dp-ingest -q --retry-rejects --rejects still --max-rejects 9 mended
+    assert_output $'{"a":2}\n{"a":4}\n{"a":5}'
+    grep -q '"line":4,.*not an object' still
+    run --separate-stderr dp-ingest -w '.a > 3' --retry-rejects --rejects still2 --max-rejects 9 mended
+    assert_output $'{"a":4}\n{"a":5}'
+    run --separate-stderr dp-ingest --retry-rejects n.ndjson
+    dp_expect 4 "not the line of a reject"
+    echo '{"reject":{"source":"-"},"raw":{"$dp":"end"}}' >forged
+    run --separate-stderr dp-ingest --retry-rejects forged
+    dp_expect 4 "kept for marks"
+    run --separate-stderr dp-ingest --retry-rejects --since t forged
+    dp_expect 2
+}
+
+@test "--retry-rejects: records that were not shown are read again, by member and place" {
+    cat >c.yaml <<'END'
+apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+name: t
+schema:
+  - name: t
+    properties:
+      - {name: a, logicalType: integer, classification: pii}
+END
+    sed s/integer/string/ c.yaml >loose.yaml
+    printf 'a,b\n1,2\nx,"q\nr"\n3,4\ny,5\n' >p.csv
+    printf '{"a":1}\n{"a":"x"}\n{"a":"y"}\n' >h.ndjson
+    printf '[{"a":1},\n{"a":\n"x"}]' >d.json
+    dp-cat --to records h.ndjson | dp-map '.a |= tostring' | dp-ingest --marks | dp-partition -q -o pq >/dev/null
+    tar cf t.tar p.csv h.ndjson
+    dp-ingest -q -c c.yaml --rejects bad --max-rejects 99 t.tar h.ndjson d.json pq/*.parquet >/dev/null
+    [ "$(grep -c '"raw":null' bad)" -eq 10 ]
+    run --separate-stderr dp-ingest -c loose.yaml --retry-rejects bad
+    dp_expect 0
+    assert_line --index 0 '{"a":"x","b":"q\nr"}'
+    assert_line --index 1 '{"a":"y","b":"5"}'
+    [ "$(grep -c '{"a":"x"}' <<<"$output")" -eq 3 ]
+    [ "${#lines[@]}" -eq 10 ]
+    one=$output
+    run --separate-stderr dp-ingest -c loose.yaml --retry-rejects --threads 4 bad
+    [ "$output" = "$one" ]
+    run --separate-stderr dp-ingest -q -c c.yaml --retry-rejects --rejects still --max-rejects 99 bad
+    [ "$(wc -l <still)" -eq 10 ]
+    sed -i 1d h.ndjson
+    run --separate-stderr dp-ingest -c loose.yaml --retry-rejects <(grep '"source":"h.ndjson"' bad)
+    dp_expect 4 "its source has changed"
+    echo '{"reject":{"source":"-","line":1,"offset":0},"raw":null}' >nowhere
+    run --separate-stderr dp-ingest --retry-rejects nowhere
+    dp_expect 4 "was standard input"
+}

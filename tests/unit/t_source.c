@@ -189,11 +189,13 @@ struct resume {
     bool adopted;
     char seen[300];
 };
-static uint64_t resume_at(void *ctx, struct dp_origin *o) {
+static enum dp_status resume_at(void *ctx, struct dp_origin *o, uint64_t *from, struct dp_err *err) {
     struct resume *r = ctx;
+    (void)err;
     (void)snprintf(r->seen, sizeof r->seen, "%s", o->position_id);
     r->adopted = r->id && dp_origin_adopt(o, r->id);
-    return r->adopted ? r->at : 0;
+    *from = r->adopted ? r->at : 0;
+    return DP_OK;
 }
 
 static void positions(void **state) {

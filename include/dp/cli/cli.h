@@ -72,6 +72,8 @@ struct dp_tool {
     int min_args, max_args;  /* operands; max -1: any number */
     const char *args;        /* "SOURCE": what operands are, for messages and completion (SOURCE, FILE, TABLE: files; else words) */
     enum dp_status (*run)(struct dp_cli *cli, struct dp_err *err);
+    /* NULL, or called behind run, with its status or that of a later failure: rejects are published and standard output is flushed. A failure fails the run. */
+    enum dp_status (*settle)(struct dp_cli *cli, enum dp_status status, struct dp_err *err);
     const struct dp_tool *const *commands; /* NULL-terminated; a first word that names one chooses it */
 };
 

@@ -30,6 +30,7 @@ struct dp_csv_dialect {
     enum dp_csv_ragged ragged;
     const char *const *nulls; /* words that are null where unquoted; NULL-terminated, or NULL */
     const char *const *types; /* "column=type", NULL-terminated, or NULL */
+    const char *const *hidden; /* columns whose values reasons must not show (classified); NULL-terminated, or NULL */
     bool all_strings;        /* --types none: no inference */
 };
 

@@ -62,6 +62,7 @@ enum dp_paths {
 struct dp_source_opts {
     enum dp_paths paths;
     bool raw_stdin;           /* dp-ingest: standard input is raw bytes of any format, no marks in it, not paths */
+    bool retry_rejects;       /* sources are files of rejects: what they hold comes out; format, csv, encoding are for the sources that those came from */
     const char *format;       /* NULL or "auto": told by content; else csv, tsv, json, ndjson, avro, parquet, lines ... */
     const char *member;       /* --member GLOB, or NULL: all members */
     const char *as_of;        /* tables: the version or time to read (NULL: the latest) */
@@ -71,8 +72,9 @@ struct dp_source_opts {
     const char *encoding;     /* NULL: told by content */
     struct dp_print_opts print; /* how typed sources (Parquet) are printed as records */
     size_t chunk_bytes;       /* wanted size of a chunk, 0: 256 KiB */
-    /* Asks where to start in a source (positions of --since): the byte offset, 0 = from its start; UINT64_MAX = skip it. NULL: all from the start. */
-    uint64_t (*resume)(void *ctx, struct dp_origin *origin); /* may call dp_origin_adopt */
+    /* Asks where to start in a source (positions of --since, --ledger): the byte offset, 0 = from its start; UINT64_MAX = skip it. NULL: all from
+       the start.  Standard input, which has no positions, is DP_USAGE then. */
+    enum dp_status (*resume)(void *ctx, struct dp_origin *origin, uint64_t *from, struct dp_err *err); /* may call dp_origin_adopt */
     void *resume_ctx;
     /* Called once before each wait for more input (poll says that a read would block); the stream flushes its output then. NULL: nobody asks. */
     void (*would_block)(void *ctx);
@@ -88,6 +90,9 @@ struct dp_sources;
  * True when `id` is an id of this source by name and its hash is that of our own first LENGTH bytes; then it becomes origin->position_id.
  */
 bool dp_origin_adopt(struct dp_origin *origin, const char *id);
+/* An origin of its own, with the id that the head gives (its first 4096 bytes); caller releases with dp_origin_free (NULL is legal). */
+struct dp_origin *dp_origin_new(const char *name, const char *member, struct dp_str head);
+void dp_origin_free(struct dp_origin *o);
 
 /*
  * Names are operands: files, globs, directories, tables; "-" or n == 0: standard input.  Strings and opts are borrowed until close.

@@ -1,0 +1,29 @@
+/*
+ * The ledger: which part of each source earlier runs have read, for inputs that go into no table (--ledger).
+ *
+ * One SQLite file; a row for each job and source with the position id (dp/io/source.h) and the position behind its last record.  Many
+ * processes may use one file.  A source that one of them reads is locked for the others until that run has ended, however it ends: two
+ * runs that overlap don't read the same records.  A lock, or the file itself, that stays busy for `wait_ms` is DP_AGAIN.
+ *
+ * Call order: open; dp_ledger_find for each source when it is opened, dp_ledger_note as its records go out; dp_ledger_commit once, after
+ * the output was handed over; close.  Without commit nothing is recorded.
+ */
+#ifndef DP_IO_LEDGER_H
+#define DP_IO_LEDGER_H
+
+#include <dp/io/source.h>
+
+struct dp_ledger;
+
+/* Made (0600) when it is not there, unless read_only: then there is nothing in it.  `job` is copied.  DP_USAGE: the file is none of ours. */
+enum dp_status dp_ledger_open(const char *path, const char *job, bool read_only, int64_t wait_ms, struct dp_ledger **out,
+                              struct dp_err *err) DP_MUST_CHECK;
+/* Locks the source; *position = where to go on, 0: from its start.  Adopts the id that the ledger has of it. One thread at a time, as note. */
+enum dp_status dp_ledger_find(struct dp_ledger *l, struct dp_origin *origin, uint64_t *position, struct dp_err *err) DP_MUST_CHECK;
+/* What stands before `position` has gone out.  Only remembered. */
+void dp_ledger_note(struct dp_ledger *l, const struct dp_origin *origin, uint64_t position);
+/* Writes what was noted, in one transaction that is on disk when this returns DP_OK.  `run` and `now` (microseconds) are told to people who look. */
+enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *run, int64_t now, struct dp_err *err) DP_MUST_CHECK;
+void dp_ledger_close(struct dp_ledger *l); /* NULL is legal; unlocks */
+
+#endif
