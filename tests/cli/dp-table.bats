@@ -4,6 +4,8 @@
 bats_require_minimum_version 1.5.0
 load helper
 
+teardown() { if mountpoint -q "$BATS_TEST_TMPDIR/disk"; then umount "$BATS_TEST_TMPDIR/disk"; fi; }
+
 contract() {
     cat >c.yaml <<'Y'
 apiVersion: v3.1.0
@@ -215,6 +217,72 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     wait
     [ "$(entries)" -eq 5 ]
     [ "$(dp-table files t | wc -l)" -eq 4 ]
+}
+
+@test "commit: eight at a time, each adds a file: all land, no row is lost" {
+    needs_partition
+    table
+    for i in 1 2 3 4 5 6 7 8; do
+        rows $((i * 100 + 1)) $((i * 100 + 50)) 2026-01-0$i | dp-partition -o t >"paths$i"
+    done
+    pids=()
+    for i in 1 2 3 4 5 6 7 8; do
+        dp-table commit t --eof-commits <"paths$i" >"out$i" 2>"err$i" &
+        pids+=($!)
+    done
+    for p in "${pids[@]}"; do wait "$p" || fail "a commit failed: $(cat err*)"; done
+    [ "$(entries)" -eq 9 ]
+    [ "$(sed 's/.*version \([0-9]*\),.*/\1/' out? | sort -n | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 " ]
+    dp-cat t --columns id | sed 's/[^0-9]//g' | sort -n >got
+    for i in 1 2 3 4 5 6 7 8; do seq $((i * 100 + 1)) $((i * 100 + 50)); done | diff - got
+}
+
+@test "commit: staging that nobody holds and that is older than a day is swept, all else is not" {
+    needs_partition
+    table
+    mkdir -p t/_dp_staging/old t/_dp_staging/young t/_dp_staging/held
+    touch t/_dp_staging/{old,young,held}/{x.parquet,.lock} t/_dp_staging/entry.1.tmp t/_dp_staging/entry.2.tmp
+    touch -d '25 hours ago' t/_dp_staging/{old,held} t/_dp_staging/entry.1.tmp
+    touch -d '23 hours ago' t/_dp_staging/young
+    exec 9<t/_dp_staging/held/.lock
+    flock -x 9
+    put 1 3 2026-01-01
+    exec 9<&-
+    [ ! -e t/_dp_staging/old ]
+    [ ! -e t/_dp_staging/entry.1.tmp ]
+    [ -e t/_dp_staging/entry.2.tmp ]
+    [ -e t/_dp_staging/young/x.parquet ]
+    [ -e t/_dp_staging/held/x.parquet ]
+    put 4 6 2026-01-01
+    [ ! -e t/_dp_staging/held ]
+    [ "$(dp-cat t | wc -l)" -eq 6 ]
+}
+
+@test "a full disk leaves the log as it was, and the next run goes on" {
+    needs_partition
+    mkdir -p disk
+    mount -t tmpfs -o size=256k tmpfs disk 2>/dev/null || skip "no mount here"
+    contract
+    dp-table create disk/t -c c.yaml >/dev/null
+    seq 1 3 | awk '{ printf "{\"id\":%d,\"day\":\"2026-01-01\",\"word\":\"w\"}\n", $1 }' >in.ndjson
+    dp-partition -o disk/t in.ndjson >paths
+    find disk/t/_delta_log -type f -exec cksum {} + | sort >before
+    dd if=/dev/zero of=disk/fill bs=4k 2>/dev/null || true # full to the last block
+    run --separate-stderr dp-table commit disk/t --eof-commits <paths
+    full=("$status" "$stderr")
+    run --separate-stderr dp-partition -o disk/t in.ndjson
+    part=("$status" "$stderr")
+    find disk/t/_delta_log -type f -exec cksum {} + | sort >after
+    rm disk/fill
+    # The run again.
+    dp-table commit disk/t --eof-commits <paths >out || cp err out
+    rows=$(dp-cat disk/t | wc -l)
+    umount disk
+    [ "${full[0]}" -eq 3 ] || fail "commit on a full disk: exit ${full[*]}"
+    [[ ${full[1]} == *"No space left"* ]]
+    [ "${part[0]}" -eq 3 ] || fail "partition on a full disk: exit ${part[*]}"
+    diff before after
+    [ "$rows" -eq 3 ]
 }
 
 @test "files: --where leaves out by partition and by statistics" {
