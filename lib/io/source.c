@@ -29,6 +29,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     return status;
 }
 
+size_t dp_sources_count(const struct dp_sources *s) { return s->n_names; }
 bool dp_sources_piped(const struct dp_sources *s) { return s->piped; }
 
 static void close_source(struct dp_sources *s) {

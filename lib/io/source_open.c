@@ -80,6 +80,7 @@ void dp_sources_say(struct dp_sources *s, const char *fmt, ...) {
     const char *member = s->in ? dp_input_member(s->in) : NULL;
     char text[2048];
     va_list ap;
+    if (s->surveying) return;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -244,7 +245,7 @@ enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) 
     DP_TRY(tell_format(s, &format, err));
     r->format = s->opts->retry_rejects && format == DP_SOURCE_LINES ? DP_SOURCE_REJECTS : format;
     uint64_t from = 0;
-    if (s->opts->resume) DP_TRY(s->opts->resume(s->opts->resume_ctx, r->origin, &from, err));
+    if (s->opts->resume && !s->surveying) DP_TRY(s->opts->resume(s->opts->resume_ctx, r->origin, &from, err));
     if (from == UINT64_MAX || format == DP_SOURCE_EMPTY) {
         r->format = DP_SOURCE_EMPTY;
         return DP_OK;

@@ -61,6 +61,7 @@ struct dp_sources {
     /* CSV types learnt beforehand: header key -> table */
     struct dp_map learnt;
     bool has_learnt;
+    bool surveying;                /* sources are opened for their types only */
     struct dp_csv_converter **converters; /* one per worker */
     struct dp_retry **retries;     /* the same, NULL until needed */
     const struct dp_csv_table **converter_of;

@@ -487,6 +487,8 @@ enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_
     DP_TRY_OUT(dp_sources_open(run, names, n, &sources, &s->sources, err));
     s->piped = dp_sources_piped(s->sources);
     dp_marks_start(s);
+    s->is_surveyed = run->marks && !s->piped && !conf->sink && dp_sources_count(s->sources) > 1;
+    if (s->is_surveyed) DP_TRY_OUT(dp_sources_survey(s->sources, &s->schema, err));
     DP_TRY_OUT(dp_pool_run(run->pool, &pool_ops, s, err));
     status = finish(s, err);
 out:

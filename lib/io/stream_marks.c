@@ -20,6 +20,7 @@ void dp_marks_release(struct dp_stream *s)
 {
     if (s->in_hash) dp_linehash_close(s->in_hash);
     if (s->out_hash) dp_linehash_close(s->out_hash);
+    dp_type_free(s->schema);
     dp_mark_release(&s->begin);
     dp_mark_release(&s->end);
 }
@@ -144,7 +145,8 @@ enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin
     replace_text(&s->begin.run, s->run->run_id);
     replace_text(&s->begin.job, s->run->job);
     if (s->n_names == 1) replace_text(&s->begin.source, s->names[0]);
-    if (origin && origin->schema && !s->begin.schema) s->begin.schema = dp_type_copy(origin->schema);
+    if (s->is_surveyed) s->begin.schema = s->schema, s->schema = NULL;
+    else if (origin && origin->schema && !s->begin.schema) s->begin.schema = dp_type_copy(origin->schema);
     return begin_out(s, err);
 }
 

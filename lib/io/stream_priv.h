@@ -29,6 +29,8 @@ struct dp_stream {
     struct dp_expr *where;
     struct dp_stream_worker *workers;
     bool piped, decides, stop_first;
+    bool is_surveyed;       /* of several sources that we open: their common schema, or NULL */
+    struct dp_type *schema;
     atomic_bool stopped;
     const struct dp_origin *last_origin; /* of the latest records, and the byte behind them */
     uint64_t last_end;

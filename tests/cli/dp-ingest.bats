@@ -372,3 +372,26 @@ END
     run --separate-stderr dp-ingest --retry-rejects nowhere
     dp_expect 4 "was standard input"
 }
+
+@test "several sources: a table beside a CSV, one header for all, conflicts by name" {
+    printf 'a,b\n1,x\n' >a.csv
+    printf 'a,c\n2.5,y\n' >b.csv
+    printf 'a,b\nn/a,z\n' >d.csv
+    dp-run -- 'dp-ingest a.csv | dp-partition -q -o t | dp-table commit -q t'
+    run --separate-stderr dp-ingest a.csv t
+    assert_output $'{"a":1,"b":"x"}\n{"a":1,"b":"x"}'
+    run --separate-stderr dp-ingest --marks t a.csv b.csv
+    dp_expect 0
+    [[ ${lines[0]} == *'"name":"a","type":"decimal('*'"name":"b","type":"string"'*'"name":"c","type":"string"'* ]]
+    [ "${#lines[@]}" -eq 8 ]
+    run --separate-stderr dp-ingest --marks b.csv t d.csv
+    dp_expect 1 "column a: b.csv says"
+    [[ $stderr == *"d.csv says string"* ]]
+    [[ $output != *'"a":2.5'* ]]
+    run --separate-stderr dp-ingest --marks --types a=string t d.csv
+    dp_expect 1
+    echo '{"q":1}' >n.ndjson
+    run --separate-stderr dp-ingest --marks a.csv n.ndjson
+    dp_expect 0
+    [[ ${lines[0]} != *schema* ]]
+}

@@ -104,6 +104,12 @@ void dp_origin_free(struct dp_origin *o);
  */
 enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_source_opts *opts,
                                struct dp_sources **out, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Before the first next: the schema of all sources together; *schema NULL where one has none (NDJSON without a contract, a pipe).  Caller releases with
+ * dp_type_free.  DP_SCHEMA: two disagree on a column, both named.  A source that can't be read is no failure here.
+ */
+enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
+size_t dp_sources_count(const struct dp_sources *s); /* names, globs and directories expanded */
 /* Fills the chunk (its buffers are reused); DP_END: no more.  One thread at a time, in order. */
 enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *chunk, struct dp_err *err) DP_MUST_CHECK;
 /* Raw bytes to NDJSON in chunk->text; any thread, worker is 0..threads-1.  For NDJSON it does nothing. */
