@@ -505,6 +505,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     DP_TRY_OUT(dp_lay_check_codec(c->codec, err));
     if (dp_delta_is_table(cli->common.output)) DP_TRY_OUT(dp_delta_open(cli->common.output, -1, &s.table, err));
     DP_TRY_OUT(fix_types(&s, err));
+    stream.sources.schema = s.fixed; /* CSV is read by these types, and nothing is inferred */
     DP_TRY_OUT(dp_cli_stream(cli, &stream, &ops, &s, err));
     if (cli->run.dry_run) dp_run_log(&cli->run, DP_LOG_INFO, "would write %llu rows", (unsigned long long)s.written_rows);
     report(&s);

@@ -1,9 +1,9 @@
 /*
- * CSV records to NDJSON (dp/format/csv.h).  The splitter hops from mark to mark (delimiters, quotes, newlines found 64 bytes at a time, window by
- * window so that the list stays in cache); for dialects with escapes, comments or mixed newlines it goes cell by cell.
+ * CSV records to NDJSON (dp/format/csv.h).  Where quotes stand as in RFC 4180, a record is as many separators as there are columns, and its cells
+ * are copied between precomputed names; whatever has another shape goes cell by cell, with the same result.
  * Each cell is written as its column's kind asks, or the record is a reject that says which option would let it pass.
  */
-#include "csv_priv.h"
+#include "simd_csv_copy.h"
 
 #include <dp/base/time.h>
 #include <dp/record/json.h>
@@ -11,119 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WINDOW = 32 << 10 };
-
-/* ---- the splitter ---- */
-
-void dp_csv_splitter_start(struct dp_csv_splitter *s, const struct dp_csv_dialect *d, const char *p, size_t n) {
-    bool by_marks = d->escape <= 0 && !d->comment && d->newline != DP_CSV_NEWLINE_ANY && n < UINT32_MAX;
-    s->d = d, s->p = p, s->n = n, s->at = 0;
-    s->marks_from = s->marks_to = s->n_marks = s->next_mark = 0;
-    if (by_marks && !s->marks) s->marks = dp_grow(NULL, &s->marks_cap, WINDOW + 64, sizeof *s->marks);
-    if (!by_marks) free(s->marks), s->marks = NULL, s->marks_cap = 0;
-}
-
-void dp_csv_splitter_release(struct dp_csv_splitter *s) {
-    free(s->marks);
-    free(s->cells);
-    *s = (struct dp_csv_splitter){0};
-}
-
-static void window(struct dp_csv_splitter *s, size_t bytes) {
-    const struct dp_csv_dialect *d = s->d;
-    size_t n = s->n - s->at < bytes ? s->n - s->at : bytes;
-    s->marks = dp_grow(s->marks, &s->marks_cap, n + 64, sizeof *s->marks);
-    s->marks_from = s->at, s->marks_to = s->at + n;
-    s->n_marks = dp_csv_marks(s->p + s->at, n, (char)d->delimiter, (char)(d->quote > 0 ? d->quote : d->delimiter),
-                              d->newline == DP_CSV_NEWLINE_CR ? '\r' : '\n', s->marks);
-    s->next_mark = 0;
-}
-
-/* One cell from `start`; *m is the first mark at or behind it. Returns false when the window ends first. end_mark: the mark that ends the cell. */
-static inline bool one_cell(const struct dp_csv_splitter *s, size_t start, size_t *mark, struct dp_csv_cell *c, size_t *end, bool *closed) {
-    const char *p = s->p;
-    size_t m = *mark, from = start;
-    char quote = (char)s->d->quote;
-    bool has_quotes = s->d->quote > 0;
-    *c = (struct dp_csv_cell){0};
-    if (has_quotes && start < s->marks_to && p[start] == quote) {
-        c->quoted = true;
-        for (m++;;) {
-            while (m < s->n_marks && p[s->marks_from + s->marks[m]] != quote) m++;
-            if (m == s->n_marks) {
-                if (s->marks_to < s->n) return false;
-                *closed = false;
-                c->text = dp_str(p + start + 1, s->n - start - 1);
-                *mark = m, *end = s->n;
-                return true;
-            }
-            if (m + 1 == s->n_marks && s->marks_to < s->n) return false; /* perhaps doubled behind the window */
-            if (m + 1 == s->n_marks || s->marks[m + 1] != s->marks[m] + 1 || p[s->marks_from + s->marks[m + 1]] != quote) break;
-            c->doubled = true;
-            m += 2;
-        }
-        from = s->marks_from + s->marks[m] + 1;
-        c->text = dp_str(p + start + 1, from - start - 2);
-        m++;
-    }
-    while (has_quotes && m < s->n_marks && p[s->marks_from + s->marks[m]] == quote) m++;
-    if (m == s->n_marks && s->marks_to < s->n) return false;
-    size_t stop = m < s->n_marks ? s->marks_from + s->marks[m] : s->n, text_end = stop;
-    if (stop > from && p[stop - 1] == '\r' && s->d->newline == DP_CSV_NEWLINE_LF && (stop == s->n || p[stop] == '\n')) text_end--;
-    if (c->quoted) c->stray = text_end > from;
-    else c->text = dp_str(p + start, text_end - start);
-    *mark = m, *end = stop;
-    return true;
-}
-
-static bool split_by_marks(struct dp_csv_splitter *s) {
-    size_t k = 0, m = s->next_mark, at = s->at;
-    bool closed = true;
-    for (;;) {
-        if (k == s->cap) s->cells = dp_grow(s->cells, &s->cap, k + 1, sizeof *s->cells);
-        size_t end;
-        if (!one_cell(s, at, &m, &s->cells[k], &end, &closed)) return false;
-        k++;
-        at = end + 1;
-        if (end >= s->n || s->p[end] != (char)s->d->delimiter) break;
-        m++;
-    }
-    s->closed = closed;
-    s->n_cells = k;
-    s->start = s->at;
-    s->end = s->at = at < s->n ? at : s->n;
-    s->next_mark = m + 1;
-    return true;
-}
-
-bool dp_csv_splitter_next(struct dp_csv_splitter *s) {
-    if (s->at >= s->n) return false;
-    if (s->marks) {
-        if (s->at >= s->marks_to) window(s, WINDOW);
-        while (!split_by_marks(s)) window(s, s->at == s->marks_from ? (s->marks_to - s->marks_from) * 2 : WINDOW);
-        return true;
-    }
-    do {
-        s->start = s->at;
-        s->at += dp_csv_split(s->d, s->p + s->at, s->n - s->at, &s->cells, &s->cap, &s->n_cells, &s->closed);
-        s->end = s->at;
-    } while (!s->n_cells && s->at < s->n);
-    return s->n_cells > 0;
-}
-
-void dp_csv_each(const struct dp_csv_dialect *d, const char *p, size_t n,
-                 void (*record)(void *ctx, const struct dp_csv_cell *cells, size_t n_cells, bool closed), void *ctx) {
-    struct dp_csv_splitter s = {0};
-    dp_csv_splitter_start(&s, d, p, n);
-    while (dp_csv_splitter_next(&s)) record(ctx, s.cells, s.n_cells, s.closed);
-    dp_csv_splitter_release(&s);
-}
-
 /* ---- the converter ---- */
 
 struct dp_csv_converter {
     const struct dp_csv_table *t;
     struct dp_csv_splitter split;
+    struct dp_csv_seps seps;
     struct dp_buf text;             /* a cell with its quotes undone */
     struct dp_csv_reject why;       /* of the record at hand */
     uint64_t coerced;
@@ -138,15 +31,9 @@ struct dp_csv_converter *dp_csv_converter_open(const struct dp_csv_table *t) {
 void dp_csv_converter_close(struct dp_csv_converter *c) {
     if (!c) return;
     dp_csv_splitter_release(&c->split);
+    free(c->seps.at);
     dp_buf_release(&c->text);
     free(c);
-}
-
-/* True when any of eight bytes is a control byte, a quote or a backslash (which a JSON string can't hold as they are). */
-static inline bool needs_escape(uint64_t v) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-    uint64_t q = v ^ ones * '"', b = v ^ ones * '\\';
-    return (((v - ones * 0x20) & ~v) | ((q - ones) & ~q) | ((b - ones) & ~b)) & high;
 }
 
 static char *put_escaped(char *w, const char *p, size_t n) {
@@ -168,22 +55,10 @@ static char *put_escaped(char *w, const char *p, size_t n) {
     return w;
 }
 
-/* A JSON string; p[n..n+8) must be readable and w have room for 6 n + 16. */
+/* A JSON string; p[n..n+16) must be readable and w have room for 6 n + 32. */
 static inline char *put_string(char *w, const char *p, size_t n) {
     *w++ = '"';
-    size_t i = 0;
-    for (; i < n; i += 8) {
-        uint64_t v;
-        memcpy(&v, p + i, 8);
-        memcpy(w + i, &v, 8);
-        if (n - i < 8) v = (v & ((UINT64_C(1) << 8 * (n - i)) - 1)) | UINT64_C(0x2020202020202020) << 8 * (n - i);
-        if (__builtin_expect(needs_escape(v), 0)) {
-            w = put_escaped(w + i, p + i, n - i);
-            *w++ = '"';
-            return w;
-        }
-    }
-    w += n;
+    w = dp_csv_copy(w, p, n) ? put_escaped(w, p, n) : w + n;
     *w++ = '"';
     return w;
 }
@@ -280,7 +155,7 @@ static inline bool put_cell(struct dp_csv_converter *c, const struct dp_csv_colu
     if (cell->doubled) {
         c->text.n = 0;
         dp_csv_unquote(d, s, &c->text);
-        (void)dp_buf_reserve(&c->text, 16);
+        (void)dp_buf_reserve(&c->text, 64);
         s = dp_buf_str(&c->text);
     }
     int32_t days;
@@ -316,22 +191,29 @@ static bool shape_ok(struct dp_csv_converter *c) {
     return false;
 }
 
+/* Bytes that a record may need at most: each of its bytes escaped, each cell with quotes or null, and what copies write too far. */
+static inline size_t room_for(const struct dp_csv_table *t, size_t n) { return t->prefix_bytes + 6 * n + 8 * t->width + 64; }
+
+static inline char *put_prefix(char *w, const struct dp_csv_column *col) {
+    for (size_t i = 0; i < col->prefix.n; i += 16) memcpy(w + i, col->prefix.p + i, 16);
+    return w + col->prefix.n;
+}
+
 static bool put_record(struct dp_csv_converter *c, struct dp_buf *out, bool check_utf8) {
     const struct dp_csv_splitter *s = &c->split;
     const struct dp_csv_table *t = c->t;
     size_t bad;
-    c->why = (struct dp_csv_reject){0};
+    c->why.rule = c->why.path = c->why.expected = NULL;
     if (!shape_ok(c)) return false;
     if (check_utf8 && !dp_utf8_valid(s->p + s->start, s->end - s->start, &bad)) {
         c->why.rule = "malformed";
         (void)snprintf(c->why.reason, sizeof c->why.reason, "byte %zu of the record is not UTF-8 (--encoding names another)", bad + 1);
         return false;
     }
-    char *first = dp_buf_reserve(out, t->prefix_bytes + 6 * (s->end - s->start) + 16 * s->n_cells + 64), *w = first;
+    char *first = dp_buf_reserve(out, room_for(t, s->end - s->start)), *w = first;
     for (size_t i = 0; i < t->width; i++) {
         const struct dp_csv_column *col = &t->columns[i];
-        memcpy(w, col->prefix.p, col->prefix.n);
-        w += col->prefix.n;
+        w = put_prefix(w, col);
         static const struct dp_csv_cell none = {{"", 0}, false, false, false};
         if (!put_cell(c, col, i < s->n_cells ? &s->cells[i] : &none, &w)) return false;
     }
@@ -352,41 +234,157 @@ static void note_place(struct dp_csv_result *r, uint64_t line, size_t offset) {
     (*r->rec_offset)[r->records] = (uint32_t)offset;
 }
 
+/* ---- the fast way ---- */
+
+/* A cell that is no plain text or number: quotes in it are doubled ones. */
+static bool put_odd_cell(struct dp_csv_converter *c, const struct dp_csv_column *col, struct dp_str text, bool quoted, char **w) {
+    struct dp_csv_cell cell = {.text = text, .quoted = quoted};
+    cell.doubled = quoted && memchr(text.p, c->t->dialect.quote, text.n) != NULL;
+    return put_cell(c, col, &cell, w);
+}
+
+/*
+ * The record at p + start whose cells end at the separators at[0 .. width).  False: they do not, or a cell is not of its type;
+ * then nothing was put out, and the slow way finds what is wrong with it (the same thing, whatever stands around it).
+ */
+static bool put_fast(struct dp_csv_converter *c, size_t start, const uint32_t *at, struct dp_buf *out) {
+    const struct dp_csv_table *t = c->t;
+    const struct dp_csv_column *col = t->columns, *last = col + t->width - 1;
+    const char *p = c->seps.p;
+    const char delimiter = (char)t->dialect.delimiter, newline = dp_csv_newline_of(&t->dialect), quote = (char)t->dialect.quote;
+    bool has_quotes = t->dialect.quote > 0, no_words = !t->dialect.nulls, json_quote = t->dialect.quote == '"';
+    if (p[at[t->width - 1]] != newline) return false;
+    char *first = dp_buf_reserve(out, room_for(t, at[t->width - 1] - start)), *w = first;
+    for (size_t from = start;; col++, at++) {
+        const char *x = p + from, *end = p + *at;
+        from = (size_t)*at + 1;
+        if (col != last) {
+            if (__builtin_expect(*end != delimiter, 0)) return false;
+        } else if (newline == '\n' && end > x && end[-1] == '\r') {
+            end--;
+        }
+        bool quoted = has_quotes && end > x && *x == quote;
+        if (quoted) {
+            if (end - x < 2 || end[-1] != quote) return false; /* text behind the closing quote */
+            x++, end--;
+        }
+        size_t n = (size_t)(end - x);
+        w = put_prefix(w, col);
+        if (n && no_words && col->kind == DP_CSV_STRING && (!quoted || json_quote)) {
+            *w = '"';
+            if (__builtin_expect(!dp_csv_copy(w + 1, x, n), 1)) {
+                w[1 + n] = '"';
+                w += n + 2;
+                goto next;
+            }
+        } else if (n && n <= 16 && no_words && col->kind == DP_CSV_NUMBER && dp_csv_copy_number(w, x, n)) {
+            w += n;
+            goto next;
+        }
+        if (!put_odd_cell(c, col, dp_str(x, n), quoted, &w)) return false;
+    next:
+        if (col == last) break;
+    }
+    *w++ = '}', *w++ = '\n';
+    out->n += (size_t)(w - first);
+    return true;
+}
+
+/* ---- all records of a chunk ---- */
+
+/* A chunk under way. */
+struct task {
+    struct dp_csv_converter *c;
+    struct dp_buf *out;
+    struct dp_csv_result *result;
+    void (*reject)(void *ctx, const struct dp_csv_reject *r);
+    void *ctx;
+    uint64_t line;
+    bool check_utf8;
+};
+
+static void put_reject(struct task *k, const char *p, size_t start, size_t end) {
+    struct dp_csv_reject *why = &k->c->why;
+    why->line = k->line, why->offset = start;
+    while (end > start && (p[end - 1] == '\n' || p[end - 1] == '\r')) end--;
+    why->raw = dp_str(p + start, end - start);
+    k->reject(k->ctx, why);
+    k->result->rejects++;
+}
+
+/* The record that the splitter is at. */
+static enum dp_status put_split(struct task *k, const char *p, size_t base, struct dp_err *err) {
+    struct dp_csv_converter *c = k->c;
+    const struct dp_csv_splitter *s = &c->split;
+    bool blank = s->n_cells == 1 && !s->cells[0].text.n && !s->cells[0].quoted && c->t->width != 1;
+    enum dp_status status = DP_OK;
+    if (!s->closed) {
+        status = dp_err_set(err, DP_FORMAT, "the input ends inside a quoted cell, in the record that begins here");
+    } else if (blank || !s->n_cells) {
+    } else if (put_record(c, k->out, k->check_utf8)) {
+        note_place(k->result, k->line, base + s->start);
+        k->result->records++;
+    } else if (c->t->dialect.ragged == DP_CSV_RAGGED_FAIL && c->why.rule[0] == 'r') {
+        status = dp_err_set(err, DP_FORMAT, "%s", c->why.reason);
+    } else {
+        put_reject(k, p, base + s->start, base + s->end);
+    }
+    if (status && err) err->line = k->line, err->offset = base + s->start; /* relative to the chunk; the caller adds its place */
+    k->line += dp_count_byte(s->p + s->start, s->end - s->start, dp_csv_newline_of(&c->t->dialect));
+    return status;
+}
+
+/* One record that is not as it should be: the reference splitter reads it. */
+static enum dp_status put_one(struct task *k, const char *p, size_t start, size_t n, size_t *end, struct dp_err *err) {
+    struct dp_csv_splitter *s = &k->c->split;
+    s->d = &k->c->t->dialect, s->p = p + start, s->n = n - start, s->start = 0;
+    s->end = dp_csv_split(s->d, s->p, s->n, &s->cells, &s->cap, &s->n_cells, &s->closed);
+    *end = start + s->end;
+    return put_split(k, p, start, err);
+}
+
+/* From *at on, as far as quotes stand where they belong. */
+static enum dp_status convert_fast(struct task *k, const char *p, size_t n, size_t *at, struct dp_err *err) {
+    struct dp_csv_converter *c = k->c;
+    struct dp_csv_seps *s = &c->seps;
+    size_t width = c->t->width, start = 0;
+    enum dp_status status = DP_OK;
+    dp_csv_seps_start(s, &c->t->dialect, p, n);
+    while (!status && start < n) {
+        bool more = true;
+        while (s->n - s->next < width && more) more = dp_csv_seps_more(s);
+        if (s->n - s->next < width && s->odd) break;
+        const uint32_t *seps = s->at + s->next;
+        uint64_t coerced = c->coerced;
+        if (s->n - s->next < width || !put_fast(c, start, seps, k->out)) {
+            c->coerced = coerced;
+            status = put_one(k, p, start, n, &start, err);
+            while (s->next < s->n && s->at[s->next] < start) s->next++;
+            continue;
+        }
+        size_t end = (size_t)seps[width - 1] + 1;
+        note_place(k->result, k->line, start), k->result->records++;
+        k->line += s->embedded ? dp_count_byte(p + start, end - start, dp_csv_newline_of(&c->t->dialect)) : 1;
+        start = end;
+        s->next += width;
+    }
+    *at = start;
+    return status;
+}
+
 enum dp_status dp_csv_convert(struct dp_csv_converter *c, const char *p, size_t n, struct dp_buf *out, struct dp_csv_result *result,
                               void (*reject)(void *ctx, const struct dp_csv_reject *r), void *ctx, struct dp_err *err) {
+    struct task k = {.c = c, .out = out, .result = result, .reject = reject, .ctx = ctx, .check_utf8 = !dp_utf8_valid(p, n, NULL)};
     struct dp_csv_splitter *s = &c->split;
-    char newline = c->t->dialect.newline == DP_CSV_NEWLINE_CR ? '\r' : '\n';
-    bool check_utf8 = !dp_utf8_valid(p, n, NULL);
-    uint64_t line = 0;
+    size_t at = 0;
     c->coerced = 0;
-    dp_csv_splitter_start(s, &c->t->dialect, p, n);
+    if (!k.check_utf8 && dp_csv_by_marks(&c->t->dialect) && n < UINT32_MAX && c->t->width) DP_TRY(convert_fast(&k, p, n, &at, err));
+    dp_csv_splitter_start(s, &c->t->dialect, p + at, n - at);
     for (size_t counted = 0; dp_csv_splitter_next(s); counted = s->end) {
-        if (counted < s->start) line += dp_count_byte(p + counted, s->start - counted, newline); /* comments in between */
-        bool blank = s->n_cells == 1 && !s->cells[0].text.n && !s->cells[0].quoted && c->t->width != 1;
-        if (!s->closed) {
-            dp_err_set(err, DP_FORMAT, "the input ends inside a quoted cell, in the record that begins here");
-            err->line = line, err->offset = s->start; /* relative to the chunk; the caller adds its place */
-            return DP_FORMAT;
-        }
-        if (blank) {
-        } else if (put_record(c, out, check_utf8)) {
-            note_place(result, line, s->start);
-            result->records++;
-        } else if (c->t->dialect.ragged == DP_CSV_RAGGED_FAIL && c->why.rule[0] == 'r') {
-            dp_err_set(err, DP_FORMAT, "%s", c->why.reason);
-            err->line = line, err->offset = s->start;
-            return DP_FORMAT;
-        } else {
-            c->why.line = line, c->why.offset = s->start;
-            c->why.raw = dp_str(p + s->start, s->end - s->start);
-            while (c->why.raw.n && (c->why.raw.p[c->why.raw.n - 1] == '\n' || c->why.raw.p[c->why.raw.n - 1] == '\r')) c->why.raw.n--;
-            reject(ctx, &c->why);
-            result->rejects++;
-        }
-        /* A record that is not quoted is one line; only quoted cells can hold newlines. */
-        line += dp_count_byte(p + s->start, s->end - s->start, newline);
+        if (counted < s->start) k.line += dp_count_byte(s->p + counted, s->start - counted, dp_csv_newline_of(s->d)); /* comments in between */
+        DP_TRY(put_split(&k, p, at, err));
     }
     result->coerced += c->coerced;
-    result->lines += line;
+    result->lines += k.line;
     return DP_OK;
 }

@@ -8,7 +8,7 @@
 /* A number as JSON spells it, taken apart. */
 struct dp_csv_number {
     unsigned whole, scale; /* digits before (0 alone counts as none) and behind the point */
-    bool fraction, fraction_zero, exponent;
+    bool fraction, exponent;
 };
 bool dp_csv_number(struct dp_str s, struct dp_csv_number *o);
 bool dp_csv_timestamp(struct dp_str s, bool *utc); /* ISO, `T` or a blank between; zone or none; microseconds at most */
@@ -27,8 +27,7 @@ struct dp_csv_column {
     unsigned may;               /* what no value has ruled out yet */
     uint64_t values;            /* that were looked at and not null */
     unsigned max_whole, max_scale;
-    uint64_t scales;            /* a bit for each scale seen */
-    bool exponents, fractions, real_fractions, double_ok, int64_ok;
+    bool fractions, double_ok, decimal_ok, int64_ok;
     enum dp_csv_kind kind;      /* decided */
     bool forced, utc, whole_only, hidden;
     char *expected;             /* the type in words */
@@ -41,6 +40,11 @@ struct dp_csv_table {
     struct dp_type *schema;
     struct dp_buf key;
 };
+
+/* The byte that ends lines, and is counted. */
+static inline char dp_csv_newline_of(const struct dp_csv_dialect *d) { return d->newline == DP_CSV_NEWLINE_CR ? '\r' : '\n'; }
+/* Do three bytes tell all: delimiter, quote, newline? */
+static inline bool dp_csv_by_marks(const struct dp_csv_dialect *d) { return d->escape <= 0 && !d->comment && d->newline != DP_CSV_NEWLINE_ANY; }
 
 bool dp_csv_is_null(const struct dp_csv_dialect *d, const struct dp_csv_cell *c);
 
@@ -60,5 +64,24 @@ struct dp_csv_splitter {
 void dp_csv_splitter_start(struct dp_csv_splitter *s, const struct dp_csv_dialect *d, const char *p, size_t n);
 bool dp_csv_splitter_next(struct dp_csv_splitter *s); /* false: no more; comments are passed over */
 void dp_csv_splitter_release(struct dp_csv_splitter *s);
+
+/* Separators of cells: delimiters and newlines outside of quotes, a window at a time. Zero value, start, more; free(at) at the end. */
+struct dp_csv_seps {
+    const struct dp_csv_dialect *d;
+    const char *p;
+    size_t n_bytes, scanned;
+    uint32_t *at;            /* at[next, n) are known and not used up */
+    size_t n, next, cap;
+    uint64_t inside;         /* all ones inside of quotes */
+    uint64_t opens;          /* 1: a quote may stand at `scanned` */
+    bool odd;                /* there are quotes behind `scanned` that this can't read */
+    bool embedded;           /* newlines inside of quotes were seen */
+};
+/* p[0..n) starts with a record, n < 4 GiB; 64 bytes behind must be readable. Only where dp_csv_by_marks. */
+void dp_csv_seps_start(struct dp_csv_seps *s, const struct dp_csv_dialect *d, const char *p, size_t n);
+bool dp_csv_seps_more(struct dp_csv_seps *s); /* moves at[next, n) to the front and adds to it; false: there is no more */
+
+/* dp_csv_cut where dp_csv_by_marks. */
+size_t dp_csv_cut_by_masks(const struct dp_csv_dialect *d, struct dp_csv_cut *c, const char *p, size_t n);
 
 #endif

@@ -14,6 +14,7 @@ void dp_csv_dialect_init(struct dp_csv_dialect *d) { *d = (struct dp_csv_dialect
 /* The shape of a sample under a dialect. */
 struct shape {
     size_t records, modal, modal_n, strays;
+    size_t filled[SCORE_RECORDS]; /* cells of each record that are not empty */
     size_t widths[SCORE_RECORDS]; /* of each record, blank ones and comments left out */
     size_t offset[SCORE_RECORDS];
     size_t lines[SCORE_RECORDS];
@@ -36,8 +37,8 @@ static void measure(const struct dp_csv_dialect *d, struct dp_str s, bool whole,
         if (at + len == s.n && !whole) break; /* perhaps cut */
         bool blank = !n_cells || (n_cells == 1 && !cells[0].text.n && !cells[0].quoted);
         if (!blank) {
-            for (size_t i = 0; i < n_cells; i++) o->strays += cells[i].stray;
             size_t r = o->records++;
+            for (size_t i = 0; i < n_cells; i++) o->strays += cells[i].stray, o->filled[r] += cells[i].text.n > 0;
             o->widths[r] = n_cells;
             o->offset[r] = at;
             o->lines[r] = line;
@@ -153,14 +154,26 @@ static void vote(const struct dp_csv_dialect *d, struct dp_str s, const struct s
     free(seen), free(head), free(row);
 }
 
+/*
+ * Records in front of the table: a title is narrower than it; so is, in spreadsheets, a row of no or one filled cell of three or more
+ * right above a row in which all are.
+ */
+static size_t preamble(const struct shape *o) {
+    size_t first = 0;
+    while (first < o->records && first < PREAMBLE && o->widths[first] < o->modal && o->modal > 1) first++;
+    if (first == o->records || first == PREAMBLE || o->modal_n * 2 <= o->records - first) first = 0;
+    size_t at = first;
+    while (at < o->records && at < PREAMBLE && o->modal > 2 && o->widths[at] == o->modal && o->filled[at] <= 1) at++;
+    if (at == o->records || at == PREAMBLE || o->widths[at] != o->modal || o->filled[at] < o->modal) return first;
+    return at;
+}
+
 static void sniff_header(struct dp_csv_dialect *d, struct dp_str s, bool whole) {
     struct shape *o = dp_alloc(sizeof *o);
     measure(d, s, whole, o);
     size_t first = 0;
     if (d->skip < 0) {
-        /* A title in front of the table is narrower than it. */
-        while (first < o->records && first < PREAMBLE && o->widths[first] < o->modal && o->modal > 1) first++;
-        if (first == o->records || first == PREAMBLE || o->modal_n * 2 <= o->records - first) first = 0;
+        first = preamble(o);
         d->skip = o->records ? (int)o->lines[first] : 0;
         if (!first) d->skip = 0;
     } else {

@@ -1,8 +1,8 @@
 /*
  * Records and cells of CSV, byte by byte (dp/format/csv.h): the reader for every dialect, and the reference of the fast one in
- * csv_convert.c.  RFC 4180 section 2, with these liberties: any newline, escapes, quotes inside unquoted cells.
+ * csv_marks.c.  RFC 4180 section 2, with these liberties: any newline, escapes, quotes inside unquoted cells.
  */
-#include <dp/format/csv.h>
+#include "csv_priv.h"
 
 static bool is_newline(const struct dp_csv_dialect *d, char c) {
     return (c == '\n' && d->newline != DP_CSV_NEWLINE_CR) || (c == '\r' && d->newline >= DP_CSV_NEWLINE_CR);
@@ -81,7 +81,7 @@ void dp_csv_unquote(const struct dp_csv_dialect *d, struct dp_str text, struct d
 
 /* ---- cutting ---- */
 
-/* For dialects where memchr can't hop from quote to quote. */
+/* For dialects with escapes, comments or mixed newlines. */
 static size_t cut_slowly(const struct dp_csv_dialect *d, struct dp_csv_cut *c, const char *p, size_t n) {
     size_t end = 0;
     for (size_t i = 0; i < n; i++) {
@@ -109,43 +109,6 @@ static size_t cut_slowly(const struct dp_csv_dialect *d, struct dp_csv_cut *c, c
     return end;
 }
 
-/* memrchr, which POSIX does not have; newlines are near the end. */
-static const char *memrchr_byte(const char *p, char c, size_t n) {
-    while (n--)
-        if (p[n] == c) return p + n;
-    return NULL;
-}
-
 size_t dp_csv_cut(const struct dp_csv_dialect *d, struct dp_csv_cut *c, const char *p, size_t n) {
-    if (d->escape > 0 || d->comment || d->newline == DP_CSV_NEWLINE_ANY) return cut_slowly(d, c, p, n);
-    char nl = d->newline == DP_CSV_NEWLINE_CR ? '\r' : '\n';
-    size_t i = 0, end = 0;
-    while (i < n) {
-        const char *q = d->quote > 0 ? memchr(p + i, d->quote, n - i) : NULL;
-        size_t at = q ? (size_t)(q - p) : n;
-        if (c->in_quotes) {
-            if (at == n) break;
-            c->in_quotes = false;
-            c->last = -1; /* a closing quote, or the first of two */
-            i = at + 1;
-            continue;
-        }
-        if (at > i) {
-            const char *newline = memrchr_byte(p + i, nl, at - i);
-            if (newline) end = (size_t)(newline - p) + 1;
-            c->last = (unsigned char)p[at - 1];
-        }
-        if (at == n) break;
-        if (c->last == -1) {
-            c->in_quotes = true; /* doubled: the same cell goes on */
-        } else if (!c->last || c->last == d->delimiter || c->last == (unsigned char)nl) {
-            c->in_quotes = true;
-            c->open_at = c->seen + at;
-        } else {
-            c->last = d->quote; /* a character of an unquoted cell */
-        }
-        i = at + 1;
-    }
-    c->seen += n;
-    return end;
+    return dp_csv_by_marks(d) ? dp_csv_cut_by_masks(d, c, p, n) : cut_slowly(d, c, p, n);
 }

@@ -9,6 +9,7 @@
 #include <dp/base/time.h>
 #include <dp/record/json.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- spellings ---- */
@@ -22,12 +23,10 @@ bool dp_csv_number(struct dp_str s, struct dp_csv_number *o) {
     o->whole = whole == 1 && s.p[start] == '0' ? 0 : (unsigned)whole;
     if (i < s.n && s.p[i] == '.') {
         size_t f = ++i;
-        bool zero = true;
-        while (i < s.n && (unsigned)(unsigned char)s.p[i] - '0' < 10) zero &= s.p[i++] == '0';
+        while (i < s.n && (unsigned)(unsigned char)s.p[i] - '0' < 10) i++;
         if (i == f) return false;
         o->scale = (unsigned)(i - f);
         o->fraction = true;
-        o->fraction_zero = zero;
     }
     if (i < s.n && (s.p[i] | 32) == 'e') {
         i++;
@@ -45,7 +44,7 @@ static bool double_holds(struct dp_str s, const struct dp_csv_number *n) {
     if (!n->exponent && n->whole + n->scale <= 15) return true;
     double v;
     char b[32];
-    return dp_parse_double(s, &v) && dp_number_cmp(dp_str(b, dp_print_double(b, v)), s) == 0;
+    return dp_parse_double(s, &v) && isfinite(v) && dp_number_cmp(dp_str(b, dp_print_double(b, v)), s) == 0;
 }
 
 bool dp_csv_timestamp(struct dp_str s, bool *utc) {
@@ -58,18 +57,33 @@ bool dp_csv_timestamp(struct dp_str s, bool *utc) {
 
 /* ---- learning ---- */
 
+/* Digits before and behind the point that a decimal column needs for it. */
+static void widen_decimal(struct dp_csv_column *c, struct dp_str s, const struct dp_csv_number *n) {
+    unsigned whole = n->whole ? n->whole : 1, scale = n->scale;
+    if (n->exponent) {
+        struct dp_decimal d;
+        char text[48];
+        if (!dp_decimal_parse(s, &d)) {
+            c->decimal_ok = false;
+            return;
+        }
+        size_t length = dp_decimal_print(text, d.unscaled, d.scale);
+        scale = (unsigned)d.scale;
+        whole = (unsigned)length - (scale ? scale + 1 : 0) - (d.unscaled < 0);
+    }
+    if (whole > c->max_whole) c->max_whole = whole;
+    if (scale > c->max_scale) c->max_scale = scale;
+}
+
 static void learn_number(struct dp_csv_column *c, struct dp_str s) {
     struct dp_csv_number n;
     if (!dp_csv_number(s, &n)) {
         c->may &= ~(unsigned)DP_CSV_MAY_NUMBER;
         return;
     }
-    if (n.whole > c->max_whole) c->max_whole = n.whole;
-    if (n.scale > c->max_scale) c->max_scale = n.scale;
-    c->exponents |= n.exponent;
-    c->fractions |= n.fraction;
-    c->real_fractions |= n.fraction && !n.fraction_zero;
-    if (n.scale < 64) c->scales |= UINT64_C(1) << n.scale;
+    bool minus_zero = s.n == 2 && s.p[0] == '-' && s.p[1] == '0';
+    c->fractions |= n.fraction || n.exponent || minus_zero;
+    if (c->decimal_ok) widen_decimal(c, s, &n);
     if (c->double_ok) c->double_ok = double_holds(s, &n);
     int64_t v;
     if (c->int64_ok && n.whole > 18) c->int64_ok = !n.fraction && !n.exponent && dp_parse_i64(s, &v);
@@ -97,6 +111,26 @@ bool dp_csv_is_null(const struct dp_csv_dialect *d, const struct dp_csv_cell *c)
     return false;
 }
 
+/* "column=type" for this column, or NULL. */
+static const char *forced_type(const struct dp_csv_dialect *d, struct dp_str name) {
+    const char *found = NULL;
+    for (const char *const *z = d->types; z && *z; z++) {
+        const char *eq = strrchr(*z, '=');
+        if (eq && dp_str_eq(dp_str(*z, (size_t)(eq - *z)), name)) found = eq + 1;
+    }
+    return found;
+}
+
+bool dp_csv_table_must_learn(struct dp_csv_table *t, const struct dp_type *schema) {
+    size_t open = 0;
+    for (size_t i = 0; i < t->width; i++) {
+        struct dp_csv_column *c = &t->columns[i];
+        if (t->dialect.all_strings || forced_type(&t->dialect, c->name) || (schema && dp_type_child(schema, c->name))) c->may = 0;
+        else open++;
+    }
+    return open > 0;
+}
+
 void dp_csv_table_learn(struct dp_csv_table *t, const char *p, size_t n) {
     struct dp_csv_splitter sp = {0};
     dp_csv_splitter_start(&sp, &t->dialect, p, n);
@@ -112,6 +146,15 @@ void dp_csv_table_learn(struct dp_csv_table *t, const char *p, size_t n) {
     dp_csv_splitter_release(&sp);
 }
 
+struct dp_csv_table *dp_csv_table_twin(const struct dp_csv_table *t) {
+    struct dp_csv_table *o = dp_calloc(1, sizeof *o);
+    o->dialect = t->dialect, o->width = t->width;
+    o->columns = dp_calloc(t->width + 1, sizeof *o->columns);
+    for (size_t i = 0; i < t->width; i++)
+        o->columns[i] = (struct dp_csv_column){.may = t->columns[i].may, .double_ok = true, .decimal_ok = true, .int64_ok = true};
+    return o;
+}
+
 void dp_csv_table_join(struct dp_csv_table *t, const struct dp_csv_table *other) {
     for (size_t i = 0; i < t->width && i < other->width; i++) {
         struct dp_csv_column *a = &t->columns[i];
@@ -119,8 +162,8 @@ void dp_csv_table_join(struct dp_csv_table *t, const struct dp_csv_table *other)
         if (!b->values) continue;
         a->values += b->values;
         a->may &= b->may;
-        a->exponents |= b->exponents, a->fractions |= b->fractions, a->real_fractions |= b->real_fractions, a->scales |= b->scales;
-        a->double_ok &= b->double_ok, a->int64_ok &= b->int64_ok;
+        a->fractions |= b->fractions;
+        a->double_ok &= b->double_ok, a->decimal_ok &= b->decimal_ok, a->int64_ok &= b->int64_ok;
         if (b->max_whole > a->max_whole) a->max_whole = b->max_whole;
         if (b->max_scale > a->max_scale) a->max_scale = b->max_scale;
     }
@@ -128,32 +171,18 @@ void dp_csv_table_join(struct dp_csv_table *t, const struct dp_csv_table *other)
 
 /* ---- deciding ---- */
 
-static unsigned bits(uint64_t v) { return (unsigned)__builtin_popcountll(v); }
-
+/* The rule for numbers of dp/record/infer.h, but that what no number type holds stays a string here. */
 static void decide_number(const struct dp_csv_column *c, struct dp_type *type, enum dp_csv_kind *kind) {
     *kind = DP_CSV_NUMBER;
-    if (!c->fractions && !c->exponents) {
-        if (c->int64_ok) {
-            type->id = DP_TYPE_INT64;
-            return;
-        }
-        if (c->max_whole <= DP_DECIMAL_MAX_PRECISION) {
-            type->id = DP_TYPE_DECIMAL, type->precision = DP_DECIMAL_MAX_PRECISION, type->scale = 0;
-            return;
-        }
+    if (!c->fractions && c->int64_ok) {
+        type->id = DP_TYPE_INT64;
+    } else if (c->fractions && c->double_ok) {
+        type->id = DP_TYPE_DOUBLE;
+    } else if (c->decimal_ok && c->max_whole + c->max_scale <= DP_DECIMAL_MAX_PRECISION) {
+        type->id = DP_TYPE_DECIMAL, type->precision = (int)(c->max_whole + c->max_scale), type->scale = (int)c->max_scale;
     } else {
-        /* Money and measures: few scales, digits that fit 64 bits. A column of `17850.0` is a double that somebody printed. */
-        if (!c->exponents && c->real_fractions && bits(c->scales) <= 3 && c->max_whole + c->max_scale <= 18) {
-            type->id = DP_TYPE_DECIMAL, type->precision = 18, type->scale = (int)c->max_scale;
-            return;
-        }
-        if (c->double_ok) {
-            type->id = DP_TYPE_DOUBLE;
-            return;
-        }
+        *kind = DP_CSV_STRING;
     }
-    type->id = DP_TYPE_STRING;
-    *kind = DP_CSV_STRING;
 }
 
 static enum dp_csv_kind kind_of_type(const struct dp_type *t) {
@@ -187,16 +216,6 @@ static struct dp_type *decide_column(const struct dp_csv_dialect *d, struct dp_c
     }
     c->utc = type->utc;
     return type;
-}
-
-/* "column=type" for this column, or NULL. */
-static const char *forced_type(const struct dp_csv_dialect *d, struct dp_str name) {
-    const char *found = NULL;
-    for (const char *const *z = d->types; z && *z; z++) {
-        const char *eq = strrchr(*z, '=');
-        if (eq && dp_str_eq(dp_str(*z, (size_t)(eq - *z)), name)) found = eq + 1;
-    }
-    return found;
 }
 
 /* Takes a type that somebody asked for; values are then brought to its spelling where they have another. */
@@ -281,15 +300,16 @@ static void name_column(struct dp_csv_table *t, size_t i, struct dp_str wanted, 
     if (notes && wanted.p && (b.n != wanted.n || !wanted.n))
         dp_buf_addf(notes, "column %zu: header '%.*s' is named '%.*s'\n", i + 1, DP_STR_FMT(wanted), DP_STR_FMT(b));
     struct dp_csv_column *c = &t->columns[i];
-    *c = (struct dp_csv_column){.may = DP_CSV_MAY_ALL, .double_ok = true, .int64_ok = true};
+    *c = (struct dp_csv_column){.may = DP_CSV_MAY_ALL, .double_ok = true, .decimal_ok = true, .int64_ok = true};
     c->name = dp_str(NULL, b.n);
     c->name.p = dp_buf_detach(&b);
     struct dp_buf prefix = {0};
     dp_buf_addc(&prefix, i ? ',' : '{');
     dp_json_add_string(&prefix, c->name);
     dp_buf_addc(&prefix, ':');
+    memset(dp_buf_reserve(&prefix, 16), 0, 16); /* copied by sixteens */
     c->prefix = dp_buf_str(&prefix);
-    t->prefix_bytes += prefix.n + 8;
+    t->prefix_bytes += prefix.n;
     dp_buf_adds(&t->key, c->name);
     dp_buf_addc(&t->key, '\n');
 }

@@ -201,7 +201,10 @@ static void note(struct dp_input *in, const char *layer) {
 static enum dp_status decompress(struct dp_input *in, struct dp_layer **l, struct dp_archive **filter, enum magic *what,
                                  struct dp_err *err) {
     struct dp_str head;
-    DP_TRY(dp_layer_peek(*l, MAGIC, &head, err));
+    DP_TRY(dp_layer_peek(*l, 10, &head, err));
+    /* A line of text is none of these, and may be all that comes for a while. */
+    bool text = head.n >= 10 && tell(head) == PLAIN && memchr(head.p, '\n', head.n) && !memchr(head.p, '\0', head.n);
+    if (!text) DP_TRY(dp_layer_peek(*l, MAGIC, &head, err));
     *what = tell(head);
     if (*what == GZIP || *what == ZSTD) {
         *l = *what == GZIP ? dp_layer_gzip(*l) : dp_layer_zstd(*l);

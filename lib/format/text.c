@@ -98,7 +98,9 @@ enum dp_status dp_text_open(struct dp_input *in, const char *encoding, struct dp
     static const char *const words[] = {"utf-8", "utf-16le", "utf-16be", "latin-1", "windows-1252"};
     struct dp_str head;
     *out = NULL;
-    DP_TRY(dp_input_peek(in, encoding && same_word(encoding, "utf-8") ? 4 : RAW, &head, err));
+    enum dp_status status = dp_input_peek(in, encoding && same_word(encoding, "utf-8") ? 4 : RAW, &head, err);
+    if (status == DP_AGAIN) status = dp_input_peek(in, 1, &head, err); /* no more for now: what is there tells */
+    if (status) return status;
     struct dp_text *t = dp_calloc(1, sizeof *t);
     t->in = in;
     t->enc = OTHER;

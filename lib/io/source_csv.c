@@ -8,54 +8,108 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { DIALECT_BYTES = 256 << 10, LEAST_SHARE = 256 << 10 };
+enum { DIALECT_BYTES = 256 << 10, LEAST_SHARE = 256 << 10, MAX_PIECES = 16, LEAST_PIECE = 512 << 10 };
 
-/* Whole records in the sample: all of it at the end of input. */
-static size_t whole_records(const struct dp_csv_dialect *d, const char *p, size_t n, bool ended) {
-    struct dp_csv_cut cut = {0};
-    return ended ? n : dp_csv_cut(d, &cut, p, n);
+static struct dp_str sample_of(const struct dp_sources *s) { return dp_str(s->carry.p + s->carry_at, s->carry.n - s->carry_at); }
+
+/* Fills up to `want` bytes; of a live source what comes until `patience`, and at least `lines` lines. */
+static enum dp_status fill_some(struct dp_sources *s, size_t want, size_t lines, uint64_t patience, struct dp_err *err) {
+    s->patience = dp_sources_is_live(s) ? patience : 0;
+    enum dp_status status = dp_sources_fill(s, want, err);
+    s->patience = 0;
+    while (status == DP_AGAIN) {
+        struct dp_str got = sample_of(s);
+        if (s->ended || dp_count_byte(got.p, got.n, '\n') + dp_count_byte(got.p, got.n, '\r') >= lines) return DP_OK;
+        status = dp_sources_fill(s, got.n + 1, err);
+        if (!status) status = DP_AGAIN;
+    }
+    return status;
+}
+
+static bool all_told(const struct dp_csv_dialect *d) {
+    return d->delimiter && d->quote && d->escape && d->newline != DP_CSV_NEWLINE_AUTO && d->header != DP_CSV_HEADER_AUTO && d->skip >= 0;
 }
 
 static enum dp_status sniff(struct dp_sources *s, struct dp_csv_dialect *d, struct dp_err *err) {
     *d = s->dialect;
     if (s->opts->format && strcmp(s->opts->format, "tsv") == 0 && !d->delimiter) d->delimiter = '\t';
-    DP_TRY(dp_sources_fill(s, DIALECT_BYTES, err));
-    return dp_csv_sniff(d, dp_str(s->carry.p + s->carry_at, s->carry.n - s->carry_at), s->ended, err);
+    uint64_t now = dp_sources_clock();
+    /* A header and a record are enough where nothing is to be told from them. */
+    size_t lines = 2 + (d->skip > 0 ? (size_t)d->skip : 0);
+    DP_TRY(fill_some(s, DIALECT_BYTES, lines, all_told(d) ? now : now + DP_SOURCE_LOOK_MS, err));
+    return dp_csv_sniff(d, sample_of(s), s->ended, err);
 }
 
-/* Learns from what is in carry; what was learnt of other files with the same header comes along. */
-static enum dp_status learn_from_carry(struct dp_sources *s, const struct dp_csv_dialect *d, struct dp_csv_table **out, struct dp_err *err) {
-    size_t data;
-    uint64_t lines;
-    struct dp_str sample = dp_str(s->carry.p + s->carry_at, s->carry.n - s->carry_at);
-    DP_TRY(dp_csv_table_open(d, sample, out, &data, &lines, NULL, err));
-    dp_buf_reserve(&s->carry, DP_SCAN_PAD);
-    const char *p = s->carry.p + s->carry_at;
-    dp_csv_table_learn(*out, p + data, whole_records(d, p + data, sample.n - data, s->ended));
+/* ---- learning on all threads ---- */
+
+struct lesson {
+    struct dp_csv_table *pieces[MAX_PIECES];
+    size_t ends[MAX_PIECES]; /* of each piece in p */
+    const char *p;
+};
+
+static enum dp_status learn_piece(void *ctx, unsigned worker, size_t i, struct dp_err *err) {
+    struct lesson *l = ctx;
+    size_t from = i ? l->ends[i - 1] : 0;
+    (void)worker, (void)err;
+    if (l->ends[i] > from) dp_csv_table_learn(l->pieces[i], l->p + from, l->ends[i] - from);
     return DP_OK;
 }
+
+/* p[0..n): records, 64 bytes behind readable. What is learnt does not depend on the pieces: joining is and, or and max. */
+static enum dp_status learn_records(struct dp_sources *s, struct dp_csv_table *t, const char *p, size_t n, bool ended, struct dp_err *err) {
+    struct lesson l = {.p = p};
+    struct dp_csv_cut cut = {0};
+    size_t k = 0, at = 0, end = 0, step = n / MAX_PIECES > LEAST_PIECE ? n / MAX_PIECES : LEAST_PIECE;
+    while (at < n && k < MAX_PIECES - 1) {
+        size_t take = n - at < step ? n - at : step, e = dp_csv_cut(dp_csv_table_dialect(t), &cut, p + at, take);
+        if (e) end = at + e, l.ends[k++] = end;
+        at += take;
+    }
+    size_t e = at < n ? dp_csv_cut(dp_csv_table_dialect(t), &cut, p + at, n - at) : 0;
+    if (e) end = at + e;
+    if (ended) end = n;
+    l.ends[k++] = end;
+    for (size_t i = 0; i < k; i++) l.pieces[i] = dp_csv_table_twin(t);
+    enum dp_status status = DP_OK;
+    if (s->run->pool) status = dp_pool_for(s->run->pool, k, learn_piece, &l, err);
+    else for (size_t i = 0; i < k && !status; i++) status = learn_piece(&l, 0, i, err);
+    for (size_t i = 0; i < k; i++) {
+        if (!status) dp_csv_table_join(t, l.pieces[i]);
+        dp_csv_table_close(l.pieces[i]);
+    }
+    return status;
+}
+
+/* Learns from what is in carry from `data` on. */
+static enum dp_status learn_from_carry(struct dp_sources *s, struct dp_csv_table *t, size_t data, struct dp_err *err) {
+    dp_buf_reserve(&s->carry, DP_SCAN_PAD);
+    return learn_records(s, t, s->carry.p + s->carry_at + data, s->carry.n - s->carry_at - data, s->ended, err);
+}
+
+/* ---- learning beforehand ---- */
 
 /* One member of one operand; a failure here says nothing: the real pass meets it again, and then it counts. */
 static uint64_t learn_member(struct dp_sources *s, uint64_t share) {
     struct dp_csv_dialect d;
     struct dp_str head;
     struct dp_csv_table *t = NULL;
+    size_t data;
+    uint64_t lines;
     const char *named = s->opts->format && strcmp(s->opts->format, "auto") != 0 ? s->opts->format : NULL;
     if (dp_input_peek(s->in, 64, &head, NULL) || (!named && dp_doc_sniff(head, false)) || (!named && head.n > 3 && memcmp(head.p, "PAR1", 4) == 0))
         return 0;
     if (dp_text_open(s->in, s->opts->encoding, &s->text, NULL)) return 0;
-    uint64_t used = 0;
-    if (sniff(s, &d, NULL) == DP_OK && dp_sources_fill(s, share, NULL) == DP_OK) {
-        used = s->carry.n;
-        if (learn_from_carry(s, &d, &t, NULL) == DP_OK) {
-            bool is_new;
-            struct dp_map_item *it = dp_map_put(&s->learnt, dp_csv_table_key(t), &is_new);
-            if (is_new) it->v.p = t, t = NULL;
-            else dp_csv_table_join(it->v.p, t);
-        }
+    bool is_open = sniff(s, &d, NULL) == DP_OK && dp_csv_table_open(&d, sample_of(s), &t, &data, &lines, NULL, NULL) == DP_OK;
+    if (is_open && dp_csv_table_must_learn(t, s->opts->schema) && dp_sources_fill(s, share, NULL) == DP_OK &&
+        learn_from_carry(s, t, data, NULL) == DP_OK) {
+        bool is_new;
+        struct dp_map_item *it = dp_map_put(&s->learnt, dp_csv_table_key(t), &is_new);
+        if (is_new) it->v.p = t, t = NULL;
+        else dp_csv_table_join(it->v.p, t);
     }
     dp_csv_table_close(t);
-    return used;
+    return s->carry.n;
 }
 
 enum dp_status dp_sources_learn(struct dp_sources *s, struct dp_err *err) {
@@ -124,18 +178,14 @@ enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
     size_t data;
     uint64_t lines;
     DP_TRY(sniff(s, &d, err));
-    struct dp_str sample = dp_str(s->carry.p + s->carry_at, s->carry.n - s->carry_at);
-    enum dp_status status = dp_csv_table_open(&d, sample, &r->table, &data, &lines, &notes, err);
-    if (!status && !d.all_strings) {
+    enum dp_status status = dp_csv_table_open(&d, sample_of(s), &r->table, &data, &lines, &notes, err);
+    if (!status && dp_csv_table_must_learn(r->table, s->opts->schema)) {
         const struct dp_map_item *it = dp_map_get(&s->learnt, dp_csv_table_key(r->table));
         if (it) {
             dp_csv_table_join(r->table, it->v.p);
         } else {
-            status = dp_sources_fill(s, DP_LIMIT_SAMPLE, err);
-            dp_buf_reserve(&s->carry, DP_SCAN_PAD);
-            const char *p = s->carry.p + s->carry_at + data;
-            size_t n = s->carry.n - s->carry_at - data;
-            if (!status) dp_csv_table_learn(r->table, p, whole_records(&d, p, n, s->ended));
+            status = fill_some(s, DP_LIMIT_SAMPLE, 0, dp_sources_clock() + DP_SOURCE_LEARN_MS, err);
+            if (!status) status = learn_from_carry(s, r->table, data, err);
         }
     }
     if (!status) status = dp_csv_table_decide(r->table, s->opts->schema, err);

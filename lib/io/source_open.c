@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
@@ -93,6 +94,17 @@ void dp_sources_say(struct dp_sources *s, const char *fmt, ...) {
 
 /* ---- waiting ---- */
 
+uint64_t dp_sources_clock(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+bool dp_sources_is_live(const struct dp_sources *s) {
+    uint64_t size;
+    return dp_input_fd(s->in, &size) < 0 && !*dp_input_layers(s->in);
+}
+
 enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err) {
     struct dp_sources *s = ctx;
     struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = s->run->stop_fd > 0 ? s->run->stop_fd : -1, .events = POLLIN}};
@@ -103,6 +115,7 @@ enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err) {
         if (r > 0 && p[0].revents) return DP_OK;
         if (r > 0 && p[1].revents) p[1].fd = -1; /* woken, and no signal: a stage of the run has failed, or soon will */
         if (s->run->pool && dp_pool_stopping(s->run->pool)) return dp_err_set(err, DP_PIPE, "the run has failed elsewhere");
+        if (s->patience && dp_sources_clock() >= s->patience) return dp_err_set(err, DP_AGAIN, "no more input for now");
         if (!told && s->opts->would_block) s->opts->would_block(s->opts->would_block_ctx);
         told = true;
     }
@@ -127,6 +140,7 @@ void dp_sources_close_member(struct dp_sources *s) {
     s->carry.n = s->carry_at = 0;
     if (s->carry.cap > 4u << 20) dp_buf_release(&s->carry); /* a sample's worth */
     s->ended = s->skipping = s->doc_in_array = false;
+    s->patience = 0;
     s->line = 1, s->offset = s->cut_from = s->cut_seen = s->rows = 0;
     s->csv_cut = (struct dp_csv_cut){0};
     s->doc_cut = (struct dp_doc_cut){0};
@@ -188,7 +202,7 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     const char *named = s->opts->format && strcmp(s->opts->format, "auto") != 0 ? s->opts->format : NULL;
     if (s->opts->retry_rejects) named = "ndjson";
     if (named) DP_TRY(format_by_name(named, f, err));
-    DP_TRY(dp_input_peek(s->in, 16, &head, err));
+    DP_TRY(dp_input_peek(s->in, 4, &head, err));
     if (!named && head.n >= 4 && memcmp(head.p, "PAR1", 4) == 0) *f = DP_SOURCE_PARQUET;
     if (!named && head.n >= 4 && memcmp(head.p, "PARE", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "encrypted Parquet");
     if (!named && head.n >= 4 && memcmp(head.p, "Obj\x01", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "Avro files");
@@ -197,7 +211,10 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     const char *encoding = s->opts->encoding && strcmp(s->opts->encoding, "auto") != 0 && !s->opts->retry_rejects ? s->opts->encoding : NULL;
     bool json = *f == DP_SOURCE_LINES || *f == DP_SOURCE_DOCUMENTS || (head.n && (head.p[0] == '{' || head.p[0] == '['));
     bool wide = head.n >= 2 && (!head.p[0] || !head.p[1] || (unsigned char)head.p[0] >= 0xfe);
-    DP_TRY(dp_text_open(s->in, json && !wide && !encoding ? "utf-8" : encoding, &s->text, err));
+    if (dp_sources_is_live(s)) s->patience = dp_sources_clock() + DP_SOURCE_LOOK_MS;
+    enum dp_status status = dp_text_open(s->in, json && !wide && !encoding ? "utf-8" : encoding, &s->text, err);
+    s->patience = 0;
+    if (status) return status;
     if (dp_text_was_guessed(s->text)) dp_sources_say(s, "--encoding=%s", dp_text_encoding(s->text));
     DP_TRY(dp_sources_fill(s, 1, err));
     if (s->ended && !s->carry.n) return *f = DP_SOURCE_EMPTY, DP_OK;

@@ -39,6 +39,7 @@ struct dp_sources {
     struct dp_buf carry;           /* read and not handed out */
     size_t carry_at;
     bool ended;                    /* no more bytes behind carry */
+    uint64_t patience;             /* clock in ms at which waiting for more to look at ends (DP_AGAIN); 0: never */
     bool skipping;                 /* in a line that is too long */
     uint64_t line, offset;         /* of carry_at; lines from 1 */
     uint64_t cut_from;             /* offset at which the cutters began to count */
@@ -79,6 +80,11 @@ void dp_sources_close_member(struct dp_sources *s);
 enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err);
 enum dp_status dp_sources_place(const struct dp_sources *s, struct dp_err *err); /* adds the source's name to an error; returns its status */
 void dp_sources_say(struct dp_sources *s, const char *fmt, ...) DP_PRINTF(2, 3); /* -v, with the source's name */
+
+uint64_t dp_sources_clock(void); /* ms */
+/* Does it come as somebody makes it?  Then nobody waits long to see more of it; what was read of a file or through a decoder is always the same. */
+bool dp_sources_is_live(const struct dp_sources *s);
+enum { DP_SOURCE_LOOK_MS = 1000, DP_SOURCE_LEARN_MS = 10000 };
 
 /* source_csv.c */
 enum dp_status dp_sources_learn(struct dp_sources *s, struct dp_err *err);

@@ -10,7 +10,7 @@ load helper
     dp_expect 0
     assert_output '{"code":"01","price":2.50,"id":17850.0,"at":"2010-12-01T08:26:00"}'
     run --separate-stderr dp-ingest -v a.csv
-    [[ $stderr == *"--delimiter=','"*"--types 'code=string,price=decimal(18,2),id=double,at=timestamp_ntz'"* ]]
+    [[ $stderr == *"--delimiter=','"*"--types 'code=string,price=double,id=double,at=timestamp_ntz'"* ]]
 }
 
 @test "files with the same header get the same types" {

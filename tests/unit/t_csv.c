@@ -29,6 +29,17 @@ static void scan_equals_its_twin(void **state) {
         assert_memory_equal(a, b, na * sizeof *a);
         assert_int_equal(dp_count_byte(p + from, n, '\n'), dp_count_byte_portable(p + from, n, '\n'));
     }
+    for (int round = 0; round < 3000; round++) {
+        struct dp_csv_masks m[12], w[12];
+        size_t n = next_random(&x) % 600, from = next_random(&x) % 30;
+        for (size_t i = 0; i < sizeof p; i++) p[i] = ",\"\nabcdefgh"[next_random(&x) % ((unsigned)round % 11 + 1)];
+        dp_csv_mask(p + from, n, ',', round % 3 ? '"' : -1, '\n', m);
+        dp_csv_mask_portable(p + from, n, ',', round % 3 ? '"' : -1, '\n', w);
+        for (size_t i = 0; i * 64 < n; i++) {
+            uint64_t valid = n - i * 64 < 64 ? (UINT64_C(1) << (n - i * 64)) - 1 : ~UINT64_C(0);
+            assert_true((m[i].delimiter & valid) == w[i].delimiter && (m[i].quote & valid) == w[i].quote && (m[i].newline & valid) == w[i].newline);
+        }
+    }
     char *big = malloc(100000);
     memset(big, 'x', 100000);
     assert_int_equal(dp_count_byte(big, 100000, 'x'), 100000); /* more than a byte of counters holds */
@@ -355,6 +366,58 @@ static void conversions(void **state) {
     dp_buf_release(&out);
 }
 
+/* Texts of any shape come out the same by separators and cell by cell (which a comment byte that never comes asks for). */
+static void ways_agree(void **state) {
+    (void)state;
+    static const char *const letters[] = {",\"\n\rab", "abc12,\n\"\"", "0123456789-.eE,,\n", "ab,,\n\\\t\x01\"", "true,false\n2026-01-02T:Z"};
+    static const char *const types[] = {"a=double", "b=boolean", NULL};
+    struct dp_buf text = {0}, out[2] = {{0}, {0}};
+    uint64_t x = 31;
+    for (int round = 0; round < 6000; round++) {
+        size_t n = round % 60 ? next_random(&x) % 150 : 30000 + next_random(&x) % 80000;
+        const char *of = letters[round % 5];
+        uint32_t *lines[2] = {0}, *offsets[2] = {0};
+        struct dp_csv_result res[2];
+        size_t caps[2] = {0};
+        text.n = 0;
+        dp_buf_addz(&text, round % 2 ? "a,b,c\n" : "\"a\",b\n");
+        size_t data = text.n;
+        for (size_t i = 0; i < n; i++) {
+            if (next_random(&x) % 5 == 0) dp_buf_addz(&text, (const char *const[]){"x,", "1,2\n", "\"q\",", "\"a\"\"b\"\n", "1.50,"}[next_random(&x) % 5]);
+            else dp_buf_addc(&text, of[next_random(&x) % strlen(of)]);
+        }
+        memset(dp_buf_reserve(&text, 64), 0, 64);
+        for (int way = 0; way < 2; way++) {
+            struct dp_csv_dialect d = plain();
+            struct dp_csv_table *t;
+            size_t at;
+            uint64_t in_front;
+            struct dp_err err = DP_ERR_INIT;
+            d.header = DP_CSV_HEADER_YES, d.comment = way ? '\x7f' : 0, d.types = round % 3 ? NULL : types;
+            d.ragged = round % 7 ? DP_CSV_RAGGED_REJECT : DP_CSV_RAGGED_PAD;
+            assert_int_equal(dp_csv_table_open(&d, dp_buf_str(&text), &t, &at, &in_front, NULL, NULL), DP_OK);
+            assert_int_equal(at, data);
+            dp_csv_table_learn(t, text.p + data, (text.n - data) / 3);
+            assert_int_equal(dp_csv_table_decide(t, NULL, NULL), DP_OK);
+            struct dp_csv_converter *c = dp_csv_converter_open(t);
+            res[way] = (struct dp_csv_result){.rec_line = &lines[way], .rec_offset = &offsets[way], .cap = &caps[way]};
+            out[way].n = 0;
+            enum dp_status status = dp_csv_convert(c, text.p + data, text.n - data, &out[way], &res[way], add_reject, &out[way], &err);
+            dp_buf_addf(&out[way], "%d %s %llu %llu", status, err.msg, (unsigned long long)err.line, (unsigned long long)err.offset);
+            dp_csv_converter_close(c);
+            dp_csv_table_close(t);
+        }
+        if (strcmp(dp_buf_z(&out[0]), dp_buf_z(&out[1]))) fail_msg("round %d:\n%.*s\n%s\n%s", round, (int)text.n, text.p, dp_buf_z(&out[0]), dp_buf_z(&out[1]));
+        assert_int_equal(res[0].lines, res[1].lines);
+        assert_int_equal(res[0].records, res[1].records);
+        assert_int_equal(res[0].coerced, res[1].coerced);
+        if (res[0].records) assert_memory_equal(lines[0], lines[1], res[0].records * sizeof **lines);
+        if (res[0].records) assert_memory_equal(offsets[0], offsets[1], res[0].records * sizeof **offsets);
+        free(lines[0]), free(lines[1]), free(offsets[0]), free(offsets[1]);
+    }
+    dp_buf_release(&text), dp_buf_release(&out[0]), dp_buf_release(&out[1]);
+}
+
 static void schemas(void **state) {
     (void)state;
     const char *in = "i,big,money,mixed,pct,id,d,t,u,s,none,b\n1,99999999999999999999,2.50,1.5,1e-3,7.0,2026-01-02,2026-01-02 03:04:05,2026-01-02T03:04:05Z,x,,true\n";
@@ -372,7 +435,7 @@ static void schemas(void **state) {
     assert_int_equal(dp_csv_table_decide(t, NULL, NULL), DP_OK);
     const struct dp_type *s = dp_csv_table_schema(t);
     for (size_t i = 0; i < s->n_children; i++) dp_type_print(s->children[i], &words), dp_buf_addc(&words, ' ');
-    assert_string_equal(dp_buf_z(&words), "int64 decimal(38,0) decimal(18,2) decimal(18,1) double double date timestamp_ntz timestamp string string boolean ");
+    assert_string_equal(dp_buf_z(&words), "int64 decimal(20,0) double double double double date timestamp_ntz timestamp string string boolean ");
     dp_csv_table_close(t);
     dp_buf_release(&text), dp_buf_release(&words);
 }
@@ -381,7 +444,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan_equals_its_twin), cmocka_unit_test(splitters_agree), cmocka_unit_test(cutting_finds_borders),
         cmocka_unit_test(as_libcsv),            cmocka_unit_test(expected_rows),   cmocka_unit_test(conversions),
-        cmocka_unit_test(schemas),
+        cmocka_unit_test(ways_agree),           cmocka_unit_test(schemas),
     };
     return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }

@@ -81,8 +81,12 @@ char dp_csv_newline_byte(const struct dp_csv_table *t); /* the byte that is coun
 size_t dp_csv_table_width(const struct dp_csv_table *t);
 /* The header's names, joined: two files with the same key have the same columns. Borrowed. */
 struct dp_str dp_csv_table_key(const struct dp_csv_table *t);
+/* Columns whose type the contract (may be NULL) or the dialect tells are not learnt. False: no column is left, there is nothing to learn. */
+bool dp_csv_table_must_learn(struct dp_csv_table *t, const struct dp_type *schema);
 /* Looks at whole records of data; may be called again and again. */
 void dp_csv_table_learn(struct dp_csv_table *t, const char *p, size_t n);
+/* A table of the same columns that has learnt nothing yet: only for learn and join. Caller closes it. */
+struct dp_csv_table *dp_csv_table_twin(const struct dp_csv_table *t);
 /* Takes over what another table with the same key has learnt. */
 void dp_csv_table_join(struct dp_csv_table *t, const struct dp_csv_table *other);
 /* Decides the kinds; `schema` (may be NULL: contract) and the dialect's types win over what was learnt. DP_USAGE: --types names no column or type. */
@@ -122,6 +126,12 @@ void dp_csv_each(const struct dp_csv_dialect *d, const char *p, size_t n,
 /* Offsets of delimiter, quote and newline bytes in p[0..n) into out (room for n); returns their number.  p[n..n+64) must be readable. */
 size_t dp_csv_marks(const char *p, size_t n, char delimiter, char quote, char newline, uint32_t *out);
 size_t dp_csv_marks_portable(const char *p, size_t n, char delimiter, char quote, char newline, uint32_t *out);
+/* For each 64 bytes of p[0..n) a bit for each byte that is one of the three; bits behind n mean nothing. quote < 0: none. The same readability. */
+struct dp_csv_masks {
+    uint64_t delimiter, quote, newline;
+};
+void dp_csv_mask(const char *p, size_t n, char delimiter, int quote, char newline, struct dp_csv_masks *out);
+void dp_csv_mask_portable(const char *p, size_t n, char delimiter, int quote, char newline, struct dp_csv_masks *out);
 /* Occurrences of one byte; the fastest there is. */
 size_t dp_count_byte(const char *p, size_t n, char c);
 size_t dp_count_byte_portable(const char *p, size_t n, char c);

@@ -1,5 +1,6 @@
 /*
- * Text of an input as UTF-8: the encoding is told by its first 64 KiB or named.
+ * Text of an input as UTF-8: the encoding is told by its first 64 KiB (what is there of them when
+ * the input's wait says DP_AGAIN) or named.
  *
  * UTF-8 passes as it is (a byte order mark is dropped; bytes that are not UTF-8 are left for the reader of records to refuse, with their
  * place).  UTF-16, Latin-1 and Windows-1252 are decoded here, others by iconv.  A lone surrogate comes out as bytes that are not UTF-8,
