@@ -33,10 +33,9 @@ static bool all_told(const struct dp_csv_dialect *d) {
 static enum dp_status sniff(struct dp_sources *s, struct dp_csv_dialect *d, struct dp_err *err) {
     *d = s->dialect;
     if (s->opts->format && strcmp(s->opts->format, "tsv") == 0 && !d->delimiter) d->delimiter = '\t';
-    uint64_t now = dp_sources_clock();
     /* A header and a record are enough where nothing is to be told from them. */
     size_t lines = 2 + (d->skip > 0 ? (size_t)d->skip : 0);
-    DP_TRY(fill_some(s, DIALECT_BYTES, lines, all_told(d) ? now : now + DP_SOURCE_LOOK_MS, err));
+    DP_TRY(fill_some(s, DIALECT_BYTES, lines, all_told(d) ? 1 : s->look_until, err));
     return dp_csv_sniff(d, sample_of(s), s->ended, err);
 }
 
@@ -99,6 +98,7 @@ static uint64_t learn_member(struct dp_sources *s, uint64_t share) {
     const char *named = s->opts->format && strcmp(s->opts->format, "auto") != 0 ? s->opts->format : NULL;
     if (dp_input_peek(s->in, 64, &head, NULL) || (!named && dp_doc_sniff(head, false)) || (!named && head.n > 3 && memcmp(head.p, "PAR1", 4) == 0))
         return 0;
+    s->look_until = 0; /* regular files do not wait */
     if (dp_text_open(s->in, s->opts->encoding, &s->text, NULL)) return 0;
     bool is_open = sniff(s, &d, NULL) == DP_OK && dp_csv_table_open(&d, sample_of(s), &t, &data, &lines, NULL, NULL) == DP_OK;
     if (is_open && dp_csv_table_must_learn(t, s->opts->schema) && dp_sources_fill(s, share, NULL) == DP_OK &&

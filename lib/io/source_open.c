@@ -196,6 +196,13 @@ static enum dp_status format_by_name(const char *name, enum dp_source_format *f,
     return dp_err_set(err, DP_USAGE, "no format \"%s\" (csv, tsv, json, ndjson, parquet)", name);
 }
 
+/* A line is there, and it does not begin as JSON does. */
+static bool is_text_line(const struct dp_sources *s) {
+    const char *p = s->carry.p, *end = p + s->carry.n;
+    while (p < end && memchr(" \t\r\n", *p, 4)) p++;
+    return p < end && *p != '{' && *p != '[' && memchr(p, '\n', (size_t)(end - p));
+}
+
 /* What the content is, from its first bytes (binary formats) or its first text. */
 static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f, struct dp_err *err) {
     struct dp_str head;
@@ -211,7 +218,8 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     const char *encoding = s->opts->encoding && strcmp(s->opts->encoding, "auto") != 0 && !s->opts->retry_rejects ? s->opts->encoding : NULL;
     bool json = *f == DP_SOURCE_LINES || *f == DP_SOURCE_DOCUMENTS || (head.n && (head.p[0] == '{' || head.p[0] == '['));
     bool wide = head.n >= 2 && (!head.p[0] || !head.p[1] || (unsigned char)head.p[0] >= 0xfe);
-    if (dp_sources_is_live(s)) s->patience = dp_sources_clock() + DP_SOURCE_LOOK_MS;
+    s->look_until = dp_sources_clock() + DP_SOURCE_LOOK_MS;
+    if (dp_sources_is_live(s)) s->patience = s->look_until;
     enum dp_status status = dp_text_open(s->in, json && !wide && !encoding ? "utf-8" : encoding, &s->text, err);
     s->patience = 0;
     if (status) return status;
@@ -223,7 +231,7 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     for (size_t want = s->carry.n;;) {
         kind = dp_doc_sniff(dp_buf_str(&s->carry), s->ended);
         bool has_line = memchr(s->carry.p, '\n', s->carry.n) != NULL;
-        if (s->ended || s->carry.n >= 1 << 20 || (kind && has_line) || (!kind && s->carry.n > 16)) break;
+        if (s->ended || s->carry.n >= 1 << 20 || (kind && has_line) || (!kind && (s->carry.n > 16 || is_text_line(s)))) break;
         want = s->carry.n + 1;
         DP_TRY(dp_sources_fill(s, want, err));
     }

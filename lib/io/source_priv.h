@@ -40,6 +40,7 @@ struct dp_sources {
     size_t carry_at;
     bool ended;                    /* no more bytes behind carry */
     uint64_t patience;             /* clock in ms at which waiting for more to look at ends (DP_AGAIN); 0: never */
+    uint64_t look_until;           /* patience while format, encoding and dialect are told */
     bool skipping;                 /* in a line that is too long */
     uint64_t line, offset;         /* of carry_at; lines from 1 */
     uint64_t cut_from;             /* offset at which the cutters began to count */

@@ -371,6 +371,44 @@ END
     echo '{"reject":{"source":"-","line":1,"offset":0},"raw":null}' >nowhere
     run --separate-stderr dp-ingest --retry-rejects nowhere
     dp_expect 4 "was standard input"
+@test "CSV from a slow writer starts when its types are told" {
+    run bash -c "(printf 'a,b\n1,2\n3,4\n'; sleep 6) | timeout 5 dp-ingest --types a=int64,b=int64 | (IFS= read -r l; echo \"\$l \$SECONDS\")"
+    [[ $output == '{"a":1,"b":2} '[0123] ]]
+}
+
+@test "rows with one cell or none in front of the header are passed over" {
+    printf ',,\nA title,,\na,b,c\n1,2,3\n' >a.csv
+    run --separate-stderr dp-ingest -v a.csv
+    assert_output '{"a":1,"b":2,"c":3}'
+    [[ $stderr == *--skip=2* ]]
+}
+
+# pack NAME PROGRAM COMMAND: the same records out of what COMMAND packs; a missing packer is a visible skip.
+packed() {
+    command -v "$1" >/dev/null || skip "$1 is not here"
+    printf 'a,b\n1,x\n2,y\n' >a.csv
+    bash -c "$2"
+    run --separate-stderr dp-ingest in.packed
+    dp_expect 0
+    assert_output $'{"a":1,"b":"x"}\n{"a":2,"b":"y"}'
+}
+
+@test "packed: xz" { packed xz 'xz -c a.csv >in.packed'; }
+@test "packed: lz4" { packed lz4 'lz4 -q -c a.csv >in.packed'; }
+@test "packed: zstd" { packed zstd 'zstd -q -c a.csv >in.packed'; }
+@test "packed: cpio" { packed cpio 'echo a.csv | cpio -o -H newc --quiet >in.packed'; }
+@test "packed: 7z" { packed 7z '7z a -bd in.7z a.csv >/dev/null && mv in.7z in.packed'; }
+
+@test "a truncated gzip or zip is exit 4" {
+    seq 1 20000 | sed '1s/.*/n/' >a.csv
+    gzip -c a.csv | head -c 20000 >cut.gz
+    run --separate-stderr dp-ingest cut.gz
+    assert_equal "$status" 4
+    command -v zip >/dev/null || skip "zip is not here"
+    zip -q a.zip a.csv
+    head -c 20000 a.zip >cut.zip
+    run --separate-stderr dp-ingest cut.zip
+    assert_equal "$status" 4
 }
 
 @test "several sources: a table beside a CSV, one header for all, conflicts by name" {
