@@ -132,6 +132,7 @@ enum way { REFUSE, SWAP, TEXT, BYTES, CAST };
 static enum way way_of(const struct adapt *a, const struct dp_type *t, const struct dp_type *f) {
     enum dp_type_id to = t->id, from = f->id;
     switch (to) {
+    case DP_TYPE_JSON: /* of dp_delta_schema_unfit */
     case DP_TYPE_STRING:
         if (from == DP_TYPE_STRING || from == DP_TYPE_JSON || from == DP_TYPE_ENUM) return SWAP;
         return from == DP_TYPE_BINARY ? TEXT : REFUSE; /* BYTE_ARRAY without annotation */

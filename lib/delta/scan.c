@@ -3,6 +3,7 @@
  */
 #include "adapt_priv.h"
 #include <dp/base/file.h>
+#include <dp/delta/schema.h>
 #include <dp/delta/dv.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
@@ -62,7 +63,7 @@ struct dp_delta_read {
 /* ---- open ---- */
 
 static enum dp_status choose_columns(struct dp_delta_scan *scan, const char *const *columns, size_t n, struct dp_err *err) {
-    const struct dp_type *all = scan->s->schema;
+    struct dp_type *all = dp_delta_schema_unfit(scan->s->schema); /* what was JSON is printed as JSON */
     size_t count = columns ? n : all->n_children;
     scan->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     scan->partition = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
@@ -73,7 +74,9 @@ static enum dp_status choose_columns(struct dp_delta_scan *scan, const char *con
             for (k = 0; k < all->n_children && strcmp(all->children[k]->name, columns[i]) != 0; k++) {}
         if (k == all->n_children) {
             const char *near = dp_type_nearest(all, dp_str_z(columns[i]));
-            return dp_err_set(err, DP_SCHEMA, "%s has no column %s%s%s%s", scan->s->table, columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+            dp_err_set(err, DP_SCHEMA, "%s has no column %s%s%s%s", scan->s->table, columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+            dp_type_free(all);
+            return DP_SCHEMA;
         }
         struct dp_str name = dp_str(all->children[k]->name, all->children[k]->name_n);
         scan->columns[i] = (struct out_column){scan->s->physical->children[k], dp_delta_is_partition(scan->s, name)};
@@ -83,6 +86,7 @@ static enum dp_status choose_columns(struct dp_delta_scan *scan, const char *con
         t->nullable = true;
         dp_type_add(scan->partition, t);
     }
+    dp_type_free(all);
     scan->schema->nullable = scan->partition->nullable = false;
     return DP_OK;
 }

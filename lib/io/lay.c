@@ -167,6 +167,7 @@ static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err 
     DP_TRY_OUT(dp_mkdirs(dir, err));
     DP_TRY_OUT(dp_newfile_open(&f->new, path, 0666, err));
     o.kv = kv, o.n_kv = 2;
+    o.json_as_string = l->o.staging || l->run->marks; /* for a table, which has its types in the log */
     DP_TRY_OUT(dp_pq_writer_open(l->file_schema, &o, l->run->pool, to_file, f, &f->writer, err));
     p->file = f;
     l->n_open++;

@@ -106,6 +106,8 @@ static enum dp_status open_schema(struct dp_pq_writer *w, struct dp_err *err) {
     const struct dp_pq_node *nodes[DP_LIMIT_SCHEMA_DEPTH + 1];
     uint32_t steps[DP_LIMIT_SCHEMA_DEPTH + 1];
     DP_TRY(dp_pq_from_schema(w->schema, &w->meta, err));
+    for (size_t i = 0; w->o.json_as_string && i < w->meta.n_elements; i++)
+        if (w->meta.elements[i].logical == DP_PQ_L_JSON) w->meta.elements[i].logical = DP_PQ_L_STRING, w->meta.elements[i].converted = DP_PQ_C_UTF8;
     DP_TRY(dp_pq_map(&w->meta, &w->arena, &w->mapped, &root, err));
     w->n_leaves = w->meta.n_leaves;
     w->leaves = dp_calloc(w->n_leaves + 1, sizeof *w->leaves);

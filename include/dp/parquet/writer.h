@@ -20,6 +20,7 @@ struct dp_pq_writer_opts {
     bool page_v2;               /* data page version 2 */
     bool no_dictionary, no_page_index;
     bool crc;                   /* page checksums */
+    bool json_as_string;        /* JSON columns are annotated as strings: some readers of Delta take the annotation JSON for bytes */
     bool lean;                  /* working memory is given back after each row group: for many writers that are open at once */
     bool bloom;                 /* bloom filters for the columns named in bloom_columns */
     const char *const *bloom_columns; size_t n_bloom_columns; /* top-level names */
