@@ -371,6 +371,8 @@ END
     echo '{"reject":{"source":"-","line":1,"offset":0},"raw":null}' >nowhere
     run --separate-stderr dp-ingest --retry-rejects nowhere
     dp_expect 4 "was standard input"
+}
+
 @test "CSV from a slow writer starts when its types are told" {
     run bash -c "(printf 'a,b\n1,2\n3,4\n'; sleep 6) | timeout 5 dp-ingest --types a=int64,b=int64 | (IFS= read -r l; echo \"\$l \$SECONDS\")"
     [[ $output == '{"a":1,"b":2} '[0123] ]]
