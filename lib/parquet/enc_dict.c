@@ -141,31 +141,50 @@ static void grow_bytes(struct builder *b) {
     free(old);
 }
 
+/* The place of a key in the table: of its slot, or of the free one where it belongs. */
+static inline size_t find_bytes(struct builder *b, struct key k, uint32_t tag, const uint8_t *bytes, struct dp_pq_span x) {
+    const struct bytes_slot *slots = (const struct bytes_slot *)(const void *)b->s->slots.p;
+    size_t at = tag & (b->n_slots - 1);
+    for (; slots[at].code; at = (at + 1) & (b->n_slots - 1), b->probes++) {
+        if (((slots[at].key.a ^ k.a) | (slots[at].key.b ^ k.b)) != 0) continue;
+        if (x.len <= SHORT) break;
+        const struct dp_pq_span *y = (const struct dp_pq_span *)(const void *)b->s->dict.p + (slots[at].code - 1);
+        if (y->len == x.len && memcmp(bytes + y->off, bytes + x.off, x.len) == 0) break;
+    }
+    return at;
+}
+
+#define AHEAD 16 /* keys that are made before they are looked up, so that the table's lines are on their way; divides STEP */
+
 static bool pass_bytes(struct builder *b, uint32_t *codes) {
     const struct dp_pq_values *v = b->v;
     size_t width = (size_t)v->width, overhead = width ? 0 : 4, n_bytes = width ? v->n * width : v->n_bytes;
     const uint8_t *bytes = width ? v->fixed : v->bytes;
-    for (size_t i = 0; i < v->n; i++) {
-        struct dp_pq_span x = width ? (struct dp_pq_span){(uint32_t)(i * width), (uint32_t)width} : v->spans[i];
-        const uint8_t *p = bytes + x.off;
-        struct key k = key_of(p, x.len, n_bytes - x.off);
-        uint32_t tag = tag_of(k);
-        struct bytes_slot *slots = (struct bytes_slot *)(void *)b->s->slots.p;
-        size_t at = tag & (b->n_slots - 1);
-        for (; slots[at].code; at = (at + 1) & (b->n_slots - 1), b->probes++) {
-            if (slots[at].key.a != k.a || slots[at].key.b != k.b) continue;
-            if (x.len <= SHORT) break;
-            const struct dp_pq_span *y = (const struct dp_pq_span *)(const void *)b->s->dict.p + (slots[at].code - 1);
-            if (y->len == x.len && memcmp(bytes + y->off, p, x.len) == 0) break;
+    struct key keys[AHEAD];
+    struct dp_pq_span spans[AHEAD];
+    uint32_t tags[AHEAD];
+    for (size_t i = 0; i < v->n; i += AHEAD) {
+        size_t n = v->n - i < AHEAD ? v->n - i : AHEAD;
+        for (size_t k = 0; k < n; k++) {
+            spans[k] = width ? (struct dp_pq_span){(uint32_t)((i + k) * width), (uint32_t)width} : v->spans[i + k];
+            keys[k] = key_of(bytes + spans[k].off, spans[k].len, n_bytes - spans[k].off);
+            tags[k] = tag_of(keys[k]);
+            __builtin_prefetch((const struct bytes_slot *)(const void *)b->s->slots.p + (tags[k] & (b->n_slots - 1)));
         }
-        if (!slots[at].code) {
-            slots[at] = (struct bytes_slot){k, (uint32_t)++b->n, tag};
-            dp_buf_add(&b->s->dict, &x, sizeof x);
-            b->bytes += x.len + overhead;
-            codes[i] = (uint32_t)(b->n - 1);
+        for (size_t k = 0; k < n; k++) {
+            size_t at = find_bytes(b, keys[k], tags[k], bytes, spans[k]);
+            struct bytes_slot *slot = (struct bytes_slot *)(void *)b->s->slots.p + at;
+            if (slot->code) {
+                codes[i + k] = slot->code - 1;
+                continue;
+            }
+            *slot = (struct bytes_slot){keys[k], (uint32_t)++b->n, tags[k]};
+            dp_buf_add(&b->s->dict, &spans[k], sizeof spans[k]);
+            b->bytes += spans[k].len + overhead;
+            codes[i + k] = (uint32_t)(b->n - 1);
             if (b->n * 2 > b->n_slots) grow_bytes(b);
-        } else codes[i] = slots[at].code - 1;
-        if ((i + 1) % STEP == 0 && out_of_bounds(b, i + 1)) return false;
+        }
+        if ((i + n) % STEP == 0 && out_of_bounds(b, i + n)) return false;
     }
     return true;
 }

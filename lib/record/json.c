@@ -541,6 +541,9 @@ static __attribute__((noinline)) enum dp_status walk_line(struct dp_scan *s, str
 static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec, struct json_shape *sh, uint32_t t0,
                                        struct dp_err *err) {
     struct json_stage *st = &s->lines;
+    /* stage 1 has passed over the next line some KiB ago: the values there have left the first cache since */
+    const char *next = st->p + s->line_off;
+    for (uint32_t i = 0; i < 5; i++) __builtin_prefetch(next + 64 * i);
     bool keys = s->engine->fill(sh, st->pos + t0, st->p, s->nodes);
     rec->nodes = s->nodes;
     rec->n_nodes = sh->n_nodes;
