@@ -41,9 +41,12 @@ void dp_pq_scratch_release(struct dp_pq_scratch *s) {
 /* ---- plan ---- */
 
 static size_t count_present(const struct dp_pq_levels *l, size_t from, size_t n) {
-    size_t present = 0;
+    size_t present = 0, i = from, end = from + n;
     if (!l->def) return n;
-    for (size_t i = from; i < from + n; i++) present += l->def[i] == l->max_def;
+    if (l->max_def == 1) { /* eight levels of 0 or 1: their sum is in the top byte of a product */
+        for (uint64_t w; i + 8 <= end; i += 8) memcpy(&w, l->def + i, 8), present += w * UINT64_C(0x0101010101010101) >> 56;
+    }
+    for (; i < end; i++) present += l->def[i] == l->max_def;
     return present;
 }
 
@@ -113,8 +116,11 @@ static void put_levels(struct dp_buf *out, const uint8_t *v, uint8_t all, size_t
 }
 
 static void put_codes(struct dp_buf *out, const uint32_t *codes, size_t n) {
-    uint32_t most = 0;
-    for (size_t i = 0; i < n; i++) most = codes[i] > most ? codes[i] : most;
+    uint64_t any = 0, four[2];
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) memcpy(four, codes + i, sizeof four), any |= four[0] | four[1];
+    for (; i < n; i++) any |= codes[i];
+    uint32_t most = (uint32_t)(any | any >> 32); /* as many bits as the largest has */
     unsigned width = most ? bits_of(most) : 1; /* width 0 is legal, and stumbled over by some */
     dp_buf_addc(out, (char)width);
     dp_pq_put_hybrid(out, codes, n, width);
