@@ -5,6 +5,8 @@
 
 #include "../../lib/parquet/enc_priv.h"
 
+#include <stdlib.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -61,6 +63,57 @@ static void codecs_there_and_back(void **state) {
         }
     }
     dp_codec_close(c);
+}
+
+/* The ways of zstd that no option names, in turn, on one codec: random hex digits halve, and repeats are found. */
+static void zstd_between_levels(void **state) {
+    (void)state;
+    static const int levels[] = {DP_ZSTD_ENTROPY, 3, DP_ZSTD_QUICK, DP_ZSTD_ENTROPY, 1, DP_ZSTD_QUICK};
+    struct dp_codec *c = dp_codec_open();
+    char *text = malloc(40000), *back = malloc(40000);
+    uint64_t x = 7;
+    for (size_t i = 0; i < 40000; i++) x = x * 6364136223846793005u + 1442695040888963407u, text[i] = "0123456789abcdef"[x >> 60];
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+            struct dp_buf b = {0};
+            assert_int_equal(dp_codec_compress(c, DP_PQ_ZSTD, levels[i], text, 40000, &b, NULL), DP_OK);
+            assert_in_range(b.n, 10, k && levels[i] != DP_ZSTD_ENTROPY ? 1000 : 22000);
+            assert_int_equal(dp_codec_decompress(c, DP_PQ_ZSTD, b.p, b.n, back, 40000, NULL), DP_OK);
+            assert_memory_equal(text, back, 40000);
+            dp_buf_release(&b);
+        }
+        for (size_t i = 400; i < 40000; i++) text[i] = text[i - 400];
+    }
+    free(text), free(back);
+    dp_codec_close(c);
+}
+
+/* Strings around the length at which the key is no longer the bytes themselves, with zero bytes, up to the very end of their memory. */
+static void dictionaries_of_strings(void **state) {
+    (void)state;
+    enum { N = 4000, KINDS = 200 };
+    struct dp_pq_scratch s = {0};
+    struct dp_buf bytes = {0};
+    struct dp_pq_span spans[N];
+    for (size_t i = 0; i < N; i++) {
+        size_t kind = i * 7919 % KINDS, len = kind % 20, at = bytes.n;
+        for (size_t k = 0; k < len; k++) dp_buf_addc(&bytes, k + 1 == len ? (char)(kind / 20) : k == 0 ? 'a' : 0);
+        spans[i] = (struct dp_pq_span){(uint32_t)at, (uint32_t)len};
+    }
+    uint8_t *exact = malloc(bytes.n);
+    memcpy(exact, bytes.p, bytes.n);
+    struct dp_pq_values v = {.type = DP_PQ_BYTE_ARRAY, .n = N, .spans = spans, .bytes = exact, .n_bytes = bytes.n};
+    struct dp_pq_dict d;
+    assert_true(dp_pq_dict_build(&v, 1 << 20, &s, &d));
+    assert_int_equal(d.n, KINDS - 9);
+    for (size_t i = 0; i < N; i++) {
+        struct dp_pq_span x = d.spans[d.codes[i]];
+        assert_int_equal(x.len, spans[i].len);
+        if (x.len) assert_memory_equal(exact + x.off, exact + spans[i].off, x.len);
+    }
+    free(exact);
+    dp_buf_release(&bytes);
+    dp_pq_scratch_release(&s);
 }
 
 static void codec_words(void **state) {
@@ -160,6 +213,7 @@ static void bloom_filters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_bytes), cmocka_unit_test(codecs_there_and_back), cmocka_unit_test(codec_words),
+                                       cmocka_unit_test(zstd_between_levels), cmocka_unit_test(dictionaries_of_strings),
                                        cmocka_unit_test(bounds_that_are_cut), cmocka_unit_test(floats), cmocka_unit_test(bloom_filters)};
     return cmocka_run_group_tests_name("pq_enc", tests, NULL, NULL);
 }

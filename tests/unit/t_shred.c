@@ -200,6 +200,36 @@ static void each_type(void **state) {
     }
 }
 
+/* Numbers of every length around eight bytes, with the point in every place, as the C library reads them. */
+static void spelled_numbers(void **state) {
+    (void)state;
+    struct rig g;
+    char line[80], want[40];
+    rig_open(&g, "struct<d:double,m:decimal(38,12)>", false);
+    for (size_t n = 1; n <= 12; n++) {
+        for (size_t point = 0; point < n; point++) { /* 0: none */
+            for (int minus = 0; minus < 2; minus++) {
+                char text[24] = "-", *p = text + 1;
+                for (size_t i = 0; i < n; i++) *p++ = i && i == point ? '.' : (char)('1' + (i * 5 + n + point) % 9);
+                if (p[-1] == '.') continue;
+                const char *number = text + 1 - minus;
+                snprintf(line, sizeof line, "{\"d\":%s,\"m\":%s}", number, number);
+                if (rig_add(&g, line) != DP_OK) fail_msg("%s: %s", line, g.why.reason);
+                double d;
+                memcpy(&d, g.batch.columns[0].data + 8 * (g.batch.length - 1), 8);
+                if (d != strtod(number, NULL)) fail_msg("%s became %.17g", number, d);
+                struct dp_buf b = {0};
+                dp_column_print_text(&g.batch.columns[1], g.batch.length - 1, NULL, &b);
+                size_t whole = strcspn(number, "."), digits = strlen(number) > whole ? strlen(number) - whole - 1 : 0;
+                snprintf(want, sizeof want, "%s%s%.*s", number, digits ? "" : ".", (int)(12 - digits), "000000000000");
+                assert_string_equal(dp_buf_z(&b), want);
+                dp_buf_release(&b);
+            }
+        }
+    }
+    rig_close(&g);
+}
+
 static void refusals(void **state) {
     (void)state;
     struct rig g;
@@ -455,7 +485,7 @@ static void random_round_trips(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_type),      cmocka_unit_test(refusals),      cmocka_unit_test(long_values_are_cut),
+        cmocka_unit_test(each_type),      cmocka_unit_test(refusals), cmocka_unit_test(spelled_numbers),     cmocka_unit_test(long_values_are_cut),
         cmocka_unit_test(unknown_fields_are_counted), cmocka_unit_test(print_options), cmocka_unit_test(foreign_bytes),
         cmocka_unit_test(random_round_trips),
     };
