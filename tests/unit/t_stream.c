@@ -68,6 +68,8 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
     return DP_OK;
 }
 
+size_t dp_sources_count(const struct dp_sources *s) { return s ? 1 : 0; }
+enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, struct dp_err *err) { return (void)s, (void)err, *schema = NULL, DP_OK; }
 bool dp_sources_piped(const struct dp_sources *s) { return !s->named; }
 void dp_sources_close(struct dp_sources *s) { free(s); }
 
