@@ -172,7 +172,7 @@ def compare_columns(name, table_rel, raw_rel, raw_names, partitions):
         theirs_expr = cast_raw(kind, raw)
         mine, theirs = column_facts("table_rel", mine_expr), column_facts("raw_rel", theirs_expr)
         if kind.startswith("DECIMAL") or kind in NUMERIC:
-            total = "SELECT sum(x::DECIMAL(38,10)) FROM (SELECT %s AS x FROM %s) WHERE abs(x::DOUBLE) < 1e20"  # what the sum's type holds
+            total = "SELECT sum(TRY_CAST(x AS DECIMAL(38,10))) FROM (SELECT %s AS x FROM %s) WHERE abs(x::DOUBLE) < 1e20"  # what the sum's type holds
             mine += con.execute(total % (mine_expr, "table_rel")).fetchone()
             theirs += con.execute(total % (theirs_expr, "raw_rel")).fetchone()
         if mine != theirs:
@@ -287,7 +287,7 @@ def json_case(name, source, ingest="", partition=""):
         mine_expr = expr if not kind.startswith("TIMESTAMP") else expr + "::TIMESTAMP"
         mine, theirs = column_facts("table_rel", mine_expr), column_facts("raw_rel", theirs_expr)
         if kind.startswith("DECIMAL") or kind in NUMERIC:
-            total = "SELECT sum(x::DECIMAL(38,10)) FROM (SELECT %s AS x FROM %s)"
+            total = "SELECT sum(TRY_CAST(x AS DECIMAL(38,10))) FROM (SELECT %s AS x FROM %s)"
             mine += con.execute(total % (mine_expr, "table_rel")).fetchone()
             theirs += con.execute(total % (theirs_expr, "raw_rel")).fetchone()
         n += 1
@@ -313,7 +313,7 @@ def parquet_case(name, source):
         c = '"%s"' % col.replace('"', '""')
         mine, theirs = column_facts("table_rel", c), column_facts("raw_rel", c)
         if kind.startswith("DECIMAL") or kind in NUMERIC:
-            total = "SELECT sum(%s::DECIMAL(38,10)) FROM %s"
+            total = "SELECT sum(TRY_CAST(%s AS DECIMAL(38,10))) FROM %s"
             mine += con.execute(total % (c, "table_rel")).fetchone()
             theirs += con.execute(total % (c, "raw_rel")).fetchone()
         if mine != theirs:
