@@ -584,7 +584,7 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct cat *c = ctx;
     (void)err;
-    if (c->infer && !c->found && begin->schema) c->found = dp_type_copy(begin->schema);
+    if (c->infer && !c->found && begin->schema && dp_type_is_complete(begin->schema)) c->found = dp_type_copy(begin->schema);
     return DP_OK;
 }
 

@@ -121,7 +121,12 @@ static enum dp_status print_contract(struct inference *in, struct dp_err *err) {
     const struct conf *conf = cli->conf;
     bool typed = in->typed && !in->untyped && !in->conflict;
     char *name = conf->name ? dp_strdup(conf->name) : default_name(cli);
-    struct dp_type *schema = typed ? dp_type_copy(in->typed) : dp_infer_schema(in->infer);
+    struct dp_type *schema = dp_infer_schema(in->infer);
+    if (typed) {
+        struct dp_type *filled = dp_type_is_complete(in->typed) ? dp_type_copy(in->typed) : dp_type_fill(in->typed, schema);
+        dp_type_free(schema);
+        schema = filled;
+    }
     struct dp_contract_draft d = {.id = conf->id ? conf->id : name, .name = name, .schema = schema, .records = dp_infer_count(in->infer)};
     struct dp_buf b = {0};
     d.n_fields = dp_infer_fields(in->infer, &d.fields);

@@ -1,12 +1,13 @@
 /*
  * dp-map: one jq program over each record.  Reads records and writes what the program makes of each: no output drops the record,
  * several are several records; an output that is no object is a reject.  Fields that the program passes on keep their bytes.
- * Types in the header are kept for fields that surely are the same; where the program's result can't be told, the header has no schema.
+ * The header says of each field what the program made it of; where that can't be told, it has no schema.
  *
  *   dp-ingest --marks orders.csv | dp-map 'del(.card) | .total = .price * .quantity' | dp-partition -o lake/orders
  */
 #include <dp/base/file.h>
 #include <dp/cli/cli.h>
+#include <dp/record/lineage.h>
 
 struct conf {
     const char *file;
@@ -16,7 +17,6 @@ static const struct dp_opt options[] = {DP_OPT_PATH(conf, file, "file", 'f', "FI
 
 struct map {
     struct dp_expr *program;
-    bool keeps_record; /* the program is a selection: records go out as they are */
 };
 
 struct worker {
@@ -92,13 +92,11 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     return DP_OK;
 }
 
-/* The schema behind us: what a selection lets through is unchanged; else fields of the record may be others now. */
+/* The header behind us: names, types and origins of the fields that the program makes. */
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct map *m = ctx;
     (void)err;
-    if (m->keeps_record) return DP_OK;
-    dp_type_free(begin->schema);
-    begin->schema = NULL; /* `fields` stays: what was classified before may be under another name now, and rejects must go on hiding it */
+    dp_lineage_map(m->program, "dp-map", begin);
     return DP_OK;
 }
 
@@ -119,7 +117,6 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     enum dp_status status;
     DP_TRY_OUT(read_program(cli, cli->conf, &text, err));
     DP_TRY_OUT(dp_expr_compile(dp_buf_str(&text), &m.program, err));
-    m.keeps_record = dp_expr_is_selection(m.program);
     if (!dp_expr_is_compiled(m.program)) dp_run_log(&cli->run, DP_LOG_VERBOSE, "the program runs in libjq: %s", dp_expr_why(m.program));
     status = dp_cli_stream(cli, &stream, &ops, &m, err);
 out:

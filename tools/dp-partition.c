@@ -54,6 +54,7 @@ struct state {
     atomic_bool ready;            /* schema and layout may be used by all threads */
     struct held_list sample;
     struct dp_infer *infer;
+    struct dp_type *header;      /* of the stream, when it leaves types open: they are inferred */
     struct dp_scan *scan;
     struct dp_shred *shred;       /* for rows that are made in order */
     struct dp_lay_rows rows;
@@ -310,6 +311,11 @@ static void say_inferred(const struct state *s) {
 
 static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
     struct dp_type *t = dp_infer_schema(s->infer);
+    if (s->header) {
+        struct dp_type *filled = dp_type_fill(s->header, t);
+        dp_type_free(t);
+        t = filled;
+    }
     enum dp_status status = settle(s, t, err);
     dp_type_free(t);
     DP_TRY(status);
@@ -358,7 +364,10 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     struct state *s = ctx;
     if (!begin->schema || begin->schema->n_children == 0) return DP_OK;
     if (s->fixed) return check_header(s->fixed, s->fixed_by, begin->schema, err);
-    return atomic_load(&s->ready) ? DP_OK : settle(s, begin->schema, err);
+    if (atomic_load(&s->ready)) return DP_OK;
+    if (dp_type_is_complete(begin->schema)) return settle(s, begin->schema, err);
+    s->header = dp_type_copy(begin->schema);
+    return DP_OK;
 }
 
 /* Checkpoints wait for the files: only the latest of each source and partition matters. */
@@ -483,6 +492,7 @@ static void release(struct state *s) {
     dp_shred_close(s->shred);
     dp_scan_close(s->scan);
     dp_infer_close(s->infer);
+    dp_type_free(s->header);
     free(s->sample.v);
     dp_buf_release(&s->sample.text);
     for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);

@@ -6,6 +6,7 @@
 #include "stream_priv.h"
 
 #include <dp/base/time.h>
+#include <dp/record/lineage.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
     m->chain = dp_realloc_array(m->chain, m->n_chain + 1, sizeof *m->chain);
     m->chain[m->n_chain++] = dp_strdup(s->run->program);
     if (header_is_classified(m->fields)) s->run->hide_raw = true;
+    if (s->where) dp_lineage_where(s->where, m);
     if (s->ops->begin) DP_TRY(s->ops->begin(s->ctx, m, err));
     if (s->conf->sink) return DP_OK;
     s->out_hash = dp_linehash_open();

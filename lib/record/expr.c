@@ -63,14 +63,6 @@ bool dp_expr_is_compiled(const struct dp_expr *e) { return e->compiled; }
 
 const char *dp_expr_why(const struct dp_expr *e) { return e->why; }
 
-static bool is_selection(const struct dp_enode *n) {
-    if (n->kind == DP_EK_PIPE) return is_selection(n->a) && is_selection(n->b);
-    if (n->kind == DP_EK_CALL) return dp_str_eqz(n->name, "empty") || (n->n == 1 && dp_str_eqz(n->name, "select"));
-    return n->kind == DP_EK_IDENTITY;
-}
-
-bool dp_expr_is_selection(const struct dp_expr *e) { return e->compiled && is_selection(e->root); }
-
 bool dp_expr_fields(const struct dp_expr *e, const char *const **fields, size_t *n) {
     *fields = e->fields;
     *n = e->n_fields;

@@ -64,6 +64,27 @@ const char *dp_type_nearest(const struct dp_type *t, struct dp_str name) {
     return near;
 }
 
+bool dp_type_is_complete(const struct dp_type *schema) {
+    for (size_t i = 0; i < schema->n_children; i++)
+        if (schema->children[i]->id == DP_TYPE_NONE) return false;
+    return true;
+}
+
+struct dp_type *dp_type_fill(const struct dp_type *schema, const struct dp_type *other) {
+    struct dp_type *t = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    t->nullable = false;
+    for (size_t i = 0; i < schema->n_children; i++) {
+        const struct dp_type *c = schema->children[i];
+        if (c->id == DP_TYPE_NONE) c = dp_type_child(other, dp_str(c->name, c->name_n));
+        if (c) dp_type_add(t, dp_type_copy(c));
+    }
+    for (size_t i = 0; i < other->n_children; i++) {
+        const struct dp_type *c = other->children[i];
+        if (!dp_type_child(schema, dp_str(c->name, c->name_n))) dp_type_add(t, dp_type_copy(c));
+    }
+    return t;
+}
+
 static bool same_parameters(const struct dp_type *a, const struct dp_type *b) {
     if (a->id != b->id) return false;
     switch (a->id) {

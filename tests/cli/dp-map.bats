@@ -72,3 +72,53 @@ load helper
     run -1 dp-map '{s: (reduce .l[] as $x (0; . + $x))}' <<<'{"l":[9007199254740993]}'
     assert_output --partial 'not exact'
 }
+
+header='{"$dp":"begin","run":"r","chain":["dp-ingest"],"schema":{"fields":[{"name":"id","type":"int64","nullable":false},{"name":"p","type":"decimal(10,2)","nullable":true},{"name":"q","type":"int32","nullable":true},{"name":"card","type":"string","nullable":true}]},"fields":[{"name":"card","from":[{"field":"Card No","how":"identity"}],"classification":"restricted"}]}'
+
+# The begin that comes out of a program, in one jq filter's words.
+begin_of() {
+    local filter=$1
+    shift
+    { printf '%s\n' "$header"; } | dp-map "$@" 2>/dev/null | head -n 1 | jq -c "$filter"
+}
+types='[.schema.fields[]? | .name + ":" + .type] | join(" ")'
+
+@test "header: names and types of what the program makes" {
+    [ "$(begin_of "$types" '{a: .p, b: .card, c: (.p * .q), d: (.p > 1), e: "x", f: (.card | length), n: 3, id}')" = \
+        '"a:decimal(10,2) b:string c:void d:boolean e:string f:int64 n:int64 id:int64"' ]
+    [ "$(begin_of "$types" '.a = .p | del(.p) | .card |= ascii_upcase')" = '"id:int64 q:int32 card:string a:decimal(10,2)"' ]
+    [ "$(begin_of "$types" '. + {z: "\(.id)"}')" = '"id:int64 p:decimal(10,2) q:int32 card:string z:string"' ]
+    [ "$(begin_of "$types" 'if .q then {a: .p} else {a: .q, b: 1} end')" = '"a:void b:int64"' ]
+    [ "$(begin_of "$types" '.id as $i | {i: $i, l: [.p]}')" = '"i:int64 l:void"' ]
+    [ "$(begin_of "$types" 'select(.q > 1)')" = '"id:int64 p:decimal(10,2) q:int32 card:string"' ]
+    [ "$(begin_of .schema 'reduce .q as $x (.; .)')" = null ] # libjq: it can't be told
+    [ "$(begin_of .schema '{(.card): 1}')" = null ]
+}
+
+@test "header: where fields come from" {
+    local from='[.fields[] | .name + "<" + ([.from[] | (.field // "any") + "/" + .how] | join(","))] | join(" ")'
+    [ "$(begin_of "$from" '{id, n: .card, t: (.p * .q)}')" = '"id<id/identity n<Card No/identity t<p/transformation,q/transformation"' ]
+    [ "$(begin_of "$from" '{a: (if .q > 1 then .p else 0 end)}')" = '"a<p/transformation,q/conditional"' ]
+    [ "$(begin_of "$from" 'select(.q > 1) | {id}')" = '"id<id/identity <q/filter"' ]
+    [ "$(begin_of "$from" -w '.p > 1' '{id}')" = '"id<id/identity <p/filter"' ]
+    [ "$(begin_of '[.fields[] | .done[-1].what]' '{id, n: .card, t: (.p * .q)}')" = '[null,"renamed","derived"]' ]
+    # through two programs
+    [ "$(printf '%s\n' "$header" | { dp-map '{t: (.p * .q), c: .card}' || true; } 2>/dev/null | dp-map '{u: (.t + 1), d: .c}' 2>/dev/null | head -n 1 | jq -c "$from")" = \
+        '"u<p/transformation,q/transformation d<Card No/identity"' ]
+}
+
+@test "header: what is made of a classified field is classified" {
+    local classes='[.fields[] | select(.classification) | .name + ":" + .classification] | join(" ")'
+    [ "$(begin_of "$classes" '{a: .card, b: (.card | length), c: (if .card == "x" then 1 else 2 end), id}')" = '"a:restricted b:restricted c:restricted"' ]
+    [ "$(begin_of "$classes" '.x = .card | del(.card)')" = '"x:restricted"' ]
+    [ "$(begin_of "$classes" 'del(.card)')" = '""' ]
+    [ "$(begin_of "$classes" '{s: tojson}')" = '"s:restricted"' ]
+    [ "$(begin_of "$classes" '{(.id | tostring): .card}')" = '"card:restricted"' ] # names can't be told: it stays
+}
+
+@test "header: types that the program leaves open are inferred, the others kept" {
+    printf 'id,p,q\n1,1.10,2\n' >in.csv
+    dp-ingest --marks --types 'id=int32,p=decimal(10,2),q=int32' in.csv | dp-map '{id, p, t: (.p * .q)}' | dp-partition -o out >/dev/null
+    run -0 dp-cat --schema out/*.parquet
+    [ "$(jq -r '.column + ":" + .type' <<<"$output" | paste -sd ' ')" = 'id:int32 p:decimal(10,2) t:double' ]
+}

@@ -47,8 +47,6 @@ void dp_expr_free(struct dp_expr *e);
 bool dp_expr_is_compiled(const struct dp_expr *e);
 /* The first thing in it that is beyond the compiled part ("column 5: reduce"); NULL when there is none. For -v. */
 const char *dp_expr_why(const struct dp_expr *e);
-/* Does it only let records through or not (`.`, `select(f)`, `empty`, and pipes of these)? */
-bool dp_expr_is_selection(const struct dp_expr *e);
 /* Forces libjq; for the differential test. */
 enum dp_status dp_expr_compile_jq(struct dp_str text, struct dp_expr **out, struct dp_err *err) DP_MUST_CHECK;
 

@@ -57,6 +57,10 @@ struct dp_type *dp_type_child(const struct dp_type *t, struct dp_str name);
 /* The child whose name is nearest to a word that is none, for "did you mean"; NULL when none is near.  Borrowed. */
 const char *dp_type_nearest(const struct dp_type *t, struct dp_str name);
 bool dp_type_equal(const struct dp_type *a, const struct dp_type *b); /* ids, parameters, names, nullability, at every depth */
+/* Is the type of each column known?  A header may leave some open: the sink infers them. */
+bool dp_type_is_complete(const struct dp_type *schema);
+/* The schema with the types that it leaves open taken from another; columns of the other that it does not have stand behind. */
+struct dp_type *dp_type_fill(const struct dp_type *schema, const struct dp_type *other);
 /* Number of leaves below (1 for a leaf). */
 size_t dp_type_leaves(const struct dp_type *t);
 bool dp_type_is_nested(const struct dp_type *t);

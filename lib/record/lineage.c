@@ -1,0 +1,343 @@
+/*
+ * Header in, header out: joins what an expression does (expr_flow.c) with what the header knew of the fields before (dp/record/lineage.h).
+ * Origins are carried through, so each field names those of the stream's source.  The words for how are OpenLineage's column lineage in
+ * lower case: identity, transformation, conditional, filter.
+ */
+#include <dp/base/map.h>
+#include <dp/record/lineage.h>
+
+#include "expr_flow.h"
+
+struct origin {
+    struct dp_str field;  /* decoded; no pointer: some field, not known which */
+    struct dp_str source; /* as in JSON; empty: the stream's */
+    unsigned how;
+};
+
+struct lineage {
+    struct dp_arena arena;
+    const struct dp_type *schema;  /* of the input; NULL */
+    const char *program;
+    struct dp_scan *scan;
+    struct dp_buf text;
+    struct dp_record old;          /* `fields` of the input; no nodes: none */
+    struct dp_map entries;         /* name to node */
+    uint32_t of_all;               /* the entry without a name; 0 */
+    struct origin *origins;
+    size_t n_origins, cap_origins;
+};
+
+static const struct {
+    unsigned how;
+    const char *word;
+} words[] = {{DP_FLOW_COPY, "identity"}, {DP_FLOW_DIRECT, "transformation"}, {DP_FLOW_CONDITION, "conditional"}, {DP_FLOW_FILTER, "filter"}};
+
+/* ---- what the header knew ---- */
+
+static bool read_fields(struct lineage *l, const char *fields) {
+    l->scan = dp_scan_open(DP_LIMIT_MARK, DP_SCAN_AUTO);
+    dp_buf_addz(&l->text, fields);
+    memset(dp_buf_reserve(&l->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    if (dp_scan_value(l->scan, l->text.p, l->text.n, &l->old, NULL) != DP_OK || l->old.nodes[0].kind != DP_KIND_ARRAY) return false;
+    for (uint32_t i = 1; i < l->old.nodes[0].next; i = l->old.nodes[i].next) {
+        struct dp_buf name = {0};
+        uint32_t node = l->old.nodes[i].kind == DP_KIND_OBJECT ? dp_json_member(&l->old, i, "name") : 0;
+        if (l->old.nodes[i].kind != DP_KIND_OBJECT) return false;
+        if (!node || l->old.nodes[node].kind == DP_KIND_NULL) l->of_all = i;
+        else if (dp_json_get_string(&l->old, node, &name)) dp_map_put(&l->entries, dp_buf_str(&name), NULL)->v.u = i;
+        dp_buf_release(&name);
+    }
+    return true;
+}
+
+static uint32_t entry_of(const struct lineage *l, struct dp_str name) {
+    const struct dp_map_item *it = dp_map_get(&l->entries, name);
+    return it ? (uint32_t)it->v.u : 0;
+}
+
+static struct dp_str raw_of(const struct lineage *l, uint32_t node) {
+    const struct dp_node *n = &l->old.nodes[node];
+    bool quoted = n->kind == DP_KIND_STRING;
+    return dp_str(l->old.base + n->off - quoted, n->len + 2u * quoted);
+}
+
+/* ---- classification ---- */
+
+/* public and internal are open; of the others the customary words are ordered, and what is not known counts as most. */
+static int rank(const struct lineage *l, uint32_t node) {
+    static const char *const order[] = {"public", "internal", "confidential", "restricted"};
+    if (!node || l->old.nodes[node].kind == DP_KIND_NULL) return -1;
+    if (l->old.nodes[node].kind != DP_KIND_STRING) return 5;
+    for (int i = 0; i < 4; i++)
+        if (dp_json_equal(dp_node_str(&l->old, node), l->old.nodes[node].flags, dp_str_z(order[i]))) return i;
+    return 4;
+}
+
+static void stricter(const struct lineage *l, uint32_t entry, uint32_t *best) {
+    uint32_t node = entry ? dp_json_member(&l->old, entry, "classification") : 0;
+    if (rank(l, node) > rank(l, *best)) *best = node;
+}
+
+/* Of what is made of these; what only decides whether a record passes is not in it. */
+static void classify(const struct lineage *l, const struct dp_flow_deps *deps, uint32_t *best) {
+    const unsigned in_it = DP_FLOW_COPY | DP_FLOW_DIRECT | DP_FLOW_CONDITION;
+    for (size_t i = 0; i < deps->n; i++)
+        if (deps->v[i].how & in_it) stricter(l, entry_of(l, deps->v[i].name), best);
+    for (size_t i = 0; (deps->all & in_it) && i < l->entries.n; i++) stricter(l, (uint32_t)l->entries.items[i].v.u, best);
+}
+
+/* ---- origins ---- */
+
+static void add_origin(struct lineage *l, struct dp_str field, struct dp_str source, unsigned how) {
+    for (size_t i = 0; i < l->n_origins; i++) {
+        struct origin *o = &l->origins[i];
+        if (!o->field.p == !field.p && dp_str_eq(o->field, field) && dp_str_eq(o->source, source)) {
+            o->how |= how;
+            return;
+        }
+    }
+    l->origins = dp_grow(l->origins, &l->cap_origins, l->n_origins + 1, sizeof *l->origins);
+    l->origins[l->n_origins++] = (struct origin){field, source, how};
+}
+
+static unsigned how_of(const struct lineage *l, uint32_t node) {
+    for (size_t i = 0; node && i < sizeof words / sizeof words[0]; i++)
+        if (dp_json_equal(dp_node_str(&l->old, node), l->old.nodes[node].flags, dp_str_z(words[i].word))) return words[i].how;
+    return DP_FLOW_DIRECT;
+}
+
+static unsigned compose(unsigned how, unsigned by) {
+    unsigned out = 0;
+    for (unsigned bit = DP_FLOW_COPY; bit <= DP_FLOW_FILTER; bit *= 2)
+        if (by & bit) out |= dp_flow_through(how, bit);
+    return out;
+}
+
+/* The origins that an entry names, through a dependency on its field. */
+static bool add_entry_origins(struct lineage *l, uint32_t entry, unsigned by) {
+    uint32_t from = entry ? dp_json_member(&l->old, entry, "from") : 0;
+    if (!from || l->old.nodes[from].kind != DP_KIND_ARRAY) return false;
+    for (uint32_t i = from + 1; i < l->old.nodes[from].next; i = l->old.nodes[i].next) {
+        if (l->old.nodes[i].kind != DP_KIND_OBJECT) continue;
+        struct dp_buf name = {0};
+        uint32_t field = dp_json_member(&l->old, i, "field"), source = dp_json_member(&l->old, i, "source"), how = dp_json_member(&l->old, i, "how");
+        bool named = field && dp_json_get_string(&l->old, field, &name);
+        add_origin(l, named ? dp_arena_str(&l->arena, dp_buf_str(&name)) : dp_str(NULL, 0), source ? raw_of(l, source) : dp_str("", 0),
+                   compose(how_of(l, how), by));
+        dp_buf_release(&name);
+    }
+    return true;
+}
+
+static void add_field_origins(struct lineage *l, struct dp_str name, unsigned by) {
+    if (!add_entry_origins(l, entry_of(l, name), by)) add_origin(l, name, dp_str("", 0), by);
+}
+
+static void add_deps(struct lineage *l, const struct dp_flow_deps *deps) {
+    for (size_t i = 0; i < deps->n; i++) add_field_origins(l, deps->v[i].name, deps->v[i].how);
+    if (!deps->all) return;
+    if (l->schema)
+        for (size_t i = 0; i < l->schema->n_children; i++)
+            add_field_origins(l, dp_str(l->schema->children[i]->name, l->schema->children[i]->name_n), deps->all);
+    else add_origin(l, dp_str(NULL, 0), dp_str("", 0), deps->all);
+}
+
+/* ,"from":[...] */
+static void print_origins(struct lineage *l, struct dp_buf *b) {
+    const char *comma = "";
+    dp_buf_addz(b, ",\"from\":[");
+    for (size_t i = 0; i < l->n_origins; i++)
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+            const struct origin *o = &l->origins[i];
+            if (!(o->how & words[k].how) || (words[k].how == DP_FLOW_COPY && (o->how & DP_FLOW_DIRECT))) continue;
+            dp_buf_addf(b, "%s{\"field\":", comma);
+            if (o->field.p) dp_json_add_string(b, o->field);
+            else dp_buf_addz(b, "null");
+            if (o->source.n) dp_buf_addz(b, ",\"source\":"), dp_buf_adds(b, o->source);
+            dp_buf_addf(b, ",\"how\":\"%s\"}", words[k].word);
+            comma = ",";
+        }
+    dp_buf_addc(b, ']');
+    l->n_origins = 0;
+}
+
+/* ---- entries ---- */
+
+static bool is_unchanged(struct dp_str name, const struct dp_flow *v) {
+    return v->is_copy && v->deps.n == 1 && !v->deps.all && v->deps.v[0].how == DP_FLOW_COPY && dp_str_eq(v->deps.v[0].name, name);
+}
+
+/* ,"done":[...]: what was done to the field before, and here. */
+static void print_done(const struct lineage *l, uint32_t before, const char *what, struct dp_buf *b) {
+    uint32_t done = before ? dp_json_member(&l->old, before, "done") : 0;
+    struct dp_str old = done && l->old.nodes[done].kind == DP_KIND_ARRAY ? raw_of(l, done) : dp_str("[]", 2);
+    bool some = done && l->old.nodes[done].kind == DP_KIND_ARRAY && l->old.nodes[done].next > done + 1;
+    dp_buf_addz(b, ",\"done\":");
+    dp_buf_add(b, old.p, old.n - 1);
+    dp_buf_addz(b, some ? ",{\"program\":" : "{\"program\":");
+    dp_json_add_string(b, dp_str_z(l->program));
+    dp_buf_addf(b, ",\"what\":\"%s\"}]", what);
+}
+
+/* Members that other programs wrote and that hold for a copy. */
+static void print_others(const struct lineage *l, uint32_t entry, struct dp_buf *b) {
+    static const char *const ours[] = {"name", "from", "done", "classification"};
+    for (uint32_t k = entry + 1; k < l->old.nodes[entry].next; k = l->old.nodes[k + 1].next) {
+        bool own = false;
+        for (size_t i = 0; i < 4; i++) own = own || dp_json_equal(dp_node_str(&l->old, k), l->old.nodes[k].flags, dp_str_z(ours[i]));
+        if (own) continue;
+        dp_buf_addc(b, ',');
+        dp_buf_adds(b, raw_of(l, k));
+        dp_buf_addc(b, ':');
+        dp_buf_adds(b, raw_of(l, k + 1));
+    }
+}
+
+static void print_entry(struct lineage *l, struct dp_str name, const struct dp_flow *v, uint32_t at_least, struct dp_buf *b) {
+    uint32_t before = v->is_copy ? entry_of(l, v->deps.v[0].name) : 0, class = at_least;
+    if (b->n > 1) dp_buf_addc(b, ',');
+    if (before && is_unchanged(name, v)) {
+        dp_buf_adds(b, raw_of(l, before));
+        return;
+    }
+    dp_buf_addz(b, "{\"name\":");
+    dp_json_add_string(b, name);
+    if (v->kind == DP_FLOW_RECORD) { /* an object in a field: all that its members are made of */
+        struct dp_flow_deps all = {0};
+        dp_flow_add(&l->arena, &all, &v->deps, DP_FLOW_COPY);
+        for (size_t i = 0; i < v->n; i++)
+            if (v->fields[i].value) dp_flow_add(&l->arena, &all, &v->fields[i].value->deps, DP_FLOW_DIRECT);
+        if (v->open) all.all |= DP_FLOW_DIRECT;
+        classify(l, &all, &class);
+        add_deps(l, &all);
+    } else {
+        classify(l, &v->deps, &class);
+        add_deps(l, &v->deps);
+    }
+    print_origins(l, b);
+    if (!v->is_copy) print_done(l, 0, "derived", b);
+    else if (!dp_str_eq(v->deps.v[0].name, name)) print_done(l, before, "renamed", b);
+    if (class) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));
+    if (before) print_others(l, before, b);
+    dp_buf_addc(b, '}');
+}
+
+/* The entry without a name: what decides which records there are. */
+static void print_of_all(struct lineage *l, const struct dp_flow *r, struct dp_buf *b) {
+    add_entry_origins(l, l->of_all, DP_FLOW_COPY);
+    add_deps(l, &r->deps);
+    if (!l->n_origins) return;
+    if (b->n > 1) dp_buf_addc(b, ',');
+    dp_buf_addz(b, "{\"name\":null");
+    print_origins(l, b);
+    if (l->of_all) print_others(l, l->of_all, b);
+    dp_buf_addc(b, '}');
+}
+
+/* ---- the output ---- */
+
+static const struct dp_flow_field *listed(const struct dp_flow *r, struct dp_str name) {
+    for (size_t i = 0; i < r->n; i++)
+        if (dp_str_eq(r->fields[i].name, name)) return &r->fields[i];
+    return NULL;
+}
+
+/* All fields of the output that have names that are known, those of the input first. */
+static struct dp_flow_field *output_fields(struct lineage *l, const struct dp_flow *r, size_t *n) {
+    size_t known = l->schema ? l->schema->n_children : l->entries.n;
+    struct dp_flow_field *out = dp_arena_calloc(&l->arena, known + r->n + 1, sizeof *out);
+    struct dp_map seen = {0};
+    for (size_t i = 0; r->open && i < known; i++) {
+        struct dp_str name = l->schema ? dp_str(l->schema->children[i]->name, l->schema->children[i]->name_n) : l->entries.items[i].key;
+        const struct dp_flow_field *f = listed(r, name);
+        dp_map_put(&seen, name, NULL);
+        if (f && !f->value) continue;
+        out[(*n)++] = (struct dp_flow_field){name, f ? f->value : dp_flow_copy(&l->arena, l->schema, name, r->loose)};
+    }
+    for (size_t i = 0; i < r->n; i++)
+        if (r->fields[i].value && !dp_map_get(&seen, r->fields[i].name)) out[(*n)++] = r->fields[i];
+    dp_map_release(&seen);
+    return out;
+}
+
+static struct dp_type *output_schema(const struct dp_flow_field *f, size_t n) {
+    struct dp_type *schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    schema->nullable = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct dp_flow *v = f[i].value;
+        bool kept = v->is_copy && dp_str_eq(v->deps.v[0].name, f[i].name);
+        struct dp_type *t = dp_type_new(DP_TYPE_NONE, f[i].name);
+        if (v->kind == DP_FLOW_VALUE && v->type) {
+            struct dp_type named = *v->type;
+            named.name = t->name, named.name_n = t->name_n;
+            if (!kept) named.field_id = -1;
+            if (!v->is_copy) named.metadata = NULL;
+            named.nullable = !v->is_copy || v->nullable; /* what is made is never promised */
+            struct dp_type *copy = dp_type_copy(&named);
+            dp_type_free(t);
+            t = copy;
+        }
+        dp_type_add(schema, t);
+    }
+    return schema;
+}
+
+static bool has_type(const struct dp_type *schema) {
+    for (size_t i = 0; i < schema->n_children; i++)
+        if (schema->children[i]->id != DP_TYPE_NONE) return true;
+    return false;
+}
+
+static void drop_schema(struct dp_mark *begin) {
+    dp_type_free(begin->schema);
+    begin->schema = NULL;
+}
+
+static void write_header(struct lineage *l, const struct dp_flow *r, struct dp_mark *begin) {
+    size_t n = 0;
+    struct dp_flow_field *f = output_fields(l, r, &n);
+    struct dp_type *schema = !r->open || l->schema ? output_schema(f, n) : NULL;
+    struct dp_buf b = {0};
+    uint32_t class = 0;
+    classify(l, &r->deps, &class);
+    dp_buf_addc(&b, '[');
+    for (size_t i = 0; i < n && b.n < DP_LIMIT_MARK / 2; i++) print_entry(l, f[i].name, f[i].value, class, &b);
+    print_of_all(l, r, &b);
+    dp_buf_addc(&b, ']');
+    if (schema && (!has_type(schema) || b.n >= DP_LIMIT_MARK / 2 || n > DP_LIMIT_COLUMNS)) dp_type_free(schema), schema = NULL;
+    drop_schema(begin);
+    begin->schema = schema;
+    if (b.n < DP_LIMIT_MARK / 2) {
+        free(begin->fields);
+        begin->fields = b.n > 2 ? dp_buf_detach(&b) : NULL;
+    }
+    dp_buf_release(&b);
+}
+
+static void amend(const struct dp_expr *e, bool where, const char *program, struct dp_mark *begin) {
+    struct lineage l = {.schema = begin->schema, .program = program};
+    bool readable = !begin->fields || read_fields(&l, begin->fields);
+    const struct dp_flow *r = dp_expr_flow(e, begin->schema, &l.arena);
+    if (where && r && r->kind != DP_FLOW_NOTHING) { /* its outputs are the condition */
+        struct dp_flow *all = dp_arena_calloc(&l.arena, 1, sizeof *all);
+        all->kind = DP_FLOW_RECORD;
+        all->open = true;
+        dp_flow_add(&l.arena, &all->deps, &r->deps, DP_FLOW_FILTER);
+        for (size_t i = 0; r->kind == DP_FLOW_RECORD && i < r->n; i++)
+            if (r->fields[i].value) dp_flow_add(&l.arena, &all->deps, &r->fields[i].value->deps, DP_FLOW_FILTER);
+        for (size_t i = 0; i < all->deps.n; i++) all->deps.v[i].how = DP_FLOW_FILTER;
+        r = all;
+    }
+    bool as_is = r && (r->kind == DP_FLOW_NOTHING || (r->kind == DP_FLOW_RECORD && r->open && !r->n && !r->deps.n && !r->deps.all));
+    if (readable && r && r->kind == DP_FLOW_RECORD && !as_is) write_header(&l, r, begin);
+    else if (!as_is && !where) drop_schema(begin);
+    free(l.origins);
+    dp_map_release(&l.entries);
+    dp_scan_close(l.scan);
+    dp_buf_release(&l.text);
+    dp_arena_release(&l.arena);
+}
+
+void dp_lineage_map(const struct dp_expr *e, const char *program, struct dp_mark *begin) { amend(e, false, program, begin); }
+
+void dp_lineage_where(const struct dp_expr *e, struct dp_mark *begin) { amend(e, true, "", begin); }
