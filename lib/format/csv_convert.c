@@ -351,15 +351,16 @@ static enum dp_status convert_fast(struct task *k, const char *p, size_t n, size
     enum dp_status status = DP_OK;
     dp_csv_seps_start(s, &c->t->dialect, p, n);
     while (!status && start < n) {
-        bool more = true;
-        while (s->n - s->next < width && more) more = dp_csv_seps_more(s);
+        for (bool more = true; more;) { /* a record read the slow way may end behind what was scanned */
+            while (s->next < s->n && s->at[s->next] < start) s->next++;
+            more = s->n - s->next < width && dp_csv_seps_more(s);
+        }
         if (s->n - s->next < width && s->odd) break;
         const uint32_t *seps = s->at + s->next;
         uint64_t coerced = c->coerced;
         if (s->n - s->next < width || !put_fast(c, start, seps, k->out)) {
             c->coerced = coerced;
             status = put_one(k, p, start, n, &start, err);
-            while (s->next < s->n && s->at[s->next] < start) s->next++;
             continue;
         }
         size_t end = (size_t)seps[width - 1] + 1;

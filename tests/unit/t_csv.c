@@ -418,6 +418,20 @@ static void ways_agree(void **state) {
     dp_buf_release(&text), dp_buf_release(&out[0]), dp_buf_release(&out[1]);
 }
 
+/* A record with too many cells runs over the border of what is scanned at once; its own separators must not be taken for the next one's. */
+static void long_record_at_a_border(void **state) {
+    (void)state;
+    struct dp_buf text = {0}, out = {0};
+    struct dp_csv_dialect d = plain();
+    d.header = DP_CSV_HEADER_YES;
+    dp_buf_addz(&text, "a,b\n");
+    for (int i = 0; i < 8190; i++) dp_buf_addz(&text, "x,y\n");
+    dp_buf_addz(&text, "1,2,3,4,5,6,7,8,9\nu,v\n");
+    converted(dp_buf_z(&text), d, "a=string", &out);
+    assert_string_equal(out.p + 8190 * 18, "{\"a\":\"u\",\"b\":\"v\"}\n!ragged - line 8190: expected 2 cells, got 9\n");
+    dp_buf_release(&text), dp_buf_release(&out);
+}
+
 static void schemas(void **state) {
     (void)state;
     const char *in = "i,big,money,mixed,pct,id,d,t,u,s,none,b\n1,99999999999999999999,2.50,1.5,1e-3,7.0,2026-01-02,2026-01-02 03:04:05,2026-01-02T03:04:05Z,x,,true\n";
@@ -444,7 +458,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan_equals_its_twin), cmocka_unit_test(splitters_agree), cmocka_unit_test(cutting_finds_borders),
         cmocka_unit_test(as_libcsv),            cmocka_unit_test(expected_rows),   cmocka_unit_test(conversions),
-        cmocka_unit_test(ways_agree),           cmocka_unit_test(schemas),
+        cmocka_unit_test(ways_agree), cmocka_unit_test(long_record_at_a_border),           cmocka_unit_test(schemas),
     };
     return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }
