@@ -426,9 +426,9 @@ static void long_record_at_a_border(void **state) {
     d.header = DP_CSV_HEADER_YES;
     dp_buf_addz(&text, "a,b\n");
     for (int i = 0; i < 8190; i++) dp_buf_addz(&text, "x,y\n");
-    dp_buf_addz(&text, "1,2,3,4,5,6,7,8,9\nu,v\n");
+    dp_buf_addz(&text, "1,2,3,4,5,66\nu,v\n");
     converted(dp_buf_z(&text), d, "a=string", &out);
-    assert_string_equal(out.p + 8190 * 18, "{\"a\":\"u\",\"b\":\"v\"}\n!ragged - line 8190: expected 2 cells, got 9\n");
+    assert_string_equal(out.p + 8190 * 18, "{\"a\":\"u\",\"b\":\"v\"}\n!ragged - line 8190: expected 2 cells, got 6\n");
     dp_buf_release(&text), dp_buf_release(&out);
 }
 
