@@ -246,6 +246,8 @@ enum dp_status dp_jq_apply(struct dp_jq *q, const struct dp_record *rec, bool ch
     struct jv v = a->jv_parse_sized(rec->raw, (int)rec->raw_n);
     if (a->jv_get_kind(v) == JV_INVALID) {
         copy_text(a, a->jv_invalid_get_msg(v), text, sizeof text);
+        char *quote = strstr(text, " (while parsing"); /* what follows is the record, which a message must not show */
+        if (quote) *quote = 0;
         return dp_err_set(err, DP_RECORD, "libjq cannot read the record: %s", text);
     }
     q->ticks = 0;
