@@ -41,7 +41,7 @@ struct dp_sources {
     bool ended;                    /* no more bytes behind carry */
     uint64_t patience;             /* clock in ms at which waiting for more to look at ends (DP_AGAIN); 0: never */
     uint64_t look_until;           /* patience while format, encoding and dialect are told */
-    bool skipping;                 /* in a line that is too long */
+    bool skipping;                 /* the stream is in a line that is too long */
     uint64_t line, offset;         /* of carry_at; lines from 1 */
     uint64_t cut_from;             /* offset at which the cutters began to count */
     uint64_t cut_seen;             /* offset up to which they have looked */
@@ -94,6 +94,7 @@ enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err 
 
 /* source_read.c */
 enum dp_status dp_sources_read(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: this member is done */
+void dp_sources_too_long(const struct dp_sources *s, struct dp_chunk *c); /* a reject: a line of more than --max-record begins at the chunk */
 struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c); /* begins the chunk; the batch of the open source's schema that convert prints */
 
 /* source_table.c */

@@ -41,7 +41,7 @@ static enum dp_status check_tail(struct dp_sources *s, struct dp_err *err) {
     return DP_OK;
 }
 
-static void emit_bad(struct dp_sources *s, struct dp_chunk *c, const char *rule, const char *reason, struct dp_str raw) {
+static void emit_bad(const struct dp_sources *s, struct dp_chunk *c, const char *rule, const char *reason, struct dp_str raw) {
     struct dp_reject_rule why = {.rule = rule, .reason = reason};
     struct dp_reject r = {.origin = c->origin, .line = c->line, .offset = c->offset, .rules = &why, .n_rules = 1, .raw = raw};
     dp_reject_print(s->run, &r, &c->bad_lines);
@@ -58,15 +58,20 @@ static void begin_chunk(struct dp_sources *s, struct dp_chunk *c) {
     c->rec_line = NULL, c->rec_offset = NULL;
     c->last_of_origin = false;
     c->bad = c->bad_malformed = c->coerced = 0;
+    c->passed_over = dp_str(NULL, 0);
     c->source = s->reading;
     c->in_array = s->doc_in_array;
 }
 
-/* A line that is longer than a record may be: one bad record, and on with the next line. */
-static enum dp_status skip_long(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+void dp_sources_too_long(const struct dp_sources *s, struct dp_chunk *c) {
     char reason[96];
     (void)snprintf(reason, sizeof reason, "a record of more than %llu bytes (--max-record)", (unsigned long long)s->run->max_record);
     emit_bad(s, c, "malformed", reason, dp_str(NULL, 0));
+}
+
+/* A line that is longer than a record may be: one bad record, and on with the next line. */
+static enum dp_status skip_long(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    dp_sources_too_long(s, c);
     s->offset += c->raw.n;
     c->raw.n = 0;
     while (!s->ended) {

@@ -25,7 +25,9 @@ static char first_byte(const char *p, size_t n) {
     return i < n ? p[i] : '\n';
 }
 
-/* Reads until a whole line is in the block, or the end. */
+static uint64_t longest_line(const struct dp_sources *s) { return s->run->max_record > DP_LIMIT_MARK ? s->run->max_record : DP_LIMIT_MARK; }
+
+/* Reads until a whole line is in the block, or the end, or more than a line may have: then block_lines stays 0. */
 static enum dp_status more(struct dp_sources *s, struct dp_err *err) {
     if (s->block_at) {
         memmove(s->block.p, s->block.p + s->block_at, s->block.n - s->block_at);
@@ -41,11 +43,7 @@ static enum dp_status more(struct dp_sources *s, struct dp_err *err) {
         s->stream_ended = !n;
         for (size_t i = s->block.n; i > before && !s->block_lines; i--)
             if (s->block.p[i - 1] == '\n') s->block_lines = i;
-        uint64_t limit = s->run->max_record > DP_LIMIT_MARK ? s->run->max_record : DP_LIMIT_MARK;
-        if (!s->block_lines && s->block.n > limit + room) {
-            dp_err_set(err, DP_LIMIT, "a line of more than %llu bytes (--max-record)", (unsigned long long)limit);
-            return dp_err_at(err, "-", s->stream_line, s->stream_offset);
-        }
+        if (!s->block_lines && s->block.n > longest_line(s) + room) return DP_OK;
     }
     if (s->stream_ended && !s->block_lines) s->block_lines = s->block.n; /* a last line without its newline */
     return DP_OK;
@@ -60,6 +58,7 @@ static void hand_out(struct dp_sources *s, struct dp_chunk *c, enum dp_chunk_kin
     c->raw.n = c->converted.n = c->bad_lines.n = 0;
     c->rec_line = NULL, c->rec_offset = NULL;
     c->bad = c->bad_malformed = c->coerced = 0;
+    c->passed_over = dp_str(NULL, 0);
     c->last_of_origin = false;
     c->line = s->stream_line;
     c->offset = s->stream_offset;
@@ -78,6 +77,40 @@ static void hand_out(struct dp_sources *s, struct dp_chunk *c, enum dp_chunk_kin
     s->stream_line += dp_count_byte(c->text, n, '\n');
     s->stream_offset += n;
     c->end_offset = s->stream_offset;
+}
+
+static void pass_over(struct dp_sources *s, struct dp_chunk *c, size_t end) {
+    hand_out(s, c, DP_CHUNK_RECORDS, end);
+    c->passed_over = dp_str(c->text, c->n);
+    c->n = 0;
+}
+
+/* The block is the head of a line that is too long: of a record, it is one bad record; of anything else, the end of the run. */
+static enum dp_status long_line(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    bool mark = dp_mark_find(s->block.p, s->block.n, 0) == 0;
+    if (s->mode == 'p' || first_byte(s->block.p, s->block.n) != '{' || mark) {
+        dp_err_set(err, DP_LIMIT, "a line of more than %llu bytes (--max-record)", (unsigned long long)longest_line(s));
+        return dp_err_at(err, "-", s->stream_line, s->stream_offset);
+    }
+    s->mode = '{';
+    s->skipping = true;
+    pass_over(s, c, s->block.n);
+    dp_sources_too_long(s, c);
+    return DP_OK;
+}
+
+/* On with it, to its newline.  The block is empty here. */
+static enum dp_status rest_of_long_line(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    char *p = dp_buf_reserve(&s->block, BLOCK + DP_SCAN_PAD);
+    DP_TRY(dp_input_read(s->stdin_in, p, BLOCK, &s->block.n, err));
+    s->stream_ended = !s->block.n;
+    const char *nl = s->block.n ? memchr(p, '\n', s->block.n) : NULL;
+    size_t end = nl ? (size_t)(nl - p) + 1 : s->block.n;
+    s->block_lines = s->block.n;
+    while (nl && p[s->block_lines - 1] != '\n') s->block_lines--;
+    s->skipping = !nl && !s->stream_ended;
+    pass_over(s, c, end);
+    return DP_OK;
 }
 
 static enum dp_status mark_chunk(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
@@ -133,9 +166,11 @@ static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
 enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
     DP_TRY(open_path(s, err));
     if (s->in) return DP_AGAIN; /* the caller reads from it now */
+    if (s->skipping) return rest_of_long_line(s, c, err);
     for (;;) {
         if (s->block_at == s->block_lines) {
             DP_TRY(more(s, err));
+            if (!s->block_lines && !s->stream_ended) return long_line(s, c, err);
             if (s->block_at == s->block_lines) return DP_END;
         }
         size_t lines = s->block_lines, mark = s->block_at + dp_mark_find(s->block.p + s->block_at, lines - s->block_at, 0);

@@ -75,8 +75,9 @@ enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c
     /* Records of sources whose paths came in the stream are not part of the stream. */
     bool of_stream = c->kind == DP_CHUNK_PATHS || !c->origin || strcmp(c->origin->name, "-") == 0;
     if (!s->in_begin || !of_stream) return DP_OK;
-    dp_linehash_add(s->in_hash, c->text, c->n);
-    s->in_lines += dp_count_byte(c->text, c->n, '\n');
+    const struct dp_str text = c->passed_over.n ? c->passed_over : dp_str(c->text, c->n);
+    dp_linehash_add(s->in_hash, text.p, text.n);
+    s->in_lines += dp_count_byte(text.p, text.n, '\n');
     return DP_OK;
 }
 

@@ -121,6 +121,8 @@ types='[.schema.fields[]? | .name + ":" + .type] | join(" ")'
     dp-ingest --marks --types 'id=int32,p=decimal(10,2),q=int32' in.csv | dp-map '{id, p, t: (.p * .q)}' | dp-partition -o out >/dev/null
     run -0 dp-cat --schema out/*.parquet
     [ "$(jq -r '.column + ":" + .type' <<<"$output" | paste -sd ' ')" = 'id:int32 p:decimal(10,2) t:double' ]
+}
+
 @test "what libjq says of a record does not show the record" {
     { printf '{"secret":"hunter2","a":'; head -c 300 /dev/zero | tr '\0' '['; head -c 300 /dev/zero | tr '\0' ']'; echo '}'; } >in
     run --separate-stderr dp-map '{b: (.a | flatten)}' in

@@ -121,3 +121,20 @@ a_stream() {
         done
     done
 }
+
+@test "a line of a stream longer than --max-record is one reject, and still counts for end" {
+    needs_filters
+    { echo '{"a":1}'; head -c 20000000 /dev/zero | tr '\0' x | sed 's/^/{"a":"/; s/$/"}\n/'; echo '{"a":3}'; } >in.ndjson
+    dp-ingest --marks -f ndjson in.ndjson >stream
+    for t in $(dp_record_filters); do
+        [ "$t" != dp-ingest ] || continue
+        rc=0
+        dp_filter "$t" --max-record=1M --max-rejects=1 <stream >out.txt 2>err || rc=$?
+        [ "$rc" -eq 0 ] || fail "$t: exit $rc: $(cat err)"
+        [ "$(grep -c '^{"a"' out.txt)" -eq 2 ] || fail "$t"
+        rc=0
+        dp_filter "$t" --max-record=1M <in.ndjson >out.txt 2>err || rc=$?
+        [ "$rc" -eq 4 ] || fail "$t: exit $rc"
+        grep -q -e '-:2: .*--max-record' err || fail "$t: $(cat err)"
+    done
+}

@@ -47,6 +47,7 @@ struct dp_chunk {
     uint64_t bad_malformed;     /* of them: not records at all; the rest broke a rule (a cell that is not of its column's type) */
     struct dp_buf bad_lines;
     uint64_t coerced;           /* values whose spelling was changed on purpose */
+    struct dp_str passed_over;  /* bytes of a stream that belong to a line longer than a record may be: for the count and hash of `end` only */
     void *format_state;         /* the format's own, for convert; freed by dp_chunk_release through release_state */
     void (*release_state)(void *format_state);
 };
