@@ -517,6 +517,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     DP_TRY_OUT(fix_types(&s, err));
     stream.sources.schema = s.fixed; /* CSV is read by these types, and nothing is inferred */
     DP_TRY_OUT(dp_cli_stream(cli, &stream, &ops, &s, err));
+    dp_lay_keep(s.lay);
     if (cli->run.dry_run) dp_run_log(&cli->run, DP_LOG_INFO, "would write %llu rows", (unsigned long long)s.written_rows);
     report(&s);
     if (s.written_rows == 0 && cli->common.skip_empty) status = dp_err_set(err, DP_EMPTY, "no rows");

@@ -276,6 +276,15 @@ static void tell_rejects(struct main_state *m, enum dp_status status)
                    (unsigned long long)cli->run.books.in, cli->set_aside.n ? ": " : "", cli->set_aside.n ? dp_buf_z(&cli->set_aside) : "");
 }
 
+/* A run that could not write them already says so once. */
+static void close_rejects(struct main_state *m, enum dp_status *status, struct dp_err *err)
+{
+    struct dp_err e = DP_ERR_INIT;
+    bool said = *status != DP_OK && strncmp(err->msg, "--rejects: ", 11) == 0;
+    enum dp_status closed = dp_rejects_close(m->cli.rejects, &e);
+    if (!said) add_failure(m, status, err, closed, &e);
+}
+
 static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err)
 {
     struct dp_cli *cli = &m->cli;
@@ -288,7 +297,7 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
     err->status = status;
     if (cli->rejects) tell_rejects(m, status);
     if (status == DP_SIGNALLED) dp_rejects_drop(cli->rejects); /* a stopped run finishes nothing */
-    else add_failure(m, &status, err, dp_rejects_close(cli->rejects, &e), &e);
+    else close_rejects(m, &status, err);
     cli->rejects = run->rejects = NULL;
     if (status != DP_OK && status != DP_EMPTY && status != DP_PIPE && cli->tool->is_stream) dp_run_abort(run, err);
     run->books.bytes_out = dp_out_bytes(run->out);

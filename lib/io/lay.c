@@ -40,7 +40,7 @@ struct part {
     struct file *file;  /* begun and not complete, or NULL */
 };
 
-/* A file that is complete and waits for its name (plain directories). */
+/* A file that is complete.  In plain directories it waits for its name, until tmp is NULL. */
 struct waiting { char *tmp, *final; int slot; int64_t rows; uint64_t bytes; };
 
 struct dp_lay {
@@ -67,6 +67,7 @@ struct dp_lay {
     size_t order_cap, starts_cap;
     struct waiting *waiting;
     size_t n_waiting, waiting_cap;
+    bool is_kept;
 };
 
 /* ---- rows of a chunk, on any thread ---- */
@@ -151,7 +152,7 @@ enum dp_status dp_lay_group(const struct dp_lay_opts *o, struct dp_lay_rows *r, 
 
 static enum dp_status to_file(void *ctx, const void *p, size_t n, struct dp_err *err) {
     struct file *f = ctx;
-    return dp_fd_write(f->new.fd, p, n, err);
+    return dp_fd_write(f->new.fd, p, n, err) == DP_OK ? DP_OK : dp_err_prefix(err, "%s: ", f->new.final);
 }
 
 static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err *err) {
@@ -190,13 +191,17 @@ static void drop_file(struct dp_lay *l, struct part *p) {
     l->n_open--;
 }
 
+static void note_complete(struct dp_lay *l, struct waiting w) {
+    l->waiting = dp_grow(l->waiting, &l->waiting_cap, l->n_waiting + 1, sizeof *l->waiting);
+    l->waiting[l->n_waiting++] = w;
+}
+
 /* On disk, but without its name: the descriptor is not kept, for there may be thousands. */
 static enum dp_status set_waiting(struct dp_lay *l, struct file *f, uint64_t bytes, struct dp_err *err) {
     if (fsync(f->new.fd) != 0) return dp_err_sys(err, DP_IO, "%s: fsync", f->new.tmp);
     close(f->new.fd);
     f->new.is_open = false;
-    l->waiting = dp_grow(l->waiting, &l->waiting_cap, l->n_waiting + 1, sizeof *l->waiting);
-    l->waiting[l->n_waiting++] = (struct waiting){f->new.tmp, f->new.final, f->new.slot, f->rows, bytes};
+    note_complete(l, (struct waiting){f->new.tmp, f->new.final, f->new.slot, f->rows, bytes});
     return DP_OK;
 }
 
@@ -211,6 +216,7 @@ static enum dp_status complete_file(struct dp_lay *l, struct part *p, struct dp_
     } else {
         path = dp_strdup(f->new.final);
         DP_TRY_OUT(dp_newfile_commit(&f->new, err));
+        note_complete(l, (struct waiting){NULL, dp_strdup(path), -1, f->rows, bytes});
         DP_TRY_OUT(l->done(l->ctx, path, f->rows, bytes, err));
     }
 out:
@@ -256,6 +262,15 @@ static enum dp_status drain(struct dp_lay *l, struct part *p, struct dp_err *err
 out:
     dp_batch_release(&b);
     return status;
+}
+
+/* Rows behind the last whole row group return to the partition: here they are counted, and can be spilled. */
+static void take_back(struct dp_lay *l, struct part *p) {
+    if (!p->file || dp_pq_writer_pending(p->file->writer) == 0) return;
+    p->file->rows -= dp_pq_writer_pending(p->file->writer);
+    dp_pq_writer_take_pending(p->file->writer, &p->rows);
+    p->held = dp_batch_bytes(&p->rows);
+    l->held += p->held;
 }
 
 static enum dp_status spill_part(struct dp_lay *l, struct part *p, struct dp_err *err) {
@@ -379,7 +394,10 @@ static enum dp_status add_group(struct dp_lay *l, struct part *p, const struct d
     l->held += now - p->held;
     p->held = now;
     int64_t least = l->writer.row_group_rows;
-    if (l->sort.n == 0 && p->rows.length + p->spilled_rows >= least && (p->file || l->n_open < l->o.max_open)) return drain(l, p, err);
+    if (l->sort.n == 0 && p->rows.length + p->spilled_rows >= least && (p->file || l->n_open < l->o.max_open)) {
+        DP_TRY(drain(l, p, err));
+        take_back(l, p);
+    }
     return DP_OK;
 }
 
@@ -551,6 +569,7 @@ enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
     }
     for (size_t i = 0; i < l->n_waiting; i++) {
         struct waiting *w = &l->waiting[i];
+        if (!w->tmp) continue;
         DP_TRY(dp_file_rename(w->tmp, w->final, err));
         dp_unfinished_drop(w->slot);
         w->slot = -1;
@@ -563,6 +582,10 @@ enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
 
 size_t dp_lay_partitions(const struct dp_lay *l) { return l->n_parts; }
 uint64_t dp_lay_spilled(const struct dp_lay *l) { return l->spill.size; }
+
+void dp_lay_keep(struct dp_lay *l) {
+    if (l) l->is_kept = true;
+}
 
 void dp_lay_close(struct dp_lay *l) {
     if (!l) return;
@@ -577,6 +600,8 @@ void dp_lay_close(struct dp_lay *l) {
         if (w->tmp) {
             (void)unlink(w->tmp);
             dp_unfinished_drop(w->slot);
+        } else if (!l->is_kept) {
+            (void)unlink(w->final); /* a run that failed publishes nothing */
         }
         free(w->tmp), free(w->final);
     }

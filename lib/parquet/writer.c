@@ -237,6 +237,13 @@ enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b
 
 int64_t dp_pq_writer_pending(const struct dp_pq_writer *w) { return w->rows.length; }
 
+void dp_pq_writer_take_pending(struct dp_pq_writer *w, struct dp_batch *to) {
+    dp_batch_append(to, &w->rows, 0, w->rows.length);
+    dp_batch_release(&w->rows);
+    dp_batch_init(&w->rows, w->schema);
+    w->row_bytes = 0;
+}
+
 /* ---- row groups out ---- */
 
 static enum dp_status encode_leaf(void *ctx, unsigned worker, size_t i, struct dp_err *err) {

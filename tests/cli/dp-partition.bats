@@ -208,3 +208,14 @@ Y
     run dp-partition --skip-empty -o out </dev/null
     [ "$status" -eq 99 ]
 }
+
+@test "a closed output: the paths go nowhere, and no file stays" {
+    rows 1 100 >in
+    run --separate-stderr bash -c 'dp-partition -o out in >&-'
+    [ "$status" -eq 3 ]
+    [ -z "$(find out -type f 2>/dev/null)" ]
+    awk 'BEGIN { for (i = 0; i < 1500; i++) printf "{\"k\":%d,\"v\":1}\n", i }' >many
+    run --separate-stderr bash -c 'dp-partition -o out --by k many | head -c 10 >/dev/null; exit "${PIPESTATUS[0]}"'
+    [ "$status" -eq 141 ]
+    [ -z "$(find out -type f 2>/dev/null)" ]
+}

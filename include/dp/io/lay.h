@@ -58,7 +58,9 @@ enum dp_status dp_lay_add(struct dp_lay *l, const struct dp_lay_rows *r, struct 
 enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) DP_MUST_CHECK;
 size_t dp_lay_partitions(const struct dp_lay *l);
 uint64_t dp_lay_spilled(const struct dp_lay *l); /* bytes */
-/* Any time; what was not finished is removed. NULL is legal. */
+/* Their paths have gone out: the files stay. NULL is legal. */
+void dp_lay_keep(struct dp_lay *l);
+/* Any time; what was not finished is removed, and what was finished too unless it is to be kept. NULL is legal. */
 void dp_lay_close(struct dp_lay *l);
 
 #endif

@@ -42,6 +42,8 @@ enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b
 /* The same for up to n rows from `from` on; stops behind a row group that became full. *taken says how many were taken. */
 enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) DP_MUST_CHECK;
 int64_t dp_pq_writer_pending(const struct dp_pq_writer *w); /* rows of the row group that is not yet written */
+/* Appends them to a batch of the same schema, and the writer has none: a caller with many writers holds such rows itself. */
+void dp_pq_writer_take_pending(struct dp_pq_writer *w, struct dp_batch *to);
 /* Writes the last row group, indexes and the footer. */
 enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) DP_MUST_CHECK;
 /* After finish: the metadata as written (for Delta stats), borrowed until close; and the file's size. */
