@@ -199,7 +199,7 @@ needs_filters() { [ -n "$(dp_filters)" ] || skip "no filter is built"; }
         [ "$t" != dp-ingest ] || continue # what it reads must be told by its head
         coproc FILTER { dp_filter "$t"; }
         printf '{"a":1}\n' >&"${FILTER[1]}"
-        read -r -t 5 line <&"${FILTER[0]}" || fail "$t keeps the record back"
+        read -r -t 20 line <&"${FILTER[0]}" || fail "$t keeps the record back"
         [ "$line" = '{"a":1}' ] || fail "$t: $line"
         eval "exec ${FILTER[1]}>&-"
         wait "$FILTER_PID"
