@@ -99,7 +99,7 @@ enum dp_status dp_text_open(struct dp_input *in, const char *encoding, struct dp
     struct dp_str head;
     *out = NULL;
     enum dp_status status = dp_input_peek(in, encoding && same_word(encoding, "utf-8") ? 4 : RAW, &head, err);
-    if (status == DP_AGAIN) status = dp_input_peek(in, 1, &head, err); /* no more for now: what is there tells */
+    if (status == DP_AGAIN) status = dp_input_peek(in, 1, &head, err); /* no more yet: what is there tells */
     if (status) return status;
     struct dp_text *t = dp_calloc(1, sizeof *t);
     t->in = in;

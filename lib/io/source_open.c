@@ -115,7 +115,7 @@ enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err) {
         if (r > 0 && p[0].revents) return DP_OK;
         if (r > 0 && p[1].revents) p[1].fd = -1; /* woken, and no signal: a stage of the run has failed, or soon will */
         if (s->run->pool && dp_pool_stopping(s->run->pool)) return dp_err_set(err, DP_PIPE, "the run has failed elsewhere");
-        if (s->patience && dp_sources_clock() >= s->patience) return dp_err_set(err, DP_AGAIN, "no more input for now");
+        if (s->patience && dp_sources_clock() >= s->patience) return dp_err_set(err, DP_AGAIN, "no more input yet");
         if (!told && s->opts->would_block) s->opts->would_block(s->opts->would_block_ctx);
         told = true;
     }
