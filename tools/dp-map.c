@@ -80,7 +80,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
         if (err) *err = own;
         return status;
     }
-    const char *why = refuse_output(w, dp_str(j->out.p + start, j->out.n - start));
+    const char *why = n ? refuse_output(w, dp_str(j->out.p + start, j->out.n - start)) : NULL;
     if (why) {
         j->out.n = start;
         dp_job_reject(j, r, "map", NULL, "an object", "%s", why);

@@ -350,9 +350,11 @@ static void keep_file(struct dp_delta_landing *l, struct dp_delta_file *f, const
 
 /* Does a part of this relative path lead upwards?  A value of a partition may well hold two dots. */
 static bool climbs(const char *rel) {
-    for (const char *p = rel; p; p = strchr(p, '/'), p += p != NULL)
+    for (const char *p = rel;; p++) {
         if (p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/')) return true;
-    return false;
+        p = strchr(p, '/');
+        if (!p) return false;
+    }
 }
 
 enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path, struct dp_err *err) {

@@ -349,6 +349,7 @@ enum dp_status dp_retry_convert(struct dp_retry *t, struct dp_chunk *c, struct d
         n = nl ? (size_t)(nl - p) : c->raw.n - at;
         if (is_blank(p, n)) continue;
         DP_TRY(take_line(t, c, c->line + line, c->offset + at, p, n, err));
+        if (c->converted.n == before) continue;
         for (size_t made = dp_count_byte(c->converted.p + before, c->converted.n - before, '\n'); made > 0; made--)
             note_place(c, records++, (uint32_t)line, (uint32_t)at);
     }

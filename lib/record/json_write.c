@@ -33,6 +33,7 @@ static char *put_escape(char *o, unsigned char c) {
 }
 
 void dp_json_add_escaped(struct dp_buf *b, struct dp_str s) {
+    if (s.n == 0) return; /* p may be NULL */
     const char *p = s.p, *end = p + s.n;
     char *o = dp_buf_reserve(b, s.n + 16);
     while (p < end) {
