@@ -135,40 +135,6 @@ static void decimals_of(const struct dp_column *c, const int32_t *index, struct 
     }
 }
 
-/* Bytes of a value in the batch's own form. */
-static int batch_width(const struct dp_type *t) {
-    switch (t->id) {
-    case DP_TYPE_INT8:
-    case DP_TYPE_UINT8: return 1;
-    case DP_TYPE_INT16:
-    case DP_TYPE_UINT16:
-    case DP_TYPE_FLOAT16: return 2;
-    case DP_TYPE_INT32:
-    case DP_TYPE_UINT32:
-    case DP_TYPE_FLOAT:
-    case DP_TYPE_DATE: return 4;
-    case DP_TYPE_INT64:
-    case DP_TYPE_UINT64:
-    case DP_TYPE_DOUBLE:
-    case DP_TYPE_TIME:
-    case DP_TYPE_TIMESTAMP: return 8;
-    case DP_TYPE_DECIMAL:
-    case DP_TYPE_UUID: return 16;
-    case DP_TYPE_INTERVAL: return 12;
-    case DP_TYPE_FIXED: return t->width;
-    case DP_TYPE_NONE:
-    case DP_TYPE_BOOLEAN:
-    case DP_TYPE_STRING:
-    case DP_TYPE_JSON:
-    case DP_TYPE_ENUM:
-    case DP_TYPE_BINARY:
-    case DP_TYPE_LIST:
-    case DP_TYPE_STRUCT:
-    case DP_TYPE_MAP: return 0;
-    }
-    return 0;
-}
-
 static void gather(const struct dp_column *c, const int32_t *index, size_t width, size_t n, uint8_t *out) {
     const uint8_t *in = c->data;
     if (width == 8) {
@@ -203,7 +169,7 @@ static void values_of(const struct dp_column *c, const struct dp_type *t, const 
         spans_of(c, index, s, v);
         return;
     }
-    if (!index && batch_width(t) == v->width && t->id != DP_TYPE_DECIMAL) {
+    if (!index && (int)dp_type_width(t) == v->width && t->id != DP_TYPE_DECIMAL) {
         v->fixed = c->data;
         return;
     }
