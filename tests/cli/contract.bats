@@ -197,12 +197,16 @@ needs_filters() { [ -n "$(dp_filters)" ] || skip "no filter is built"; }
     needs_filters
     for t in $(dp_record_filters); do
         [ "$t" != dp-ingest ] || continue # what it reads must be told by its head
-        coproc FILTER { dp_filter "$t"; }
-        printf '{"a":1}\n' >&"${FILTER[1]}"
-        read -r -t 20 line <&"${FILTER[0]}" || fail "$t keeps the record back"
+        rm -f to from
+        mkfifo to from
+        dp_filter "$t" <to >from &
+        local pid=$!
+        exec {into}>to {out}<from
+        printf '{"a":1}\n' >&"$into"
+        read -r -t 60 line <&"$out" || fail "$t keeps the record back"
         [ "$line" = '{"a":1}' ] || fail "$t: $line"
-        eval "exec ${FILTER[1]}>&-"
-        wait "$FILTER_PID"
+        exec {into}>&- {out}<&-
+        wait "$pid"
     done
 }
 
