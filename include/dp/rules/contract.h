@@ -15,9 +15,49 @@
 enum dp_logical { DP_LOGICAL_NONE, DP_LOGICAL_STRING, DP_LOGICAL_DATE, DP_LOGICAL_TIMESTAMP, DP_LOGICAL_TIME, DP_LOGICAL_NUMBER,
                   DP_LOGICAL_INTEGER, DP_LOGICAL_OBJECT, DP_LOGICAL_ARRAY, DP_LOGICAL_BOOLEAN };
 
+enum dp_quality_type { DP_QUALITY_LIBRARY, DP_QUALITY_TEXT, DP_QUALITY_SQL, DP_QUALITY_CUSTOM };
+enum dp_metric { DP_METRIC_NONE, DP_METRIC_NULL_VALUES, DP_METRIC_MISSING_VALUES, DP_METRIC_INVALID_VALUES, DP_METRIC_DUPLICATE_VALUES, DP_METRIC_ROW_COUNT };
+enum dp_operator { DP_OPERATOR_NONE, DP_OPERATOR_BE, DP_OPERATOR_NOT_BE, DP_OPERATOR_GREATER, DP_OPERATOR_GREATER_EQUAL, DP_OPERATOR_LESS,
+                   DP_OPERATOR_LESS_EQUAL, DP_OPERATOR_BETWEEN, DP_OPERATOR_NOT_BETWEEN };
+enum dp_severity { DP_SEVERITY_ERROR, DP_SEVERITY_WARNING, DP_SEVERITY_INFO };
+
+/* One entry of a `quality` list.  Strings are borrowed from the contract; absent ones are NULL. */
+struct dp_contract_quality {
+    const struct dp_yaml_node *node;
+    const char *path;            /* "/schema/0/properties/2/quality/0" */
+    const char *id, *name, *description, *dimension;
+    enum dp_quality_type type;
+    enum dp_metric metric;       /* LIBRARY; of 3.0's `rule` too, mapped; NONE: a word that is no metric (in `word`) */
+    const char *word;            /* metric or rule as written */
+    enum dp_severity severity;
+    bool is_percent;             /* unit percent, % */
+    enum dp_operator op;         /* NONE: none was given */
+    struct dp_str a, b;          /* its operands as spelled: numbers, or a text for BE and NOT_BE; b only of the two BETWEEN */
+    const struct dp_yaml_node *arguments;
+    const char *query, *engine;  /* SQL; CUSTOM */
+    const struct dp_yaml_node *implementation;
+};
+
+/* One entry of `relationships`: every non-null tuple of `from` is in `to`. References as written. */
+struct dp_contract_relationship {
+    const struct dp_yaml_node *node;
+    const char *path;
+    const char **from, **to;     /* from NULL: the property that it stands at */
+    size_t n;                    /* of to (and of from) */
+};
+
+/* One entry of slaProperties. */
+struct dp_contract_sla {
+    const struct dp_yaml_node *node;
+    const char *path;            /* "/slaProperties/0" */
+    const char *property, *unit, *element, *driver;
+    struct dp_str value, value_ext; /* as spelled; n == 0: absent */
+};
+
 /* All strings and nodes are borrowed from the contract; absent strings are NULL. */
 struct dp_contract_property {
     const struct dp_yaml_node *node;
+    const char *path;           /* "/schema/0/properties/2" */
     const char *name;           /* physicalName, else name: the column; NULL for items */
     const char *logical_name;   /* name */
     enum dp_logical logical;
@@ -31,13 +71,22 @@ struct dp_contract_property {
     struct dp_contract_property *items;      /* of an array, or NULL */
     struct dp_contract_property *properties; /* of an object */
     size_t n_properties;
+    struct dp_contract_quality *quality;
+    size_t n_quality;
+    struct dp_contract_relationship *relationships;
+    size_t n_relationships;
 };
 
 struct dp_contract_object {
     const struct dp_yaml_node *node;
+    const char *path;           /* "/schema/0" */
     const char *name, *physical_name, *description;
     struct dp_contract_property *properties;
     size_t n_properties;
+    struct dp_contract_quality *quality;
+    size_t n_quality;
+    struct dp_contract_relationship *relationships;
+    size_t n_relationships;
 };
 
 struct dp_contract {
@@ -47,6 +96,8 @@ struct dp_contract {
     bool is_31;                 /* v3.1.0, else 3.0.x */
     struct dp_contract_object *objects;
     size_t n_objects;
+    struct dp_contract_sla *sla;
+    size_t n_sla;
 };
 
 enum dp_status dp_contract_parse(struct dp_str text, const char *source, struct dp_contract *c, struct dp_err *err) DP_MUST_CHECK;
