@@ -64,14 +64,19 @@ struct dp_verdict {
 struct dp_verdict_rule *dp_verdict_add(struct dp_verdict *v);
 /* Keeps a sample where there is room (the first ones in the order of the input). `value` is shown as given, the caller hides what is classified. */
 void dp_verdict_sample(struct dp_verdict_rule *r, const char *source, uint64_t line, struct dp_str value);
-/* Outcomes of all rules that have none, from their counts and thresholds. */
+/* DP_USAGE: an operand that is no number, or a range whose first number is not the smaller one. For compilers, before judging would call it an error. */
+enum dp_status dp_verdict_threshold(enum dp_operator op, struct dp_str a, struct dp_str b, struct dp_err *err) DP_MUST_CHECK;
+/* Outcomes of all rules that have none, from their counts and thresholds; a percentage of no rows is 0. */
 void dp_verdict_judge(struct dp_verdict *v);
 struct dp_verdict_counts { size_t pass, fail, warn, error, unsupported; }; /* warn: failed with severity warning or info */
 struct dp_verdict_counts dp_verdict_count(const struct dp_verdict *v);
 void dp_verdict_release(struct dp_verdict *v);
 
 enum dp_verdict_form { DP_VERDICT_TEXT, DP_VERDICT_NDJSON, DP_VERDICT_JSON, DP_VERDICT_JUNIT, DP_VERDICT_MARKDOWN, DP_VERDICT_PROMETHEUS };
-/* Appends the report; text and Markdown have what failed first, with examples; NDJSON has a row for each rule and a summary at the end. */
+/*
+ * Appends the report; text and Markdown have what failed first, with examples; NDJSON has a row for each rule and a summary at the end.
+ * In JUnit XML a rule that failed with severity warning or info, and one that is not supported, is `skipped`: CI goes on, and shows it.
+ */
 void dp_verdict_print(const struct dp_verdict *v, enum dp_verdict_form form, struct dp_buf *out);
 
 #endif
