@@ -26,7 +26,7 @@ ifeq ($(DEV),1)
 WARN += -Werror
 endif
 # The small libraries are linked statically where the archive is there, since start-up is part of the product.
-DP_LIBS ?= -l:libzstd.a -l:liblz4.a -l:libz.a -l:libyaml.a -l:libcsv.a -l:libxxhash.a -l:libpcre2-8.a -lm -ldl -lpthread
+DP_LIBS ?= -l:libzstd.a -l:liblz4.a -l:libz.a -l:libyaml.a -l:libcsv.a -l:libxxhash.a -l:libpcre2-8.a -l:libcrypto.a -lm -ldl -lpthread
 CPPFLAGS_DP = -Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DDP_VERSION='"$(VERSION)"' \
 	-include lib/banned.h $(if $(wildcard config.h),-include config.h)
 CFLAGS_DP = -std=c17 -fno-strict-aliasing -ffp-contract=off $(WARN) $(CPPFLAGS_DP) $(CPPFLAGS) $(CFLAGS) $(SAN)
