@@ -1,8 +1,8 @@
 /*
- * Reading a data contract (Open Data Contract Standard v3): the document's frame, schema objects and properties.  The types are in
- * contract_types.c, writing in contract_write.c.
+ * Reading a data contract (Open Data Contract Standard v3) into its tree: schema objects and properties.  Its keys were held to the tables of
+ * contract_keys.c before; rules are read in contract_quality.c, types in contract_types.c, writing is in contract_write.c.
  */
-#include <dp/rules/contract.h>
+#include "contract_priv.h"
 
 #include <dp/base/limits.h>
 #include <dp/base/map.h>
@@ -10,214 +10,174 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const top_keys[] = {"version", "kind", "apiVersion", "id", "name", "tenant", "tags", "status", "servers", "dataProduct",
-                                       "description", "domain", "schema", "support", "price", "team", "roles", "slaDefaultElement",
-                                       "slaProperties", "authoritativeDefinitions", "customProperties", "contractCreatedTs", NULL};
-static const char *const object_keys_30[] = {"name", "physicalType", "description", "businessName", "authoritativeDefinitions", "tags",
-                                             "customProperties", "logicalType", "physicalName", "dataGranularityDescription", "properties",
-                                             "quality", NULL};
-static const char *const object_keys_31[] = {"id", "name", "physicalType", "description", "businessName", "authoritativeDefinitions", "tags",
-                                             "customProperties", "logicalType", "physicalName", "dataGranularityDescription", "properties",
-                                             "relationships", "quality", NULL};
-#define PROPERTY_KEYS                                                                                                               \
-    "name", "physicalType", "description", "businessName", "authoritativeDefinitions", "tags", "customProperties", "primaryKey",     \
-        "primaryKeyPosition", "logicalType", "logicalTypeOptions", "physicalName", "required", "unique", "partitioned",              \
-        "partitionKeyPosition", "classification", "encryptedName", "transformSourceObjects", "transformLogic",                      \
-        "transformDescription", "examples", "criticalDataElement", "quality", "items", "properties"
-static const char *const property_keys_30[] = {PROPERTY_KEYS, NULL};
-static const char *const property_keys_31[] = {PROPERTY_KEYS, "id", "relationships", NULL};
-
-struct reading {
+struct building {
+    struct contract_walk *w;
     struct dp_contract *c;
-    struct dp_err *err;
     size_t columns;
 };
 
-/* ---- single keys ---- */
+/* ---- single keys, whose kinds are right ---- */
 
-static enum dp_status wrong_kind(struct reading *in, const struct dp_yaml_node *n, const char *key, const char *want) {
-    bool number = n->kind == DP_YAML_FLOAT || n->kind == DP_YAML_INT || n->kind == DP_YAML_BOOL;
-    if (number && !strcmp(want, "a string"))
-        return dp_yaml_error(&in->c->doc, n, in->err, "%s must be a string, got %s: write \"%.60s\" in quotes", key, dp_yaml_kind_name(n->kind), n->text.p);
-    return dp_yaml_error(&in->c->doc, n, in->err, "%s must be %s, got %s", key, want, dp_yaml_kind_name(n->kind));
-}
-
-static enum dp_status get_string(struct reading *in, const struct dp_yaml_node *map, const char *key, const char **out) {
+static const char *get_string(const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
-    if (!n) return DP_OK;
-    if (n->kind != DP_YAML_STRING) return wrong_kind(in, n, key, "a string");
-    if (memchr(n->text.p, 0, n->text.n)) return dp_yaml_error(&in->c->doc, n, in->err, "%s holds a NUL", key);
-    *out = n->text.p;
-    return DP_OK;
+    return n ? n->text.p : NULL;
 }
 
-static enum dp_status need_string(struct reading *in, const struct dp_yaml_node *map, const char *key, const char *what, const char **out) {
-    DP_TRY(get_string(in, map, key, out));
-    if (*out && **out) return DP_OK;
-    return dp_yaml_error(&in->c->doc, dp_yaml_get(map, key) ? dp_yaml_get(map, key) : map, in->err, "%s needs the key \"%s\"", what, key);
-}
-
-static enum dp_status get_bool(struct reading *in, const struct dp_yaml_node *map, const char *key, bool *out) {
+static bool get_bool(const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
-    if (!n) return DP_OK;
-    if (n->kind != DP_YAML_BOOL) return wrong_kind(in, n, key, "true or false");
-    *out = n->text.p[0] == 't' || n->text.p[0] == 'T';
-    return DP_OK;
+    return n && (n->text.p[0] == 't' || n->text.p[0] == 'T');
 }
 
 /* A position counts from 1; the standard's -1 stands for none. */
-static enum dp_status get_position(struct reading *in, const struct dp_yaml_node *map, const char *key, int *out) {
+static int get_position(struct building *in, const struct contract_place *at, const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     int64_t v;
-    if (!n) return DP_OK;
-    if (n->kind != DP_YAML_INT || !dp_parse_i64(n->text, &v) || v < -1 || v == 0 || v > 10000)
-        return dp_yaml_error(&in->c->doc, n, in->err, "%s must be a position from 1 (or -1 for none)", key);
-    *out = v < 0 ? 0 : (int)v;
-    return DP_OK;
+    if (!n) return 0;
+    if (dp_parse_i64(n->text, &v) && v >= -1 && v != 0 && v <= 10000) return v < 0 ? 0 : (int)v;
+    contract_find(in->w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL, "must be a position from 1 (or -1 for none)");
+    return 0;
 }
 
-/* A list of maps; *list NULL when absent. */
-static enum dp_status get_list(struct reading *in, const struct dp_yaml_node *map, const char *key, const struct dp_yaml_node **list) {
-    *list = dp_yaml_get(map, key);
-    if (*list && (*list)->kind != DP_YAML_LIST) return wrong_kind(in, *list, key, "a list");
-    return DP_OK;
+static enum dp_logical get_logical(const struct dp_yaml_node *map) {
+    const char *word = get_string(map, "logicalType");
+    for (int i = 0; word && contract_logical_words[i]; i++)
+        if (!strcmp(word, contract_logical_words[i])) return (enum dp_logical)(DP_LOGICAL_STRING + i);
+    return DP_LOGICAL_NONE;
 }
 
 /* ---- properties ---- */
 
-static const char *const logical_words[] = {"string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean", NULL};
+/* A property, or what is in one (items, the key and value of a map); `word` is then the last step of its path. */
+static void read_property(struct building *in, const struct contract_place *at, const char *path, const struct dp_yaml_node *n, bool is_named,
+                          struct dp_contract_property *p);
 
-static enum dp_status get_logical(struct reading *in, const struct dp_yaml_node *map, enum dp_logical *out) {
-    const char *word = NULL;
-    const struct dp_yaml_node *n = dp_yaml_get(map, "logicalType");
-    DP_TRY(get_string(in, map, "logicalType", &word));
-    *out = DP_LOGICAL_NONE;
-    if (!word) return DP_OK;
-    for (int i = 0; logical_words[i]; i++)
-        if (!strcmp(word, logical_words[i])) *out = (enum dp_logical)(DP_LOGICAL_STRING + i);
-    if (*out == DP_LOGICAL_NONE) {
-        const char *near = dp_str_nearest(word, logical_words);
-        return dp_yaml_error(&in->c->doc, n, in->err, "unknown logicalType \"%.60s\"%s%s%s", word, near ? ", did you mean \"" : "", near ? near : "",
-                             near ? "\"?" : "");
-    }
-    if ((*out == DP_LOGICAL_TIMESTAMP || *out == DP_LOGICAL_TIME) && !in->c->is_31)
-        return dp_yaml_error(&in->c->doc, n, in->err, "logicalType %s needs apiVersion v3.1.0; in %s it is date with a physicalType", word, in->c->api_version);
-    return DP_OK;
-}
-
-static enum dp_status read_property(struct reading *in, const struct dp_yaml_node *n, bool is_items, struct dp_contract_property *p);
-
-static enum dp_status read_properties(struct reading *in, const struct dp_yaml_node *map, struct dp_contract_property **out, size_t *n_out) {
-    const struct dp_yaml_node *list;
-    DP_TRY(get_list(in, map, "properties", &list));
-    if (!list || !list->n) return DP_OK;
+static void read_properties(struct building *in, const struct contract_place *at, const char *path, const struct dp_yaml_node *map,
+                            struct dp_contract_property **out, size_t *n_out) {
+    const struct dp_yaml_node *list = dp_yaml_get(map, "properties");
+    struct contract_place below = {.up = at, .key = "properties"}, item = {.up = &below};
+    if (!list || !list->n) return;
     *out = dp_arena_calloc(&in->c->arena, list->n, sizeof **out);
     *n_out = list->n;
     struct dp_map names = {0};
-    enum dp_status status = DP_OK;
-    for (size_t i = 0; i < list->n && status == DP_OK; i++) {
+    for (size_t i = 0; i < list->n && !in->w->done; i++) {
+        struct dp_contract_property *p = &(*out)[i];
         bool is_new = true;
-        status = read_property(in, list->items[i], false, &(*out)[i]);
-        if (status == DP_OK) dp_map_put(&names, dp_str_z((*out)[i].name), &is_new);
-        if (!is_new) status = dp_yaml_error(&in->c->doc, list->items[i], in->err, "column \"%.80s\" is there twice", (*out)[i].name);
+        item.index = i;
+        read_property(in, &item, dp_arena_printf(&in->c->arena, "%s/properties/%zu", path, i), list->items[i], true, p);
+        if (!in->w->done && p->name) dp_map_put(&names, dp_str_z(p->name), &is_new);
+        if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL, "column \"%.80s\" is there twice", p->name);
     }
     dp_map_release(&names);
-    return status;
 }
 
-static enum dp_status read_flags(struct reading *in, const struct dp_yaml_node *n, struct dp_contract_property *p) {
-    DP_TRY(get_bool(in, n, "required", &p->required));
-    DP_TRY(get_bool(in, n, "unique", &p->unique));
-    DP_TRY(get_bool(in, n, "primaryKey", &p->primary_key));
-    DP_TRY(get_bool(in, n, "partitioned", &p->partitioned));
-    DP_TRY(get_position(in, n, "primaryKeyPosition", &p->primary_key_position));
-    return get_position(in, n, "partitionKeyPosition", &p->partition_position);
+static struct dp_contract_property *read_inner(struct building *in, const struct contract_place *at, const char *path, const char *step,
+                                               const struct dp_yaml_node *n) {
+    struct contract_place below = {.up = at, .key = step};
+    if (!n) return NULL;
+    struct dp_contract_property *p = dp_arena_calloc(&in->c->arena, 1, sizeof *p);
+    read_property(in, &below, dp_arena_printf(&in->c->arena, "%s/%s", path, step), n, false, p);
+    return p;
 }
 
-static enum dp_status read_property(struct reading *in, const struct dp_yaml_node *n, bool is_items, struct dp_contract_property *p) {
-    const struct dp_yaml *doc = &in->c->doc;
-    const char *what = is_items ? "items" : "a property", *physical_name = NULL;
-    if (++in->columns > DP_LIMIT_COLUMNS) return dp_err_set(in->err, DP_LIMIT, "%s: more than %u properties", doc->source, DP_LIMIT_COLUMNS);
-    DP_TRY(dp_yaml_known_keys(doc, n, in->c->is_31 ? property_keys_31 : property_keys_30, what, in->err));
-    p->node = n;
-    if (!is_items) DP_TRY(need_string(in, n, "name", what, &p->logical_name));
-    else DP_TRY(get_string(in, n, "name", &p->logical_name));
-    DP_TRY(get_string(in, n, "physicalName", &physical_name));
-    p->name = physical_name && *physical_name ? physical_name : p->logical_name;
-    DP_TRY(get_logical(in, n, &p->logical));
-    DP_TRY(get_string(in, n, "physicalType", &p->physical_type));
-    DP_TRY(get_string(in, n, "description", &p->description));
-    DP_TRY(get_string(in, n, "classification", &p->classification));
-    DP_TRY(read_flags(in, n, p));
+static void read_words(struct building *in, const struct contract_place *at, const struct dp_yaml_node *n, struct dp_contract_property *p) {
+    p->required = get_bool(n, "required");
+    p->unique = get_bool(n, "unique");
+    p->primary_key = get_bool(n, "primaryKey");
+    p->partitioned = get_bool(n, "partitioned");
+    p->primary_key_position = get_position(in, at, n, "primaryKeyPosition");
+    p->partition_position = get_position(in, at, n, "partitionKeyPosition");
+    p->physical_type = get_string(n, "physicalType");
+    p->description = get_string(n, "description");
+    p->classification = get_string(n, "classification");
+    p->encrypted_name = get_string(n, "encryptedName");
     p->options = dp_yaml_get(n, "logicalTypeOptions");
-    if (p->options && p->options->kind != DP_YAML_MAP) return wrong_kind(in, p->options, "logicalTypeOptions", "a map");
-    const struct dp_yaml_node *items = dp_yaml_get(n, "items");
-    if (items && p->logical != DP_LOGICAL_ARRAY && p->logical != DP_LOGICAL_NONE)
-        return dp_yaml_error(doc, items, in->err, "items belong to logicalType array");
-    if (items) {
-        p->items = dp_arena_calloc(&in->c->arena, 1, sizeof *p->items);
-        DP_TRY(read_property(in, items, true, p->items));
+    p->logical = get_logical(n);
+    if (in->c->is_31) p->id = get_string(n, "id");
+    if (in->c->is_32) p->enumeration = dp_yaml_get(n, "enum");
+}
+
+static void read_property(struct building *in, const struct contract_place *at, const char *path, const struct dp_yaml_node *n, bool is_named,
+                          struct dp_contract_property *p) {
+    struct dp_contract *c = in->c;
+    const char *physical_name = get_string(n, "physicalName");
+    if (++in->columns > DP_LIMIT_COLUMNS) {
+        contract_find(in->w, DP_FINDING_ERROR, "limit", at, n, "", NULL, "more than %u properties", DP_LIMIT_COLUMNS);
+        in->w->done = true;
+        return;
     }
-    return read_properties(in, n, &p->properties, &p->n_properties);
+    p->node = n;
+    p->path = path;
+    p->logical_name = get_string(n, "name");
+    p->name = physical_name && *physical_name ? physical_name : p->logical_name;
+    if (is_named && !*p->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a property needs a name");
+    read_words(in, at, n, p);
+    contract_fill_quality(c, dp_yaml_get(n, "quality"), path, &p->quality, &p->n_quality);
+    if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), path, &p->relationships, &p->n_relationships);
+    p->items = read_inner(in, at, path, "items", dp_yaml_get(n, "items"));
+    const struct dp_yaml_node *map = c->is_32 ? dp_yaml_get(n, "map") : NULL;
+    if (map) {
+        struct contract_place below = {.up = at, .key = "map"};
+        p->map_key = read_inner(in, &below, dp_arena_printf(&c->arena, "%s/map", path), "key", dp_yaml_get(map, "key"));
+        p->map_value = read_inner(in, &below, dp_arena_printf(&c->arena, "%s/map", path), "value", dp_yaml_get(map, "value"));
+    }
+    read_properties(in, at, path, n, &p->properties, &p->n_properties);
 }
 
 /* ---- objects and the frame ---- */
 
-static enum dp_status read_object(struct reading *in, const struct dp_yaml_node *n, struct dp_contract_object *o) {
-    DP_TRY(dp_yaml_known_keys(&in->c->doc, n, in->c->is_31 ? object_keys_31 : object_keys_30, "a schema object", in->err));
+static void read_object(struct building *in, const struct contract_place *at, const struct dp_yaml_node *n, size_t i, struct dp_contract_object *o) {
+    struct dp_contract *c = in->c;
     o->node = n;
-    DP_TRY(need_string(in, n, "name", "a schema object", &o->name));
-    DP_TRY(get_string(in, n, "physicalName", &o->physical_name));
-    DP_TRY(get_string(in, n, "description", &o->description));
-    return read_properties(in, n, &o->properties, &o->n_properties);
+    o->path = dp_arena_printf(&c->arena, "/schema/%zu", i);
+    o->name = get_string(n, "name");
+    o->physical_name = get_string(n, "physicalName");
+    o->description = get_string(n, "description");
+    if (c->is_31) o->id = get_string(n, "id");
+    if (!*o->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a schema object needs a name");
+    contract_fill_quality(c, dp_yaml_get(n, "quality"), o->path, &o->quality, &o->n_quality);
+    if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), o->path, &o->relationships, &o->n_relationships);
+    read_properties(in, at, o->path, n, &o->properties, &o->n_properties);
 }
 
-static enum dp_status read_version(struct reading *in, const struct dp_yaml_node *root) {
+static void read_schema(struct building *in, const struct dp_yaml_node *list) {
     struct dp_contract *c = in->c;
-    const char *v = NULL;
-    DP_TRY(need_string(in, root, "apiVersion", "a contract", &v));
-    c->api_version = v;
-    c->is_31 = !strcmp(v, "v3.1.0");
-    if (c->is_31 || !strcmp(v, "v3.0.0") || !strcmp(v, "v3.0.1") || !strcmp(v, "v3.0.2")) return DP_OK;
-    const char *hint = !strncmp(v, "v2.", 3) ? "; 2.x has another layout: convert it to v3 first" : "";
-    return dp_yaml_error(&c->doc, dp_yaml_get(root, "apiVersion"), in->err, "apiVersion \"%.40s\" is none of v3.0.0, v3.0.1, v3.0.2, v3.1.0%s", v, hint);
-}
-
-static enum dp_status read_frame(struct reading *in, const struct dp_yaml_node *root) {
-    struct dp_contract *c = in->c;
-    const char *kind = NULL;
-    if (root->kind != DP_YAML_MAP) return wrong_kind(in, root, "a contract", "a map");
-    DP_TRY(read_version(in, root));
-    DP_TRY(dp_yaml_known_keys(&c->doc, root, top_keys, "a contract", in->err));
-    DP_TRY(need_string(in, root, "kind", "a contract", &kind));
-    if (strcmp(kind, "DataContract") != 0)
-        return dp_yaml_error(&c->doc, dp_yaml_get(root, "kind"), in->err, "kind must be DataContract, got \"%.40s\"", kind);
-    DP_TRY(need_string(in, root, "id", "a contract", &c->id));
-    DP_TRY(need_string(in, root, "version", "a contract", &c->version));
-    DP_TRY(need_string(in, root, "status", "a contract", &c->status));
-    return get_string(in, root, "name", &c->name);
-}
-
-static enum dp_status read_schema(struct reading *in, const struct dp_yaml_node *root) {
-    struct dp_contract *c = in->c;
-    const struct dp_yaml_node *list;
-    DP_TRY(get_list(in, root, "schema", &list));
-    if (!list) return DP_OK;
+    struct contract_place below = {.key = "schema"}, item = {.up = &below};
+    struct dp_map names = {0};
+    if (!list) return;
     c->objects = dp_arena_calloc(&c->arena, list->n + 1, sizeof *c->objects);
     c->n_objects = list->n;
-    for (size_t i = 0; i < list->n; i++) {
-        DP_TRY(read_object(in, list->items[i], &c->objects[i]));
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(c->objects[k].name, c->objects[i].name))
-                return dp_yaml_error(&c->doc, list->items[i], in->err, "schema object \"%.80s\" is there twice", c->objects[i].name);
+    for (size_t i = 0; i < list->n && !in->w->done; i++) {
+        bool is_new = true;
+        item.index = i;
+        read_object(in, &item, list->items[i], i, &c->objects[i]);
+        dp_map_put(&names, dp_str_z(c->objects[i].name), &is_new);
+        if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL, "schema object \"%.80s\" is there twice", c->objects[i].name);
     }
-    return DP_OK;
+    dp_map_release(&names);
+}
+
+void contract_build(struct contract_walk *w, struct dp_contract *c) {
+    const struct dp_yaml_node *root = c->doc.root;
+    struct building in = {.w = w, .c = c};
+    c->api_version = w->api_version;
+    c->is_31 = w->version & DP_ODCS_31;
+    c->is_32 = w->version & DP_ODCS_320;
+    c->id = get_string(root, "id");
+    c->version = get_string(root, "version");
+    c->status = get_string(root, "status");
+    c->name = get_string(root, "name");
+    contract_fill_sla(c, dp_yaml_get(root, "slaProperties"));
+    read_schema(&in, dp_yaml_get(root, "schema"));
 }
 
 static enum dp_status read_contract(struct dp_contract *c, struct dp_err *err) {
-    struct reading in = {.c = c, .err = err};
-    enum dp_status status = read_frame(&in, c->doc.root);
-    if (status == DP_OK) status = read_schema(&in, c->doc.root);
+    struct dp_findings found = {.first_only = true};
+    struct contract_walk w = {.doc = &c->doc, .out = &found};
+    enum dp_status status = DP_OK;
+    if (contract_version(&w, c->doc.root)) contract_check_keys(&w, c->doc.root);
+    if (!w.done) contract_build(&w, c);
+    if (w.done) status = contract_fault(&c->doc, &found.v[0], err);
+    dp_findings_release(&found);
     if (status != DP_OK) dp_contract_release(c);
     return status;
 }

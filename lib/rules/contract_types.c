@@ -193,6 +193,11 @@ static enum dp_status property_type(struct typing *t, struct dp_type *out) {
     case DP_LOGICAL_NUMBER:
     case DP_LOGICAL_INTEGER: return number_type(t, out);
     case DP_LOGICAL_BOOLEAN: out->id = DP_TYPE_BOOLEAN; return DP_OK;
+    case DP_LOGICAL_MAP:
+        out->id = DP_TYPE_MAP;
+        DP_TRY(add_property(t->c, t->p->map_key, "key", out, t->err));
+        out->children[0]->nullable = false;
+        return add_property(t->c, t->p->map_value, "value", out, t->err);
     case DP_LOGICAL_OBJECT:
     case DP_LOGICAL_ARRAY:
         if (t->p->logical == DP_LOGICAL_ARRAY && t->p->n_properties) return wrong(t, "an array has items, not properties");

@@ -1,9 +1,9 @@
 /*
- * Data contracts: ODCS v3 (apiVersion v3.0.0, v3.0.1, v3.0.2, v3.1.0), YAML or JSON.  Read into a tree of objects and properties that keeps
- * the document's nodes, so that a rule that a later stage reads (quality, slaProperties) is found beside the property that it is for.
+ * Data contracts: ODCS v3 (apiVersion v3.0.0, v3.0.1, v3.0.2, v3.1.0, and v3.2.0 as in preparation), YAML or JSON.  Read into a tree of objects and
+ * properties that keeps the document's nodes, so that a rule is found beside the property that it is for.
  *
- * Checked here: the keys at the top, of schema objects and of properties, their kinds, and what types need.  The first fault is DP_USAGE
- * with file, line, key and the nearest right word.  What stands under other keys (servers, team, quality ...) is kept unread.
+ * The whole document is checked, each version by its own rules: 3.0.x knows the keys at the top, of schema objects and of properties and is lax
+ * below, 3.1 knows every key.  The first fault is DP_USAGE with file, line, key and the nearest right word; dp/rules/lint.h finds all of them.
  */
 #ifndef DP_RULES_CONTRACT_H
 #define DP_RULES_CONTRACT_H
@@ -13,7 +13,7 @@
 #include <dp/record/type.h>
 
 enum dp_logical { DP_LOGICAL_NONE, DP_LOGICAL_STRING, DP_LOGICAL_DATE, DP_LOGICAL_TIMESTAMP, DP_LOGICAL_TIME, DP_LOGICAL_NUMBER,
-                  DP_LOGICAL_INTEGER, DP_LOGICAL_OBJECT, DP_LOGICAL_ARRAY, DP_LOGICAL_BOOLEAN };
+                  DP_LOGICAL_INTEGER, DP_LOGICAL_OBJECT, DP_LOGICAL_ARRAY, DP_LOGICAL_BOOLEAN, DP_LOGICAL_MAP };
 
 enum dp_quality_type { DP_QUALITY_LIBRARY, DP_QUALITY_TEXT, DP_QUALITY_SQL, DP_QUALITY_CUSTOM };
 enum dp_metric { DP_METRIC_NONE, DP_METRIC_NULL_VALUES, DP_METRIC_MISSING_VALUES, DP_METRIC_INVALID_VALUES, DP_METRIC_DUPLICATE_VALUES, DP_METRIC_ROW_COUNT };
@@ -33,7 +33,7 @@ struct dp_contract_quality {
     bool is_percent;             /* unit percent, % */
     enum dp_operator op;         /* NONE: none was given */
     struct dp_str a, b;          /* its operands as spelled: numbers, or a text for BE and NOT_BE; b only of the two BETWEEN */
-    const struct dp_yaml_node *arguments;
+    const struct dp_yaml_node *arguments; /* a map; in 3.0, where they stand beside the rule, the entry itself */
     const char *query, *engine;  /* SQL; CUSTOM */
     const struct dp_yaml_node *implementation;
 };
@@ -43,7 +43,7 @@ struct dp_contract_relationship {
     const struct dp_yaml_node *node;
     const char *path;
     const char **from, **to;     /* from NULL: the property that it stands at */
-    size_t n;                    /* of to (and of from) */
+    size_t n;                    /* of to (and of from); 1 where from is NULL */
 };
 
 /* One entry of slaProperties. */
@@ -60,15 +60,18 @@ struct dp_contract_property {
     const char *path;           /* "/schema/0/properties/2" */
     const char *name;           /* physicalName, else name: the column; NULL for items */
     const char *logical_name;   /* name */
+    const char *id;
     enum dp_logical logical;
     const char *physical_type;
     const char *description;
-    const char *classification;
+    const char *classification, *encrypted_name;
     const struct dp_yaml_node *options; /* logicalTypeOptions, or NULL */
+    const struct dp_yaml_node *enumeration; /* 3.2 `enum`: a list of maps with a scalar `value`, or NULL */
     bool required, unique, primary_key, partitioned;
     int primary_key_position;   /* from 1; 0: not given */
     int partition_position;
     struct dp_contract_property *items;      /* of an array, or NULL */
+    struct dp_contract_property *map_key, *map_value; /* 3.2, of a map, or NULL */
     struct dp_contract_property *properties; /* of an object */
     size_t n_properties;
     struct dp_contract_quality *quality;
@@ -80,7 +83,7 @@ struct dp_contract_property {
 struct dp_contract_object {
     const struct dp_yaml_node *node;
     const char *path;           /* "/schema/0" */
-    const char *name, *physical_name, *description;
+    const char *name, *physical_name, *description, *id;
     struct dp_contract_property *properties;
     size_t n_properties;
     struct dp_contract_quality *quality;
@@ -92,8 +95,9 @@ struct dp_contract_object {
 struct dp_contract {
     struct dp_yaml doc;
     struct dp_arena arena;
-    const char *api_version, *id, *name, *version, *status;
-    bool is_31;                 /* v3.1.0, else 3.0.x */
+    const char *api_version, *id, *name, *version, *status; /* status may be NULL in 3.2 */
+    bool is_31;                 /* v3.1.0 or later, else 3.0.x */
+    bool is_32;
     struct dp_contract_object *objects;
     size_t n_objects;
     struct dp_contract_sla *sla;

@@ -1,0 +1,856 @@
+/*
+ * The keys of a contract: which there are, of what kind, in which versions of the standard (v3.0.0 to v3.2.0), as tables, and the walk that holds a
+ * document to them.  Where the text of the standard and its JSON schema differ the text is taken; dp-contract(5) lists where.
+ *
+ * Meaning (a column that is there twice, patterns, references) is not looked at here.
+ */
+#include "contract_priv.h"
+
+#include <dp/base/map.h>
+#include <dp/base/num.h>
+#include <stdlib.h>
+
+/* ---- findings ---- */
+
+static const char *place_text(struct dp_arena *a, const struct contract_place *at, const char *key) {
+    const struct contract_place *chain[256];
+    size_t n = 0;
+    struct dp_buf b = {0};
+    for (; at && n < 256; at = at->up) chain[n++] = at;
+    while (n--) {
+        if (chain[n]->key) dp_buf_addf(&b, "/%s", chain[n]->key);
+        else dp_buf_addf(&b, "/%zu", chain[n]->index);
+    }
+    if (key && *key) dp_buf_addf(&b, "/%s", key);
+    char *text = dp_arena_strdup(a, b.n ? dp_buf_z(&b) : "/");
+    dp_buf_release(&b);
+    return text;
+}
+
+void contract_find(struct contract_walk *w, enum dp_finding_level level, const char *rule, const struct contract_place *at, const struct dp_yaml_node *node,
+                   const char *key, const char *meant, const char *fmt, ...) {
+    struct dp_findings *out = w->out;
+    char text[400];
+    va_list args;
+    if (w->done || (out->first_only && level != DP_FINDING_ERROR)) return;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    out->v = dp_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
+    out->v[out->n++] = (struct dp_finding){.level = level, .line = node ? node->line : 0, .column = node ? node->column : 0, .rule = rule,
+                                           .path = place_text(&out->arena, at, key), .key = key ? dp_arena_strdup(&out->arena, key) : "",
+                                           .text = dp_arena_strdup(&out->arena, text), .meant = meant};
+    out->n_levels[level]++;
+    w->done = out->first_only;
+}
+
+const char *contract_near(struct contract_walk *w, const char *word, const char *const *words) {
+    const char *near = dp_str_nearest(word, words);
+    return near ? dp_arena_printf(&w->out->arena, "did you mean \"%s\"?", near) : NULL;
+}
+
+void dp_finding_print(const struct dp_finding *f, struct dp_buf *b) {
+    if (*f->key) dp_buf_addf(b, "%s: ", f->key);
+    dp_buf_addz(b, f->text);
+    if (f->meant) dp_buf_addf(b, "; %s", f->meant);
+}
+
+enum dp_status contract_fault(const struct dp_yaml *doc, const struct dp_finding *f, struct dp_err *err) {
+    struct dp_buf b = {0};
+    struct dp_yaml_node at = {.line = f->line, .column = f->column};
+    bool limit = !strcmp(f->rule, "limit");
+    dp_finding_print(f, &b);
+    (void)dp_yaml_error(doc, f->line ? &at : NULL, err, "%s", dp_buf_z(&b));
+    if (limit && err) err->status = DP_LIMIT;
+    dp_buf_release(&b);
+    return limit ? DP_LIMIT : DP_USAGE;
+}
+
+void dp_findings_release(struct dp_findings *f) {
+    free(f->v);
+    dp_arena_release(&f->arena);
+    memset(f, 0, sizeof *f);
+}
+
+/* ---- tables ---- */
+
+enum kind {
+    ANY, STRING, BOOL, INT, NUMBER, COUNT, POSITIVE, SCALAR, MAP, STRINGS,
+    ID,     /* a stable id */
+    WORD,   /* arg: words */
+    SHAPE,  /* arg: the shape of a map */
+    SHAPES, /* arg: of each map of a list */
+    ANYS,   /* a list of anything */
+    LATER   /* known; the shape's own function looks at it */
+};
+
+struct field {
+    const char *key;
+    enum kind kind;
+    uint8_t in, need; /* versions that know it, that ask for it */
+    const void *arg;
+};
+
+struct shape {
+    const char *what;
+    uint8_t strict; /* versions that refuse other keys */
+    const struct field *fields;
+    void (*more)(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+};
+
+enum { S300 = DP_ODCS_300, S301 = DP_ODCS_301, S302 = DP_ODCS_302, S30 = DP_ODCS_30, S31 = DP_ODCS_31, S32 = DP_ODCS_320, ALL = DP_ODCS_ALL };
+#define END {NULL, ANY, 0, 0, NULL}
+
+const char *const contract_logical_words[] = {"string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean", "map", NULL};
+const char *const contract_metric_words[] = {"nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount", NULL};
+const char *const contract_operator_words[] = {"mustBe",         "mustNotBe",           "mustBeGreaterThan", "mustBeGreaterOrEqualTo",
+                                               "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween",     "mustNotBeBetween", NULL};
+static const char *const kind_words[] = {"DataContract", NULL};
+static const char *const object_words[] = {"object", NULL};
+static const char *const semantic_words[] = {"column", "measure", "dimension", NULL};
+static const char *const quality_words[] = {"library", "text", "sql", "custom", NULL};
+static const char *const relation_words[] = {"foreignKey", NULL};
+static const char *const dimension_words[] = {"accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness",
+                                              "ac", "cp", "cf", "cs", "cv", "tm", "uq", NULL};
+
+static const struct shape top_shape, object_shape, property_shape, items_shape, quality_shape, object_relation_shape, property_relation_shape, server_shape,
+    role_shape, team_shape, member_shape, support_shape, price_shape, sla_shape, custom_shape, definition_shape, description_shape, context_shape,
+    statement_shape, constraint_shape, synonym_shape, enum_shape, map_shape;
+
+#define TAGS {"tags", STRINGS, ALL, 0, NULL}
+#define CUSTOM(in) {"customProperties", SHAPES, in, 0, &custom_shape}
+#define DEFINITIONS(in) {"authoritativeDefinitions", SHAPES, in, 0, &definition_shape}
+#define STABLE {"id", ID, S31, 0, NULL}
+#define TEXT(key) {key, STRING, ALL, 0, NULL}
+#define TEXT_IN(key, in) {key, STRING, in, 0, NULL}
+
+static const struct field top_fields[] = {
+    {"apiVersion", STRING, ALL, ALL, NULL}, {"kind", WORD, ALL, ALL, kind_words}, {"id", STRING, ALL, ALL, NULL}, {"version", STRING, ALL, ALL, NULL},
+    {"status", STRING, ALL, ALL & ~S32, NULL}, TEXT("name"), TEXT("tenant"), TAGS, {"servers", SHAPES, ALL, 0, &server_shape}, TEXT("dataProduct"),
+    {"description", SHAPE, ALL, 0, &description_shape}, TEXT("domain"), {"schema", SHAPES, ALL, 0, &object_shape},
+    {"support", SHAPES, ALL, 0, &support_shape}, {"price", SHAPE, ALL, 0, &price_shape}, {"team", LATER, ALL, 0, NULL},
+    {"roles", SHAPES, ALL, 0, &role_shape}, TEXT("slaDefaultElement"), {"slaProperties", SHAPES, ALL, 0, &sla_shape},
+    DEFINITIONS(ALL & ~S300), CUSTOM(ALL), TEXT("contractCreatedTs"), {"context", LATER, S32, 0, NULL}, END};
+static const struct field description_fields[] = {TEXT("usage"), TEXT("purpose"), TEXT("limitations"), DEFINITIONS(ALL & ~S300), CUSTOM(ALL & ~S300), END};
+#define ELEMENT                                                                                                                                          \
+    STABLE, TEXT("physicalType"), TEXT("description"), TEXT("businessName"), DEFINITIONS(ALL), TAGS, CUSTOM(ALL), {"synonyms", SHAPES, S32, 0, &synonym_shape}
+static const struct field object_fields[] = {
+    {"name", STRING, ALL, ALL, NULL}, ELEMENT, {"logicalType", WORD, ALL, 0, object_words}, TEXT("physicalName"), TEXT("dataGranularityDescription"),
+    {"properties", SHAPES, ALL, 0, &property_shape}, {"relationships", SHAPES, S31, 0, &object_relation_shape},
+    {"quality", SHAPES, ALL, 0, &quality_shape}, {"context", LATER, S32, 0, NULL}, END};
+#define PROPERTY                                                                                                                                         \
+    ELEMENT, {"primaryKey", BOOL, ALL, 0, NULL}, {"primaryKeyPosition", INT, ALL, 0, NULL}, {"logicalType", LATER, ALL, 0, NULL},                        \
+        {"logicalTypeOptions", LATER, ALL, 0, NULL}, TEXT_IN("physicalName", S302 | S31), {"required", BOOL, ALL, 0, NULL},                              \
+        {"unique", BOOL, ALL, 0, NULL}, {"partitioned", BOOL, ALL, 0, NULL}, {"partitionKeyPosition", INT, ALL, 0, NULL}, TEXT("classification"),         \
+        TEXT("encryptedName"), {"transformSourceObjects", STRINGS, ALL, 0, NULL}, TEXT("transformLogic"), TEXT("transformDescription"),                   \
+        {"examples", ANYS, ALL, 0, NULL}, {"criticalDataElement", BOOL, ALL, 0, NULL}, {"relationships", SHAPES, S31, 0, &property_relation_shape},      \
+        {"quality", SHAPES, ALL, 0, &quality_shape}, {"items", SHAPE, ALL, 0, &items_shape}, {"properties", SHAPES, ALL, 0, &property_shape},            \
+        {"semanticType", WORD, S32, 0, semantic_words}, {"enum", SHAPES, S32, 0, &enum_shape}, {"map", SHAPE, S32, 0, &map_shape}
+static const struct field property_fields[] = {{"name", STRING, ALL, ALL, NULL}, PROPERTY, END};
+static const struct field items_fields[] = {TEXT("name"), PROPERTY, END};
+static const struct field map_fields[] = {{"key", SHAPE, S32, S32, &items_shape}, {"value", SHAPE, S32, S32, &items_shape}, END};
+static const struct field enum_fields[] = {{"value", SCALAR, S32, S32, NULL}, TEXT("label"), STABLE, TEXT("description"), CUSTOM(ALL), DEFINITIONS(ALL), TAGS, END};
+static const struct field synonym_fields[] = {{"synonym", STRING, S32, S32, NULL}, STABLE, TEXT("description"), TEXT("locale"), TEXT("source"), TEXT("status"),
+                                              CUSTOM(ALL), END};
+static const struct field context_fields[] = {TEXT("instructions"), {"verifiedStatements", SHAPES, S32, 0, &statement_shape},
+                                              {"constraints", SHAPES, S32, 0, &constraint_shape}, END};
+static const struct field statement_fields[] = {{"question", STRING, S32, S32, NULL}, TEXT("id"), TEXT("answer"), DEFINITIONS(ALL), TAGS, CUSTOM(ALL), END};
+static const struct field constraint_fields[] = {{"constraint", STRING, S32, S32, NULL}, TEXT("id"), DEFINITIONS(ALL), TAGS, CUSTOM(ALL), END};
+#define OPERATION(word) {word, LATER, ALL, 0, NULL}
+static const struct field quality_fields[] = {
+    STABLE, TEXT("name"), TEXT("description"), {"type", WORD, ALL, 0, quality_words}, {"dimension", WORD, ALL, 0, dimension_words}, TEXT("severity"),
+    TEXT("unit"), TEXT("method"), TEXT("businessImpact"), TEXT("schedule"), TEXT("scheduler"), TAGS, DEFINITIONS(ALL), CUSTOM(ALL),
+    {"metric", LATER, S31, 0, NULL}, {"rule", LATER, ALL, 0, NULL}, {"arguments", LATER, S31, 0, NULL}, {"query", LATER, ALL, 0, NULL},
+    {"engine", LATER, ALL, 0, NULL}, {"implementation", LATER, ALL, 0, NULL}, OPERATION("mustBe"), OPERATION("mustNotBe"), OPERATION("mustBeGreaterThan"),
+    OPERATION("mustBeGreaterOrEqualTo"), OPERATION("mustBeLessThan"), OPERATION("mustBeLessOrEqualTo"), OPERATION("mustBeBetween"),
+    OPERATION("mustNotBeBetween"), END};
+static const struct field relation_fields[] = {{"type", WORD, S31, 0, relation_words}, {"from", LATER, S31, 0, NULL}, {"to", LATER, S31, S31, NULL},
+                                               CUSTOM(S31), END};
+static const struct field server_fields[] = {{"server", STRING, ALL, ALL, NULL}, {"type", LATER, ALL, ALL, NULL}, STABLE, TEXT("description"), TEXT("environment"),
+                                             {"roles", SHAPES, ALL, 0, &role_shape}, CUSTOM(ALL), END};
+static const struct field role_fields[] = {{"role", STRING, ALL, ALL, NULL}, STABLE, TEXT("description"), TEXT("access"), TEXT("firstLevelApprovers"),
+                                           TEXT("secondLevelApprovers"), CUSTOM(ALL & ~(S300 | S301)), END};
+static const struct field team_fields[] = {STABLE, TEXT("name"), TEXT("description"), {"members", SHAPES, S31, 0, &member_shape}, TAGS, CUSTOM(ALL),
+                                           DEFINITIONS(ALL), END};
+static const struct field member_fields[] = {{"username", STRING, ALL, S31, NULL}, STABLE, TEXT_IN("name", S302 | S31), TEXT_IN("description", S302 | S31),
+                                             TEXT("role"), TEXT("dateIn"), TEXT("dateOut"), TEXT("replacedByUsername"), {"tags", STRINGS, S31, 0, NULL},
+                                             CUSTOM(S31), DEFINITIONS(S31), END};
+static const struct field support_fields[] = {{"channel", STRING, ALL, ALL, NULL}, {"url", STRING, ALL, S30, NULL}, STABLE, TEXT("description"), TEXT("tool"),
+                                              TEXT("scope"), TEXT("invitationUrl"), CUSTOM(S31), END};
+static const struct field price_fields[] = {STABLE, {"priceAmount", NUMBER, ALL, 0, NULL}, TEXT("priceCurrency"), TEXT("priceUnit"), END};
+static const struct field sla_fields[] = {{"property", STRING, ALL, ALL, NULL}, {"value", SCALAR, ALL, ALL, NULL}, {"valueExt", SCALAR, ALL, 0, NULL},
+                                          STABLE, TEXT("unit"), TEXT("element"), TEXT("driver"), TEXT_IN("description", S31), TEXT_IN("scheduler", S31),
+                                          TEXT_IN("schedule", S31), END};
+static const struct field custom_fields[] = {{"property", STRING, ALL, S31, NULL}, {"value", ANY, ALL, S31, NULL}, STABLE, TEXT_IN("description", S31), END};
+static const struct field definition_fields[] = {{"url", STRING, ALL, ALL, NULL}, {"type", STRING, ALL, ALL, NULL}, STABLE, TEXT_IN("description", S31), END};
+
+static void more_top(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+static void more_object(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+static void more_property(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+static void more_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+static void more_object_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+static void more_property_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+static void more_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+
+static const struct shape top_shape = {"a contract", ALL, top_fields, more_top};
+static const struct shape description_shape = {"a description", 0, description_fields, NULL};
+static const struct shape object_shape = {"a schema object", ALL, object_fields, more_object};
+static const struct shape property_shape = {"a property", ALL, property_fields, more_property};
+static const struct shape items_shape = {"an element", ALL, items_fields, more_property};
+static const struct shape map_shape = {"a map", ALL, map_fields, NULL};
+static const struct shape enum_shape = {"a value of an enum", ALL, enum_fields, NULL};
+static const struct shape synonym_shape = {"a synonym", ALL, synonym_fields, NULL};
+static const struct shape context_shape = {"a context", ALL, context_fields, NULL};
+static const struct shape statement_shape = {"a verified statement", ALL, statement_fields, NULL};
+static const struct shape constraint_shape = {"a constraint", ALL, constraint_fields, NULL};
+static const struct shape quality_shape = {"a quality rule", S31, quality_fields, more_quality};
+static const struct shape object_relation_shape = {"a relationship", S31, relation_fields, more_object_relation};
+static const struct shape property_relation_shape = {"a relationship", S31, relation_fields, more_property_relation};
+static const struct shape server_shape = {"a server", 0, server_fields, more_server};
+static const struct shape role_shape = {"a role", S31, role_fields, NULL};
+static const struct shape team_shape = {"a team", S31, team_fields, NULL};
+static const struct shape member_shape = {"a team member", S31, member_fields, NULL};
+static const struct shape support_shape = {"a support channel", S31, support_fields, NULL};
+static const struct shape price_shape = {"a price", S31, price_fields, NULL};
+static const struct shape sla_shape = {"an SLA property", S31, sla_fields, NULL};
+static const struct shape custom_shape = {"a custom property", S31, custom_fields, NULL};
+static const struct shape definition_shape = {"an authoritative definition", S31, definition_fields, NULL};
+
+/* ---- the walk ---- */
+
+static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s, const char *key);
+
+static void wrong_kind(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *want) {
+    const char *meant = NULL;
+    bool number = n->kind == DP_YAML_FLOAT || n->kind == DP_YAML_INT || n->kind == DP_YAML_BOOL;
+    if (number && !strcmp(want, "a string")) meant = dp_arena_printf(&w->out->arena, "write \"%.60s\" in quotes", n->text.p);
+    if (n->kind == DP_YAML_STRING && !strcmp(want, "true or false")) {
+        static const char *const yes[] = {"yes", "Yes", "on", "y", "Y", NULL}, *const no[] = {"no", "No", "off", "n", "N", NULL};
+        for (int i = 0; yes[i] && !meant; i++)
+            if (!strcmp(n->text.p, yes[i]) || !strcmp(n->text.p, no[i]))
+                meant = !strcmp(n->text.p, yes[i]) ? "write true; YAML 1.2 reads this word as text" : "write false; YAML 1.2 reads this word as text";
+    }
+    contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, n, key, meant, "must be %s, got %s", want, dp_yaml_kind_name(n->kind));
+}
+
+static bool is_number(const struct dp_yaml_node *n) {
+    return n->kind == DP_YAML_INT || n->kind == DP_YAML_FLOAT;
+}
+
+/* As JSON Schema has it: 5.0 is an integer. */
+static bool is_integer(const struct dp_yaml_node *n) {
+    double d;
+    if (n->kind == DP_YAML_INT) return true;
+    return n->kind == DP_YAML_FLOAT && dp_parse_double(n->text, &d) && d > -1e15 && d < 1e15 && d == (double)(int64_t)d;
+}
+
+static bool is_stable_id(struct dp_str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) return false;
+    }
+    return s.n > 0;
+}
+
+static bool need_string(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    if (n->kind != DP_YAML_STRING) return wrong_kind(w, at, n, key, "a string"), false;
+    if (!memchr(n->text.p, 0, n->text.n)) return true;
+    contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, n, key, NULL, "holds a NUL");
+    return false;
+}
+
+static bool need_list(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    if (n->kind == DP_YAML_LIST) return true;
+    wrong_kind(w, at, n, key, "a list");
+    return false;
+}
+
+static void check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *const *words) {
+    if (!need_string(w, at, n, key)) return;
+    for (int i = 0; words[i]; i++)
+        if (!strcmp(n->text.p, words[i])) return;
+    const char *meant = contract_near(w, n->text.p, words);
+    if (!meant && !words[1]) meant = dp_arena_printf(&w->out->arena, "it must be %s", words[0]);
+    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, key, meant, "unknown word \"%.60s\"", n->text.p);
+}
+
+static void check_strings(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    if (!need_list(w, at, n, key)) return;
+    for (size_t i = 0; i < n->n && !w->done; i++) (void)need_string(w, at, n->items[i], key);
+}
+
+static void check_number(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, enum kind kind) {
+    double d = 0;
+    bool right = kind == NUMBER || kind == POSITIVE ? is_number(n) : is_integer(n);
+    if (!right) {
+        wrong_kind(w, at, n, key, kind == INT ? "a whole number" : kind == COUNT ? "a whole number from 0" : "a number");
+        return;
+    }
+    if (kind != COUNT && kind != POSITIVE) return;
+    bool negative = n->text.p[0] == '-';
+    bool zero = dp_parse_double(n->text, &d) && d == 0;
+    if (kind == COUNT && negative && !zero) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL, "must not be negative, got %.40s", n->text.p);
+    if (kind == POSITIVE && (negative || zero)) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL, "must be above 0, got %.40s", n->text.p);
+}
+
+static void check_shapes(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const struct shape *s) {
+    if (!need_list(w, at, n, key)) return;
+    struct contract_place list = {.up = at, .key = key}, item = {.up = &list};
+    for (size_t i = 0; i < n->n && !w->done; i++) {
+        item.index = i;
+        check_shape(w, &item, n->items[i], s, key);
+    }
+}
+
+static void check_field(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const struct field *f) {
+    struct contract_place below = {.up = at, .key = f->key};
+    switch (f->kind) {
+    case ANY:
+    case LATER: break;
+    case STRING: (void)need_string(w, at, n, f->key); break;
+    case BOOL:
+        if (n->kind != DP_YAML_BOOL) wrong_kind(w, at, n, f->key, "true or false");
+        break;
+    case INT:
+    case NUMBER:
+    case COUNT:
+    case POSITIVE: check_number(w, at, n, f->key, f->kind); break;
+    case SCALAR:
+        if (n->kind == DP_YAML_LIST || n->kind == DP_YAML_MAP) wrong_kind(w, at, n, f->key, "one value");
+        break;
+    case MAP:
+        if (n->kind != DP_YAML_MAP) wrong_kind(w, at, n, f->key, "a map");
+        break;
+    case STRINGS: check_strings(w, at, n, f->key); break;
+    case ANYS: (void)need_list(w, at, n, f->key); break;
+    case ID:
+        if (need_string(w, at, n, f->key) && !is_stable_id(n->text))
+            contract_find(w, DP_FINDING_ERROR, "wrong-id", at, n, f->key, "letters, digits, _ and - only", "\"%.60s\" is not an id", n->text.p);
+        break;
+    case WORD: check_word(w, at, n, f->key, f->arg); break;
+    case SHAPE: check_shape(w, &below, n, f->arg, f->key); break;
+    case SHAPES: check_shapes(w, at, n, f->key, f->arg); break;
+    }
+}
+
+static const struct field *find_field(const struct field *fields, const char *key) {
+    while (fields->key && strcmp(fields->key, key) != 0) fields++;
+    return fields->key ? fields : NULL;
+}
+
+static const char *first_version(unsigned in) {
+    return in & DP_ODCS_300 ? "v3.0.0" : in & DP_ODCS_301 ? "v3.0.1" : in & DP_ODCS_302 ? "v3.0.2" : in & DP_ODCS_310 ? "v3.1.0" : "v3.2.0";
+}
+
+/* The nearest key that this version has. */
+static const char *near_key(struct contract_walk *w, const struct field *fields, const char *key) {
+    const char *words[64];
+    size_t n = 0;
+    for (; fields->key && n < 63; fields++)
+        if (fields->in & w->version) words[n++] = fields->key;
+    words[n] = NULL;
+    return contract_near(w, key, words);
+}
+
+static void unknown_key(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *k, const char *what, const struct field *fields,
+                        const struct field *other) {
+    const char *meant = NULL;
+    if (other) meant = dp_arena_printf(&w->out->arena, "it came with apiVersion %s", first_version(other->in));
+    if (!meant) meant = near_key(w, fields, k->text.p);
+    if (!meant) meant = "keys of one's own belong in customProperties";
+    contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, k->text.p, meant, "%s has no such key%s%s", what, other ? " in " : "", other ? w->api_version : "");
+}
+
+static void check_fields(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *what, unsigned strict,
+                         const struct field *fields) {
+    for (size_t i = 0; i < map->n && !w->done; i++) {
+        const struct dp_yaml_node *k = map->items[2 * i];
+        const struct field *f = find_field(fields, k->text.p);
+        if (f && f->in & w->version) check_field(w, at, map->items[2 * i + 1], f);
+        else if (strict & w->version) unknown_key(w, at, k, what, fields, f);
+    }
+    for (; fields->key && !w->done; fields++) {
+        if (!(fields->need & w->version)) continue;
+        const struct dp_yaml_node *v = dp_yaml_get(map, fields->key);
+        if (!v) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, fields->key, NULL, "%s needs this key", what);
+    }
+}
+
+static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s, const char *key) {
+    if (map->kind != DP_YAML_MAP) {
+        wrong_kind(w, at, map, key, "a map");
+        return;
+    }
+    check_fields(w, at, map, s->what, s->strict, s->fields);
+    if (s->more && !w->done) s->more(w, at, map);
+}
+
+/* ---- the top ---- */
+
+static const char *text_of(const struct dp_yaml_node *n) {
+    return n && n->kind == DP_YAML_STRING ? n->text.p : NULL;
+}
+
+static void check_context(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *n = w->version & S32 ? dp_yaml_get(map, "context") : NULL;
+    struct contract_place below = {.up = at, .key = "context"};
+    if (n && n->kind != DP_YAML_STRING) check_shape(w, &below, n, &context_shape, "context");
+}
+
+/* The keys of a contract that must hold something: an empty id names nothing. */
+static void more_top(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *team = dp_yaml_get(map, "team");
+    struct contract_place below = {.up = at, .key = "team"};
+    if (team && team->kind == DP_YAML_MAP && w->version & S31) check_shape(w, &below, team, &team_shape, "team");
+    else if (team && team->kind == DP_YAML_MAP)
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, team, "team", "a team with members came with apiVersion v3.1.0", "must be a list of members in %s", w->api_version);
+    else if (team) check_shapes(w, at, team, "team", &member_shape);
+    check_context(w, at, map);
+}
+
+static void more_object(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    check_context(w, at, map);
+}
+
+/* ---- properties ---- */
+
+static const char *const integer_formats[] = {"i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128", NULL};
+static const char *const number_formats[] = {"f32", "f64", NULL};
+static const struct field string_options[] = {{"minLength", COUNT, ALL, 0, NULL}, {"maxLength", COUNT, ALL, 0, NULL}, TEXT("pattern"), TEXT("format"), END};
+/* Exclusive bounds are flags beside the bounds in 3.0 and bounds themselves since 3.1. */
+#define BOUNDS30(kind) {"minimum", kind, ALL, 0, NULL}, {"maximum", kind, ALL, 0, NULL}, {"exclusiveMinimum", BOOL, ALL, 0, NULL}, {"exclusiveMaximum", BOOL, ALL, 0, NULL}
+#define BOUNDS31(kind) {"minimum", kind, ALL, 0, NULL}, {"maximum", kind, ALL, 0, NULL}, {"exclusiveMinimum", kind, ALL, 0, NULL}, {"exclusiveMaximum", kind, ALL, 0, NULL}
+static const struct field date_options_30[] = {TEXT("format"), BOUNDS30(STRING), END};
+static const struct field date_options_31[] = {TEXT("format"), BOUNDS31(STRING), END};
+static const struct field timestamp_options[] = {TEXT("format"), BOUNDS31(STRING), {"timezone", BOOL, ALL, 0, NULL}, TEXT("defaultTimezone"), END};
+#define NUMERIC(bounds, formats) {{"multipleOf", POSITIVE, ALL, 0, NULL}, bounds(NUMBER), {"format", WORD, ALL, 0, formats}, END}
+static const struct field integer_options_30[] = NUMERIC(BOUNDS30, integer_formats);
+static const struct field integer_options_31[] = NUMERIC(BOUNDS31, integer_formats);
+static const struct field number_options_30[] = NUMERIC(BOUNDS30, number_formats);
+static const struct field number_options_31[] = NUMERIC(BOUNDS31, number_formats);
+static const struct field object_options[] = {{"minProperties", COUNT, ALL, 0, NULL}, {"maxProperties", COUNT, ALL, 0, NULL}, {"required", STRINGS, ALL, 0, NULL}, END};
+static const struct field array_options[] = {{"minItems", COUNT, ALL, 0, NULL}, {"maxItems", COUNT, ALL, 0, NULL}, {"uniqueItems", BOOL, ALL, 0, NULL}, END};
+
+static const struct field *options_of(enum dp_logical logical, bool is_31) {
+    switch (logical) {
+    case DP_LOGICAL_STRING: return string_options;
+    case DP_LOGICAL_DATE: return is_31 ? date_options_31 : date_options_30;
+    case DP_LOGICAL_TIMESTAMP:
+    case DP_LOGICAL_TIME: return timestamp_options;
+    case DP_LOGICAL_NUMBER: return is_31 ? number_options_31 : number_options_30;
+    case DP_LOGICAL_INTEGER: return is_31 ? integer_options_31 : integer_options_30;
+    case DP_LOGICAL_OBJECT: return object_options;
+    case DP_LOGICAL_ARRAY: return array_options;
+    case DP_LOGICAL_NONE:
+    case DP_LOGICAL_BOOLEAN:
+    case DP_LOGICAL_MAP: break;
+    }
+    return NULL;
+}
+
+static void check_required_option(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *options) {
+    const struct dp_yaml_node *n = dp_yaml_get(options, "required");
+    if (!n || n->kind != DP_YAML_LIST || w->done) return;
+    if (!n->n) contract_find(w, DP_FINDING_ERROR, "empty", at, n, "required", "leave the key out", "an empty list");
+    for (size_t i = 0; i < n->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (n->items[i]->kind == DP_YAML_STRING && n->items[k]->kind == DP_YAML_STRING && !strcmp(n->items[i]->text.p, n->items[k]->text.p))
+                contract_find(w, DP_FINDING_ERROR, "duplicate", at, n->items[i], "required", NULL, "\"%.60s\" is there twice", n->items[i]->text.p);
+}
+
+/* A boolean and a map have no options of their own and the standard leaves theirs open. */
+static void check_options(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, enum dp_logical logical) {
+    struct contract_place below = {.up = at, .key = "logicalTypeOptions"};
+    char what[64];
+    if (n->kind != DP_YAML_MAP) {
+        wrong_kind(w, at, n, "logicalTypeOptions", "a map");
+        return;
+    }
+    if (logical == DP_LOGICAL_NONE) {
+        if (n->n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, n, "logicalTypeOptions", "name the type that they are of", "options without a logicalType");
+        return;
+    }
+    const struct field *fields = options_of(logical, w->version & S31);
+    if (!fields) return;
+    (void)snprintf(what, sizeof what, "logicalType %s", contract_logical_words[logical - DP_LOGICAL_STRING]);
+    check_fields(w, &below, n, what, ALL, fields);
+    if (logical == DP_LOGICAL_OBJECT) check_required_option(w, &below, n);
+}
+
+/* NONE: absent; *is_known false: a word that is none (a finding says so). */
+static enum dp_logical check_logical(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, bool *is_known) {
+    const struct dp_yaml_node *n = dp_yaml_get(map, "logicalType");
+    enum dp_logical logical = DP_LOGICAL_NONE;
+    *is_known = false;
+    if (!n) return *is_known = true, DP_LOGICAL_NONE;
+    if (!need_string(w, at, n, "logicalType")) return DP_LOGICAL_NONE;
+    for (int i = 0; contract_logical_words[i]; i++)
+        if (!strcmp(n->text.p, contract_logical_words[i])) logical = (enum dp_logical)(DP_LOGICAL_STRING + i);
+    if (logical == DP_LOGICAL_NONE) {
+        contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, "logicalType", contract_near(w, n->text.p, contract_logical_words), "unknown word \"%.60s\"", n->text.p);
+        return logical;
+    }
+    bool is_time = logical == DP_LOGICAL_TIMESTAMP || logical == DP_LOGICAL_TIME;
+    *is_known = !(is_time && !(w->version & S31)) && !(logical == DP_LOGICAL_MAP && !(w->version & S32));
+    if (!*is_known)
+        contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, "logicalType", is_time ? "before it is date with a physicalType" : NULL, "%s needs apiVersion %s", n->text.p,
+                      is_time ? "v3.1.0" : "v3.2.0");
+    return logical;
+}
+
+static void only_with(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *key, enum dp_logical has, enum dp_logical want) {
+    const struct dp_yaml_node *n = dp_yaml_get(map, key);
+    const char *word = contract_logical_words[want - DP_LOGICAL_STRING];
+    if (n && has != want && has != DP_LOGICAL_NONE)
+        contract_find(w, DP_FINDING_ERROR, "wrong-place", at, n, key, NULL, "only logicalType %s has %s, this is %s", word, key, contract_logical_words[has - DP_LOGICAL_STRING]);
+}
+
+static void check_enum(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n) {
+    if (!n || n->kind != DP_YAML_LIST || w->done) return;
+    if (!n->n) contract_find(w, DP_FINDING_ERROR, "empty", at, n, "enum", "leave the key out", "an empty list of values");
+    struct dp_map seen = {0};
+    for (size_t i = 0; i < n->n; i++) {
+        const struct dp_yaml_node *v = dp_yaml_get(n->items[i], "value");
+        bool is_new = true;
+        if (!v || v->kind == DP_YAML_LIST || v->kind == DP_YAML_MAP) continue;
+        struct dp_buf b = {0};
+        dp_buf_addf(&b, "%d", v->kind == DP_YAML_STRING);
+        dp_buf_add(&b, v->text.p, v->text.n);
+        dp_map_put(&seen, dp_buf_str(&b), &is_new);
+        dp_buf_release(&b);
+        if (!is_new) contract_find(w, DP_FINDING_ERROR, "duplicate", at, v, "enum", NULL, "the value \"%.60s\" is there twice", v->text.p);
+    }
+    dp_map_release(&seen);
+}
+
+static void more_property(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    bool is_known;
+    enum dp_logical logical = check_logical(w, at, map, &is_known);
+    const struct dp_yaml_node *options = dp_yaml_get(map, "logicalTypeOptions");
+    if (!is_known) return;
+    if (options) check_options(w, at, options, logical);
+    only_with(w, at, map, "items", logical, DP_LOGICAL_ARRAY);
+    only_with(w, at, map, "properties", logical, DP_LOGICAL_OBJECT);
+    if (!(w->version & S32)) return;
+    only_with(w, at, map, "map", logical, DP_LOGICAL_MAP);
+    if (logical == DP_LOGICAL_MAP && !dp_yaml_get(map, "map"))
+        contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, "map", "the types of its key and its value", "logicalType map needs this key");
+    check_enum(w, at, dp_yaml_get(map, "enum"));
+}
+
+/* ---- quality ---- */
+
+static void check_between(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    bool two = n->kind == DP_YAML_LIST && n->n == 2 && is_number(n->items[0]) && is_number(n->items[1]);
+    double a, b;
+    if (!two) {
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, n, key, "write [lower, upper]", "must be a list of two numbers");
+        return;
+    }
+    if (!dp_parse_double(n->items[0]->text, &a) || !dp_parse_double(n->items[1]->text, &b)) return;
+    if (a == b) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, "mustBe takes one number", "both bounds are the same");
+    if (a > b) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, "the lower bound comes first", "the first bound is above the second");
+}
+
+/* Kinds of the operators; returns how many there are. */
+static size_t check_operators(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    size_t n = 0;
+    const struct dp_yaml_node *last = NULL;
+    for (size_t i = 0; contract_operator_words[i]; i++) {
+        const char *key = contract_operator_words[i];
+        const struct dp_yaml_node *v = dp_yaml_get(map, key);
+        enum dp_operator op = (enum dp_operator)(DP_OPERATOR_BE + i);
+        if (!v) continue;
+        n++, last = v;
+        if (op == DP_OPERATOR_BETWEEN || op == DP_OPERATOR_NOT_BETWEEN) check_between(w, at, v, key);
+        else if (op != DP_OPERATOR_BE && op != DP_OPERATOR_NOT_BE && !is_number(v)) wrong_kind(w, at, v, key, "a number");
+    }
+    if (n > 1) contract_find(w, DP_FINDING_ERROR, "operators", at, last, "quality", "two bounds are mustBeBetween", "a rule has one operator, this has %zu", n);
+    return n;
+}
+
+static void need_key(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *key, const char *what) {
+    const struct dp_yaml_node *n = dp_yaml_get(map, key);
+    if (!n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, key, NULL, "%s needs this key", what);
+    else (void)need_string(w, at, n, key);
+}
+
+static void check_custom_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *n = dp_yaml_get(map, "implementation");
+    need_key(w, at, map, "engine", "a custom rule");
+    if (!n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, "implementation", NULL, "a custom rule needs this key");
+    else if (n->kind != DP_YAML_STRING && n->kind != DP_YAML_MAP) wrong_kind(w, at, n, "implementation", "a string or a map");
+}
+
+/* 3.0: `rule` names what is measured, by a free name; other keys are not looked at. */
+static void check_quality_30(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *type) {
+    if (!type || !strcmp(type, "library")) {
+        need_key(w, at, map, "rule", "a library rule of 3.0");
+        (void)check_operators(w, at, map);
+    } else if (!strcmp(type, "sql")) need_key(w, at, map, "query", "a rule of type sql");
+    else if (!strcmp(type, "custom")) check_custom_quality(w, at, map);
+}
+
+static void check_metric(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *metric = dp_yaml_get(map, "metric"), *rule = dp_yaml_get(map, "rule"), *arguments = dp_yaml_get(map, "arguments");
+    if (metric) check_word(w, at, metric, "metric", contract_metric_words);
+    else contract_find(w, DP_FINDING_ERROR, "missing-key", at, rule ? rule : map, "metric", rule ? "since v3.1.0 the key rule is called metric" : NULL, "a library rule needs this key");
+    if (rule) (void)need_string(w, at, rule, "rule");
+    if (arguments && arguments->kind != DP_YAML_MAP) wrong_kind(w, at, arguments, "arguments", "a map");
+}
+
+/* Keys of a kind of rule in a rule of another kind. */
+static void foreign_keys(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *const *keys, const char *meant) {
+    for (; *keys; keys++) {
+        const struct dp_yaml_node *n = dp_yaml_get(map, *keys);
+        if (n) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, n, *keys, meant, "this kind of rule has no such key");
+    }
+}
+
+static void more_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    static const char *const library_keys[] = {"metric", "rule", "arguments", NULL}, *const sql_keys[] = {"query", NULL};
+    static const char *const custom_keys[] = {"engine", "implementation", NULL};
+    const char *type = text_of(dp_yaml_get(map, "type"));
+    if (w->version & S30) {
+        check_quality_30(w, at, map, type);
+        return;
+    }
+    bool library = (type && !strcmp(type, "library")) || text_of(dp_yaml_get(map, "metric"));
+    bool sql = type && !strcmp(type, "sql"), custom = type && !strcmp(type, "custom");
+    if (library) check_metric(w, at, map);
+    else foreign_keys(w, at, map, library_keys, "since v3.1.0 a library rule has a metric");
+    if (sql) need_key(w, at, map, "query", "a rule of type sql");
+    else foreign_keys(w, at, map, sql_keys, "it belongs to type: sql");
+    if (custom) check_custom_quality(w, at, map);
+    else foreign_keys(w, at, map, custom_keys, "it belongs to type: custom");
+    if (!library && !sql) foreign_keys(w, at, map, contract_operator_words, "only a library rule (with metric) and one of type sql have operators");
+    else if (!check_operators(w, at, map)) contract_find(w, DP_FINDING_ERROR, "operators", at, map, "quality", "add mustBe, mustBeLessThan ...", "the rule has no operator");
+}
+
+/* ---- relationships ---- */
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* A name at p (a letter first, or where `loose` also digits and -); its end, or NULL. */
+static const char *skip_name(const char *p, bool loose) {
+    const char *from = p;
+    while (is_letter(*p) || ((loose || p > from) && is_digit(*p)) || (loose && *p == '-')) p++;
+    return p > from ? p : NULL;
+}
+
+/* object.property, with more names for nested ones. */
+static bool is_short_reference(const char *p) {
+    int names = 0;
+    do {
+        p = skip_name(p + (names > 0), false);
+        names++;
+    } while (p && *p == '.');
+    return p && !*p && names > 1;
+}
+
+/* /schema/ID/properties/ID, with file.yaml# in front for another contract. */
+static bool is_full_reference(const char *p) {
+    const char *hash = strstr(p, ".yaml#");
+    if (hash) {
+        if (!strncmp(p, "https://", 8)) p += 8;
+        else if (!strncmp(p, "http://", 7)) p += 7;
+        if (hash <= p) return false;
+        for (; p < hash; p++)
+            if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '-' && *p != '/') return false;
+        p = hash + 6;
+    }
+    if (*p == '/') p++;
+    for (int pairs = 0;; pairs++) {
+        p = skip_name(p, false);
+        if (!p || *p != '/') return false;
+        p = skip_name(p + 1, true);
+        if (!p) return false;
+        if (!*p) return true;
+        if (*p++ != '/') return false;
+    }
+}
+
+static void check_reference(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    if (!need_string(w, at, n, key) || is_short_reference(n->text.p) || is_full_reference(n->text.p)) return;
+    contract_find(w, DP_FINDING_ERROR, "wrong-reference", at, n, key, "write object.property or schema/ID/properties/ID", "\"%.80s\" is not a reference", n->text.p);
+}
+
+static void check_references(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    if (n->kind != DP_YAML_LIST) {
+        check_reference(w, at, n, key);
+        return;
+    }
+    if (!n->n) contract_find(w, DP_FINDING_ERROR, "empty", at, n, key, NULL, "an empty list of properties");
+    for (size_t i = 0; i < n->n && !w->done; i++) check_reference(w, at, n->items[i], key);
+}
+
+static void more_object_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *from = dp_yaml_get(map, "from"), *to = dp_yaml_get(map, "to");
+    if (!from) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, "from", NULL, "a relationship of an object needs this key");
+    else check_references(w, at, from, "from");
+    if (to) check_references(w, at, to, "to");
+    if (!from || !to || w->done) return;
+    if ((from->kind == DP_YAML_LIST) != (to->kind == DP_YAML_LIST))
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", NULL, "from and to must both be one property or both be lists");
+    else if (from->kind == DP_YAML_LIST && from->n != to->n)
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", NULL, "must name as many properties as from: %zu, got %zu", from->n, to->n);
+}
+
+static void more_property_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *from = dp_yaml_get(map, "from"), *to = dp_yaml_get(map, "to");
+    if (from) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, from, "from", "leave it out", "a property's own relationship starts at the property");
+    if (!to || w->done) return;
+    check_references(w, at, to, "to");
+    if (to->kind == DP_YAML_LIST && to->n > 1)
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", "a key of several columns is a relationship of the object", "one property refers to one");
+}
+
+/* ---- servers ---- */
+
+/* Keys that a type of server needs and may have: strings, but `port`. */
+struct server_type {
+    const char *type;
+    uint8_t in;
+    const char *need, *may;
+};
+
+static const struct server_type server_types[] = {
+    {"api", ALL, "location", ""},
+    {"athena", S300 | S301, "schema", "stagingDir staging_dir catalog regionName"},
+    {"athena", S302 | DP_ODCS_310, "stagingDir schema", "catalog regionName"},
+    {"athena", S32, "schema", "stagingDir catalog regionName workgroup"},
+    {"azure", ALL, "location format", "delimiter"},
+    {"bigquery", ALL, "project dataset", ""},
+    {"clickhouse", ALL, "host port database", ""},
+    {"databricks", ALL, "catalog schema", "host"},
+    {"denodo", ALL, "host port", "database"},
+    {"dremio", ALL, "host port", "schema"},
+    {"duckdb", ALL, "database", "schema"},
+    {"glue", ALL, "account database", "location format"},
+    {"cloudsql", ALL, "host port database schema", ""},
+    {"db2", ALL, "host port database", "schema"},
+    {"hive", S31, "host database", "port"},
+    {"impala", S31, "host database", "port"},
+    {"informix", ALL, "host database", "port"},
+    {"kafka", ALL, "host", "format"},
+    {"kinesis", ALL, "", "region format"},
+    {"local", ALL, "path format", ""},
+    {"mysql", ALL, "host port database", ""},
+    {"oracle", ALL, "host port serviceName", ""},
+    {"postgresql", ALL, "host port database schema", ""},
+    {"postgres", ALL, "host port database schema", ""},
+    {"presto", ALL, "host", "catalog schema"},
+    {"pubsub", ALL, "project", ""},
+    {"redshift", ALL, "database schema", "host region account"},
+    {"s3", ALL, "location", "endpointUrl format delimiter"},
+    {"sftp", ALL, "location", "format delimiter"},
+    {"snowflake", ALL, "account database schema", "host port warehouse"},
+    {"sqlserver", ALL, "host database schema", "port"},
+    {"synapse", ALL, "host port database", ""},
+    {"trino", ALL, "host port catalog schema", ""},
+    {"vertica", ALL, "host port database schema", ""},
+    {"zen", S31, "host database", "port"},
+    {"custom", S30, "", "account catalog database dataset delimiter endpointUrl format host location path port project region regionName schema serviceName stagingDir warehouse"},
+    {"custom", S31, "", "account catalog database dataset delimiter endpointUrl format host location path port project region regionName schema serviceName stagingDir "
+                        "warehouse stream"},
+};
+enum { N_SERVER_TYPES = sizeof server_types / sizeof server_types[0] };
+
+static bool has_word(const char *words, const char *word) {
+    size_t n = strlen(word);
+    for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
+    return false;
+}
+
+static const struct server_type *find_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *type) {
+    const char *words[N_SERVER_TYPES + 1];
+    size_t n = 0;
+    const struct server_type *other = NULL;
+    if (!need_string(w, at, type, "type")) return NULL;
+    for (size_t i = 0; i < N_SERVER_TYPES; i++) {
+        const struct server_type *t = &server_types[i];
+        bool same = !strcmp(t->type, type->text.p);
+        if (same && t->in & w->version) return t;
+        if (same) other = t;
+        if (t->in & w->version) words[n++] = t->type;
+    }
+    words[n] = NULL;
+    const char *meant = other ? dp_arena_printf(&w->out->arena, "it came with apiVersion %s", first_version(other->in)) : contract_near(w, type->text.p, words);
+    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, type, "type", meant ? meant : "type: custom takes any", "no type of server is called \"%.60s\"", type->text.p);
+    return NULL;
+}
+
+static void need_server_keys(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct server_type *t) {
+    for (const char *p = t->need; *p;) {
+        size_t n = strcspn(p, " ");
+        char key[32];
+        (void)snprintf(key, sizeof key, "%.*s", (int)n, p);
+        if (!dp_yaml_get(map, key)) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, key, NULL, "a server of type %s needs this key", t->type);
+        p += n + (p[n] == ' ');
+    }
+}
+
+/* In 3.0 the format of files in object stores was one of four words, the delimiter of two. */
+static void check_server_value(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const struct server_type *t) {
+    static const char *const formats[] = {"parquet", "delta", "json", "csv", NULL}, *const delimiters[] = {"new_line", "array", NULL};
+    bool store = !strcmp(t->type, "azure") || !strcmp(t->type, "s3") || !strcmp(t->type, "sftp");
+    bool old = w->version & S30;
+    if (!strcmp(key, "port")) check_number(w, at, n, key, INT);
+    else if (old && store && !strcmp(key, "format")) check_word(w, at, n, key, formats);
+    else if (old && store && !strcmp(key, "delimiter")) check_word(w, at, n, key, delimiters);
+    else if (old && !strcmp(t->type, "duckdb") && !strcmp(key, "schema") && is_integer(n)) return; /* as its JSON schema has it */
+    else if (need_string(w, at, n, key) && !strcmp(t->type, "sftp") && !strcmp(key, "location") && strncmp(n->text.p, "sftp://", 7) != 0)
+        contract_find(w, DP_FINDING_ERROR, "wrong-word", at, n, key, NULL, "must begin with sftp://");
+}
+
+static void more_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
+    const struct dp_yaml_node *type = dp_yaml_get(map, "type");
+    const struct server_type *t = type ? find_server(w, at, type) : NULL;
+    if (!t) return;
+    for (size_t i = 0; i < map->n && !w->done; i++) {
+        const struct dp_yaml_node *k = map->items[2 * i];
+        const char *key = k->text.p;
+        const struct field *f = find_field(server_fields, key);
+        if (has_word(t->need, key) || has_word(t->may, key)) check_server_value(w, at, map->items[2 * i + 1], key, t);
+        else if (w->version & S31 && !(f && f->in & w->version))
+            contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, key, "keys of one's own belong in customProperties", "a server of type %s has no such key", t->type);
+    }
+    if (!w->done) need_server_keys(w, at, map, t);
+}
+
+/* ---- entry ---- */
+
+bool contract_version(struct contract_walk *w, const struct dp_yaml_node *root) {
+    static const char *const words[] = {"v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0", NULL};
+    const struct dp_yaml_node *n = dp_yaml_get(root, "apiVersion");
+    w->version = 0;
+    if (root->kind != DP_YAML_MAP) {
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", NULL, root, "", NULL, "a contract must be a map, got %s", dp_yaml_kind_name(root->kind));
+        return false;
+    }
+    if (!n) {
+        bool old = dp_yaml_get(root, "dataContractSpecification");
+        contract_find(w, DP_FINDING_ERROR, "missing-key", NULL, root, "apiVersion", old ? "this is a Data Contract Specification: convert it to ODCS v3 first" : NULL,
+                      "a contract needs this key");
+        return false;
+    }
+    if (!need_string(w, NULL, n, "apiVersion")) return false;
+    for (unsigned i = 0; words[i]; i++)
+        if (!strcmp(n->text.p, words[i])) w->version = 1u << i;
+    w->api_version = n->text.p;
+    if (w->version) return true;
+    const char *hint = !strncmp(n->text.p, "v2.", 3) ? "2.x has another layout: convert it to v3 first" : contract_near(w, n->text.p, words);
+    contract_find(w, DP_FINDING_ERROR, "unknown-version", NULL, n, "apiVersion", hint, "\"%.40s\" is none of v3.0.0, v3.0.1, v3.0.2, v3.1.0, v3.2.0", n->text.p);
+    return false;
+}
+
+void contract_check_keys(struct contract_walk *w, const struct dp_yaml_node *root) {
+    check_shape(w, NULL, root, &top_shape, "");
+}
