@@ -62,7 +62,7 @@ enum dp_status dp_err_sys(struct dp_err *err, enum dp_status status, const char 
 }
 
 enum dp_status dp_err_prefix(struct dp_err *err, const char *fmt, ...) {
-    if (!err) return DP_OK;
+    if (!err) return DP_BUG;
     char old[sizeof err->msg];
     memcpy(old, err->msg, sizeof old);
     va_list ap;
@@ -77,7 +77,7 @@ enum dp_status dp_err_prefix(struct dp_err *err, const char *fmt, ...) {
 }
 
 enum dp_status dp_err_at(struct dp_err *err, const char *source, uint64_t line, uint64_t offset) {
-    if (!err) return DP_OK;
+    if (!err) return DP_BUG;
     if (!err->source[0] && source) (void)snprintf(err->source, sizeof err->source, "%s", source);
     if (!err->line) err->line = line;
     if (err->offset == DP_NO_OFFSET) err->offset = offset;

@@ -10,7 +10,8 @@ static enum dp_status refuse(const struct dp_doc_cut *c, size_t i, char got, str
     if ((unsigned char)got < 0x20 || (unsigned char)got > 0x7e) dp_err_set(err, DP_FORMAT, "byte 0x%02x can't be between JSON values", (unsigned char)got);
     else if (c->want_comma) dp_err_set(err, DP_FORMAT, "expected , or ] behind an element of the array, got %c", got);
     else dp_err_set(err, DP_FORMAT, "expected a JSON value, got %c", got);
-    return dp_err_at(err, NULL, c->line + 1, c->seen + i);
+    (void)dp_err_at(err, NULL, c->line + 1, c->seen + i);
+    return DP_FORMAT;
 }
 
 /* A byte outside of elements. */
@@ -63,7 +64,8 @@ enum dp_status dp_doc_cut(struct dp_doc_cut *c, const char *p, size_t n, size_t 
             else if (b == '{' || b == '[') {
                 if (++c->depth > DP_LIMIT_DEPTH) {
                     dp_err_set(err, DP_LIMIT, "nested deeper than %u", DP_LIMIT_DEPTH);
-                    return dp_err_at(err, NULL, c->line + 1, c->seen + i);
+                    (void)dp_err_at(err, NULL, c->line + 1, c->seen + i);
+                    return DP_LIMIT;
                 }
             } else if ((b == '}' || b == ']') && !--c->depth) {
                 element_ends(c), *end = i + 1, c->in_array_at_end = c->in_array;
@@ -80,7 +82,8 @@ enum dp_status dp_doc_end(const struct dp_doc_cut *c, struct dp_err *err) {
     if (c->scalar && !c->in_array) return DP_OK;
     if (!c->in_element && !c->in_array && !c->in_string) return DP_OK;
     dp_err_set(err, DP_FORMAT, "the input is cut off in the middle of a JSON %s", c->in_element ? "value" : "array");
-    return dp_err_at(err, NULL, c->line + 1, c->seen);
+    (void)dp_err_at(err, NULL, c->line + 1, c->seen);
+    return DP_FORMAT;
 }
 
 static void note_place(struct dp_doc_result *r, uint64_t line, size_t offset) {
@@ -108,7 +111,7 @@ void dp_doc_convert(const char *p, size_t n, bool in_array, struct dp_buf *out, 
         if (i < n && b == '\n') line++;
         if (in_string) {
             if (i == n) b = ' ', ends = true; /* only where the input was cut, which the reader of records will refuse */
-            *w++ = b;
+            *w++ = b == '\n' ? '\r' : b; /* as wrong in a string, and it keeps the element on its line */
             if (escaped) escaped = false;
             else if (b == '\\') escaped = true;
             else if (b == '"') in_string = false, ends |= !depth;
@@ -117,8 +120,7 @@ void dp_doc_convert(const char *p, size_t n, bool in_array, struct dp_buf *out, 
             if (b == ']') in_array = false;
         } else if (in) {
             *w++ = b == '\n' || b == '\r' ? ' ' : b;
-            if (b == '"') in_string = true;
-            depth += b == '{' || b == '[';
+            if (!scalar) in_string = b == '"', depth += b == '{' || b == '['; /* in a word they are what the reader of records will refuse */
             if ((b == '}' || b == ']') && depth && !--depth) ends = true;
             if (i == n) ends = true;
         } else if (b == ']' || (b == '[' && !in_array)) {

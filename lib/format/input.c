@@ -14,6 +14,13 @@ enum { PEEK_MAX = 64 << 10, MAGIC = 560 };
 
 /* ---- layers ---- */
 
+/* Also of bytes that nobody asked for, as those of a member that is passed over. */
+static enum dp_status passes(struct dp_layer *l, size_t n, struct dp_err *err) {
+    l->passed += n;
+    if (!l->below || l->passed <= EXPANSION_FREE || l->passed / (l->below->passed | 1) <= DP_LIMIT_EXPANSION) return DP_OK;
+    return dp_err_set(err, DP_LIMIT, "more than %u bytes out for each byte in", DP_LIMIT_EXPANSION);
+}
+
 enum dp_status dp_layer_read(struct dp_layer *l, void *p, size_t cap, size_t *n, struct dp_err *err) {
     if (l->taken < l->held.n) {
         *n = l->held.n - l->taken < cap ? l->held.n - l->taken : cap;
@@ -23,8 +30,7 @@ enum dp_status dp_layer_read(struct dp_layer *l, void *p, size_t cap, size_t *n,
     }
     *n = 0;
     DP_TRY(l->read(l, p, cap, n, err));
-    l->passed += *n;
-    return DP_OK;
+    return passes(l, *n, err);
 }
 
 enum dp_status dp_layer_peek(struct dp_layer *l, size_t want, struct dp_str *out, struct dp_err *err) {
@@ -39,7 +45,7 @@ enum dp_status dp_layer_peek(struct dp_layer *l, size_t want, struct dp_str *out
         char *p = dp_buf_reserve(&l->held, PEEK_MAX);
         DP_TRY(l->read(l, p, PEEK_MAX, &n, err));
         if (!n) break;
-        l->passed += n;
+        DP_TRY(passes(l, n, err));
         l->held.n += n;
     }
     *out = dp_str(l->held.p ? l->held.p : "", l->held.n);
@@ -229,7 +235,7 @@ static enum dp_status decompress(struct dp_input *in, struct dp_layer **l, struc
 }
 
 /* zip and 7z keep their directory at the end: without a file to seek in, one is made. */
-static enum dp_status spool(struct dp_input *in, struct dp_layer *l, int *fd, struct dp_err *err) {
+static enum dp_status spool(struct dp_layer *l, int *fd, struct dp_err *err) {
     DP_TRY(dp_spill_open(fd, err));
     char *b = dp_alloc(PEEK_MAX);
     enum dp_status status;
@@ -237,10 +243,6 @@ static enum dp_status spool(struct dp_input *in, struct dp_layer *l, int *fd, st
         status = dp_layer_read(l, b, PEEK_MAX, &n, err);
         if (status || !n) break;
         if ((status = dp_fd_write(*fd, b, n, err))) break;
-        if (in->base->passed && l->passed > EXPANSION_FREE && l->passed / in->base->passed > DP_LIMIT_EXPANSION) {
-            status = dp_err_set(err, DP_LIMIT, "more than %u bytes out for each byte in", DP_LIMIT_EXPANSION);
-            break;
-        }
     }
     free(b);
     if (!status && lseek(*fd, 0, SEEK_SET)) status = dp_err_sys(err, DP_IO, "can't seek");
@@ -268,7 +270,7 @@ static enum dp_status start(struct dp_input *in, struct dp_err *err) {
             in->base->passed = in->size;
         } else {
             int spooled;
-            DP_TRY(spool(in, in->outer, &spooled, err));
+            DP_TRY(spool(in->outer, &spooled, err));
             if (in->fd > STDIN_FILENO) close(in->fd);
             in->fd = fd = spooled;
         }

@@ -1,12 +1,15 @@
 /*
  * Archives and the rarer compressions through libarchive, opened with dlopen at first use (its start-up and its own libraries
  * would cost every program that never meets an archive).  Formats are named one by one: never mtree, which is plain text and
- * would claim anything.  What an archive may make us do is bounded: number of members, bytes out for each byte in (input.c).
+ * would claim anything.  What an archive may make us do is bounded: number of members, bytes between two members, memory for a directory,
+ * and bytes out for each byte in (input.c).
  */
 #include "input_priv.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -26,6 +29,7 @@ struct api {
     int (*open)(void *, void *, void *, ssize_t (*)(void *, void *, const void **), void *);
     int (*next_header)(void *, void **);
     ssize_t (*read_data)(void *, void *, size_t);
+    int (*skip_data)(void *);
     const char *(*error_string)(void *);
     const char *(*pathname)(void *);
     const char *(*pathname_utf8)(void *);
@@ -39,6 +43,8 @@ struct dp_archive {
     struct dp_layer *below; /* borrowed; NULL: a descriptor */
     struct dp_err err;      /* of below, kept while libarchive passes on that something failed */
     uint64_t members;
+    uint64_t header_bytes; /* of below since the last member ended */
+    bool is_raw, in_header, in_member;
     unsigned char in[64 << 10];
 };
 
@@ -55,7 +61,8 @@ static enum dp_status load(struct api *api, struct dp_err *err) {
     static const char *const names[] = {
         "archive_read_new",       "archive_read_free",       "archive_read_open_fd",  "archive_read_open",
         "archive_read_next_header", "archive_read_data",     "archive_error_string",  "archive_entry_pathname",
-        "archive_entry_pathname_utf8", "archive_entry_filetype", "archive_entry_is_data_encrypted"};
+        "archive_entry_pathname_utf8", "archive_entry_filetype", "archive_entry_is_data_encrypted",
+        "archive_read_data_skip"};
     void *f[sizeof names / sizeof names[0]];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!(f[i] = symbol(api, names[i], err))) return DP_UNSUPPORTED;
@@ -70,6 +77,7 @@ static enum dp_status load(struct api *api, struct dp_err *err) {
     memcpy(&api->pathname_utf8, &f[8], sizeof f[0]);
     memcpy(&api->filetype, &f[9], sizeof f[0]);
     memcpy(&api->is_encrypted, &f[10], sizeof f[0]);
+    memcpy(&api->skip_data, &f[11], sizeof f[0]);
     return DP_OK;
 }
 
@@ -87,6 +95,10 @@ static ssize_t pull(void *archive, void *ctx, const void **p) {
     struct dp_archive *a = ctx;
     size_t n = 0;
     if (dp_layer_read(a->below, a->in, sizeof a->in, &n, &a->err)) return -1;
+    if (a->in_header && !a->is_raw && (a->header_bytes += n) > DP_LIMIT_ARCHIVE_HEADER + sizeof a->in) {
+        (void)!dp_err_set(&a->err, DP_LIMIT, "the header of a member has more than %u bytes", DP_LIMIT_ARCHIVE_HEADER);
+        return -1;
+    }
     *p = a->in;
     return (ssize_t)n;
 }
@@ -112,6 +124,7 @@ enum dp_status dp_archive_open(struct dp_layer *below, int fd, bool raw, struct 
     if (status) return status;
     a->err = (struct dp_err)DP_ERR_INIT;
     a->below = below;
+    a->is_raw = raw;
     a->a = a->api.new_();
     if (!a->a) return dp_err_set(err, DP_IO, "libarchive gives no reader");
     if (raw) {
@@ -124,12 +137,46 @@ enum dp_status dp_archive_open(struct dp_layer *below, int fd, bool raw, struct 
     return r == AR_OK || r == AR_WARN ? DP_OK : failed(a, err);
 }
 
+/*
+ * libarchive allocates what a header says before it looks for it: the directory of a 7z may ask for gigabytes with a few bytes, the name of
+ * a cpio member too.  While headers are read the address space may grow by DP_LIMIT_ARCHIVE_MEMORY; an allocation beyond that fails there.
+ */
+static bool bound_memory(struct rlimit *was) {
+    char text[32] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    long page = sysconf(_SC_PAGESIZE);
+    if (fd >= 0) close(fd);
+    if (n <= 0 || page <= 0 || getrlimit(RLIMIT_AS, was)) return false;
+    struct rlimit now = *was;
+    rlim_t most = (rlim_t)strtoull(text, NULL, 10) * (rlim_t)page + DP_LIMIT_ARCHIVE_MEMORY;
+    if (now.rlim_cur <= most) return false;
+    now.rlim_cur = most;
+    return setrlimit(RLIMIT_AS, &now) == 0;
+}
+
+static int next_header(struct dp_archive *a, void **entry) {
+    struct rlimit was;
+    bool bounded = (!a->is_raw && !a->members) && bound_memory(&was);
+    a->header_bytes = 0;
+    a->in_header = true;
+    int r = a->api.next_header(a->a, entry);
+    a->in_header = false;
+    if (bounded) (void)setrlimit(RLIMIT_AS, &was);
+    return r;
+}
+
 enum dp_status dp_archive_next(struct dp_archive *a, const char **name, struct dp_err *err) {
     for (;;) {
         void *entry = NULL;
-        int r = a->api.next_header(a->a, &entry);
+        int r = a->in_member ? a->api.skip_data(a->a) : AR_OK; /* not left to next_header, whose bytes are counted */
+        a->in_member = false;
+        if (r == AR_EOF) return dp_err_set(err, DP_FORMAT, "the archive is damaged or cut off: it ends in a member");
+        if (r != AR_OK && r != AR_WARN) return failed(a, err);
+        r = next_header(a, &entry);
         if (r == AR_EOF) return a->err.status ? failed(a, err) : DP_END;
         if (r != AR_OK && r != AR_WARN) return failed(a, err);
+        a->in_member = true;
         if (++a->members > DP_LIMIT_ARCHIVE_MEMBERS)
             return dp_err_set(err, DP_LIMIT, "the archive has more than %u members", DP_LIMIT_ARCHIVE_MEMBERS);
         unsigned type = a->api.filetype(entry) & AE_TYPE;

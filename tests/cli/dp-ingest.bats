@@ -435,3 +435,11 @@ packed() {
     dp_expect 0
     [[ ${lines[0]} != *schema* ]]
 }
+
+@test "a raw newline in a string of a JSON document is one bad record, with its own line" {
+    printf '[{"a":"x\ny\nz"},\n{"a":1},{"a":01},[1"a b",2]]' >in.json
+    run --separate-stderr dp-ingest -f json --max-rejects 9 --rejects bad in.json
+    dp_expect 0
+    assert_output '{"a":1}'
+    [ "$(jq -r '"\(.reject.line) \(.reject.rules[0].reason)"' bad)" = $'1 control byte 0x0d in a string\n4 a number begins with a zero\n4 not an object' ]
+}

@@ -14,6 +14,8 @@ static void set_and_prefix(void **state) {
     assert_int_equal(e.line, 3);
     assert_int_equal(e.offset, 99);
     assert_int_equal(dp_err_prefix(&e, "reading %s: ", "footer"), DP_FORMAT);
+    assert_int_not_equal(dp_err_prefix(NULL, "reading %s: ", "footer"), DP_OK); /* who fails without an err fails still */
+    assert_int_not_equal(dp_err_at(NULL, "a.csv", 3, 99), DP_OK);
     assert_string_equal(e.msg, "reading footer: bad byte 7");
     errno = ENOENT;
     assert_int_equal(dp_err_sys(&e, DP_IO, "can't open %s", "x"), DP_IO);

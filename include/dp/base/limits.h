@@ -27,6 +27,8 @@
 #define DP_LIMIT_EXPR_INDEX (1u << 20)     /* array index that an assignment may reach */
 #define DP_LIMIT_PCRE_MATCH 1000000u       /* PCRE2 match limit */
 #define DP_LIMIT_ARCHIVE_MEMBERS 1000000u
+#define DP_LIMIT_ARCHIVE_HEADER (4u << 20) /* bytes between two members of a tar or cpio */
+#define DP_LIMIT_ARCHIVE_MEMORY (1u << 30) /* what the directory of a zip or 7z may ask for */
 #define DP_LIMIT_EXPANSION 10000u          /* archive: bytes out for each byte in, above 1 GiB out */
 #define DP_LIMIT_COMMIT_BYTES (1u << 30)   /* one Delta log entry */
 #define DP_LIMIT_INFER_KEYS 256u           /* keys of one object below the top before it is held as JSON */

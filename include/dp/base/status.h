@@ -62,10 +62,10 @@ enum dp_status dp_err_set(struct dp_err *err, enum dp_status status, const char 
 /* The same, and appends ": " and the text of errno. */
 enum dp_status dp_err_sys(struct dp_err *err, enum dp_status status, const char *fmt, ...) DP_PRINTF(3, 4);
 
-/* Puts text in front of the message ("reading footer: ..."). Returns err->status. */
+/* Puts text in front of the message ("reading footer: ..."). Returns err->status, which without an err is not known: DP_BUG, never DP_OK. */
 enum dp_status dp_err_prefix(struct dp_err *err, const char *fmt, ...) DP_PRINTF(2, 3);
 
-/* Sets the position where it is not yet known. Returns err->status. */
+/* Sets the position where it is not yet known. Returns err->status, DP_BUG without an err. */
 enum dp_status dp_err_at(struct dp_err *err, const char *source, uint64_t line, uint64_t offset);
 
 /* Exit code for a status (with its error, which may be NULL). */
