@@ -14,6 +14,7 @@
 #include <dp/base/file.h>
 #include <dp/record/infer.h>
 #include <dp/rules/contract.h>
+#include <dp/rules/profile.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,9 +23,12 @@ struct conf {
     const char *name, *id, *member;
     uint64_t sample;
     bool all;
+    int rules;
 };
 
 static const char *const formats[] = {"auto", "csv", "tsv", "json", "ndjson", "jsonl", "parquet", NULL};
+static const char *const rules_words[] = {"loose", "none", "exact", NULL};
+static const enum dp_contract_rules rules_values[] = {DP_CONTRACT_RULES_LOOSE, DP_CONTRACT_RULES_NONE, DP_CONTRACT_RULES_EXACT};
 static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, name, "name", 0, "NAME", "name of the contract and its table (default: from the first SOURCE's name)"),
     DP_OPT_STRING(conf, id, "id", 0, "ID", "id of the contract (default: its name)"),
@@ -32,6 +36,7 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, member, "member", 0, "GLOB", "only members of archives whose name matches GLOB"),
     DP_OPT_SIZE(conf, sample, "sample", 0, "SIZE", "look at the first SIZE bytes of records", 1, 0, .def = "32M"),
     DP_OPT_FLAG(conf, all, "all", 0, "look at all records", .conflicts = "sample"),
+    DP_OPT_ENUM(conf, rules, "rules", 0, "HOW", "rules from what was seen: with room for more, none, or exactly", rules_words),
     DP_OPT_END};
 
 struct inference {
@@ -127,7 +132,8 @@ static enum dp_status print_contract(struct inference *in, struct dp_err *err) {
         dp_type_free(schema);
         schema = filled;
     }
-    struct dp_contract_draft d = {.id = conf->id ? conf->id : name, .name = name, .schema = schema, .records = dp_infer_count(in->infer)};
+    struct dp_contract_draft d = {.id = conf->id ? conf->id : name, .name = name, .schema = schema, .records = dp_infer_count(in->infer),
+                                 .rules = rules_values[conf->rules]};
     struct dp_buf b = {0};
     d.n_fields = dp_infer_fields(in->infer, &d.fields);
     if (in->conflict) dp_run_log(&cli->run, DP_LOG_WARN, "the sources' types disagree: types are inferred from the records");
@@ -144,7 +150,7 @@ static enum dp_status print_contract(struct inference *in, struct dp_err *err) {
 
 static enum dp_status infer(struct dp_cli *cli, struct dp_err *err) {
     const struct conf *conf = cli->conf;
-    struct inference in = {.cli = cli, .infer = dp_infer_open(), .limit = conf->all ? 0 : conf->sample};
+    struct inference in = {.cli = cli, .infer = conf->rules == 1 ? dp_infer_open() : dp_infer_open_watched(&dp_profile_watch), .limit = conf->all ? 0 : conf->sample};
     struct dp_stream_conf stream = {.sources = {.format = formats[conf->format], .member = conf->member}, .decides = true, .sink = true};
     static const struct dp_stream_ops ops = {.chunk_begin = on_chunk, .record = on_record, .emit = on_emit, .begin = on_begin};
     enum dp_status status = dp_cli_stream(cli, &stream, &ops, &in, err);

@@ -14,6 +14,7 @@ complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l format -s f -x
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l member -x -d 'only members of archives whose name matches GLOB'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l sample -x -d 'look at the first SIZE bytes of records'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l all -d 'look at all records'
+complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l rules -x -a 'loose none exact' -d 'rules from what was seen: with room for more, none, or exactly'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l where -s w -x -d 'only records for which the expression is true'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l max-record -x -d 'a longer record is a bad one'
 complete -c dp-contract -n '__fish_seen_subcommand_from infer' -l line-buffered -d 'write each record as soon as it is ready'

@@ -33,6 +33,7 @@ struct field {
     size_t n_children, children_cap;
     struct field *successor; /* sibling that followed last time */
     struct field *first;     /* child that was first last time */
+    void *watched;
 };
 
 struct dp_infer {
@@ -46,6 +47,7 @@ struct dp_infer {
     struct dp_buf text;
     struct dp_infer_field *evidence;
     size_t n_evidence, evidence_cap;
+    const struct dp_infer_watch *watch; /* or NULL */
 };
 
 static struct field *new_field(struct dp_infer *in, struct dp_str name) {
@@ -63,11 +65,18 @@ struct dp_infer *dp_infer_open(void) {
     return in;
 }
 
+struct dp_infer *dp_infer_open_watched(const struct dp_infer_watch *watch) {
+    struct dp_infer *in = dp_infer_open();
+    in->watch = watch;
+    return in;
+}
+
 void dp_infer_close(struct dp_infer *in) {
     if (!in) return;
     for (size_t i = 0; i < in->n_all; i++) {
         free(in->all[i]->children);
         dp_map_release(&in->all[i]->by_name);
+        if (in->all[i]->watched) in->watch->drop(in->all[i]->watched);
         free(in->all[i]);
     }
     free(in->all);
@@ -130,7 +139,7 @@ static void widen_decimal(struct field *f, struct dp_str v) {
     if (scale > f->scale) f->scale = scale;
 }
 
-static void add_number(struct field *f, struct dp_str v, uint8_t flags) {
+static void add_number(struct dp_infer *in, struct field *f, struct dp_str v, uint8_t flags) {
     int64_t whole;
     bool minus_zero = v.n == 2 && v.p[0] == '-' && v.p[1] == '0';
     if (flags & DP_NODE_INTEGER && !minus_zero) {
@@ -143,6 +152,7 @@ static void add_number(struct field *f, struct dp_str v, uint8_t flags) {
         f->not_double = true;
     if (!f->not_decimal) widen_decimal(f, v);
     keep_bounds(f, v, true);
+    if (in->watch) in->watch->value(&f->watched, DP_KIND_NUMBER, v);
 }
 
 static bool is_special(struct dp_str v) {
@@ -174,6 +184,7 @@ static void add_string(struct dp_infer *in, struct field *f, const struct dp_rec
     if (f->strings == 1 || v.n < f->min_length) f->min_length = v.n;
     if (v.n > f->max_length) f->max_length = v.n;
     keep_bounds(f, v, false);
+    if (in->watch) in->watch->value(&f->watched, DP_KIND_STRING, v);
 }
 
 /* ---- objects and arrays ---- */
@@ -245,7 +256,7 @@ static void add_value(struct dp_infer *in, struct field *f, const struct dp_reco
     case DP_KIND_NULL: f->nulls++; break;
     case DP_KIND_FALSE:
     case DP_KIND_TRUE: f->booleans++; break;
-    case DP_KIND_NUMBER: add_number(f, dp_node_str(r, node), n->flags); break;
+    case DP_KIND_NUMBER: add_number(in, f, dp_node_str(r, node), n->flags); break;
     case DP_KIND_STRING: add_string(in, f, r, node); break;
     case DP_KIND_OBJECT:
     case DP_KIND_ARRAY:
@@ -323,7 +334,7 @@ struct dp_type *dp_infer_schema(const struct dp_infer *in) {
 
 static void collect(struct dp_infer *in, const struct field *f, const char *parent, uint64_t parent_count) {
     bool element = f->name.n == 7 && memcmp(f->name.p, "element", 7) == 0 && parent_count == 0;
-    struct dp_infer_field e = {.seen = f->seen, .nulls = f->nulls, .min_length = f->min_length, .max_length = f->max_length};
+    struct dp_infer_field e = {.seen = f->seen, .nulls = f->nulls, .min_length = f->min_length, .max_length = f->max_length, .watched = f->watched};
     e.path = element   ? dp_arena_printf(&in->evidence_arena, "%s[]", parent)
              : *parent ? dp_arena_printf(&in->evidence_arena, "%s.%.*s", parent, DP_STR_FMT(f->name))
                        : dp_arena_printf(&in->evidence_arena, "%.*s", DP_STR_FMT(f->name));

@@ -1,12 +1,15 @@
 /*
  * Writing a first contract (ODCS v3.1.0, YAML) from a schema and what inference saw.  It says what is known and leaves the rest to a
- * person: no keys, no uniqueness, no classification are guessed; columns fit for partitions are named in a comment.
+ * person: no keys and no classification are guessed; columns fit for partitions and keys are named in comments.  Rules out of evidence are in contract_evidence.c.
  */
+#include "contract_evidence.h"
+
 #include <dp/base/map.h>
-#include <dp/rules/contract.h>
 
 struct writing {
     struct dp_buf *b;
+    const struct dp_contract_draft *draft;
+    size_t in_lists;        /* how many lists the property is in */
     struct dp_map evidence; /* path -> struct dp_infer_field, NULL where two fields make the same path */
     struct dp_buf path;     /* of the property being written, as dp_infer_fields spells it */
 };
@@ -57,10 +60,14 @@ static void add_key(struct dp_buf *b, int at, const char *key, const char *value
     dp_buf_addf(b, "%s: %s\n", key, value);
 }
 
+static const struct dp_infer_field *evidence_of(struct writing *w) {
+    struct dp_map_item *item = dp_map_get(&w->evidence, dp_buf_str(&w->path));
+    return item ? item->v.p : NULL;
+}
+
 /* Always there, as far as one can tell. */
 static bool is_required(struct writing *w, const struct dp_type *t) {
-    struct dp_map_item *item = dp_map_get(&w->evidence, dp_buf_str(&w->path));
-    const struct dp_infer_field *e = item ? item->v.p : NULL;
+    const struct dp_infer_field *e = evidence_of(w);
     return e && t->nullable ? e->always : !t->nullable;
 }
 
@@ -84,6 +91,14 @@ static void write_types(struct dp_buf *b, const struct dp_type *t, int at) {
 
 static void write_children(struct writing *w, const struct dp_type *t, int at);
 
+/* What is known of a property behind its types. */
+static void write_facts(struct writing *w, const struct dp_type *t, int at) {
+    const struct dp_infer_field *e = evidence_of(w);
+    if (is_required(w, t)) add_key(w->b, at, "required", "true");
+    if (e && w->draft->rules) dp_contract_write_rules(w->draft, t, e, w->in_lists > 0, at, w->b);
+    write_children(w, t, at);
+}
+
 static void write_property(struct writing *w, const struct dp_type *t, int at) {
     size_t back = w->path.n;
     if (back) dp_buf_addc(&w->path, '.');
@@ -93,8 +108,7 @@ static void write_property(struct writing *w, const struct dp_type *t, int at) {
     dp_yaml_add_scalar(w->b, dp_str(t->name, t->name_n));
     dp_buf_addc(w->b, '\n');
     write_types(w->b, t, at + 2);
-    if (is_required(w, t)) add_key(w->b, at + 2, "required", "true");
-    write_children(w, t, at + 2);
+    write_facts(w, t, at + 2);
     w->path.n = back;
 }
 
@@ -110,8 +124,9 @@ static void write_children(struct writing *w, const struct dp_type *t, int at) {
     indent(w->b, at);
     dp_buf_addz(w->b, "items:\n");
     write_types(w->b, t->children[0], at + 2);
-    if (is_required(w, t->children[0])) add_key(w->b, at + 2, "required", "true");
-    write_children(w, t->children[0], at + 2);
+    w->in_lists++;
+    write_facts(w, t->children[0], at + 2);
+    w->in_lists--;
     w->path.n -= 2;
 }
 
@@ -131,8 +146,24 @@ static void write_partition_hint(const struct dp_contract_draft *d, struct dp_bu
     list_columns(d->schema, DP_TYPE_TIMESTAMP, "    # Fit for partitions by day (dp-partition --by 'day=day(COLUMN)'): ", b);
 }
 
+/* Columns that could be the key: always there and different in every record. */
+static void write_key_hint(struct writing *w) {
+    size_t n = 0;
+    for (size_t i = 0; w->draft->rules && i < w->draft->schema->n_children; i++) {
+        const struct dp_type *t = w->draft->schema->children[i];
+        w->path.n = 0;
+        dp_buf_add(&w->path, t->name, t->name_n);
+        const struct dp_infer_field *e = evidence_of(w);
+        if (!e || !e->always || !dp_contract_seems_unique(t, e)) continue;
+        dp_buf_addz(w->b, n++ ? ", " : "    # Fit for a key (primaryKey: true): ");
+        dp_yaml_add_scalar(w->b, dp_str(t->name, t->name_n));
+    }
+    if (n) dp_buf_addc(w->b, '\n');
+    w->path.n = 0;
+}
+
 void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b) {
-    struct writing w = {.b = b};
+    struct writing w = {.b = b, .draft = d};
     if (d->fields) gather_evidence(&w, d);
     if (d->records) dp_buf_addf(b, "# Inferred from %llu records: a first draft to read and amend.\n", (unsigned long long)d->records);
     dp_buf_addz(b, "apiVersion: v3.1.0\nkind: DataContract\nid: ");
@@ -143,6 +174,7 @@ void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b) {
     dp_yaml_add_scalar(b, dp_str_z(d->name));
     dp_buf_addz(b, "\n    logicalType: object\n    physicalType: table\n");
     write_partition_hint(d, b);
+    write_key_hint(&w);
     if (d->schema->n_children) dp_buf_addz(b, "    properties:\n");
     for (size_t i = 0; i < d->schema->n_children; i++) write_property(&w, d->schema->children[i], 6);
     dp_map_release(&w.evidence);

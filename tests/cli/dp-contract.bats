@@ -148,3 +148,41 @@ N
     dp-contract infer in.ndjson >c.yaml
     run -0 dp-table create t -c c.yaml
 }
+
+# The lines of one property, without those of the properties below.
+property() { awk -v n="- name: $1" '{ t = $0; sub(/^ */, "", t) } t == n { on = 1; next } on && t ~ /^- name:/ { exit } on { print t }' c.yaml; }
+
+@test "rules out of evidence: loose, exact, none" {
+    for i in $(seq 60); do
+        echo "{\"id\":$((i * 7)),\"code\":\"AB-$((1000 + i))\",\"mail\":\"u$i@example.org\",\"size\":\"$([ $((i % 3)) = 0 ] && echo big || echo small)\",\"t\":$((i % 9 - 4)).5,\"l\":[{\"q\":$i}],\"name\":\"$(printf "n%.0s" $(seq $((i % 7 + 1))))\"}"
+    done >in.ndjson
+    dp-contract infer in.ndjson >c.yaml
+    [ "$(property id | tail -n +4)" = "# seen: 60 of 60, all different, 7 .. 420
+unique: true
+logicalTypeOptions:
+minimum: 0" ]
+    property code | grep -qxF 'pattern: "^AB-[0-9]{4}$"'
+    property mail | grep -qxF 'format: email'
+    property size | grep -qxF -- '- big'
+    property size | grep -qxF 'mustBe: 0'
+    property t | grep -qxF 'minimum: -10' && property t | grep -qxF 'maximum: 10'
+    property q | grep -qxF 'minimum: 0'
+    run ! grep -q 'unique: true' <(property q)
+    run ! grep -q 'pattern\|unique' <(property name)
+    grep -q '# Fit for a key (primaryKey: true): id, code, mail$' c.yaml
+    run ! grep -q 'example.org' c.yaml
+    dp-table create t -c c.yaml # it reads back
+
+    dp-contract infer --rules exact in.ndjson >c.yaml
+    property id | grep -qxF 'minimum: 7' && property id | grep -qxF 'maximum: 420'
+    property t | grep -qxF 'minimum: -3.5'
+    property name | grep -qxF 'maxLength: 7'
+    dp-contract infer --rules none in.ndjson >c.yaml
+    run ! grep -q 'seen\|unique\|Options' c.yaml
+}
+
+@test "few values make no rules" {
+    for i in $(seq 19); do echo "{\"id\":$i,\"k\":\"a\"}"; done | dp-contract infer >c.yaml
+    grep -q '# seen: 19 of 19, all different, 1 .. 19' c.yaml
+    run ! grep -q 'unique\|minimum\|quality' c.yaml
+}

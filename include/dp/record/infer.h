@@ -20,11 +20,20 @@
 #ifndef DP_RECORD_INFER_H
 #define DP_RECORD_INFER_H
 
+#include <dp/record/json.h>
 #include <dp/record/type.h>
 
 struct dp_infer;
 
+/* Somebody who looks at each scalar as it is met: `mine` is a pointer of its own for each field, NULL at first. Strings are decoded. */
+struct dp_infer_watch {
+    void (*value)(void **mine, enum dp_kind kind, struct dp_str v);
+    void (*drop)(void *mine); /* at close */
+};
+
 struct dp_infer *dp_infer_open(void);
+/* The same with a watcher, borrowed until close. */
+struct dp_infer *dp_infer_open_watched(const struct dp_infer_watch *watch);
 void dp_infer_close(struct dp_infer *i);
 void dp_infer_record(struct dp_infer *i, const struct dp_record *r);
 uint64_t dp_infer_count(const struct dp_infer *i);
@@ -40,6 +49,7 @@ struct dp_infer_field {
     struct dp_str min, max;        /* as spelled (strings decoded); n == 0: none, mixed kinds or longer than 64 bytes */
     uint64_t min_length, max_length; /* strings: bytes, decoded */
     bool always;                   /* in every record (object, array) of its parent, never null */
+    const void *watched;           /* what the watcher made of it, or NULL */
 };
 /* Borrowed until the next record or close. In the order of the schema's fields, depth first, elements of lists included; children of what became JSON are not there. */
 size_t dp_infer_fields(struct dp_infer *i, const struct dp_infer_field **fields);

@@ -125,17 +125,25 @@ bool dp_contract_is_classified(const struct dp_contract_property *p);
 
 /* ---- writing ---- */
 
+/*
+ * Rules that a draft holds beside types and required: unique, logicalTypeOptions (minimum, maximum, pattern, format), enumerations as metric invalidValues.
+ * LOOSE: what tomorrow's data will most likely keep to: bounds are rounded outward to a power of ten; EXACT: just what was seen.
+ * Each stands beside a comment with the evidence.  Text is shown only as lengths and in enumerations.
+ */
+enum dp_contract_rules { DP_CONTRACT_RULES_NONE, DP_CONTRACT_RULES_LOOSE, DP_CONTRACT_RULES_EXACT };
+
 struct dp_contract_draft {
     const char *id, *name;         /* of the contract; name is also the object's */
     const struct dp_type *schema;
     const struct dp_infer_field *fields; /* evidence by path (dp_infer_fields), or NULL: the schema's own nullability is told */
     size_t n_fields;
     uint64_t records;              /* that were looked at; 0: not told */
+    enum dp_contract_rules rules;  /* only with evidence that was watched (dp/rules/profile.h) */
 };
 
 /*
- * Appends ODCS 3.1 YAML: required where the schema says so or a field was always there, types, and a comment that names columns fit for partitions.  Keys,
- * uniqueness, classifications are never guessed.  What comes out reads back with dp_contract_schema as the same types (but
+ * Appends ODCS 3.1 YAML: required where the schema says so or a field was always there, types, rules, and comments that name columns fit for partitions
+ * and for keys.  Keys and classifications are never guessed.  What comes out reads back with dp_contract_schema as the same types (but
  * enum, uuid and interval as string, fixed as binary, map as JSON; unsigned integers and float16 as what holds them; time units are microseconds).
  */
 void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b);
