@@ -175,7 +175,7 @@ minimum: 0" ]
 
     dp-contract infer --rules exact in.ndjson >c.yaml
     property id | grep -qxF 'minimum: 7' && property id | grep -qxF 'maximum: 420'
-    property t | grep -qxF 'minimum: -3.5'
+    property t | grep -qxF 'minimum: -4.5'
     property name | grep -qxF 'maxLength: 7'
     dp-contract infer --rules none in.ndjson >c.yaml
     run ! grep -q 'seen\|unique\|Options' c.yaml
