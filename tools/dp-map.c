@@ -23,6 +23,7 @@ struct worker {
     struct dp_expr_run *run;
     struct dp_scan *scan;
     struct dp_buf line;
+    struct dp_err err; /* of the program: set where it fails */
 };
 
 static enum dp_status worker_open(void *ctx, void *mem, struct dp_err *err) {
@@ -30,6 +31,7 @@ static enum dp_status worker_open(void *ctx, void *mem, struct dp_err *err) {
     struct worker *w = mem;
     (void)err;
     w->run = dp_expr_run_open(m->program);
+    w->err = (struct dp_err)DP_ERR_INIT;
     return DP_OK;
 }
 
@@ -68,16 +70,15 @@ static const char *refuse_output(struct worker *w, struct dp_str lines) {
 
 static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     struct worker *w = j->worker_mem;
-    struct dp_err own = DP_ERR_INIT;
     size_t start = j->out.n, n = 0;
     (void)ctx;
-    enum dp_status status = dp_expr_apply(w->run, r, &j->out, &n, &own);
+    enum dp_status status = dp_expr_apply(w->run, r, &j->out, &n, &w->err);
     if (status == DP_RECORD) {
-        dp_job_reject(j, r, "map", NULL, NULL, "%s", own.msg);
+        dp_job_reject(j, r, "map", NULL, NULL, "%s", w->err.msg);
         return DP_OK;
     }
     if (status != DP_OK) {
-        if (err) *err = own;
+        if (err) *err = w->err;
         return status;
     }
     const char *why = n ? refuse_output(w, dp_str(j->out.p + start, j->out.n - start)) : NULL;

@@ -20,6 +20,7 @@ static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_strea
     w->scan = dp_scan_open(s->run->max_record, DP_SCAN_AUTO);
     if (s->where) w->where = dp_expr_run_open(s->where);
     if (s->ops->worker_size) w->mem = dp_calloc(1, s->ops->worker_size);
+    w->err = (struct dp_err)DP_ERR_INIT;
     w->is_open = true;
     if (s->ops->worker_open) DP_TRY(s->ops->worker_open(s->ctx, w->mem, err));
     w->is_ready = true;
@@ -144,15 +145,14 @@ static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w
         return DP_OK;
     }
     if (w->where) {
-        struct dp_err e = DP_ERR_INIT;
         bool yes = false;
-        enum dp_status st = dp_expr_test(w->where, r, &yes, &e);
+        enum dp_status st = dp_expr_test(w->where, r, &yes, &w->err);
         if (st == DP_RECORD) {
-            dp_job_reject(j, r, "where", NULL, NULL, "--where: %s", e.msg);
+            dp_job_reject(j, r, "where", NULL, NULL, "--where: %s", w->err.msg);
             return DP_OK;
         }
         if (st != DP_OK) {
-            if (err) *err = e;
+            if (err) *err = w->err;
             return st;
         }
         if (!yes) {

@@ -15,6 +15,7 @@ struct dp_stream_worker {
     struct dp_expr_run *where;
     void *mem;
     bool is_open, is_ready;
+    struct dp_err err; /* of an expression: set where it fails, since clearing it for each record costs as much as a comparison */
     bool reserved; /* the latest record had a key that is kept for marks */
 };
 

@@ -31,6 +31,7 @@ static enum dp_status compile(struct dp_str text, bool force_jq, struct dp_expr 
     DP_TRY_OUT(dp_expr_check(e, err));
     if (force_jq) e->compiled = false;
     if (!e->compiled) DP_TRY_OUT(compile_jq(e, err));
+    if (e->compiled) dp_eval_plan(e);
     dp_expr_find_fields(e);
     *out = e;
     return DP_OK;
@@ -136,6 +137,7 @@ enum dp_status dp_expr_test(struct dp_expr_run *run, const struct dp_record *rec
         *out = any_true_line(dp_buf_str(&run->tmp));
         return DP_OK;
     }
+    if (dp_eval_quick(run, out)) return DP_OK;
     in = dp_val_node(rec, 0);
     if (run->e->root->single) return dp_eval_bool(run, run->e->root, &in, out);
     return dp_eval_each(run, run->e->root, &in, any_true, out);

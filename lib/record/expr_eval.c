@@ -423,9 +423,24 @@ static bool order_holds(enum dp_cmp op, int d) {
     return false;
 }
 
+/* The value's node; 0: there is none.  A top-level field that stands where it stood is found without a call. */
+static inline uint32_t find_field(struct dp_expr_run *run, const struct dp_enode *field) {
+    const struct dp_path *path = field->path;
+    struct dp_path_hint *hint = &run->hints[field->slot];
+    const struct dp_record *r = run->r;
+    uint32_t k = hint->node[0];
+    if (path->n == 1 && k && k < r->n_nodes) {
+        const struct dp_node *n = &r->nodes[k];
+        const struct dp_step *s = path->steps;
+        bool is_key = n->depth == 1 && (n->flags & (DP_NODE_KEY | DP_NODE_ESCAPED)) == DP_NODE_KEY;
+        if (is_key && s->kind == DP_STEP_KEY && n->len == s->key_n && dp_bytes_eq(r->base + n->off, s->key, s->key_n)) return k + 1;
+    }
+    return dp_path_find(path, hint, r);
+}
+
 /* A field of the record against a constant (on the right).  False: not decided here. */
 static bool quick_compare(struct dp_expr_run *run, const struct dp_enode *field, const struct dp_enode *k, enum dp_cmp op, bool *out) {
-    uint32_t i = dp_path_find(field->path, &run->hints[field->slot], run->r);
+    uint32_t i = find_field(run, field);
     if (!i) {
         if (field->path->n != 1 || field->path->steps[0].kind != DP_STEP_KEY) return false;
         *out = op == DP_CMP_EQ ? k->val.kind == DP_KIND_NULL : op == DP_CMP_NE && k->val.kind != DP_KIND_NULL;
@@ -463,6 +478,32 @@ static enum dp_cmp mirrored(enum dp_cmp op) {
     case DP_CMP_GE: return DP_CMP_LE;
     }
     return op;
+}
+
+/* The comparisons that n begins with, joined by `and`.  False: not all of n is that. */
+static bool plan(struct dp_expr *e, const struct dp_enode *n) {
+    if (n->kind == DP_EK_AND) return plan(e, n->a) && plan(e, n->b);
+    if (n->kind != DP_EK_CMP) return false;
+    struct dp_quick q = {n->a, n->b, (enum dp_cmp)n->op};
+    if (!q.field->path || q.k->kind != DP_EK_CONST) q = (struct dp_quick){n->b, n->a, mirrored((enum dp_cmp)n->op)};
+    if (!q.field->path || q.k->kind != DP_EK_CONST) return false;
+    struct dp_quick *list = dp_arena_calloc(&e->arena, e->n_quick + 1, sizeof *list);
+    if (e->n_quick) memcpy(list, e->quick, e->n_quick * sizeof *list);
+    list[e->n_quick++] = q;
+    e->quick = list;
+    return true;
+}
+
+void dp_eval_plan(struct dp_expr *e) {
+    e->is_quick = plan(e, e->root);
+}
+
+bool dp_eval_quick(struct dp_expr_run *run, bool *out) {
+    const struct dp_expr *e = run->e;
+    for (const struct dp_quick *q = e->quick, *end = q + e->n_quick; q < end; q++)
+        if (!quick_compare(run, q->field, q->k, q->op, out)) return false;
+        else if (!*out) return true;
+    return e->is_quick;
 }
 
 enum dp_status dp_eval_bool(struct dp_expr_run *run, const struct dp_enode *n, const struct dp_val *in, bool *out) {

@@ -96,6 +96,12 @@ struct dp_enode {
     bool has_ival;
 };
 
+/* `field op constant`, which looks at the record's bytes only. */
+struct dp_quick {
+    const struct dp_enode *field, *k;
+    enum dp_cmp op;
+};
+
 struct dp_expr {
     struct dp_arena arena;
     struct dp_str text;
@@ -105,6 +111,9 @@ struct dp_expr {
     struct dp_path **paths;
     size_t n_paths;
     size_t n_vars;
+    struct dp_quick *quick; /* what a filter begins with: comparisons joined by `and`, in their order */
+    size_t n_quick;
+    bool is_quick;          /* that is all of it */
     pcre2_code **res;
     size_t n_res;
     const char **fields;
@@ -227,6 +236,10 @@ typedef enum dp_status dp_emit(void *ctx, const struct dp_val *v);
 enum dp_status dp_eval(struct dp_expr_run *run, const struct dp_enode *n, const struct dp_val *in, struct dp_val *out) DP_MUST_CHECK;
 enum dp_status dp_eval_each(struct dp_expr_run *run, const struct dp_enode *n, const struct dp_val *in, dp_emit *emit, void *ctx) DP_MUST_CHECK;
 enum dp_status dp_eval_bool(struct dp_expr_run *run, const struct dp_enode *n, const struct dp_val *in, bool *out) DP_MUST_CHECK;
+/* Finds the comparisons that a filter begins with. */
+void dp_eval_plan(struct dp_expr *e);
+/* Does the record pass?  False: those comparisons don't tell. */
+bool dp_eval_quick(struct dp_expr_run *run, bool *out);
 enum dp_status dp_eval_print(struct dp_expr_run *run, const struct dp_enode *n, const struct dp_val *in, struct dp_buf *out) DP_MUST_CHECK;
 enum dp_status dp_eval_index(struct dp_expr_run *run, const struct dp_val *t, const struct dp_val *key, struct dp_val *out) DP_MUST_CHECK;
 enum dp_status dp_eval_fail(struct dp_expr_run *run, const char *fmt, ...) DP_PRINTF(2, 3);

@@ -152,7 +152,7 @@ void dp_path_print(const struct dp_path *path, struct dp_buf *b) {
 
 static inline bool key_is(const struct dp_record *r, uint32_t k, const struct dp_step *s) {
     const struct dp_node *n = &r->nodes[k];
-    if (!(n->flags & DP_NODE_ESCAPED)) return n->len == s->key_n && memcmp(r->base + n->off, s->key, s->key_n) == 0;
+    if (!(n->flags & DP_NODE_ESCAPED)) return n->len == s->key_n && dp_bytes_eq(r->base + n->off, s->key, s->key_n);
     return dp_json_equal(dp_node_str(r, k), n->flags, dp_str(s->key, s->key_n));
 }
 
