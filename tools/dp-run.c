@@ -1,7 +1,7 @@
 /*
  * dp-run: a pipeline as one unit.
  *
- * Runs its one operand in bash with pipefail, marks on, one run id for all stages and all tries, and ends with the exit code of the stage that is
+ * Runs its one operand in bash with pipefail (by itself where that is a plain pipeline, which saves bash's start), marks on, one run id for all stages and all tries, and ends with the exit code of the stage that is
  * the cause: a failing program's own code rather than the cut stream (4) or the closed pipe (141) that its neighbours saw, 137 for a stage
  * that was killed.  Holds a lock, limits time, tries again, and shares --memory and --threads out among the stages (dp_pipeline_*).
  * It reads and writes no records itself; standard input and output are the pipeline's.
@@ -11,6 +11,7 @@
  * Limits: PIPESTATUS is that of the last pipeline that ran, so a run is best one pipeline.
  */
 #include <dp/cli/cli.h>
+#include <dp/cli/plain.h>
 
 #include <dp/base/file.h>
 #include <dp/base/time.h>
@@ -20,6 +21,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern char **environ;
 
 #define STATUS_FD 9           /* where bash tells how the stages ended */
 #define GRACE_MS 10000        /* from TERM to KILL */
@@ -222,12 +226,17 @@ struct attempt {
     bool timed_out;
 };
 
-static void start_bash(const char *bash, const char *script, int status_w, bool tty)
+/* In the child: head of a group of its own, with the terminal when it is ours. */
+static void head_group(bool tty)
 {
     setpgid(0, 0);
     if (tty) tcsetpgrp(STDIN_FILENO, getpid());
     signal(SIGTTOU, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+}
+
+static void start_bash(const char *bash, const char *script, int status_w)
+{
     if (status_w == STATUS_FD) fcntl(status_w, F_SETFD, 0);
     else if (dup2(status_w, STATUS_FD) != STATUS_FD) _exit(3);
     char *const argv[] = {(char *)(uintptr_t)"bash", (char *)(uintptr_t)"-c", (char *)(uintptr_t)script, NULL};
@@ -235,7 +244,63 @@ static void start_bash(const char *bash, const char *script, int status_w, bool 
     _exit(3);
 }
 
-static enum dp_status spawn(const char *bash, const char *pipeline, struct attempt *a, struct dp_err *err)
+/* One stage of a plain pipeline; its process, or less than 0. */
+static pid_t start_stage(const struct dp_plain_stage *s, int in, int out, const posix_spawnattr_t *attr)
+{
+    posix_spawn_file_actions_t fa;
+    pid_t pid = -1;
+    posix_spawn_file_actions_init(&fa);
+    if (in >= 0) posix_spawn_file_actions_adddup2(&fa, in, STDIN_FILENO);
+    if (out >= 0) posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO);
+    if (posix_spawn(&pid, s->path, &fa, attr, s->argv, environ) != 0) pid = -1;
+    posix_spawn_file_actions_destroy(&fa);
+    return pid;
+}
+
+/* Signals that end a pipeline are for the stages: who heads them waits for how they end.  What was ignored before stays so. */
+static void leave_signals(posix_spawnattr_t *attr)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM};
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+        if (signal(ending[i], SIG_IGN) != SIG_IGN) sigaddset(&defaults, ending[i]);
+    posix_spawnattr_init(attr);
+    posix_spawnattr_setsigdefault(attr, &defaults);
+    posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF);
+}
+
+/* What bash does for a plain pipeline under pipefail, in its place: all stages, then their codes behind that of the last that failed. */
+static void run_plain(const struct dp_plain *plain, int status_w)
+{
+    pid_t pids[MAX_STAGES];
+    int codes[MAX_STAGES], all = 0, in = -1;
+    posix_spawnattr_t attr;
+    struct dp_buf told = {NULL, 0, 0};
+    leave_signals(&attr);
+    for (size_t i = 0; i < plain->n; i++) {
+        int p[2] = {-1, -1};
+        if (i + 1 < plain->n && pipe(p) != 0) _exit(3);
+        for (int k = 0; k < 2; k++)
+            if (p[k] >= 0) fcntl(p[k], F_SETFD, FD_CLOEXEC);
+        pids[i] = start_stage(&plain->stage[i], in, p[1], &attr);
+        if (in >= 0) close(in);
+        if (p[1] >= 0) close(p[1]);
+        in = p[0];
+    }
+    for (size_t i = 0; i < plain->n; i++) {
+        int status = 126 << 8;
+        while (pids[i] > 0 && waitpid(pids[i], &status, 0) < 0 && errno == EINTR) continue;
+        codes[i] = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        if (codes[i]) all = codes[i];
+    }
+    dp_buf_addf(&told, "%d", all);
+    for (size_t i = 0; i < plain->n; i++) dp_buf_addf(&told, " %d", codes[i]);
+    if (write(status_w, told.p, told.n) < 0) _exit(3);
+    _exit(all);
+}
+
+static enum dp_status spawn(const char *bash, const struct dp_plain *plain, const char *pipeline, struct attempt *a, struct dp_err *err)
 {
     struct dp_buf script = {NULL, 0, 0};
     int p[2];
@@ -247,7 +312,11 @@ static enum dp_status spawn(const char *bash, const char *pipeline, struct attem
     const char *text = dp_buf_z(&script);
     signal(SIGTTOU, SIG_IGN); /* giving the terminal away and taking it back must not stop us */
     a->pid = fork();
-    if (a->pid == 0) start_bash(bash, text, p[1], tty);
+    if (a->pid == 0) {
+        head_group(tty);
+        if (plain->n) run_plain(plain, p[1]);
+        start_bash(bash, text, p[1]);
+    }
     dp_buf_release(&script);
     close(p[1]);
     a->status_fd = p[0];
@@ -391,7 +460,7 @@ static enum dp_status fail(const struct attempt *a, const struct stages *st, int
     return DP_ABORTED;
 }
 
-static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct stages *st, struct dp_err *err)
+static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct dp_plain *plain, const struct stages *st, struct dp_err *err)
 {
     const struct conf *c = cli->conf;
     off_t start = lseek(STDIN_FILENO, 0, SEEK_CUR);
@@ -401,7 +470,7 @@ static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct
         size_t stage;
         snprintf(text, sizeof text, "%lld", (long long)n);
         setenv("DP_ATTEMPT", text, 1);
-        DP_TRY(spawn(bash, cli->args[0], &a, err));
+        DP_TRY(spawn(bash, plain, cli->args[0], &a, err));
         supervise(&cli->run, c->timeout, &a);
         if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == a.pid) tcsetpgrp(STDIN_FILENO, getpgrp());
         report_attempt(cli, &a, n);
@@ -419,6 +488,28 @@ static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct
     }
 }
 
+/* Does the environment give bash more to do than to start these programs: options, a file to read first, functions of their names? */
+static bool is_bash_changed(const struct dp_plain *p)
+{
+    if (getenv("BASH_ENV") || getenv("SHELLOPTS") || getenv("BASHOPTS")) return true;
+    for (char **e = environ; *e; e++) {
+        if (strncmp(*e, "BASH_FUNC_", 10) != 0) continue;
+        for (size_t i = 0; i < p->n; i++) {
+            size_t n = strlen(p->stage[i].argv[0]);
+            if (strncmp(*e + 10, p->stage[i].argv[0], n) == 0 && strncmp(*e + 10 + n, "%%", 2) == 0) return true;
+        }
+    }
+    return false;
+}
+
+/* The stages, when the pipeline needs no shell; PATH is as it will be. */
+static void find_plain(const char *pipeline, struct dp_plain *plain)
+{
+    *plain = (struct dp_plain){.n = 0};
+    if (!dp_plain_parse(pipeline, plain)) return;
+    if (plain->n > MAX_STAGES || is_bash_changed(plain) || !dp_plain_find(plain, getenv("PATH"))) dp_plain_release(plain);
+}
+
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err)
 {
     const struct conf *c = cli->conf;
@@ -427,19 +518,23 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err)
     if (c->name && strlen(c->name) >= sizeof cli->run.job)
         return dp_err_set(err, DP_USAGE, "--name: longer than %zu bytes", sizeof cli->run.job - 1);
     if (c->name) snprintf(cli->run.job, sizeof cli->run.job, "%s", c->name);
-    char *bash = find_bash();
-    if (!bash) return dp_err_set(err, DP_IO, "bash was not found: it is needed for pipefail");
     find_stages(cli->args[0], &st);
+    set_environment(cli, &st);
+    struct dp_plain plain;
+    find_plain(cli->args[0], &plain);
+    char *bash = plain.n ? NULL : find_bash();
     enum dp_status status = DP_OK;
+    if (!plain.n && !bash) DP_TRY_OUT(dp_err_set(err, DP_IO, "bash was not found: it is needed for pipefail"));
     if (cli->run.dry_run) {
-        dp_run_log(&cli->run, DP_LOG_INFO, "would run %zu stages as job %s, run %s, in %s", st.n, cli->run.job, cli->run.run_id, bash);
+        dp_run_log(&cli->run, DP_LOG_INFO, "would run %zu stages as job %s, run %s%s%s", st.n, cli->run.job, cli->run.run_id, bash ? ", in " : "",
+                   bash ? bash : "");
         goto out;
     }
     if (c->lock) DP_TRY_OUT(take_lock(c->lock, &lock, err));
-    set_environment(cli, &st);
-    status = try_all(cli, bash, &st, err);
+    status = try_all(cli, bash, &plain, &st, err);
 out:
     if (lock >= 0) close(lock);
+    dp_plain_release(&plain);
     free(bash);
     return status;
 }

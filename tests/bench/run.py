@@ -168,11 +168,12 @@ def startup():
     subprocess.check_call([BIN + "/dp-table", "create", table, "-c", yaml], stdout=subprocess.DEVNULL)
     out = os.path.join(DIR, "start-out")
     argvs = {"dp-ingest": [rec], "dp-map": [".", rec], "dp-cat": [rec], "dp-contract": ["infer", rec], "dp-partition": ["-c", yaml, "-o", out, rec],
-             "dp-table": ["log", table], "dp-run": ["--", ":"], "/bin/true": [], "mawk": ["{print}", rec], "jq": [".", rec]}
+             "dp-table": ["log", table], "dp-run": ["--", "/bin/true"],
+             "dp-run, bash": ["--", ":"], "/bin/true": [], "mawk": ["{print}", rec], "jq": [".", rec]}
     print("\n| program | start-up, ms: median (min) |\n| --- | --- |")
     rows = []
     for prog, args in argvs.items():
-        path = os.path.join(BIN, prog) if prog.startswith("dp-") else shutil.which(prog)
+        path = os.path.join(BIN, prog.split(",")[0]) if prog.startswith("dp-") else shutil.which(prog)
         if not path or not os.path.exists(path):
             continue
         times = []

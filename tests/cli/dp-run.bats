@@ -127,3 +127,74 @@ load helper
     run dp-run -q --report r.json -- 'true | (exit 3) | (exit 4)'
     jq -e '.exit == 3 and .stages == [0,3,4] and .tries == 1' r.json
 }
+
+# dp-stage CODE|head TEXT: stands for a stage; tells on standard error which program its parent is.
+make_stage() {
+    cat >dp-stage <<'END'
+#!/bin/sh
+cat /proc/$PPID/comm >&2
+case $1 in
+KILL) echo x; kill -9 $$ ;;
+sleep) exec sleep "$2" ;;
+yes) exec yes ;;
+esac
+cat
+printf '%s\n' "$2"
+exit "$1"
+END
+    chmod +x dp-stage
+    PATH=$PWD:$PATH
+}
+
+@test "a plain pipeline runs without bash: words, codes, standard input and output" {
+    make_stage
+    run --separate-stderr dp-run -- "dp-stage 0 'a  \$b' | dp-stage 0 \"c'd\"|$PWD/dp-stage 0 e=f" <<<in
+    dp_expect 0
+    [ "$output" = $'in\na  $b\nc\'d\ne=f' ]
+    [ "$(sort -u <<<"$stderr")" = dp-run ] || { echo "$stderr"; false; }
+    run --separate-stderr dp-run -- 'dp-stage 0 | dp-stage 3 | dp-stage 4' </dev/null
+    dp_expect 3 "stage 2 of 3"
+    run --separate-stderr dp-run -- 'dp-stage KILL | dp-stage 4' </dev/null
+    dp_expect 137 "it was killed"
+    run --separate-stderr dp-run --retries 1 -- 'dp-stage 75' </dev/null
+    dp_expect 75 "try 2 of 2"
+    run dp-run -- 'dp-stage yes | /usr/bin/head -n 1'
+    [ "$status" -eq 0 ]
+}
+
+@test "a plain pipeline: time and signals end all of it" {
+    make_stage
+    run --separate-stderr dp-run --timeout 300ms -- 'dp-stage sleep 34 | dp-stage sleep 35'
+    dp_expect 143 "--timeout"
+    run ! pgrep -f '^sleep 3[45]$'
+    dp-run -- 'dp-stage sleep 36 | dp-stage sleep 37' 2>started &
+    p=$!
+    for _ in $(seq 50); do [ "$(wc -l <started)" = 2 ] && break; sleep 0.1; done
+    kill -TERM $p
+    rc=0
+    wait $p || rc=$?
+    [ "$rc" -eq 143 ]
+    run ! pgrep -f '^sleep 3[67]$'
+}
+
+@test "what is not plain is bash's: builtins, lists, expansions, its own environment, text without #!" {
+    make_stage
+    for text in 'dp-stage 0; true' 'dp-stage 0 | cat' 'dp-stage 0 *' 'A=1 dp-stage 0' 'dp-stage 0 "$HOME"'; do
+        run --separate-stderr dp-run -- "$text" </dev/null
+        dp_expect 0
+        [ "$stderr" = bash ]
+    done
+    BASH_ENV=/dev/null run --separate-stderr dp-run -- 'dp-stage 0' </dev/null
+    [ "$stderr" = bash ]
+    dp-stage() { echo function; }
+    export -f dp-stage
+    run dp-run -- 'dp-stage 0' </dev/null
+    assert_output function
+    unset -f dp-stage
+    echo 'echo mine' >dp-text
+    chmod +x dp-text
+    run dp-run -- dp-text
+    assert_output mine
+    run -127 --separate-stderr dp-run -- 'dp-missing | dp-stage 0' </dev/null
+    dp_expect 127
+}
