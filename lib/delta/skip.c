@@ -174,7 +174,7 @@ static bool answer(void *ctx, struct dp_str name, struct dp_expr_bounds *out) {
     return true;
 }
 
-enum dp_verdict dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e) {
+enum dp_maybe dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e) {
     struct asked q = {.s = s, .f = f, .scan = dp_scan_open(DP_LIMIT_COMMIT_BYTES, DP_SCAN_AUTO), .rows = -1};
     q.has_stats = scan_stats(q.scan, stats_text(f), &q.text, &q.stats);
     if (q.has_stats) {
@@ -184,7 +184,7 @@ enum dp_verdict dp_delta_file_skip(const struct dp_delta_snapshot *s, const stru
         if (tight) (void)dp_json_get_bool(&q.stats, tight, &is_tight);
         q.wide = !is_tight;
     }
-    enum dp_verdict v = dp_expr_skip(e, answer, &q);
+    enum dp_maybe v = dp_expr_skip(e, answer, &q);
     dp_scan_close(q.scan);
     dp_buf_release(&q.text);
     dp_arena_release(&q.arena);

@@ -49,9 +49,9 @@ static bool bounds(void *ctx, struct dp_str field, struct dp_expr_bounds *out) {
     return out->known;
 }
 
-enum dp_verdict dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx) {
+enum dp_maybe dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx) {
     struct asked a = {.f = f, .group = row_group, .column_of = column_of, .ctx = ctx};
-    enum dp_verdict v = dp_expr_skip(e, bounds, &a);
+    enum dp_maybe v = dp_expr_skip(e, bounds, &a);
     for (size_t i = 0; i < a.n; i++) dp_buf_release(&a.texts[i]);
     free(a.texts);
     return v;

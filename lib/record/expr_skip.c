@@ -242,7 +242,7 @@ static unsigned outcome(const struct skip *s, const struct dp_enode *n) {
     return CAN_BOTH;
 }
 
-enum dp_verdict dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx) {
+enum dp_maybe dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx) {
     struct skip s = {.bounds = bounds, .ctx = ctx};
     switch (outcome(&s, e->root)) {
     case CAN_FALSE: return DP_NEVER;

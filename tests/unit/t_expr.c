@@ -527,7 +527,7 @@ static void test_skip(void **state) {
     (void)state;
     const struct {
         const char *program;
-        enum dp_verdict verdict;
+        enum dp_maybe verdict;
     } t[] = {
         {".n > 10", DP_NEVER},          {".n >= 10", DP_MAYBE},        {".n >= 5", DP_ALWAYS},          {".n < 5", DP_NEVER},
         {".n <= 10", DP_ALWAYS},        {".n == 4.9", DP_NEVER},       {".n == 5", DP_MAYBE},           {".n != 4", DP_ALWAYS},
@@ -549,7 +549,7 @@ static void test_skip(void **state) {
         struct dp_err err = DP_ERR_INIT;
         struct dp_expr *e = NULL;
         assert_int_equal(dp_expr_compile(dp_str_z(t[i].program), &e, &err), DP_OK);
-        enum dp_verdict v = dp_expr_skip(e, sample_bounds, NULL);
+        enum dp_maybe v = dp_expr_skip(e, sample_bounds, NULL);
         if (v != t[i].verdict) fail_msg("%s: %d", t[i].program, (int)v);
         dp_expr_free(e);
     }

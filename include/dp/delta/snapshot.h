@@ -48,7 +48,7 @@ void dp_delta_file_key(const struct dp_delta_file *f, struct dp_buf *out);
 /* Physical rows by the statistics (-1 unknown). */
 int64_t dp_delta_file_rows(const struct dp_delta_file *f);
 /* What partition values and statistics say of an expression over the table's columns. */
-enum dp_verdict dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e);
+enum dp_maybe dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e);
 
 /* ---- history ---- */
 

@@ -38,6 +38,6 @@ bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, 
 /* The file's column (of dp_pq_schema) that an expression's field means; NULL: none whose bounds would hold for it. */
 typedef const struct dp_type *(*dp_pq_column_of)(void *ctx, struct dp_str field);
 /* What a row group's bounds say of an expression. column_of NULL: fields are the file's columns by name. */
-enum dp_verdict dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx);
+enum dp_maybe dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx);
 
 #endif

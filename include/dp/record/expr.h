@@ -66,7 +66,7 @@ enum dp_status dp_expr_apply(struct dp_expr_run *r, const struct dp_record *rec,
 bool dp_expr_fields(const struct dp_expr *e, const char *const **fields, size_t *n);
 
 /* ---- data skipping: what statistics say ---- */
-enum dp_verdict { DP_MAYBE, DP_NEVER, DP_ALWAYS };
+enum dp_maybe { DP_MAYBE, DP_NEVER, DP_ALWAYS };
 /* Bounds of one field over a set of rows, values as JSON spelling (strings without quotes, decoded). */
 struct dp_expr_bounds {
     bool known;              /* false: nothing is known of the field */
@@ -76,6 +76,6 @@ struct dp_expr_bounds {
     bool may_nan;            /* float bounds that leave NaN and infinities out: rows may hold "NaN" and the like as strings (Delta statistics) */
 };
 /* Asks bounds(ctx, field) for the fields it uses; NEVER: no row can satisfy it. */
-enum dp_verdict dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx);
+enum dp_maybe dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx);
 
 #endif
