@@ -5,10 +5,11 @@
  * --encoding names; format, dialect and types are told by content and printed by -v as the options that force them.  Numbers keep their digits.  What does
  * not fit is a reject with its line and reason; with a contract, so is what breaks its types or lacks what it requires.  With --since TABLE each source
  * starts where the table's last commit from it ended, so that the same command run twice adds nothing; --ledger FILE does so without a table;
- * --retry-rejects takes mended rejects in again.  Standard input is raw bytes here, never a stream with marks.
+ * --retry-rejects takes mended rejects in again.  --follow goes on as files grow.  Standard input is raw bytes here, never a stream with marks.
  *
  *     dp-run -- 'dp-ingest --since lake/orders orders/ | dp-partition -o lake/orders | dp-table commit lake/orders'
  */
+#include <dp/base/time.h>
 #include <dp/cli/cli.h>
 #include <dp/delta/snapshot.h>
 #include <dp/io/ledger.h>
@@ -21,7 +22,7 @@
 struct conf {
     int format;
     const char *member, *files_from, *encoding, *since, *ledger;
-    bool retry_rejects;
+    bool retry_rejects, follow;
     struct dp_ledger *open_ledger; /* from run to settle */
     const char *delimiter, *quote, *escape, *comment;
     int newline, header, ragged;
@@ -38,6 +39,7 @@ static const struct dp_opt options[] = {
     DP_OPT_ENUM(conf, format, "format", 'f', "FORMAT", "what the sources are; auto: told by content", formats),
     DP_OPT_DIR(conf, since, "since", 0, "TABLE", "start each source where the last commit from it to TABLE ended"),
     DP_OPT_PATH(conf, ledger, "ledger", 0, "FILE", "start each source where the last run that FILE knows of ended", .conflicts = "since"),
+    DP_OPT_FLAG(conf, follow, "follow", 0, "go on as the files grow, are rotated, and new ones come", .conflicts = "retry-rejects,member"),
     DP_OPT_FLAG(conf, retry_rejects, "retry-rejects", 0, "sources are files of rejects: records come from what they hold", .conflicts = "since,ledger"),
     DP_OPT_STRING(conf, member, "member", 0, "GLOB", "only members of archives whose names match"),
     DP_OPT_PATH(conf, files_from, "files-from", 0, "FILE", "read names of sources from FILE, one a line; - is standard input"),
@@ -140,15 +142,22 @@ static uint64_t position_in_table(const struct ingest *g, struct dp_origin *o) {
     const struct dp_run *run = &g->cli->run;
     struct dp_str job = dp_str_z(run->job);
     uint64_t at = 0;
-    for (size_t i = 0; i < g->table->txns.n && !at; i++) {
+    char *best = NULL;
+    for (size_t i = 0; i < g->table->txns.n; i++) {
         const struct dp_map_item *it = &g->table->txns.items[i];
         int64_t version;
         if (it->dead || it->key.n < job.n + 4 || !dp_str_starts(it->key, job) || it->key.p[job.n] != '/' || !dp_str_ends(it->key, DP_STR("/0"))) continue;
         char *id = dp_strndup(it->key.p + job.n + 1, it->key.n - job.n - 3);
-        if (dp_origin_adopt(o, id) && dp_delta_txn_version(g->table, it->key, run->now_micros / 1000, &version) && version > 0)
+        /* Of those that hold, the one whose fingerprint reaches farthest: shorter ones may be of files that began alike. */
+        if ((!best || dp_origin_reach(id) > dp_origin_reach(best)) && dp_delta_txn_version(g->table, it->key, run->now_micros / 1000, &version) && version > 0 &&
+            dp_origin_adopt(o, id)) {
             at = (uint64_t)version;
+            free(best);
+            best = dp_strdup(id);
+        }
         free(id);
     }
+    free(best);
     return at;
 }
 
@@ -170,14 +179,32 @@ static enum dp_status emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     return DP_OK;
 }
 
+/* A file that was written to must be as lasting as the ledger's word for it. */
+static enum dp_status sync_output(struct dp_err *err) {
+    struct stat st;
+    if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && fsync(STDOUT_FILENO) != 0) return dp_err_sys(err, DP_IO, "standard output");
+    return DP_OK;
+}
+
+/* A checkpoint of files that are followed: what stands before it is as good as done. */
+static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
+    struct ingest *g = ctx;
+    struct dp_run *run = &g->cli->run;
+    (void)pass;
+    if (m->kind != DP_MARK_CHECKPOINT || m->more) return DP_OK;
+    if (run->rejects) DP_TRY(dp_rejects_flush(run->rejects, err));
+    if (!g->ledger) return DP_OK;
+    DP_TRY(dp_out_flush(run->out, err));
+    DP_TRY(sync_output(err));
+    return dp_ledger_commit(g->ledger, run->run_id, run->now_fixed ? run->now_micros : dp_time_now_micros(), err);
+}
+
 /* Rejects are published, the output is out: now the ledger may say so. */
 static enum dp_status settle(struct dp_cli *cli, enum dp_status status, struct dp_err *err) {
     struct conf *f = cli->conf;
     if (status == DP_OK && f->open_ledger) {
-        struct stat st;
-        /* A file that was written to must be as lasting as the ledger's word for it. */
-        if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && fsync(STDOUT_FILENO) != 0) status = dp_err_sys(err, DP_IO, "standard output");
-        else status = dp_ledger_commit(f->open_ledger, cli->run.run_id, cli->run.now_micros, err);
+        status = sync_output(err);
+        if (status == DP_OK) status = dp_ledger_commit(f->open_ledger, cli->run.run_id, cli->run.now_micros, err);
     } else {
         status = DP_OK;
     }
@@ -287,6 +314,8 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct ingest g = {.cli = cli};
     struct dp_csv_dialect dialect;
     enum dp_status status;
+    if (f->follow && cli->common.max_rejects.is_percent)
+        return dp_err_set(err, DP_USAGE, "--max-rejects N%% is judged at the end of input, and --follow has none: give a number");
     DP_TRY_OUT(dialect_of(&g, f, &dialect, err));
     DP_TRY_OUT(open_contract(&g, err));
     if (f->retry_rejects) DP_TRY_OUT(check_retry(cli, err));
@@ -297,10 +326,10 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct dp_stream_conf conf = {
         .decides = g.schema != NULL,
         .sources = {.raw_stdin = true, .format = formats[f->format], .member = f->member, .files_from = f->files_from, .csv = &dialect, .schema = g.schema,
-                    .retry_rejects = f->retry_rejects, .encoding = f->encoding,
+                    .follow = f->follow, .retry_rejects = f->retry_rejects, .encoding = f->encoding,
                     .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     if (g.table || g.ledger) conf.sources.resume = resume, conf.sources.resume_ctx = &g;
-    const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_close = close_worker, .begin = begin, .emit = emit,
+    const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_close = close_worker, .begin = begin, .emit = emit, .mark = f->follow ? on_mark : NULL,
                                       .record = g.schema ? check : NULL};
     status = dp_cli_stream(cli, &conf, &ops, &g, err);
 out:
@@ -315,7 +344,7 @@ out:
 }
 
 static const struct dp_tool tool = {.name = "dp-ingest", .summary = "raw input of any shape to records",
-    .synopsis = "[-f FORMAT] [-c CONTRACT] [--since TABLE | --ledger FILE] [--retry-rejects] [--member GLOB] [--files-from FILE] [SOURCE...]",
+    .synopsis = "[-f FORMAT] [-c CONTRACT] [--since TABLE | --ledger FILE] [--follow | --retry-rejects] [--member GLOB] [--files-from FILE] [SOURCE...]",
     .options = options, .conf_size = sizeof(struct conf), .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_FORMATS, .is_stream = true,
     .min_args = 0, .max_args = -1, .args = "SOURCE", .run = run, .settle = settle};
 

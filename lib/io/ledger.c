@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -51,6 +52,7 @@ struct api {
 struct noted {
     char *old_id, *id; /* the row that is replaced, and its new id */
     uint64_t position;
+    bool is_written;
 };
 
 struct dp_ledger {
@@ -63,6 +65,7 @@ struct dp_ledger {
     size_t n_locked;
     bool all_locked;
     struct dp_map noted; /* source -> struct noted */
+    pthread_mutex_t lock; /* of the database: a file may join while another's position is written */
 };
 
 /* ---- the library ---- */
@@ -156,6 +159,7 @@ enum dp_status dp_ledger_open(const char *path, const char *job, bool read_only,
     l->read_only = read_only;
     l->wait_ms = wait_ms;
     l->fd = -1;
+    pthread_mutex_init(&l->lock, NULL);
     *out = NULL;
     if (read_only && stat(path, &st) != 0 && errno == ENOENT) return *out = l, DP_OK;
     l->fd = open(path, (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NOCTTY, 0600);
@@ -180,6 +184,7 @@ void dp_ledger_close(struct dp_ledger *l)
         free(n->old_id), free(n->id), free(n);
     }
     dp_map_release(&l->noted);
+    pthread_mutex_destroy(&l->lock);
     free(l->path), free(l->job), free(l);
 }
 
@@ -221,14 +226,6 @@ static char *source_of(const struct dp_origin *o)
     return dp_buf_detach(&b);
 }
 
-/* Bytes that the fingerprint in an id covers. */
-static uint64_t reach(const char *id)
-{
-    const char *at = strrchr(id, '@'), *colon = at ? strchr(at, ':') : NULL;
-    uint64_t n = 0;
-    return colon && dp_parse_u64(dp_str(at + 1, (size_t)(colon - at) - 1), &n) ? n : 0;
-}
-
 /* Of the rows of this source, the one whose fingerprint reaches farthest and holds. */
 static enum dp_status look_up(struct dp_ledger *l, const char *source, struct dp_origin *o, uint64_t *position, struct dp_err *err)
 {
@@ -243,10 +240,10 @@ static enum dp_status look_up(struct dp_ledger *l, const char *source, struct dp
         if (rc != SQ_ROW) break;
         const char *id = (const char *)l->sq.column_text(st, 0);
         long long at = l->sq.column_int64(st, 1);
-        if (!id || at <= 0 || (best && reach(id) <= best_reach) || !dp_origin_adopt(o, id)) continue;
+        if (!id || at <= 0 || (best && dp_origin_reach(id) <= best_reach) || !dp_origin_adopt(o, id)) continue;
         free(best);
         best = dp_strdup(id);
-        best_reach = reach(id);
+        best_reach = dp_origin_reach(id);
         *position = (uint64_t)at;
     }
     free(best);
@@ -261,11 +258,13 @@ enum dp_status dp_ledger_find(struct dp_ledger *l, struct dp_origin *o, uint64_t
     enum dp_status status = DP_OK;
     *position = 0;
     if (l->fd >= 0) status = lock_source(l, dp_str_z(source), o->name, err); /* before the look: what another run commits now is seen */
+    pthread_mutex_lock(&l->lock);
     if (!status && l->db) {
         long long tables = 0;
         if (l->read_only) status = number(l, "SELECT count(*) FROM sqlite_master", &tables, err); /* an empty file */
         if (!status && (!l->read_only || tables)) status = look_up(l, source, o, position, err);
     }
+    pthread_mutex_unlock(&l->lock);
     free(source);
     return status;
 }
@@ -280,10 +279,12 @@ void dp_ledger_note(struct dp_ledger *l, const struct dp_origin *o, uint64_t pos
     if (!n->id || strcmp(n->old_id, o->position_id) != 0) {
         struct dp_origin *fresh = dp_origin_new(o->name, o->member, dp_str(o->head, o->head_n));
         free(n->old_id), free(n->id);
+        n->is_written = false;
         n->old_id = dp_strdup(o->position_id);
         n->id = dp_strdup(fresh->position_id);
         dp_origin_free(fresh);
     }
+    n->is_written = n->is_written && n->position == position;
     n->position = position;
     free(source);
 }
@@ -305,21 +306,34 @@ static int write_one(struct dp_ledger *l, void *del, void *put, const char *sour
     return rc == SQ_DONE ? SQ_OK : rc;
 }
 
-enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *run, int64_t now, struct dp_err *err)
+static enum dp_status write_noted(struct dp_ledger *l, const char *run, int64_t now, struct dp_err *err)
 {
     void *del = NULL, *put = NULL;
     char time[40];
-    if (!l->noted.n || l->read_only) return DP_OK;
     time[dp_time_print_micros(time, now, true, 3)] = '\0';
     DP_TRY(run_sql(l, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", err));
     int rc = l->sq.prepare(l->db, "DELETE FROM position WHERE job = ?1 AND source = ?2 AND id = ?3", -1, &del, NULL);
     if (rc == SQ_OK) rc = l->sq.prepare(l->db, "INSERT OR REPLACE INTO position(job, source, id, position, run, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", -1, &put, NULL);
-    for (size_t i = 0; i < l->noted.n && rc == SQ_OK; i++)
-        rc = write_one(l, del, put, l->noted.items[i].key.p, l->noted.items[i].v.p, run, time);
+    for (size_t i = 0; i < l->noted.n && rc == SQ_OK; i++) {
+        const struct noted *n = l->noted.items[i].v.p;
+        if (!n->is_written) rc = write_one(l, del, put, l->noted.items[i].key.p, n, run, time);
+    }
     enum dp_status status = rc == SQ_OK ? DP_OK : failed(l, rc, err);
     l->sq.finalize(del);
     l->sq.finalize(put);
     if (!status) status = run_sql(l, "COMMIT", err);
     if (status) l->sq.exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *run, int64_t now, struct dp_err *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < l->noted.n && !any; i++) any = !((const struct noted *)l->noted.items[i].v.p)->is_written;
+    if (!any || l->read_only) return DP_OK;
+    pthread_mutex_lock(&l->lock);
+    enum dp_status status = write_noted(l, run, now, err);
+    pthread_mutex_unlock(&l->lock);
+    for (size_t i = 0; i < l->noted.n && !status; i++) ((struct noted *)l->noted.items[i].v.p)->is_written = true;
     return status;
 }

@@ -85,6 +85,7 @@ enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp
     return DP_OK;
 }
 
+int dp_out_fd(const struct dp_out *o) { return o->fd; }
 uint64_t dp_out_bytes(const struct dp_out *o) { return o->bytes; }
 
 void dp_out_drop(struct dp_out *o)

@@ -101,7 +101,9 @@ struct dp_rejects {
     int fd;                /* of the device */
     struct dp_buf held;
     struct dp_newfile own; /* the lines of this run beyond what is held */
-    struct dp_map sources; /* "source\0member" of what this run read */
+    struct dp_map sources; /* "source\0member" of what this run read -> the position where it began */
+    bool is_flushed;       /* dp_rejects_flush was called: the run is committed piece by piece */
+    bool is_published;     /* the file has all of `sources` replaced: what comes now is appended */
     struct dp_arena arena;
     struct dp_map reasons; /* "rule\0path" to how often */
     struct dp_scan *scan;
@@ -242,7 +244,13 @@ enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t 
 void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin)
 {
     if (!r->path || r->direct || !origin || !origin->name || strcmp(origin->name, "-") == 0) return;
-    dp_map_put(&r->sources, source_key(&r->arena, dp_str_z(origin->name), dp_str_z(origin->member ? origin->member : "")), NULL);
+    bool is_new;
+    struct dp_map_item *it =
+        dp_map_put(&r->sources, source_key(&r->arena, dp_str_z(origin->name), dp_str_z(origin->member ? origin->member : "")), &is_new);
+    if (is_new || origin->from < it->v.u) {
+        it->v.u = origin->from;
+        r->is_published = false;
+    }
     dp_arena_reset(&r->arena);
 }
 
@@ -295,14 +303,17 @@ static bool is_own(struct dp_rejects *r, struct dp_scan *scan, const char *line,
     uint32_t source = dp_json_member(&rec, reject, "source"), member = dp_json_member(&rec, reject, "member");
     if (!program || !dp_json_equal(dp_node_str(&rec, program), rec.nodes[program].flags, dp_str_z(r->run->program))) goto out;
     if (run && dp_json_equal(dp_node_str(&rec, run), rec.nodes[run].flags, dp_str_z(r->run->run_id))) {
-        own = true;
+        own = !r->is_flushed;
         goto out;
     }
     if (!source || !dp_json_get_string(&rec, source, &t)) goto out;
     size_t name_n = t.n;
     if (member && rec.nodes[member].kind == DP_KIND_STRING && !dp_json_get_string(&rec, member, &t)) goto out;
     struct dp_str key = source_key(&r->arena, dp_str(t.p, name_n), dp_str(t.p + name_n, t.n - name_n));
-    own = dp_map_get(&r->sources, key) != NULL;
+    const struct dp_map_item *it = dp_map_get(&r->sources, key);
+    int64_t offset;
+    uint32_t at = dp_json_member(&rec, reject, "offset");
+    own = it && !(at && dp_json_get_i64(&rec, at, &offset) && offset >= 0 && (uint64_t)offset < it->v.u);
 out:
     dp_arena_reset(&r->arena);
     dp_buf_release(&t);
@@ -395,6 +406,40 @@ out:
     return status;
 }
 
+/* Behind the lines that are there, however many runs have the file. */
+static enum dp_status append(struct dp_rejects *r, struct dp_err *err)
+{
+    char *dir = dp_path_dir(r->path);
+    int lock = open(dir, O_RDONLY | O_CLOEXEC), fd = -1;
+    enum dp_status status = DP_OK;
+    while (lock >= 0 && flock(lock, LOCK_EX) != 0)
+        if (errno != EINTR) break;
+    fd = open(r->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        status = dp_err_sys(err, DP_IO, "cannot open %s", r->path);
+        goto out;
+    }
+    if (r->own.is_open) DP_TRY_OUT(copy_all(r->own.fd, fd, r->own.tmp, err));
+    DP_TRY_OUT(dp_fd_write(fd, r->held.p, r->held.n, err));
+    if (fsync(fd) != 0) status = dp_err_sys(err, DP_IO, "cannot sync %s", r->path);
+out:
+    if (fd >= 0) close(fd);
+    if (lock >= 0) close(lock);
+    free(dir);
+    return status;
+}
+
+enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err)
+{
+    r->is_flushed = true;
+    if (!r->path || r->direct || r->run->dry_run || (r->held.n == 0 && !r->own.is_open)) return DP_OK;
+    if ((r->is_published ? append(r, err) : publish(r, err)) != DP_OK) return dp_err_prefix(err, "--rejects: ");
+    dp_newfile_abort(&r->own);
+    dp_buf_reset(&r->held);
+    r->is_published = true;
+    return DP_OK;
+}
+
 bool dp_rejects_tolerates_none(const struct dp_rejects *r) { return !r->max.is_percent && r->max.count == 0 && !r->deferred; }
 
 void dp_rejects_drop(struct dp_rejects *r)
@@ -415,7 +460,10 @@ enum dp_status dp_rejects_close(struct dp_rejects *r, struct dp_err *err)
 {
     if (!r) return DP_OK;
     enum dp_status status = DP_OK;
-    if (r->path && !r->direct && !r->run->dry_run) status = publish(r, err);
+    if (r->path && !r->direct && !r->run->dry_run) {
+        if (!r->is_published) status = publish(r, err);
+        else if (r->held.n || r->own.is_open) status = append(r, err);
+    }
     if (r->direct && close(r->fd) != 0) status = dp_err_sys(err, DP_IO, "cannot write %s", r->path);
     if (status != DP_OK) dp_err_prefix(err, "--rejects: ");
     r->direct = false;

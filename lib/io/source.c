@@ -20,8 +20,12 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     s->converter_of = dp_calloc(threads, sizeof *s->converter_of);
     s->line = s->stream_line = 1;
     *out = s;
-    enum dp_status status = dp_sources_expand(s, names, n, err);
+    enum dp_status status = opts->follow ? dp_follow_open(s, err) : DP_OK;
+    if (!status) status = dp_sources_expand(s, names, n, err);
     for (size_t i = 0; i < s->n_names; i++) s->piped |= strcmp(s->names[i], "-") == 0 && !opts->raw_stdin;
+    for (size_t i = 0; i < s->n_names && opts->follow && !status; i++)
+        if (strcmp(s->names[i], "-") == 0)
+            status = dp_err_set(err, DP_USAGE, "--follow needs named files; standard input is read as it comes in any case");
     if (status) {
         dp_sources_close(s);
         *out = NULL;
@@ -29,7 +33,10 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     return status;
 }
 
-size_t dp_sources_count(const struct dp_sources *s) { return s->n_names; }
+size_t dp_sources_count(const struct dp_sources *s) {
+    if (s->follow) return dp_follow_is_one_file(s) ? 1 : SIZE_MAX; /* nobody knows */
+    return s->n_names;
+}
 bool dp_sources_piped(const struct dp_sources *s) { return s->piped; }
 
 static void close_source(struct dp_sources *s) {
@@ -56,6 +63,9 @@ void dp_sources_close(struct dp_sources *s) {
     for (size_t i = 0; i < s->learnt.n; i++) dp_csv_table_close(s->learnt.items[i].v.p);
     for (size_t i = 0; i < s->n_names; i++) free(s->names[i]);
     dp_map_release(&s->learnt);
+    dp_follow_close(s->follow);
+    for (size_t i = 0; i < s->n_specs; i++) free(s->specs[i]);
+    free(s->specs);
     dp_origin_free(s->stdin_origin);
     dp_buf_release(&s->carry);
     dp_buf_release(&s->block);
@@ -119,4 +129,6 @@ static enum dp_status next_chunk(struct dp_sources *s, struct dp_chunk *c, struc
     }
 }
 
-enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) { return next_chunk(s, c, err); }
+enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    return s->follow ? dp_follow_next(s, c, err) : next_chunk(s, c, err);
+}

@@ -67,7 +67,7 @@ static enum dp_status learn_records(struct dp_sources *s, struct dp_csv_table *t
     }
     size_t e = at < n ? dp_csv_cut(dp_csv_table_dialect(t), &cut, p + at, n - at) : 0;
     if (e) end = at + e;
-    if (ended) end = n;
+    if (ended && !s->follow) end = n; /* a file that grows may end in the middle of a record */
     l.ends[k++] = end;
     for (size_t i = 0; i < k; i++) l.pieces[i] = dp_csv_table_twin(t);
     enum dp_status status = DP_OK;
@@ -101,6 +101,7 @@ static uint64_t learn_member(struct dp_sources *s, uint64_t share) {
     s->look_until = 0; /* regular files do not wait */
     if (dp_text_open(s->in, s->opts->encoding, &s->text, NULL)) return 0;
     bool is_open = sniff(s, &d, NULL) == DP_OK && dp_csv_table_open(&d, sample_of(s), &t, &data, &lines, NULL, NULL) == DP_OK;
+    if (is_open && s->follow && !memchr(s->carry.p + s->carry_at + data, '\n', s->carry.n - s->carry_at - data)) is_open = false; /* no record yet */
     if (is_open && dp_csv_table_must_learn(t, s->opts->schema) && dp_sources_fill(s, share, NULL) == DP_OK &&
         learn_from_carry(s, t, data, NULL) == DP_OK) {
         bool is_new;
@@ -171,6 +172,18 @@ static enum dp_status check_required(const struct dp_type *wanted, const struct 
     return status;
 }
 
+/* Files that come later with the same header get the same types. */
+static void keep_learnt(struct dp_sources *s, const struct dp_csv_table *t) {
+    struct dp_csv_table *twin = dp_csv_table_twin(t);
+    dp_csv_table_join(twin, t);
+    dp_map_put(&s->learnt, dp_csv_table_key((struct dp_csv_table *)(uintptr_t)t), NULL)->v.p = twin;
+}
+
+static bool has_record(const struct dp_sources *s, const struct dp_csv_dialect *d, size_t data) {
+    struct dp_csv_cut cut = {0};
+    return dp_csv_cut(d, &cut, sample_of(s).p + data, sample_of(s).n - data) > 0;
+}
+
 enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
     struct dp_csv_dialect d;
     struct dp_reading *r = s->reading;
@@ -179,6 +192,7 @@ enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
     uint64_t lines;
     DP_TRY(sniff(s, &d, err));
     enum dp_status status = dp_csv_table_open(&d, sample_of(s), &r->table, &data, &lines, &notes, err);
+    if (s->follow && sample_of(s).n < DIALECT_BYTES && (status == DP_FORMAT || (!status && !has_record(s, &d, data)))) status = DP_AGAIN; /* as far as it is written */
     if (!status && dp_csv_table_must_learn(r->table, s->opts->schema)) {
         const struct dp_map_item *it = dp_map_get(&s->learnt, dp_csv_table_key(r->table));
         if (it) {
@@ -186,6 +200,7 @@ enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
         } else {
             status = fill_some(s, DP_LIMIT_SAMPLE, 0, dp_sources_clock() + DP_SOURCE_LEARN_MS, err);
             if (!status) status = learn_from_carry(s, r->table, data, err);
+            if (!status && s->follow) keep_learnt(s, r->table);
         }
     }
     if (!status) status = dp_csv_table_decide(r->table, s->opts->schema, err);

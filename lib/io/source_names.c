@@ -1,6 +1,6 @@
 /*
  * Operands to names: globs and directories expanded in byte order, --files-from read.  A directory gives the files below it, those
- * whose names begin with a dot or an underscore left out (logs, staging, markers).
+ * whose names begin with a dot or an underscore left out (logs, staging, markers).  Who follows (source_follow.c) expands again, and what is not there may come.
  */
 #include "source_priv.h"
 
@@ -23,12 +23,14 @@ void dp_sources_add_name(struct dp_sources *s, const char *name) {
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static enum dp_status expand_dir(struct dp_sources *s, const char *dir, int depth, struct dp_err *err) {
+    dp_follow_watch(s, dir);
     char *log = dp_path_join(dir, "_delta_log");
     bool is_table = access(log, F_OK) == 0;
     free(log);
     if (is_table) return dp_sources_add_name(s, dir), DP_OK;
     if (depth > DEPTH) return dp_err_set(err, DP_LIMIT, "%s: directories are nested deeper than %d", dir, DEPTH);
     DIR *d = opendir(dir);
+    if (!d && s->expand_again && errno == ENOENT) return DP_OK;
     if (!d) return dp_err_sys(err, DP_IO, "can't open directory %s", dir);
     char **list = NULL;
     size_t n = 0, cap = 0;
@@ -56,13 +58,24 @@ static enum dp_status expand_dir(struct dp_sources *s, const char *dir, int dept
 static enum dp_status expand_one(struct dp_sources *s, const char *name, struct dp_err *err) {
     struct stat st;
     if (strcmp(name, "-") == 0) return dp_sources_add_name(s, name), DP_OK;
+    if (s->follow) {
+        char *dir = dp_path_dir(name);
+        if (!strpbrk(dir, "*?[")) dp_follow_watch(s, dir);
+        free(dir);
+    }
     if (stat(name, &st) == 0) {
         if (S_ISDIR(st.st_mode)) return expand_dir(s, name, 0, err);
         return dp_sources_add_name(s, name), DP_OK;
     }
+    bool is_absent = s->follow && errno == ENOENT; /* it may come */
+    if (is_absent && !strpbrk(name, "*?[")) {
+        if (!s->expand_again) dp_run_log(s->run, DP_LOG_INFO, "%s is not there yet: waiting for it", name);
+        return DP_OK;
+    }
     if (errno != ENOENT || !strpbrk(name, "*?[")) return dp_err_sys(err, DP_IO, "can't open %s", name);
     glob_t g;
     int r = glob(name, GLOB_NOSORT, NULL, &g); /* its own order would follow the locale */
+    if (r == GLOB_NOMATCH && s->follow) return DP_OK;
     if (r == GLOB_NOMATCH && s->run->skip_empty) return DP_OK; /* a day without files: nothing to do */
     if (r == GLOB_NOMATCH) return dp_err_set(err, DP_IO, "no file matches %s (--skip-empty takes that for nothing to do)", name);
     if (r) return dp_err_set(err, DP_IO, "can't expand %s", name);
@@ -76,6 +89,24 @@ static enum dp_status expand_one(struct dp_sources *s, const char *name, struct 
     return status;
 }
 
+/* An operand; who follows will expand it again. */
+static enum dp_status expand_spec(struct dp_sources *s, const char *name, struct dp_err *err) {
+    if (s->follow) {
+        s->specs = dp_grow(s->specs, &s->cap_specs, s->n_specs + 1, sizeof *s->specs);
+        s->specs[s->n_specs++] = dp_strdup(name);
+    }
+    return expand_one(s, name, err);
+}
+
+enum dp_status dp_sources_expand_specs(struct dp_sources *s, struct dp_err *err) {
+    enum dp_status status = DP_OK;
+    for (size_t i = 0; i < s->n_names; i++) free(s->names[i]);
+    s->n_names = 0;
+    s->expand_again = true;
+    for (size_t i = 0; i < s->n_specs && !status; i++) status = expand_one(s, s->specs[i], err);
+    return status;
+}
+
 /* One name a line; an empty line is none. */
 static enum dp_status expand_list(struct dp_sources *s, const char *list, struct dp_err *err) {
     struct dp_buf b = {0};
@@ -86,7 +117,7 @@ static enum dp_status expand_list(struct dp_sources *s, const char *list, struct
         size_t n = nl ? (size_t)(nl - b.p) - at : b.n - at;
         char *name = dp_strndup(b.p + at, n);
         if (n && name[n - 1] == '\r') name[n - 1] = '\0';
-        if (*name) status = strlen(name) > DP_LIMIT_PATH ? dp_err_set(err, DP_LIMIT, "a name is longer than %u bytes", DP_LIMIT_PATH) : expand_one(s, name, err);
+        if (*name) status = strlen(name) > DP_LIMIT_PATH ? dp_err_set(err, DP_LIMIT, "a name is longer than %u bytes", DP_LIMIT_PATH) : expand_spec(s, name, err);
         if (status) (void)dp_err_at(err, list, line, DP_NO_OFFSET);
         free(name);
         at += n + 1;
@@ -96,7 +127,7 @@ static enum dp_status expand_list(struct dp_sources *s, const char *list, struct
 }
 
 enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names, size_t n, struct dp_err *err) {
-    for (size_t i = 0; i < n; i++) DP_TRY(expand_one(s, names[i], err));
+    for (size_t i = 0; i < n; i++) DP_TRY(expand_spec(s, names[i], err));
     if (s->opts->files_from) DP_TRY(expand_list(s, s->opts->files_from, err));
     else if (!n) dp_sources_add_name(s, "-");
     return DP_OK;

@@ -66,6 +66,12 @@ bool dp_origin_adopt(struct dp_origin *o, const char *id) {
     return same;
 }
 
+uint64_t dp_origin_reach(const char *id) {
+    const char *at = strrchr(id, '@'), *colon = at ? strchr(at, ':') : NULL;
+    uint64_t n = 0;
+    return colon && dp_parse_u64(dp_str(at + 1, (size_t)(colon - at) - 1), &n) ? n : 0;
+}
+
 /* ---- words ---- */
 
 enum dp_status dp_sources_place(const struct dp_sources *s, struct dp_err *err) {
@@ -256,7 +262,9 @@ static enum dp_status resume_at(struct dp_sources *s, uint64_t to, struct dp_err
 
 enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) {
     dp_sources_close_member(s);
-    DP_TRY(dp_input_next(s->in, err));
+    enum dp_status next = dp_input_next(s->in, err);
+    if (s->follow && *dp_input_layers(s->in)) return dp_follow_check(s, DP_SOURCE_NONE, err);
+    if (next) return next;
     if (*dp_input_layers(s->in)) dp_sources_say(s, "read through %s", dp_input_layers(s->in));
     struct dp_str head;
     struct dp_reading *r = dp_calloc(1, sizeof *r);
@@ -270,7 +278,11 @@ enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) 
     DP_TRY(tell_format(s, &format, err));
     r->format = s->opts->retry_rejects && format == DP_SOURCE_LINES ? DP_SOURCE_REJECTS : format;
     uint64_t from = 0;
-    if (s->opts->resume && !s->surveying) DP_TRY(s->opts->resume(s->opts->resume_ctx, r->origin, &from, err));
+    if (s->follow) {
+        DP_TRY(dp_follow_check(s, format, err));
+        DP_TRY(dp_follow_resume(s, r->origin, &from, err));
+    } else if (s->opts->resume && !s->surveying) DP_TRY(s->opts->resume(s->opts->resume_ctx, r->origin, &from, err));
+    r->origin->from = from;
     if (from == UINT64_MAX || format == DP_SOURCE_EMPTY) {
         r->format = DP_SOURCE_EMPTY;
         return DP_OK;

@@ -68,10 +68,16 @@ struct dp_sources {
     struct dp_retry **retries;     /* the same, NULL until needed */
     const struct dp_csv_table **converter_of;
     struct dp_map warned;
+    /* opts->follow */
+    char **specs;                  /* operands as they were given, to be expanded again */
+    size_t n_specs, cap_specs;
+    struct dp_follow *follow;      /* NULL: not followed */
+    bool expand_again;             /* specs are expanded: what is not there is no error */
 };
 
 /* source_names.c */
 enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names, size_t n, struct dp_err *err);
+enum dp_status dp_sources_expand_specs(struct dp_sources *s, struct dp_err *err); /* names anew, of what is there now */
 void dp_sources_add_name(struct dp_sources *s, const char *name);
 
 /* source_open.c: the next member of what is open, told and made ready */
@@ -95,6 +101,12 @@ enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err 
 /* source_read.c */
 enum dp_status dp_sources_read(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: this member is done */
 void dp_sources_too_long(const struct dp_sources *s, struct dp_chunk *c); /* a reject: a line of more than --max-record begins at the chunk */
+void dp_sources_begin_chunk(struct dp_sources *s, struct dp_chunk *c);
+void dp_sources_end_chunk(struct dp_sources *s, struct dp_chunk *c, size_t end); /* raw[0, end) is it; line and offset move on */
+size_t dp_sources_chunk_bytes(const struct dp_sources *s);
+/* Where the last record ends in raw[from, n), which the cutters have not seen; 0: nowhere. */
+enum dp_status dp_sources_find_end(struct dp_sources *s, const char *raw, size_t from, size_t n, size_t *end, struct dp_err *err);
+enum dp_status dp_sources_endless_record(const struct dp_sources *s, struct dp_err *err); /* DP_LIMIT, with its place */
 struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c); /* begins the chunk; the batch of the open source's schema that convert prints */
 
 /* source_table.c */
@@ -107,6 +119,26 @@ struct dp_retry;
 struct dp_retry *dp_retry_open(const struct dp_run *run, const struct dp_source_opts *opts); /* borrowed until close */
 enum dp_status dp_retry_convert(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err);
 void dp_retry_close(struct dp_retry *t); /* NULL is legal */
+
+/* source_follow.c */
+enum dp_status dp_follow_open(struct dp_sources *s, struct dp_err *err); /* behind the first expansion */
+enum dp_status dp_follow_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err);
+void dp_follow_watch(struct dp_sources *s, const char *dir); /* NULL-safe: news of this directory wake us */
+enum dp_status dp_follow_check(struct dp_sources *s, enum dp_source_format format, struct dp_err *err); /* can what is open grow? */
+enum dp_status dp_follow_resume(struct dp_sources *s, struct dp_origin *origin, uint64_t *from, struct dp_err *err);
+bool dp_follow_is_one_file(const struct dp_sources *s); /* one operand, a plain name: its types are the stream's */
+void dp_follow_close(struct dp_follow *f); /* NULL is legal */
+
+/* source_watch.c: news of directories by inotify(7); where there is none, `is_sure` stays false and the caller looks by itself. */
+struct dp_watch {
+    int fd; /* for poll; -1: none */
+    struct dp_map dirs;
+    bool is_sure;
+};
+void dp_watch_open(struct dp_watch *w);
+void dp_watch_dir(struct dp_watch *w, const char *dir);
+bool dp_watch_news(struct dp_watch *w); /* takes what came; true: names came or went, not only bytes */
+void dp_watch_close(struct dp_watch *w);
 
 /* source_stdin.c */
 enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err);

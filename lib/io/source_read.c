@@ -11,10 +11,9 @@
 
 enum { CHUNK = 256 << 10, PQ_ROWS = 4096 };
 
-static size_t wanted(const struct dp_sources *s) { return s->opts->chunk_bytes ? s->opts->chunk_bytes : CHUNK; }
+size_t dp_sources_chunk_bytes(const struct dp_sources *s) { return s->opts->chunk_bytes ? s->opts->chunk_bytes : CHUNK; }
 
-/* Where the last record ends in raw[from, n), which the cutters have not seen; 0: nowhere. */
-static enum dp_status find_end(struct dp_sources *s, const char *raw, size_t from, size_t n, size_t *end, struct dp_err *err) {
+enum dp_status dp_sources_find_end(struct dp_sources *s, const char *raw, size_t from, size_t n, size_t *end, struct dp_err *err) {
     *end = 0;
     if (s->reading->format == DP_SOURCE_CSV) {
         *end = dp_csv_cut(dp_csv_table_dialect(s->reading->table), &s->csv_cut, raw + from, n - from);
@@ -48,7 +47,7 @@ static void emit_bad(const struct dp_sources *s, struct dp_chunk *c, const char 
     c->bad++, c->bad_malformed++;
 }
 
-static void begin_chunk(struct dp_sources *s, struct dp_chunk *c) {
+void dp_sources_begin_chunk(struct dp_sources *s, struct dp_chunk *c) {
     c->kind = DP_CHUNK_RECORDS;
     c->origin = s->reading->origin;
     c->raw.n = c->converted.n = c->bad_lines.n = 0;
@@ -91,8 +90,7 @@ static enum dp_status skip_long(struct dp_sources *s, struct dp_chunk *c, struct
     return DP_OK;
 }
 
-static enum dp_status too_long(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
-    if (s->reading->format == DP_SOURCE_LINES) return skip_long(s, c, err);
+enum dp_status dp_sources_endless_record(const struct dp_sources *s, struct dp_err *err) {
     dp_err_set(err, DP_LIMIT, "a record of more than %llu bytes begins here (--max-record%s)", (unsigned long long)s->run->max_record,
                s->reading->format == DP_SOURCE_CSV && s->csv_cut.in_quotes ? "; a quote that is never closed?" : "");
     return dp_err_at(err, NULL, s->line, s->offset);
@@ -100,7 +98,7 @@ static enum dp_status too_long(struct dp_sources *s, struct dp_chunk *c, struct 
 
 /* Puts carry and what read gives into raw until a record ends in it. */
 static enum dp_status gather(struct dp_sources *s, struct dp_chunk *c, size_t *end, struct dp_err *err) {
-    size_t want = wanted(s), have = s->carry.n - s->carry_at, looked = 0;
+    size_t want = dp_sources_chunk_bytes(s), have = s->carry.n - s->carry_at, looked = 0;
     uint64_t size;
     bool patient = dp_input_fd(s->in, &size) >= 0 || *dp_input_layers(s->in);
     size_t take = have < want ? have : want;
@@ -117,13 +115,14 @@ static enum dp_status gather(struct dp_sources *s, struct dp_chunk *c, size_t *e
         bool full = c->raw.n >= want || s->ended || (!patient && c->raw.n > looked);
         if (full && c->raw.n > looked) {
             size_t e;
-            DP_TRY(find_end(s, c->raw.p, looked, c->raw.n, &e, err));
+            DP_TRY(dp_sources_find_end(s, c->raw.p, looked, c->raw.n, &e, err));
             looked = c->raw.n;
             s->cut_seen = s->offset + looked;
             if (e) *end = e;
         }
         if (*end || (s->ended && s->carry_at == s->carry.n)) return DP_OK;
-        if (looked == c->raw.n && looked > s->run->max_record) return too_long(s, c, err);
+        if (looked == c->raw.n && looked > s->run->max_record)
+            return s->reading->format == DP_SOURCE_LINES ? skip_long(s, c, err) : dp_sources_endless_record(s, err);
         size_t step = want > c->raw.n ? want - c->raw.n : want, n;
         char *p = dp_buf_reserve(&c->raw, step + DP_SCAN_PAD);
         if (s->carry_at < s->carry.n) {
@@ -155,6 +154,15 @@ static void keep_tail(struct dp_sources *s, const char *p, size_t n) {
     s->carry_at = 0;
 }
 
+void dp_sources_end_chunk(struct dp_sources *s, struct dp_chunk *c, size_t end) {
+    c->raw.n = end;
+    dp_buf_reserve(&c->raw, DP_SCAN_PAD);
+    c->text = c->raw.p, c->n = end;
+    s->line += dp_count_byte(c->raw.p, end, s->reading->format == DP_SOURCE_CSV ? dp_csv_newline_byte(s->reading->table) : '\n');
+    s->offset += end;
+    c->end_offset = s->offset;
+}
+
 static enum dp_status read_text(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
     size_t end;
     if (s->ended && s->carry_at == s->carry.n) return check_tail(s, err) ? err ? err->status : DP_FORMAT : DP_END;
@@ -173,12 +181,7 @@ static enum dp_status read_text(struct dp_sources *s, struct dp_chunk *c, struct
         }
     }
     keep_tail(s, c->raw.p + end, c->raw.n - end);
-    c->raw.n = end;
-    dp_buf_reserve(&c->raw, DP_SCAN_PAD);
-    c->text = c->raw.p, c->n = end;
-    s->line += dp_count_byte(c->raw.p, end, s->reading->format == DP_SOURCE_CSV ? dp_csv_newline_byte(s->reading->table) : '\n');
-    s->offset += end;
-    c->end_offset = s->offset;
+    dp_sources_end_chunk(s, c, end);
     s->doc_in_array = s->doc_cut.in_array_at_end;
     return DP_OK;
 }
@@ -213,7 +216,7 @@ static struct pq_state *state_of(struct dp_sources *s, struct dp_chunk *c) {
 }
 
 struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c) {
-    begin_chunk(s, c);
+    dp_sources_begin_chunk(s, c);
     struct pq_state *p = state_of(s, c);
     p->from = 0;
     return &p->batch;
@@ -247,7 +250,7 @@ static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, str
 }
 
 enum dp_status dp_sources_read(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
-    begin_chunk(s, c);
+    dp_sources_begin_chunk(s, c);
     if (s->reading->format == DP_SOURCE_EMPTY) return DP_END;
     return s->reading->format == DP_SOURCE_PARQUET ? read_parquet(s, c, err) : read_text(s, c, err);
 }

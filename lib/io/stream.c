@@ -361,7 +361,7 @@ static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, str
     struct dp_run *run = s->run;
     if (!j->data_ || atomic_load(&s->stopped)) return DP_OK;
     if (j->chunk->origin != s->last_origin) {
-        DP_TRY(dp_marks_origin_done(s, err));
+        if (!s->conf->sources.follow) DP_TRY(dp_marks_origin_done(s, err)); /* files that are followed take turns, and bring their own */
         if (run->rejects) dp_rejects_source(run->rejects, j->chunk->origin);
         s->last_origin = j->chunk->origin;
     }
@@ -405,7 +405,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     switch (j->chunk_.kind) {
     case DP_CHUNK_RECORDS: status = consume_records(s, j, err); break;
     case DP_CHUNK_PATHS: status = consume_paths(s, j, err); break;
-    case DP_CHUNK_MARK: status = dp_marks_take(s, &j->chunk_.mark, err); break;
+    case DP_CHUNK_MARK: status = s->piped ? dp_marks_take(s, &j->chunk_.mark, err) : dp_marks_own(s, &j->chunk_.mark, err); break;
     }
     if (s->run->tick) s->run->tick(s->run);
     pthread_mutex_lock(&s->lock);
@@ -488,7 +488,7 @@ enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_
     s->piped = dp_sources_piped(s->sources);
     dp_marks_start(s);
     s->is_surveyed = run->marks && !s->piped && !conf->sink && dp_sources_count(s->sources) > 1;
-    if (s->is_surveyed) DP_TRY_OUT(dp_sources_survey(s->sources, &s->schema, err));
+    if (s->is_surveyed && !sources.follow) DP_TRY_OUT(dp_sources_survey(s->sources, &s->schema, err));
     DP_TRY_OUT(dp_pool_run(run->pool, &pool_ops, s, err));
     status = finish(s, err);
 out:

@@ -248,6 +248,23 @@ enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, stru
     return write_mark(s, &own, err);
 }
 
+/* The tool hears of it also where no marks are written: its ledger and its rejects go by them. */
+enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
+{
+    char id[24];
+    bool pass = true;
+    snprintf(id, sizeof id, "%llu", (unsigned long long)s->n_checkpoints + 1);
+    if (m->kind == DP_MARK_CHECKPOINT) {
+        s->n_checkpoints++;
+        replace_text(&m->id, id);
+    }
+    replace_text(&m->run, s->begin.run);
+    if (s->ops->mark) DP_TRY(s->ops->mark(s->ctx, m, &pass, err));
+    if (!pass || s->conf->sink || !s->run->marks_open) return DP_OK; /* before the first record there is no begin, and nothing to say */
+    if (m->kind == DP_MARK_HEARTBEAT) add_stage(s->run, m);
+    return write_mark(s, m, err);
+}
+
 /* Where to go on in a source that we opened: behind its last whole record. */
 enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err)
 {

@@ -60,6 +60,8 @@ void dp_marks_release(struct dp_stream *s);
 enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err) DP_MUST_CHECK;
 /* In consume. */
 enum dp_status dp_marks_take(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) DP_MUST_CHECK;
+/* In consume: a mark that the sources of our own made (followed files). */
+enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) DP_MUST_CHECK;
 /* A begin of our own where we open the input, before the first output. */
 enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err) DP_MUST_CHECK;
 void dp_marks_note_output(struct dp_stream *s, const void *p, size_t n);

@@ -21,7 +21,7 @@ const char *dp_mark_kind_name(enum dp_mark_kind k) { return (size_t)k < N_KINDS 
 #define ON(kind) (1u << DP_MARK_##kind)
 #define ON_ALL 0xffffu
 
-enum member_type { TEXT, TIME, COUNT, CODE, VERSION, CHAIN, SCHEMA, FIELDS };
+enum member_type { TEXT, TIME, FLAG, COUNT, CODE, VERSION, CHAIN, SCHEMA, FIELDS };
 
 struct member {
     const char *name;
@@ -40,6 +40,7 @@ static const struct member members[] = {
     {"partition", TEXT, ON(CHECKPOINT), 0, AT(partition)},
     {"position", TEXT, ON(CHECKPOINT), ON(CHECKPOINT), AT(position)},
     {"id", TEXT, ON(CHECKPOINT) | ON(BEGIN), 0, AT(id)},
+    {"more", FLAG, ON(CHECKPOINT), 0, AT(more)},
     {"time", TIME, ON(WATERMARK) | ON(HEARTBEAT), ON(WATERMARK) | ON(HEARTBEAT), AT(time)},
     {"program", TEXT, ON(ABORT), 0, AT(program)},
     {"exit_code", CODE, ON(ABORT), ON(ABORT), AT(exit_code)},
@@ -142,6 +143,10 @@ static enum dp_status read_member(const struct reading *rd, const struct member 
         if ((*(char **)(void *)field = text_of(rd->r, v)) == NULL) return wrong(rd, mb->name, "expected a string");
         return DP_OK;
     case TIME: return read_time(rd, v, (char **)(void *)field);
+    case FLAG:
+        if (n->kind != DP_KIND_TRUE && n->kind != DP_KIND_FALSE) return wrong(rd, mb->name, "expected true or false");
+        *(bool *)(void *)field = n->kind == DP_KIND_TRUE;
+        return DP_OK;
     case COUNT:
         if (n->kind != DP_KIND_NUMBER || !dp_parse_u64(dp_node_str(rd->r, v), (uint64_t *)(void *)field))
             return wrong(rd, mb->name, "expected a count");
@@ -258,6 +263,7 @@ static bool is_set(const struct dp_mark *m, const struct member *mb) {
     switch (mb->type) {
     case COUNT:
     case CODE: return true;
+    case FLAG: return *(const bool *)(const void *)field;
     case VERSION: return *(const int64_t *)(const void *)field >= 0;
     case CHAIN: return m->n_chain > 0;
     case SCHEMA: return m->schema != NULL;
@@ -274,6 +280,7 @@ static void print_value(const struct dp_mark *m, const struct member *mb, struct
     switch (mb->type) {
     case TEXT: dp_json_add_string(b, dp_str_z(*(char *const *)(const void *)field)); break;
     case TIME: print_time(*(char *const *)(const void *)field, b); break;
+    case FLAG: dp_buf_addz(b, "true"); break;
     case FIELDS: dp_buf_addz(b, *(char *const *)(const void *)field); break;
     case COUNT: dp_buf_add(b, number, dp_print_u64(number, *(const uint64_t *)(const void *)field)); break;
     case CODE: dp_json_add_i64(b, *(const int *)(const void *)field); break;

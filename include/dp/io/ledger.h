@@ -5,8 +5,8 @@
  * processes may use one file.  A source that one of them reads is locked for the others until that run has ended, however it ends: two
  * runs that overlap don't read the same records.  A lock, or the file itself, that stays busy for `wait_ms` is DP_AGAIN.
  *
- * Call order: open; dp_ledger_find for each source when it is opened, dp_ledger_note as its records go out; dp_ledger_commit once, after
- * the output was handed over; close.  Without commit nothing is recorded.
+ * Call order: open; dp_ledger_find for each source when it is opened, dp_ledger_note as its records go out; dp_ledger_commit after the output
+ * was handed over, once, or at each checkpoint of an endless run; close.  Without commit nothing is recorded.  find may run beside note and commit.
  */
 #ifndef DP_IO_LEDGER_H
 #define DP_IO_LEDGER_H

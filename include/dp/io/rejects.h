@@ -11,6 +11,9 @@
  * of what others wrote and its own, and renames it into place (0600).  Its own from before are lines of the same program with the same run id, or
  * with a source (and member) that this run read too; source "-" alone says nothing, there only the run id counts.
  * A FIFO or device gets the lines as they come.
+ *
+ * A run that is committed piece by piece publishes at its checkpoints (dp_rejects_flush): then its lines are appended, and of those that are there
+ * only what is about bytes that this run read again is replaced, for what an earlier try of the same run set aside before them is set aside for good.
  */
 #ifndef DP_IO_REJECTS_H
 #define DP_IO_REJECTS_H
@@ -52,7 +55,7 @@ enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_t
                                struct dp_err *err) DP_MUST_CHECK;
 /* Printed lines, in order (one thread at a time). */
 enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t n, struct dp_err *err) DP_MUST_CHECK;
-/* This run reads `origin`: what an earlier run said of it is replaced. */
+/* This run reads `origin` from origin->from on: what an earlier run said of that is replaced. */
 void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin);
 /*
  * Are run->books within the tolerance?  Called after the books were added to; with `at_end` percentages are judged too.
@@ -72,6 +75,8 @@ void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, cons
 void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text);
 /* Does the first bad record end the run? */
 bool dp_rejects_tolerates_none(const struct dp_rejects *r);
+/* Publishes what was written so far; the run goes on. */
+enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err) DP_MUST_CHECK;
 /* Forgets what it holds; the file stays as it was.  NULL is legal. */
 void dp_rejects_drop(struct dp_rejects *r);
 /* Publishes the file.  NULL is legal. */

@@ -21,6 +21,7 @@ struct dp_origin {
     const struct dp_type *schema; /* typed or inferred source's schema, or NULL */
     char head[4096];   /* first bytes of the content (decompressed), head_n of them: what fingerprints are made of */
     size_t head_n;
+    uint64_t from;     /* position at which this run began */
     bool foreign;      /* raw bytes from outside: a key "$dp" is refused */
 };
 
@@ -63,6 +64,7 @@ enum dp_paths {
 struct dp_source_opts {
     enum dp_paths paths;
     bool raw_stdin;           /* dp-ingest: standard input is raw bytes of any format, no marks in it, not paths */
+    bool follow;              /* named files are read as they grow, without an end (dp_follow below) */
     bool retry_rejects;       /* sources are files of rejects: what they hold comes out; format, csv, encoding are for the sources that those came from */
     const char *format;       /* NULL or "auto": told by content; else csv, tsv, json, ndjson, avro, parquet, lines ... */
     const char *member;       /* --member GLOB, or NULL: all members */
@@ -85,12 +87,22 @@ struct dp_source_opts {
 struct dp_sources;
 
 /*
+ * Following: NDJSON, CSV and TSV in UTF-8.  At the end of what is there dp_sources_next waits; a record is handed out once its line is whole.  Operands are
+ * expanded again as directories change: new files join, one that is renamed is read to its end and its name's new file from its beginning, one
+ * that was cut short is a new source.  Marks come among the chunks (DP_CHUNK_MARK, without a run id): about once a second a row of checkpoints for the
+ * sources that moved, and a heartbeat; idle when all have been quiet for a while, active when one goes on.
+ * It ends by a signal or a failure only (DP_SIGNALLED; DP_PIPE when nobody reads run->out any more).
+ */
+
+/*
  * Position ids are `NAME[#MEMBER]@LENGTH:HASH`: HASH is over the first LENGTH bytes, min(4096, what there was) when the source was first read.
  * So a file that grew is still the same source, and one that was rewritten is a new one.
  *
  * True when `id` is an id of this source by name and its hash is that of our own first LENGTH bytes; then it becomes origin->position_id.
  */
 bool dp_origin_adopt(struct dp_origin *origin, const char *id);
+/* Bytes that the fingerprint in an id covers; 0: it is none. */
+uint64_t dp_origin_reach(const char *id);
 /* An origin of its own, with the id that the head gives (its first 4096 bytes); caller releases with dp_origin_free (NULL is legal). */
 struct dp_origin *dp_origin_new(const char *name, const char *member, struct dp_str head);
 void dp_origin_free(struct dp_origin *o);
@@ -110,7 +122,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
  * dp_type_free.  DP_SCHEMA: two disagree on a column, both named.  A source that can't be read is no failure here.
  */
 enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
-size_t dp_sources_count(const struct dp_sources *s); /* names, globs and directories expanded */
+size_t dp_sources_count(const struct dp_sources *s); /* names, globs and directories expanded; SIZE_MAX: followed, so not known */
 /* Fills the chunk (its buffers are reused); DP_END: no more.  One thread at a time, in order. */
 enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *chunk, struct dp_err *err) DP_MUST_CHECK;
 /* Raw bytes to NDJSON in chunk->text; any thread, worker is 0..threads-1.  For NDJSON it does nothing. */

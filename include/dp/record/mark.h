@@ -17,6 +17,7 @@ struct dp_mark {
     char *source;       /* checkpoint, watermark, idle, active, heartbeat, begin */
     char *partition;    /* checkpoint */
     char *position;     /* checkpoint: opaque text, for files a decimal byte offset */
+    bool more;          /* checkpoint: the next mark belongs to it too; only behind the last of such a row is everything before covered */
     char *id;           /* checkpoint id; begin: the checkpoint that the run resumes from */
     char *time;         /* watermark, heartbeat: as spelled (RFC 3339 or integer ms) */
     char *program;      /* abort */
