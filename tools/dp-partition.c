@@ -6,7 +6,8 @@
  * Reads records, prints the path of each file that is whole and on disk.  Into a table (a directory with _delta_log) files go to its staging
  * area, where no reader sees them before dp-table commit; into a plain directory they get their names when the input has ended and was whole.
  * Types come from the table, else the contract, else the stream's header, else from the first records; two of them in conflict end the run.
- * A record that does not fit is a reject.  Checkpoints are held back until the files that hold their rows are written.
+ * A record that does not fit is a reject.  Checkpoints are held back until the files that hold their rows are written: at the end, or, with
+ * --commit-every, on the way.
  */
 #include <dp/cli/cli.h>
 #include <dp/delta/partition.h>
@@ -18,12 +19,13 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct conf {
     struct dp_opt_list by;
     const char *sort, *codec;
     uint64_t target_size;
-    int64_t row_group_rows;
+    int64_t row_group_rows, commit_every;
 };
 
 static const struct dp_opt options[] = {
@@ -31,6 +33,7 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, sort, "sort", 0, "COLS", "order rows within each file by columns; -COL is descending"),
     DP_OPT_SIZE(conf, target_size, "target-size", 0, "SIZE", "complete a file at this size", 1, 0, .def = "128M"),
     DP_OPT_INT(conf, row_group_rows, "row-group-rows", 0, "N", "rows of a row group at most", 1, 100000000, .def = "122880"),
+    DP_OPT_DURATION(conf, commit_every, "commit-every", 0, "D", "finish files and pass checkpoints on every D, not only at the end", 0, 0),
     DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
     DP_OPT_END};
 
@@ -61,6 +64,9 @@ struct state {
     const struct dp_origin *last_origin;
     struct dp_map classified;     /* top-level columns whose values must not be shown */
     struct dp_map checkpoints;    /* source and partition -> the latest, as a line */
+    bool cuts;                    /* --commit-every */
+    bool covered;                 /* checkpoints cover every row so far */
+    int64_t next_cut;             /* clock in ms */
     uint64_t files, written_rows, bytes;
 };
 
@@ -355,6 +361,7 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
         else if (s->schema) DP_TRY(check_header(s->schema, "input so far", typed, err));
     }
     s->last_origin = j->chunk->origin;
+    s->covered = false;
     if (x->rows.is_open && x->raw.n == 0) return add_rows(s, &x->rows, err);
     if (!atomic_load(&s->ready) && typed) DP_TRY(settle(s, typed, err));
     return atomic_load(&s->ready) ? release_held(s, &x->raw, err) : sample(s, &x->raw, err);
@@ -370,12 +377,47 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     return DP_OK;
 }
 
+/* The latest checkpoints go out, in one row: everything before them is in files that are whole. */
+static enum dp_status pass_checkpoints(struct state *s, struct dp_err *err) {
+    struct dp_stream *stream = dp_stream_of(&s->cli->run);
+    for (size_t i = 0; i < s->checkpoints.n; i++) {
+        struct dp_mark m = {0};
+        DP_TRY(dp_mark_parse(dp_str_z(s->checkpoints.items[i].v.p), &m, err));
+        m.more = i + 1 < s->checkpoints.n;
+        enum dp_status status = dp_stream_mark(stream, &m, err);
+        dp_mark_release(&m);
+        DP_TRY(status);
+    }
+    for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
+    dp_map_release(&s->checkpoints);
+    s->checkpoints = (struct dp_map){0};
+    return DP_OK;
+}
+
+static int64_t clock_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Where checkpoints cover every row that came, and D has passed: files, then the checkpoints.  From here on the files stay, since a commit may have them. */
+static enum dp_status cut(struct state *s, struct dp_err *err) {
+    const struct conf *c = s->cli->conf;
+    int64_t now = clock_ms();
+    if (!s->cuts || !s->covered || s->checkpoints.n == 0 || now < s->next_cut) return DP_OK;
+    if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
+    if (s->lay) DP_TRY(dp_lay_cut(s->lay, err));
+    if (s->cli->run.rejects) DP_TRY(dp_rejects_flush(s->cli->run.rejects, err));
+    DP_TRY(pass_checkpoints(s, err));
+    s->next_cut = now + c->commit_every;
+    return dp_out_flush(s->cli->run.out, err);
+}
+
 /* Checkpoints wait for the files: only the latest of each source and partition matters. */
 static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
     struct state *s = ctx;
     struct dp_buf key = {0}, line = {0};
-    (void)err;
-    if (m->kind != DP_MARK_CHECKPOINT) return DP_OK;
+    if (m->kind != DP_MARK_CHECKPOINT) return cut(s, err); /* time has passed */
     *pass = false;
     dp_buf_addf(&key, "%s\n%s", m->source ? m->source : "", m->partition ? m->partition : "");
     dp_mark_print(m, &line);
@@ -384,21 +426,15 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, st
     line.n--; /* its newline */
     item->v.p = dp_buf_detach(&line);
     dp_buf_release(&key);
-    return DP_OK;
+    s->covered = !m->more;
+    return cut(s, err);
 }
 
 static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     struct state *s = ctx;
     if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
     if (s->lay) DP_TRY(dp_lay_finish(s->lay, err));
-    for (size_t i = 0; i < s->checkpoints.n; i++) {
-        struct dp_mark m = {0};
-        DP_TRY(dp_mark_parse(dp_str_z(s->checkpoints.items[i].v.p), &m, err));
-        enum dp_status status = dp_stream_mark(dp_stream_of(&s->cli->run), &m, err);
-        dp_mark_release(&m);
-        DP_TRY(status);
-    }
-    return DP_OK;
+    return pass_checkpoints(s, err);
 }
 
 static void on_worker_close(void *ctx, void *worker_mem) {
@@ -509,6 +545,8 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct state s = {.cli = cli};
     enum dp_status status = DP_OK;
     if (!cli->common.output) return dp_err_set(err, DP_USAGE, "-o DIR is needed: a table, or a directory for the files");
+    s.cuts = dp_cli_given(cli, "commit-every");
+    s.next_cut = clock_ms() + c->commit_every;
     s.scan = dp_scan_open(cli->run.max_record, DP_SCAN_AUTO);
     s.infer = dp_infer_open();
     for (size_t i = 0; i < c->by.n; i++) DP_TRY_OUT(dp_layout_add(&s.layout, dp_str_z(c->by.v[i]), err));
@@ -529,7 +567,7 @@ out:
 static const struct dp_tool tool = {
     .name = "dp-partition",
     .summary = "records to Parquet files, laid out by time, hash or value",
-    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--codec NAME] [SOURCE...]",
+    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--codec NAME] [--commit-every D] [SOURCE...]",
     .options = options,
     .conf_size = sizeof(struct conf),
     .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT,

@@ -3,6 +3,7 @@ complete -c dp-partition -l by -x -d 'partition by a column, or NAME=year|month|
 complete -c dp-partition -l sort -x -d 'order rows within each file by columns; -COL is descending'
 complete -c dp-partition -l target-size -x -d 'complete a file at this size'
 complete -c dp-partition -l row-group-rows -x -d 'rows of a row group at most'
+complete -c dp-partition -l commit-every -x -d 'finish files and pass checkpoints on every D, not only at the end'
 complete -c dp-partition -l codec -x -d 'compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none'
 complete -c dp-partition -l contract -s c -r -F -d 'data contract (ODCS v3 YAML) and which of its schema objects'
 complete -c dp-partition -l where -s w -x -d 'only records for which the expression is true'

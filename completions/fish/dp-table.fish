@@ -29,6 +29,7 @@ complete -c dp-table -n '__fish_seen_subcommand_from create' -l version -s V -d 
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l mode -x -a 'append overwrite replace' -d 'append; overwrite: the new files replace all; replace: they replace the partitions that they touch'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l txn -x -d 'name of the batch: the same again is done already'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l txn-older -x -a 'fail skip' -d 'what to do with a batch older than the table\'s'
+complete -c dp-table -n '__fish_seen_subcommand_from commit' -l commit-every -x -d 'publish what stands before a checkpoint on every D, not only at the end'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l eof-commits -d 'take the end of input for the end of a stream without marks'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l dry-run -s n -d 'say what would happen, change nothing'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l skip-empty -d 'exit 99 when there was nothing to do'

@@ -1,8 +1,10 @@
 /*
  * Commits of streams (dp/io/commit.h): paths and positions from the pipe, the verdict whether the batch is new, landing, publication, and what is
- * tidied and checkpointed behind it.  What it does not do: read rows.
+ * tidied and checkpointed behind it.  In parts: the same again behind a checkpoint (the last of its row), when its time has come.
+ * What it does not do: read rows.
  */
 #include <dp/base/num.h>
+#include <dp/base/time.h>
 #include <dp/delta/checkpoint.h>
 #include <dp/delta/land.h>
 #include <dp/io/commit.h>
@@ -10,6 +12,7 @@
 #include <dp/io/stream.h>
 
 #include <stdlib.h>
+#include <time.h>
 
 /* One commit in the making. */
 struct commit {
@@ -25,6 +28,9 @@ struct commit {
     struct dp_arena arena;
     char *job, *run_id, *end_hash; /* job and run as the stream says */
     int64_t seen_version;
+    int64_t next_part;           /* clock in ms before which no part is published */
+    bool covered;                /* checkpoints cover every path so far */
+    uint64_t n_checkpoints;
     struct dp_delta_snapshot *snapshot; /* NULL: the table does not exist */
     struct dp_delta_landing *landing;
 };
@@ -46,6 +52,7 @@ static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
     (void)err;
     c->paths = dp_grow(c->paths, &c->cap_paths, c->n_paths + 1, sizeof *c->paths);
     c->paths[c->n_paths++] = dp_strndup(path.p, path.n);
+    c->covered = false;
     return DP_OK;
 }
 
@@ -61,13 +68,11 @@ static void put_txn(struct commit *c, struct dp_str app_id, int64_t version)
 }
 
 /* The latest position of each source and partition. */
-static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err)
+static enum dp_status note_position(struct commit *c, const struct dp_mark *m, struct dp_err *err)
 {
-    struct commit *c = ctx;
     struct dp_buf app = {0};
     int64_t version;
-    *pass = false;
-    if (m->kind != DP_MARK_CHECKPOINT || !m->source || !m->position) return DP_OK;
+    if (!m->source || !m->position) return DP_OK;
     if (!dp_parse_i64(dp_str_z(m->position), &version) || version < 0)
         return dp_err_set(err, DP_FORMAT, "checkpoint of source %s: position \"%.40s\" is not an offset", m->source, m->position);
     dp_delta_app_id(c->job ? c->job : c->run->job, m->source, m->partition, &app);
@@ -129,8 +134,9 @@ static enum dp_status judge(struct commit *c, bool *go, struct dp_err *err)
         return DP_OK;
     }
     if (c->o->skip_older) {
-        *c->out = (struct dp_committed){.result = DP_COMMIT_OLDER, .app_id = dp_strndup(c->txns[which].app_id.p, c->txns[which].app_id.n),
-                                        .app_version = c->txns[which].version, .table_has = have};
+        c->out->result = DP_COMMIT_OLDER;
+        c->out->app_id = dp_strndup(c->txns[which].app_id.p, c->txns[which].app_id.n);
+        c->out->app_version = c->txns[which].version, c->out->table_has = have;
         return DP_OK;
     }
     return dp_err_set(err, DP_RULE, "%s: batch %.*s:%lld is older than the table's %lld (--txn-older skip passes it over)", c->table,
@@ -216,7 +222,8 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err);
     if (status == DP_OK) {
         after_commit(c, version);
-        *c->out = (struct dp_committed){.result = DP_COMMIT_DONE, .version = version, .files = change.n_adds, .rows = change.rows};
+        c->out->result = DP_COMMIT_DONE;
+        c->out->version = version, c->out->files = change.n_adds, c->out->rows = change.rows;
     }
     dp_buf_release(&parameters);
     dp_buf_release(&extra);
@@ -251,7 +258,8 @@ static enum dp_status commit_once(struct commit *c, struct dp_err *err)
     }
     if (!dp_delta_landing_count(c->landing) && !c->n_txns && c->o->mode != DP_DELTA_OVERWRITE) return dp_err_set(err, DP_EMPTY, "no files came");
     if (c->run->dry_run) {
-        *c->out = (struct dp_committed){.result = DP_COMMIT_DRY, .files = dp_delta_landing_count(c->landing), .rows = dp_delta_landing_rows(c->landing)};
+        c->out->result = DP_COMMIT_DRY;
+        c->out->files = dp_delta_landing_count(c->landing), c->out->rows = dp_delta_landing_rows(c->landing);
         return DP_OK;
     }
     return publish(c, err);
@@ -265,22 +273,98 @@ static void forget_attempt(struct commit *c)
     c->snapshot = NULL;
 }
 
+/* Looks again, once, where a concurrent commit carries our transaction. */
+static enum dp_status commit_now(struct commit *c, struct dp_err *err)
+{
+    enum dp_status status = commit_once(c, err);
+    if (status == DP_END) {
+        forget_attempt(c);
+        status = commit_once(c, err);
+        if (status == DP_END) status = dp_err_set(err, DP_AGAIN, "%s: concurrent commits carry the same transactions", c->table);
+    }
+    forget_attempt(c);
+    if (status != DP_OK) return status;
+    bool is_published = c->out->result == DP_COMMIT_DONE;
+    if (is_published) c->seen_version = c->out->version; /* our positions are where we put them */
+    if (is_published || c->out->result == DP_COMMIT_DRY) {
+        c->out->commits += is_published;
+        c->out->all_files += c->out->files;
+        c->out->all_rows += c->out->rows;
+    }
+    return DP_OK;
+}
+
+static void forget_batch(struct commit *c)
+{
+    for (size_t i = 0; i < c->n_paths; i++) free(c->paths[i]);
+    c->n_paths = c->n_txns = 0;
+    dp_arena_reset(&c->arena);
+}
+
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Everything before here is covered by positions, and it is time: a version of its own. */
+static enum dp_status commit_part(struct commit *c, struct dp_err *err)
+{
+    int64_t now = clock_ms();
+    if (!c->o->in_parts || !c->covered || !c->n_txns || now < c->next_part) return DP_OK;
+    if (!c->run->now_fixed) c->now_ms = dp_time_now_micros() / 1000;
+    enum dp_status status = commit_now(c, err);
+    if (status == DP_EMPTY) { /* positions that the table has already, and no files */
+        status = DP_OK;
+    } else if (status == DP_OK && c->o->each) {
+        status = c->o->each(c->o->each_ctx, c->out, err);
+    }
+    forget_batch(c);
+    free(c->out->app_id);
+    c->out->app_id = NULL;
+    c->next_part = now + c->o->commit_every;
+    return status;
+}
+
+static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err)
+{
+    struct commit *c = ctx;
+    *pass = false;
+    if (m->kind == DP_MARK_CHECKPOINT) {
+        DP_TRY(note_position(c, m, err));
+        c->covered = !m->more;
+        c->n_checkpoints++;
+    }
+    return commit_part(c, err);
+}
+
+/* What stands behind the last part, or all of it. */
+static enum dp_status commit_rest(struct commit *c, struct dp_err *err)
+{
+    c->out->has_rest = true;
+    if (c->o->in_parts && !c->n_checkpoints && c->n_paths)
+        dp_run_log(c->run, DP_LOG_INFO, "no checkpoint came: --commit-every had nothing to go by, and all is one commit");
+    if (!c->run->now_fixed) c->now_ms = dp_time_now_micros() / 1000;
+    DP_TRY(name_batch(c, err));
+    bool had_parts = c->out->commits || c->out->all_files;
+    enum dp_status status = commit_now(c, err);
+    if (status != DP_EMPTY || !had_parts) return status;
+    c->out->has_rest = false;
+    return DP_OK;
+}
+
 enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts *o, struct dp_committed *out, struct dp_err *err)
 {
     struct commit c = {.run = run, .o = o, .out = out, .table = o->table, .now_ms = run->now_micros / 1000, .seen_version = -1};
     struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_PASS}, .sink = true, .strict = !o->eof_commits};
     struct dp_stream_ops ops = {.begin = on_begin, .path = on_path, .mark = on_mark, .finish = on_finish};
     *out = (struct dp_committed){0};
+    c.next_part = clock_ms() + o->commit_every;
     enum dp_status status = dp_stream_run(run, NULL, 0, &conf, &ops, &c, err);
-    if (status == DP_OK) status = name_batch(&c, err);
-    if (status == DP_OK) status = commit_once(&c, err);
-    if (status == DP_END) { /* a concurrent commit carries our transaction: look again, once */
-        forget_attempt(&c);
-        status = commit_once(&c, err);
-        if (status == DP_END) status = dp_err_set(err, DP_AGAIN, "%s: concurrent commits carry the same transactions", c.table);
-    }
+    if (status == DP_OK) status = commit_rest(&c, err);
     forget_attempt(&c);
-    for (size_t i = 0; i < c.n_paths; i++) free(c.paths[i]);
+    forget_batch(&c);
     free(c.paths), free(c.txns), free(c.job), free(c.run_id), free(c.end_hash);
     dp_arena_release(&c.arena);
     return status;

@@ -60,8 +60,9 @@ struct dp_lay {
     struct dp_lay_sort sort;
     struct dp_map index;     /* key bytes -> part number */
     struct part *parts;
-    size_t n_parts, parts_cap, n_open;
+    size_t n_parts, parts_cap, n_open, n_cut_parts;
     size_t held, n_files;
+    uint64_t spilled;        /* before the latest cut */
     struct dp_lay_spill spill;
     uint32_t *order, *starts; /* rows of a chunk by group */
     size_t order_cap, starts_cap;
@@ -580,8 +581,30 @@ enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
     return DP_OK;
 }
 
-size_t dp_lay_partitions(const struct dp_lay *l) { return l->n_parts; }
-uint64_t dp_lay_spilled(const struct dp_lay *l) { return l->spill.size; }
+static void release_part(struct dp_lay *l, struct part *p) {
+    drop_file(l, p);
+    dp_batch_release(&p->rows);
+    free(p->values), free(p->subdir), free(p->extents), free(p->runs);
+}
+
+/* Partitions go too: an endless stream may have new ones every hour. */
+enum dp_status dp_lay_cut(struct dp_lay *l, struct dp_err *err) {
+    DP_TRY(dp_lay_finish(l, err));
+    for (size_t i = 0; i < l->n_waiting; i++) free(l->waiting[i].final);
+    l->n_waiting = 0;
+    for (size_t i = 0; i < l->n_parts; i++) release_part(l, &l->parts[i]);
+    l->n_cut_parts += l->n_parts;
+    l->n_parts = l->held = 0;
+    dp_map_release(&l->index);
+    l->index = (struct dp_map){0};
+    l->spilled += l->spill.size;
+    dp_lay_spill_close(&l->spill);
+    l->spill = (struct dp_lay_spill){0};
+    return DP_OK;
+}
+
+size_t dp_lay_partitions(const struct dp_lay *l) { return l->n_cut_parts + l->n_parts; }
+uint64_t dp_lay_spilled(const struct dp_lay *l) { return l->spilled + l->spill.size; }
 
 void dp_lay_keep(struct dp_lay *l) {
     if (l) l->is_kept = true;
@@ -589,12 +612,7 @@ void dp_lay_keep(struct dp_lay *l) {
 
 void dp_lay_close(struct dp_lay *l) {
     if (!l) return;
-    for (size_t i = 0; i < l->n_parts; i++) {
-        struct part *p = &l->parts[i];
-        drop_file(l, p);
-        dp_batch_release(&p->rows);
-        free(p->values), free(p->subdir), free(p->extents), free(p->runs);
-    }
+    for (size_t i = 0; i < l->n_parts; i++) release_part(l, &l->parts[i]);
     for (size_t i = 0; i < l->n_waiting; i++) {
         struct waiting *w = &l->waiting[i];
         if (w->tmp) {

@@ -258,3 +258,183 @@ ended() {
     run -2 dp-ingest --follow --retry-rejects a
 }
 
+# ---- --commit-every ----
+
+some_files() {
+    for i in 1 2 3; do seq $((i * 10)) $((i * 10 + 9)) | sed 's/.*/{"id":&}/' >$i.ndjson; done
+    cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: follow
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    logicalType: object
+    properties:
+      - {name: id, logicalType: integer, required: true}
+Y
+    dp-table create t -c c.yaml
+}
+versions() { dp-table log t | wc -l; }
+at_least() { [ "$(versions)" -ge "$1" ]; }
+rows() { dp-cat t | sed 's/.*"id":\([0-9]*\).*/\1/' | sort -n; }
+
+@test "--commit-every: a version for each checkpoint of a stream that ends" {
+    some_files
+    dp-ingest --marks --since t [123].ndjson | dp-partition --commit-every 0s -o t | tee stream | dp-table commit --commit-every 0s t >said
+    [ "$(wc -l <said)" -eq 3 ]
+    [ "$(versions)" -eq 4 ]
+    rows | cmp - <(seq 10 39)
+    # Paths stand before the checkpoints that cover them.
+    [ "$(grep -v '"begin"\|"end"' stream | sed 's/^{.*/mark/; s/^t.*/path/' | tr '\n' ' ')" = 'path mark path mark path mark ' ]
+    dp-ingest --marks --since t [123].ndjson | dp-partition --commit-every 0s -o t | dp-table commit --commit-every 0s t
+    [ "$(versions)" -eq 4 ]
+    # Seldom: one version at the end, with all positions.
+    seq 40 45 | sed 's/.*/{"id":&}/' >>1.ndjson
+    echo '{"id":46}' >>2.ndjson
+    dp-ingest --marks --since t [123].ndjson | dp-partition --commit-every 1h -o t | tee stream | dp-table commit --json --commit-every 0s t | jq -e '.commits == 1 and .rows == 7'
+    [ "$(versions)" -eq 5 ]
+    grep '"checkpoint"' stream | jq -s -e 'length == 2 and .[0].more == true and .[1].more == null'
+    rows | cmp - <(seq 10 46)
+    [ -z "$(find t/_dp_staging -name '*.parquet')" ]
+}
+
+@test "--commit-every: a row of checkpoints is one position" {
+    some_files
+    dp-ingest --marks --since t [123].ndjson | dp-partition --commit-every 1h -o t >stream
+    # The stream ends in the middle of the row: the files before it have rows of sources whose positions did not come.
+    n=$(grep -n '"more":true' stream | tail -n 1 | cut -d: -f1)
+    run -4 bash -c "head -n $n stream | dp-table commit --commit-every 0s t"
+    [ "$(versions)" -eq 1 ]
+    n=$(grep -n '"checkpoint"' stream | tail -n 1 | cut -d: -f1)
+    run -4 bash -c "head -n $n stream | dp-table commit --commit-every 0s t"
+    [ "$(versions)" -eq 2 ]
+    rows | cmp - <(seq 10 39)
+}
+
+@test "--commit-every: what was committed stays when the stream is cut or aborted" {
+    some_files
+    dp-ingest --marks --since t [123].ndjson | dp-partition --commit-every 0s -o t >stream
+    n=$(grep -n '"checkpoint"' stream | sed -n 2p | cut -d: -f1)
+    run --separate-stderr -4 bash -c "head -n $((n + 1)) stream | dp-table commit --commit-every 0s t"
+    dp_expect 4 '2 versions up to 2'
+    rows | cmp - <(seq 10 29)
+    # The rest of it, and then a bad record: an abort behind another version.
+    echo '{"id":40}' >4.ndjson
+    echo '{"id":"x"}' >5.ndjson
+    run --separate-stderr -1 bash -c 'set -o pipefail; dp-ingest --marks --since t [12345].ndjson | dp-partition --commit-every 0s -o t | dp-table commit --commit-every 0s t'
+    rows | cmp - <(seq 10 40)
+    rm 5.ndjson
+    dp-ingest --marks --since t [1234].ndjson | dp-partition --commit-every 0s -o t | dp-table commit --commit-every 0s t
+    rows | cmp - <(seq 10 40)
+}
+
+@test "--commit-every: without checkpoints, with other modes" {
+    some_files
+    run --separate-stderr bash -c 'DP_MARKS=1 dp-table files t | dp-table commit --commit-every 0s t'
+    dp-map . 1.ndjson | dp-partition -o t --commit-every 0s >paths
+    run --separate-stderr -0 bash -c 'dp-table commit --eof-commits --commit-every 0s t <paths'
+    dp_expect 0 'no checkpoint came'
+    rows | cmp - <(seq 10 19)
+    run --separate-stderr -2 dp-table commit --commit-every 1s --mode overwrite t <paths
+    dp_expect 2 'would replace the one before it'
+    run -2 dp-table commit --commit-every 1s --txn a:1 t
+}
+
+@test "into a plain directory: files and names on the way" {
+    some_files
+    dp-ingest --marks [123].ndjson | dp-partition --by 'x=hash(2,id)' --commit-every 0s -o d >stream
+    [ "$(find d -name '*.parquet' | wc -l)" -eq "$(grep -c '^d/' stream)" ]
+    [ "$(grep -c '^d/' stream)" -ge 4 ]
+    echo '{"id":{}}' >>3.ndjson
+    rm -r d
+    run -1 bash -c 'set -o pipefail; dp-ingest --marks [123].ndjson | dp-partition --commit-every 0s -o d >stream'
+    # What was passed on with a checkpoint stays, the rest goes.
+    [ "$(find d -name '*.parquet' | wc -l)" -eq "$(grep -c '"checkpoint"' stream)" ]
+    [ -z "$(find d -name '*.tmp')" ]
+}
+
+# ---- all of it ----
+
+# The pipeline in the background, in a group of its own.
+start() {
+    set -m
+    (
+        set +e -o pipefail
+        trap : TERM # a signal to the group is for the programs
+        export DP_MARKS=1
+        dp-ingest --follow --since t src.ndjson 2>>err1 | dp-partition --commit-every 0s -o t 2>>err2 | dp-table commit --commit-every 0s t >>said 2>>err3
+        echo "$?" >piperc
+    ) 3>&- &
+    group=$!
+    set +m
+    pids="${pids:-} -$group"
+}
+
+@test "commits are seen while the stream runs, and rotation goes on under it" {
+    some_files
+    seq 1 5 | sed 's/.*/{"id":&}/' >src.ndjson
+    start
+    until_ok at_least 2
+    rows | cmp - <(seq 1 5)
+    seq 6 9 | sed 's/.*/{"id":&}/' >>src.ndjson
+    until_ok at_least 3
+    mv src.ndjson src.1
+    echo '{"id":10}' >>src.1
+    echo '{"id":11}' >src.ndjson
+    until_ok sh -c 'dp-cat t | grep -q 11'
+    until_ok sh -c 'dp-cat t | grep -q 10'
+    rows | cmp - <(seq 1 11)
+    kill -TERM "-$group"
+    until_ok test -s piperc
+    rows | cmp - <(seq 1 11)
+    # Again, from where it ended.
+    echo '{"id":12}' >>src.ndjson
+    start
+    until_ok sh -c 'dp-cat t | grep -q 12'
+    rows | cmp - <(seq 1 12)
+}
+
+@test "under dp-run: a signal ends it with its code, what was committed stays" {
+    some_files
+    seq 1 5 | sed 's/.*/{"id":&}/' >src.ndjson
+    dp-run --name web -- 'dp-ingest --follow --since t src.ndjson | dp-partition --commit-every 0s -o t | dp-table commit --commit-every 0s t' >said 2>err 3>&- &
+    pid=$!
+    pids="${pids:-} $pid"
+    until_ok at_least 2
+    kill -TERM "$pid"
+    rc=0
+    wait "$pid" || rc=$?
+    [ "$rc" -eq 143 ]
+    rows | cmp - <(seq 1 5)
+    grep -q '"web/src.ndjson@' t/_delta_log/*1.json
+}
+
+@test "killed at random times, whichever program, and started again: each row once" {
+    some_files
+    RANDOM=20261122
+    n=0
+    : >src.ndjson
+    for k in 1 2 3 4 5 6 7 8 9; do
+        rm -f piperc
+        start
+        v=$(versions)
+        for ((i = RANDOM % 12; i >= 0; i--)); do
+            seq $((n + 1)) $((n + 50)) | sed 's/.*/{"id":&}/' >>src.ndjson
+            n=$((n + 50))
+            sleep 0.0$((RANDOM % 90 + 10))
+        done
+        # Some die at a moment of no meaning, others right behind a commit.
+        [ $((k % 3)) -ne 0 ] || until_ok at_least $((v + 1))
+        case $((k % 3)) in 0) name=dp-ingest ;; 1) name=dp-partition ;; 2) name=dp-table ;; esac
+        victim=$(pgrep -g "$group" -x "$name") && kill -KILL $victim
+        until_ok test -s piperc # the others end by themselves
+        [ "$(cat piperc)" -ne 0 ]
+    done
+    # The rest, by the same programs without --follow.
+    export DP_MARKS=1
+    dp-ingest --since t src.ndjson | dp-partition -o t | dp-table commit t
+    unset DP_MARKS
+    rows | cmp - <(seq 1 "$n")
+}

@@ -1,5 +1,6 @@
 /*
  * Publishing a stream of finished files as one version of a table (dp-table(1), commit): only a stream that is whole, each batch once, whole or not at all.
+ * With commit_every what stands before a checkpoint is a batch of its own, published with the positions so far, and stays whatever comes behind it.
  */
 #ifndef DP_IO_COMMIT_H
 #define DP_IO_COMMIT_H
@@ -7,12 +8,19 @@
 #include <dp/delta/commit.h>
 #include <dp/io/run.h>
 
+struct dp_committed;
+
 struct dp_commit_opts {
     const char *table;
     enum dp_delta_mode mode;
     const char *txn;          /* "APP:VERSION" names the batch, or NULL */
     bool skip_older;          /* a batch older than the table's is passed over, not an error */
     bool eof_commits;         /* the end of input is good enough for a stream without marks */
+    bool in_parts;            /* publish at checkpoints too, at most every commit_every ms */
+    int64_t commit_every;
+    /* Told of each part as it is settled; NULL: nobody asks.  A failure ends the run. */
+    enum dp_status (*each)(void *ctx, const struct dp_committed *part, struct dp_err *err);
+    void *each_ctx;
 };
 
 enum dp_commit_result { DP_COMMIT_DONE, DP_COMMIT_ALREADY, DP_COMMIT_OLDER, DP_COMMIT_DRY };
@@ -24,6 +32,10 @@ struct dp_committed {
     int64_t rows;
     char *app_id;             /* OLDER: which, its version, and what the table has; caller frees */
     int64_t app_version, table_has;
+    uint64_t commits;         /* of all parts, also where the stream failed later: versions published, and what is in them */
+    uint64_t all_files;
+    int64_t all_rows;
+    bool has_rest;            /* the result is that of files behind the last part (without in_parts: always) */
 };
 
 /* Reads standard input.  DP_EMPTY: nothing to do.  run->dry_run: all is checked, nothing changed. */

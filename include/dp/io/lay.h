@@ -56,7 +56,9 @@ enum dp_status dp_lay_group(const struct dp_lay_opts *o, struct dp_lay_rows *r, 
 enum dp_status dp_lay_add(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) DP_MUST_CHECK;
 /* The input was whole: the rest of the files, then their names. */
 enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) DP_MUST_CHECK;
-size_t dp_lay_partitions(const struct dp_lay *l);
+/* The same in the middle of the input (what came so far was whole): those files stay, whatever happens later, and further rows go into new ones. */
+enum dp_status dp_lay_cut(struct dp_lay *l, struct dp_err *err) DP_MUST_CHECK;
+size_t dp_lay_partitions(const struct dp_lay *l); /* counted anew behind each cut, and added up */
 uint64_t dp_lay_spilled(const struct dp_lay *l); /* bytes */
 /* Their paths have gone out: the files stay. NULL is legal. */
 void dp_lay_keep(struct dp_lay *l);
