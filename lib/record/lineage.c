@@ -341,3 +341,88 @@ static void amend(const struct dp_expr *e, bool where, const char *program, stru
 void dp_lineage_map(const struct dp_expr *e, const char *program, struct dp_mark *begin) { amend(e, false, program, begin); }
 
 void dp_lineage_where(const struct dp_expr *e, struct dp_mark *begin) { amend(e, true, "", begin); }
+
+/* ---- what a program did to fields by name ---- */
+
+static bool is_of(const struct dp_lineage_done *d, struct dp_str name) { return dp_str_eq(d->field, name); }
+
+/* {"program":..,"what":..} for each thing done to a field, behind those of before. */
+static void print_all_done(const struct lineage *l, uint32_t before, struct dp_str name, const struct dp_lineage_done *d, size_t n, struct dp_buf *b) {
+    uint32_t done = before ? dp_json_member(&l->old, before, "done") : 0;
+    bool has = done && l->old.nodes[done].kind == DP_KIND_ARRAY;
+    struct dp_str old = has ? raw_of(l, done) : dp_str("[]", 2);
+    const char *comma = has && l->old.nodes[done].next > done + 1 ? "," : "";
+    dp_buf_addz(b, ",\"done\":");
+    dp_buf_add(b, old.p, old.n - 1);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_of(&d[i], name) || !d[i].what) continue;
+        dp_buf_addf(b, "%s{\"program\":\"%s\",\"what\":\"%s\"", comma, l->program, d[i].what);
+        if (d[i].path) dp_buf_addz(b, ",\"path\":"), dp_json_add_string(b, dp_str_z(d[i].path));
+        if (d[i].technique) dp_buf_addf(b, ",\"technique\":\"%s\"", d[i].technique);
+        if (d[i].domain) dp_buf_addz(b, ",\"domain\":"), dp_json_add_string(b, dp_str_z(d[i].domain));
+        dp_buf_addc(b, '}');
+        comma = ",";
+    }
+    dp_buf_addc(b, ']');
+}
+
+static int rank_word(const char *word) {
+    return !word ? -1 : !strcmp(word, "public") ? 0 : !strcmp(word, "internal") ? 1 : !strcmp(word, "confidential") ? 2 : !strcmp(word, "restricted") ? 3 : 4;
+}
+
+static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str name, const struct dp_lineage_done *d, size_t n, struct dp_buf *b) {
+    const char *word = NULL;
+    bool open = false, changed = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_of(&d[i], name)) continue;
+        open = open || d[i].open;
+        changed = changed || d[i].what;
+        if (rank_word(d[i].classification) > rank_word(word)) word = d[i].classification;
+    }
+    uint32_t class = before && !open ? dp_json_member(&l->old, before, "classification") : 0;
+    if (b->n > 1) dp_buf_addc(b, ',');
+    dp_buf_addz(b, "{\"name\":");
+    dp_json_add_string(b, name);
+    add_field_origins(l, name, changed ? DP_FLOW_DIRECT : DP_FLOW_COPY);
+    print_origins(l, b);
+    print_all_done(l, before, name, d, n, b);
+    if (class && rank(l, class) >= rank_word(word)) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));
+    else if (word) dp_buf_addz(b, ",\"classification\":"), dp_json_add_string(b, dp_str_z(word));
+    if (before) print_others(l, before, b);
+    dp_buf_addc(b, '}');
+}
+
+static void amend_done(struct lineage *l, const struct dp_lineage_done *d, size_t n, struct dp_buf *b) {
+    struct dp_map seen = {0};
+    for (size_t i = 0; i < n; i++) dp_map_put(&seen, d[i].field, NULL)->v.u |= d[i].dropped ? 2u : 0;
+    dp_buf_addc(b, '[');
+    for (size_t i = 0; i < l->entries.n; i++) { /* those that are there, in their order */
+        uint32_t entry = (uint32_t)l->entries.items[i].v.u;
+        struct dp_map_item *it = dp_map_get(&seen, l->entries.items[i].key);
+        if (it && (it->v.u & 2)) continue;
+        if (it) print_done_entry(l, entry, it->key, d, n, b);
+        else dp_buf_addz(b, b->n > 1 ? "," : ""), dp_buf_adds(b, raw_of(l, entry));
+        if (it) it->v.u |= 1;
+    }
+    for (size_t i = 0; i < seen.n; i++)
+        if (!seen.items[i].v.u) print_done_entry(l, 0, seen.items[i].key, d, n, b);
+    if (l->of_all) dp_buf_addz(b, b->n > 1 ? "," : ""), dp_buf_adds(b, raw_of(l, l->of_all));
+    dp_buf_addc(b, ']');
+    dp_map_release(&seen);
+}
+
+void dp_lineage_done(struct dp_mark *begin, const char *program, const struct dp_lineage_done *done, size_t n) {
+    struct lineage l = {.schema = begin->schema, .program = program};
+    struct dp_buf b = {0};
+    if (n && (!begin->fields || read_fields(&l, begin->fields))) {
+        amend_done(&l, done, n, &b);
+        free(begin->fields);
+        begin->fields = b.n > 2 ? dp_buf_detach(&b) : NULL;
+    }
+    free(l.origins);
+    dp_map_release(&l.entries);
+    dp_scan_close(l.scan);
+    dp_buf_release(&l.text);
+    dp_buf_release(&b);
+    dp_arena_release(&l.arena);
+}

@@ -36,6 +36,7 @@ dp_words() {
     dp-ingest) echo "--format=ndjson" ;;
     dp-cat) echo "--to=records" ;;
     dp-partition) echo "--output=out" ;;
+    dp-mask) echo "--contract=$DP_ROOT/tests/cli/plain.odcs.yaml" ;;
     esac
 }
 # Filters whose standard output is the records.

@@ -16,4 +16,18 @@ void dp_lineage_map(const struct dp_expr *e, const char *program, struct dp_mark
 /* The same for a condition that records must meet (--where): all fields depend on what it reads. */
 void dp_lineage_where(const struct dp_expr *e, struct dp_mark *begin);
 
+/* What a program did to one field, or to what is inside it. */
+struct dp_lineage_done {
+    struct dp_str field;        /* its column */
+    const char *path;           /* inside it ("items[].email"); NULL: the column itself */
+    const char *what;           /* "masked"; NULL: nothing, it has its classification */
+    const char *technique;      /* and how; NULL */
+    const char *domain;         /* and under which name; NULL */
+    const char *classification; /* that its values have still; NULL: none from here */
+    bool open;                  /* nothing of the values is left: what the header said of their classification ends */
+    bool dropped;               /* the field is gone */
+};
+/* Amends `fields`; several may name one field, together.  Origins stay, told as transformations. */
+void dp_lineage_done(struct dp_mark *begin, const char *program, const struct dp_lineage_done *done, size_t n);
+
 #endif

@@ -1,0 +1,266 @@
+/*
+ * dp-mask: personal data out of records.
+ *
+ *   dp-ingest --marks orders.csv | dp-mask -c orders.odcs.yaml -p masks.yaml --role analyst --key-file ring | dp-partition -o lake/orders
+ *
+ * Reads records, prints them with what the contract classifies, or the policy names, masked in place; all other bytes stay.  With -o it reads Parquet files
+ * and tables, by operands or as paths in the pipe, and writes Parquet with the columns masked.  A field that the contract does not know is refused, and so is a
+ * value whose form is not the contract's: nothing passes by accident.  Keyed techniques need a key ring (keygen makes one); no value of a masked
+ * column and no key stands in any message, reject or report.
+ */
+#include <dp/base/crypto.h>
+#include <dp/cli/cli.h>
+#include <dp/record/lineage.h>
+#include <dp/rules/mask.h>
+
+#include <stdlib.h>
+
+struct conf {
+    const char *policy, *role, *key_file;
+    int unknown;
+};
+
+#define KEY_ENV "DP_MASK_KEY"
+#define KEY_FILE_ENV "DP_MASK_KEY_FILE"
+
+static const char *const unknowns[] = {"fail", "drop", "pass", NULL};
+static const struct dp_opt options[] = {
+    DP_OPT_PATH(conf, policy, "policy", 'p', "FILE", "what becomes of which column, by role (dp-policy(5))"),
+    DP_OPT_STRING(conf, role, "role", 0, "NAME", "the view of this role of the policy"),
+    DP_OPT_PATH(conf, key_file, "key-file", 0, "FILE", "key ring for tokens and keyed hashes (default: $DP_MASK_KEY_FILE, or the key itself in $DP_MASK_KEY)"),
+    DP_OPT_ENUM(conf, unknown, "unknown", 0, "HOW", "a field that the contract does not know", unknowns),
+    DP_OPT_END};
+
+struct masking {
+    struct dp_cli *cli;
+    struct dp_contract contract;
+    struct dp_policy policy;
+    struct dp_mask *mask;
+    struct dp_expr *rows[2];
+    size_t n_rows;
+    char key_id[33];
+};
+
+struct worker {
+    struct dp_mask_run *run;
+    struct dp_expr_run *rows[2];
+};
+
+/* ---- records ---- */
+
+static enum dp_status worker_open(void *ctx, void *mem, struct dp_err *err) {
+    struct masking *m = ctx;
+    struct worker *w = mem;
+    (void)err;
+    w->run = dp_mask_run_open(m->mask);
+    for (size_t i = 0; i < m->n_rows; i++) w->rows[i] = dp_expr_run_open(m->rows[i]);
+    return DP_OK;
+}
+
+static void worker_close(void *ctx, void *mem) {
+    struct masking *m = ctx;
+    struct worker *w = mem;
+    dp_mask_run_close(w->run);
+    for (size_t i = 0; i < m->n_rows; i++) dp_expr_run_close(w->rows[i]);
+}
+
+static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
+    (void)ctx, (void)err;
+    dp_mask_run_reset(((struct worker *)j->worker_mem)->run);
+    return DP_OK;
+}
+
+/* The rows that the view shows, judged by their clear values. What an expression says of a value is not repeated. */
+static enum dp_status row_passes(const struct masking *m, struct worker *w, const struct dp_record *r, bool *yes, struct dp_err *err) {
+    *yes = true;
+    for (size_t i = 0; i < m->n_rows && *yes; i++) DP_TRY(dp_expr_test(w->rows[i], r, yes, err));
+    return DP_OK;
+}
+
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
+    const struct masking *m = ctx;
+    struct worker *w = j->worker_mem;
+    struct dp_mask_reject why;
+    bool yes = true;
+    if (m->n_rows) {
+        struct dp_err own = DP_ERR_INIT;
+        enum dp_status status = row_passes(m, w, r, &yes, &own);
+        if (status == DP_RECORD) {
+            dp_job_reject(j, r, "rows", NULL, NULL, "the row filter of the policy errs on this record");
+            return DP_OK;
+        }
+        if (status != DP_OK) {
+            if (err) *err = own;
+            return status;
+        }
+    }
+    if (!yes) {
+        dp_job_filter(j);
+        return DP_OK;
+    }
+    if (dp_mask_record(w->run, r, &j->out, &why) == DP_OK) dp_job_use(j);
+    else dp_job_reject(j, r, why.rule, why.path, why.expected, "%s", why.reason);
+    return DP_OK;
+}
+
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
+    const struct masking *m = ctx;
+    for (size_t i = 0; i < m->n_rows; i++) dp_lineage_where(m->rows[i], begin);
+    return dp_mask_header(m->mask, "dp-mask", begin, err);
+}
+
+static enum dp_status mask_records(struct masking *m, struct dp_err *err) {
+    static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_open = worker_open, .worker_close = worker_close, .chunk_begin = on_chunk,
+                                             .record = on_record, .begin = on_begin};
+    const struct dp_stream_conf stream = {.decides = true};
+    return dp_cli_stream(m->cli, &stream, &ops, m, err);
+}
+
+/* ---- keys ---- */
+
+/* From the environment; what stood there is wiped, so that /proc/PID/environ does not show it while we run. */
+static enum dp_status key_of_environment(struct dp_keyring **ring, struct dp_err *err) {
+    char *text = getenv(KEY_ENV);
+    if (!text || !*text) return DP_OK;
+    enum dp_status status = dp_keyring_parse(dp_str_z(text), "$" KEY_ENV, ring, err);
+    dp_wipe(text, strlen(text));
+    return status;
+}
+
+static enum dp_status set_key(struct masking *m, struct dp_err *err) {
+    const struct conf *c = m->cli->conf;
+    const char *column = dp_mask_needs_key(m->mask), *file = c->key_file, *env_file = getenv(KEY_FILE_ENV);
+    struct dp_keyring *ring = NULL;
+    enum dp_status status = DP_OK;
+    DP_TRY_OUT(key_of_environment(&ring, err));
+    if (!column) goto out;
+    if (!file && env_file && *env_file) {
+        if (ring) {
+            status = dp_err_set(err, DP_USAGE, "both $" KEY_ENV " and $" KEY_FILE_ENV " are set: which key is meant?");
+            goto out;
+        }
+        file = env_file;
+    }
+    if (file) {
+        dp_keyring_free(ring);
+        ring = NULL;
+        DP_TRY_OUT(dp_keyring_read(file, &ring, err));
+    }
+    if (!ring) {
+        status = dp_err_set(err, DP_USAGE, "column %s needs a key, and there is none: `dp-mask keygen FILE` makes one, --key-file FILE (or $" KEY_FILE_ENV ") names it", column);
+        goto out;
+    }
+    DP_TRY_OUT(dp_mask_set_key(m->mask, ring, err));
+    snprintf(m->key_id, sizeof m->key_id, "%s", dp_keyring_active(ring)->id);
+out:
+    dp_keyring_free(ring);
+    return status;
+}
+
+/* ---- the run ---- */
+
+static enum dp_status compile_rows(struct masking *m, struct dp_err *err) {
+    const char *rows[2];
+    size_t n = dp_mask_rows(m->mask, rows);
+    for (size_t i = 0; i < n; i++) {
+        if (dp_expr_compile(dp_str_z(rows[i]), &m->rows[i], err) != DP_OK) {
+            dp_err_prefix(err, "rows: ");
+            return dp_err_at(err, m->cli->conf ? ((const struct conf *)m->cli->conf)->policy : NULL, 0, DP_NO_OFFSET);
+        }
+        m->n_rows++;
+    }
+    return DP_OK;
+}
+
+static enum dp_status prepare(struct masking *m, struct dp_err *err) {
+    const struct conf *c = m->cli->conf;
+    const struct dp_contract_object *o;
+    if (!m->cli->common.contract) return dp_err_set(err, DP_USAGE, "-c CONTRACT is needed: it says what is classified (`dp-contract infer` writes a first one)");
+    if (c->role && !c->policy) return dp_err_set(err, DP_USAGE, "--role needs the policy that has it (-p FILE)");
+    DP_TRY(dp_contract_load(m->cli->common.contract, &m->contract, &o, err));
+    if (c->policy) DP_TRY(dp_policy_read(c->policy, &m->policy, err));
+    DP_TRY(dp_mask_compile(&m->contract, o, c->policy ? &m->policy : NULL, c->role, (enum dp_mask_unknown)c->unknown, &m->mask, err));
+    DP_TRY(compile_rows(m, err));
+    m->cli->run.hide_raw = m->cli->run.hide_raw || dp_mask_hides(m->mask);
+    return set_key(m, err);
+}
+
+/* What is done to which column, with the key's id: no value, no key. */
+static void report(struct masking *m) {
+    const struct dp_mask_column *c;
+    size_t n = dp_mask_columns(m->mask, &c);
+    struct dp_buf b = {0};
+    dp_buf_addc(&b, '[');
+    for (size_t i = 0; i < n; i++) {
+        dp_buf_addz(&b, i ? ",{\"path\":" : "{\"path\":");
+        dp_json_add_string(&b, dp_str_z(c[i].path));
+        dp_buf_addf(&b, ",\"technique\":\"%s\"", c[i].technique);
+        if (c[i].domain) dp_buf_addz(&b, ",\"domain\":"), dp_json_add_string(&b, dp_str_z(c[i].domain));
+        dp_buf_addz(&b, ",\"classification\":");
+        if (c[i].classification) dp_json_add_string(&b, dp_str_z(c[i].classification));
+        else dp_buf_addz(&b, "null");
+        dp_buf_addc(&b, '}');
+        dp_run_log(&m->cli->run, DP_LOG_VERBOSE, "%s: %s%s%s%s", c[i].path, c[i].technique, c[i].domain ? " in domain \"" : "", c[i].domain ? c[i].domain : "", c[i].domain ? "\"" : "");
+    }
+    dp_buf_addc(&b, ']');
+    dp_cli_report(m->cli, "masked", dp_buf_str(&b));
+    if (*m->key_id) dp_cli_report_str(m->cli, "key_id", dp_str_z(m->key_id));
+    dp_buf_release(&b);
+}
+
+static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
+    struct masking m = {.cli = cli};
+    dp_secret_guard();
+    enum dp_status status = prepare(&m, err);
+    if (status == DP_OK) report(&m);
+    if (status == DP_OK) status = mask_records(&m, err);
+    for (size_t i = 0; i < m.n_rows; i++) dp_expr_free(m.rows[i]);
+    dp_mask_free(m.mask);
+    dp_policy_release(&m.policy);
+    dp_contract_release(&m.contract);
+    return status;
+}
+
+/* ---- keygen ---- */
+
+struct keygen_conf {
+    bool add;
+};
+
+static const struct dp_opt keygen_options[] = {
+    DP_OPT_FLAG(keygen_conf, add, "add", 0, "add a key to the ring that FILE is; the key that was active is retired"), DP_OPT_END};
+
+static enum dp_status keygen(struct dp_cli *cli, struct dp_err *err) {
+    const struct keygen_conf *c = cli->conf;
+    char line[40], id[33];
+    dp_secret_guard();
+    if (c->add) DP_TRY(dp_keyring_add(cli->args[0], cli->run.now_micros, id, err));
+    else DP_TRY(dp_keyring_create(cli->args[0], cli->run.now_micros, id, err));
+    int n = snprintf(line, sizeof line, "%s\n", id);
+    return dp_out_write(cli->run.out, line, (size_t)n, err);
+}
+
+static const struct dp_tool keygen_tool = {.name = "keygen",
+                                           .summary = "make a key ring, and print the id of its key",
+                                           .synopsis = "[--add] FILE",
+                                           .options = keygen_options,
+                                           .conf_size = sizeof(struct keygen_conf),
+                                           .min_args = 1,
+                                           .max_args = 1,
+                                           .args = "FILE",
+                                           .run = keygen};
+static const struct dp_tool *const commands[] = {&keygen_tool, NULL};
+
+static const struct dp_tool tool = {.name = "dp-mask",
+                                    .summary = "mask personal data in records, by contract, policy and role",
+                                    .synopsis = "-c CONTRACT [-p POLICY] [--role ROLE] [--key-file FILE] [SOURCE...]",
+                                    .options = options,
+                                    .conf_size = sizeof(struct conf),
+                                    .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_FORMATS,
+                                    .is_stream = true,
+                                    .min_args = 0,
+                                    .max_args = -1,
+                                    .args = "SOURCE",
+                                    .run = run,
+                                    .commands = commands};
+DP_MAIN(tool)
