@@ -265,19 +265,19 @@ static void list_feature(struct dp_delta_protocol *p, const char *name, bool rea
     p->writer_features.v[p->writer_features.n++] = dp_str_z(name);
 }
 
-static void choose_protocol(const struct dp_type *schema, bool mapped, const struct dp_delta_pairs *configuration, struct dp_arena *arena,
-                            struct dp_delta_protocol *p) {
+static void choose_protocol(const struct dp_type *schema, bool mapped, struct dp_arena *arena, struct dp_delta_protocol *p) {
     memset(p, 0, sizeof *p);
     p->min_reader = mapped ? 2 : 1;
     p->min_writer = mapped ? 5 : 2;
     if (!has_ntz(schema)) return;
     p->min_reader = 3;
-    p->min_writer = 7; /* which implies nothing */
-    p->reader_features = (struct dp_delta_strs){dp_arena_calloc(arena, 3, sizeof(struct dp_str)), 0, true};
-    p->writer_features = (struct dp_delta_strs){dp_arena_calloc(arena, 3, sizeof(struct dp_str)), 0, true};
+    p->min_writer = 7; /* which implies nothing: Spark refuses a table with a required column where `invariants` is not listed */
+    p->reader_features = (struct dp_delta_strs){dp_arena_calloc(arena, 2, sizeof(struct dp_str)), 0, true};
+    p->writer_features = (struct dp_delta_strs){dp_arena_calloc(arena, 4, sizeof(struct dp_str)), 0, true};
     list_feature(p, "timestampNtz", true);
     if (mapped) list_feature(p, "columnMapping", true);
-    if (dp_delta_pairs_get(configuration, DP_STR("delta.appendOnly"))) list_feature(p, "appendOnly", false);
+    list_feature(p, "appendOnly", false);
+    list_feature(p, "invariants", false);
 }
 
 static enum dp_status check_partition_columns(const struct dp_type *schema, const struct dp_delta_strs *columns, struct dp_err *err) {
@@ -328,7 +328,7 @@ enum dp_status dp_delta_new_table(const struct dp_delta_new *n, struct dp_arena 
         return dp_err_set(err, DP_SCHEMA, "a table needs at least one column that is not a partition column");
     DP_TRY(choose_mapping(n, arena, &mapped, cause, err));
     DP_TRY(check_partition_columns(n->schema, n->partition_columns, err));
-    choose_protocol(n->schema, mapped, n->configuration, arena, protocol);
+    choose_protocol(n->schema, mapped, arena, protocol);
     struct dp_type *schema = dp_type_copy(n->schema);
     int32_t max_id = mapped ? dp_delta_mapping_assign(schema, n->names_are_physical) : 0;
     dp_delta_schema_print(schema, &b);

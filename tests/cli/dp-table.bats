@@ -71,7 +71,7 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     sed -i 's/word, logicalType: string/at, logicalType: timestamp, logicalTypeOptions: {timezone: false}/' c.yaml
     run dp-table create t -c c.yaml
     [ "$status" -eq 0 ] || skip "the contract can't say it: $output"
-    jq -se '.[1].protocol == {minReaderVersion:3,minWriterVersion:7,readerFeatures:["timestampNtz"],writerFeatures:["timestampNtz"]}' \
+    jq -se '.[1].protocol == {minReaderVersion:3,minWriterVersion:7,readerFeatures:["timestampNtz"],writerFeatures:["timestampNtz","appendOnly","invariants"]}' \
         t/_delta_log/00000000000000000000.json >/dev/null
 }
 
