@@ -547,6 +547,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     if (!cli->common.output) return dp_err_set(err, DP_USAGE, "-o DIR is needed: a table, or a directory for the files");
     s.cuts = dp_cli_given(cli, "commit-every");
     s.next_cut = clock_ms() + c->commit_every;
+    if (strchr(cli->common.output, '\n')) return dp_err_set(err, DP_USAGE, "-o: a name that holds a newline can't be a line of the output");
     s.scan = dp_scan_open(cli->run.max_record, DP_SCAN_AUTO);
     s.infer = dp_infer_open();
     for (size_t i = 0; i < c->by.n; i++) DP_TRY_OUT(dp_layout_add(&s.layout, dp_str_z(c->by.v[i]), err));

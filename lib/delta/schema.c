@@ -332,12 +332,22 @@ struct dp_type *dp_delta_schema_unfit(const struct dp_type *schema) {
     return t;
 }
 
+/* No field inside of a list or a map can be required: Spark refuses to change such a table. */
+static void relax(struct dp_type *t, bool repeated) {
+    repeated |= t->id == DP_TYPE_LIST || t->id == DP_TYPE_MAP;
+    for (size_t i = 0; i < t->n_children; i++) {
+        if (repeated && t->id == DP_TYPE_STRUCT) t->children[i]->nullable = true;
+        relax(t->children[i], repeated);
+    }
+}
+
 enum dp_status dp_delta_schema_fit(const struct dp_type *in, struct dp_type **out, struct dp_err *err) {
     struct dp_type *t = dp_type_copy(in);
     struct dp_buf path = {0};
     dp_delta_mapping_strip(t); /* ids and names of the table that it may come from say nothing of another */
     enum dp_status status = fit_tree(t, &path, err);
     dp_buf_release(&path);
+    relax(t, false);
     for (size_t i = 0; status == DP_OK && i < t->n_children; i++) {
         struct dp_buf noted = {0};
         if (holds_json(in->children[i]) && !dp_delta_field_meta(t->children[i], KEY_TYPE, &noted)) note_type(t->children[i], in->children[i]);

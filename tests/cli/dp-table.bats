@@ -361,3 +361,19 @@ END
     [ "$(dp-table files t --where '.x > 2.5' | wc -l)" -eq 1 ] # "NaN" is a string there, and strings are above numbers
     [ "$(dp-table files t --where '.x == "NaN"' | wc -l)" -eq 1 ]
 }
+
+@test "create: what a list holds can't be required in a Delta table, and is not" {
+    echo '{"id":1,"s":{"x":1},"l":[{"x":1,"m":[{"y":1}]}]}' | dp-contract infer - >c.yaml
+    grep -q 'required: true' c.yaml
+    dp-table create t -c c.yaml
+    jq -se '.[2].metaData.schemaString | fromjson | [.. | objects | select(.name and .nullable == false) | .name] == ["id","s","x","l"]' \
+        t/_delta_log/00000000000000000000.json >/dev/null || fail "$(cat t/_delta_log/*)"
+    run --separate-stderr dp-table create t -c c.yaml
+    dp_expect 0
+    [[ $output == *"exists already"* ]]
+    for words in "-c c.yaml" ""; do
+        # shellcheck disable=SC2086 # words
+        echo '{"id":1,"s":{"x":1},"l":[{"x":1,"m":[{"y":1}]}]}' | dp-partition $words -o t | dp-table commit t --eof-commits
+    done
+    [ "$(dp-cat --to records t | uniq -c | awk '{ print $1 }')" = 2 ]
+}

@@ -102,7 +102,7 @@ def same_rows(table, words, expected=None):
     return ok(theirs == ours and (expected is None or len(ours) == expected), "%s (%d rows)" % (words, len(ours)), len(theirs), *only)
 
 
-def load(table, records, create="", partition=""):
+def load(table, records, partition=""):
     sh("dp-partition -q %s -o %s | dp-table commit -q %s --eof-commits" % (partition, table, table), "".join(json.dumps(r) + "\n" for r in records))
 
 
@@ -165,7 +165,8 @@ def partitioned():
     rows = [{"id": i, "where": ODD[i % 10], "n": i % 3 if i % 4 else None, "ts": "2026-01-%02dT10:00:00.5Z" % (i % 3 + 1), "v": i * 0.5} for i in range(200)]
     sh("dp-contract infer - >part.yaml", "".join(json.dumps(r) + "\n" for r in rows))
     sh("dp-table create part -c part.yaml --by where --by n --by 'day=day(ts)'")
-    load("part", rows)
+    keys = "--by where --by n --by 'day=day(ts)'"
+    load("part", rows, keys)
     same_rows(TMP + "/part", "partitions with values that need escaping, and null", 200)
     df = spark.read.format("delta").load(TMP + "/part")
     ok(df.where("`where` = 'a/b'").count() == 20 and df.where("n is null").count() == 50 and df.where("day = date'2026-01-02'").count() == 67,
@@ -173,7 +174,7 @@ def partitioned():
     # Spark appends, we read; we append, Spark reads.
     df.where("id < 30").selectExpr("id + 1000 as id", "`where`", "n", "ts", "v", "day").write.format("delta").mode("append").save(TMP + "/part")
     same_rows(TMP + "/part", "what Spark appended to our table", 230)
-    load("part", [dict(r, id=r["id"] + 2000) for r in rows[:50]])
+    load("part", [dict(r, id=r["id"] + 2000) for r in rows[:50]], keys)
     same_rows(TMP + "/part", "what we append behind Spark", 280)
     ok(spark.sql("DESCRIBE HISTORY delta.`%s/part`" % TMP).count() == 4, "Spark reads the history", sh("dp-table log part"))
 
@@ -192,7 +193,7 @@ def mapped():
 
 
 def checkpointed():
-    sh("dp-contract infer - >check.yaml", '{"id":1,"k":"a","o":{"x":1.5}}\n')
+    sh("dp-contract infer - >check.yaml", '{"id":1,"k":"a","o":{"x":1.5}}\n{"id":2,"k":"a","o":null}\n')
     sh("dp-table create check -c check.yaml --by k --property delta.checkpointInterval=4")
     for v in range(6):
         load("check", [{"id": 10 * v + i, "k": "ab c"[i % 4], "o": {"x": i / 4} if i % 3 else None} for i in range(10)])

@@ -16,7 +16,7 @@ void dp_delta_type_print(const struct dp_type *t, struct dp_buf *b);
 /*
  * A copy in which every type is one of Delta's: unsigned integers become the next wider signed type (uint64 decimal(20,0)), float16 float,
  * JSON, enum and UUID string, fixed binary, timestamps microseconds.  DP_SCHEMA by column for time and interval, which Delta lacks,
- * and for names that differ only in case.  Names that need column mapping (dp/delta/mapping.h) are kept; ids and physical names of another
+ * and for names that differ only in case.  Fields inside of lists and maps become nullable (Delta can't require them).  Names that need column mapping (dp/delta/mapping.h) are kept; ids and physical names of another
  * table are not.
  */
 enum dp_status dp_delta_schema_fit(const struct dp_type *in, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
