@@ -328,6 +328,7 @@ static void release(struct main_state *m)
     dp_opt_release(m->sets, 2);
     dp_buf_release(&m->cli.report);
     dp_buf_release(&m->cli.set_aside);
+    dp_buf_release(&m->cli.story);
     dp_buf_release(&m->cli.metrics);
     dp_buf_release(&m->cli.figures);
     free(m->cli.conf);

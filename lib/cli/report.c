@@ -156,6 +156,11 @@ static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bo
     dp_buf_addf(out, "\nrun %s, job %s, %lld ms, %llu bytes in, %llu bytes out\n", cli->run.run_id, cli->run.job,
                 (long long)(o->elapsed_micros / 1000), (unsigned long long)cli->run.books.bytes_in,
                 (unsigned long long)cli->run.books.bytes_out);
+    if (cli->story.n) {
+        dp_buf_addc(out, '\n');
+        dp_buf_adds(out, dp_buf_str(&cli->story));
+        return;
+    }
     if (cli->report.n > 1) dp_buf_addf(out, "%s%.*s%s\n", markdown ? "\n```json\n{" : "\n{", (int)cli->report.n - 1, cli->report.p + 1,
                                        markdown ? "}\n```" : "}");
 }
@@ -169,7 +174,7 @@ static enum dp_status write_direct(const char *path, const struct dp_buf *b, str
     return status;
 }
 
-static enum dp_status write_file(const char *path, const struct dp_buf *b, struct dp_err *err)
+enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err)
 {
     struct dp_newfile f = {.is_open = false};
     enum dp_status status;
@@ -196,7 +201,7 @@ enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome
     if (dp_str_ends(name, DP_STR(".md"))) report_text(cli, o, true, &b);
     else if (dp_str_ends(name, DP_STR(".txt"))) report_text(cli, o, false, &b);
     else dp_report_json(cli, o, &b);
-    enum dp_status status = write_file(cli->common.report, &b, err);
+    enum dp_status status = dp_cli_write(cli->common.report, &b, err);
     dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--report: ");
 }
@@ -227,7 +232,7 @@ enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcom
     }
     dp_buf_adds(&b, dp_buf_str(&cli->metrics));
     dp_buf_adds(&b, dp_buf_str(&cli->figures));
-    enum dp_status status = write_file(cli->common.metrics, &b, err);
+    enum dp_status status = dp_cli_write(cli->common.metrics, &b, err);
     dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--metrics: ");
 }

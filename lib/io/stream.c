@@ -68,6 +68,11 @@ void dp_job_count(struct dp_job *j, enum dp_tally tally)
     }
 }
 
+const struct dp_type *dp_job_types(const struct dp_job *j)
+{
+    return j->chunk->origin && j->chunk->origin->schema ? j->chunk->origin->schema : j->stream->in_types;
+}
+
 static void origin_text(const struct dp_origin *o, char *out, size_t size)
 {
     if (!o) snprintf(out, size, "-");
@@ -109,6 +114,82 @@ void dp_job_reject(struct dp_job *j, const struct dp_record *r, const char *rule
     va_end(ap);
     const struct dp_reject_rule one = {rule, path, reason, expected};
     dp_job_reject_rules(j, r, &one, 1, false);
+}
+
+/* ---- records on hold ---- */
+
+static void add_books(struct dp_books *to, const struct dp_books *b)
+{
+    to->in += b->in;
+    to->used += b->used;
+    to->rejected += b->rejected;
+    to->filtered += b->filtered;
+    to->deduplicated += b->deduplicated;
+    to->late += b->late;
+    to->unassigned += b->unassigned;
+    to->rejected_malformed += b->rejected_malformed;
+    to->coerced += b->coerced;
+}
+
+void dp_job_hold(struct dp_job *j, const struct dp_record *r)
+{
+    j->held_ = dp_grow(j->held_, &j->cap_held_, j->n_held_ + 1, sizeof *j->held_);
+    j->held_[j->n_held_++] = (struct dp_job_held_){.raw = r->raw, .raw_n = r->raw_n, .out_at = j->out.n, .rejects_at = j->rejects_.n, .index = r->index,
+                                                   .line_off = r->line_off, .books = j->books_};
+}
+
+static void swap_bufs(struct dp_buf *a, struct dp_buf *b)
+{
+    struct dp_buf was = *a;
+    *a = *b;
+    *b = was;
+}
+
+/* What the worker wrote goes behind `held_`; the decisions write it anew, in order. */
+static void decide_begin(struct dp_job *j)
+{
+    j->next_held_ = 0;
+    swap_bufs(&j->out, &j->held_out_);
+    swap_bufs(&j->rejects_, &j->held_rejects_);
+    dp_buf_reset(&j->out);
+    dp_buf_reset(&j->rejects_);
+    j->held_books_ = j->books_;
+    j->books_ = (struct dp_books){.in = 0};
+}
+
+/* Worker's output and rejects between the record before and this place. */
+static void splice(struct dp_job *j, size_t out_at, size_t rejects_at)
+{
+    const struct dp_job_held_ *last = j->next_held_ ? &j->held_[j->next_held_ - 1] : NULL;
+    size_t from = last ? last->out_at : 0, rejects_from = last ? last->rejects_at : 0;
+    if (out_at > from) dp_buf_add(&j->out, j->held_out_.p + from, out_at - from);
+    if (rejects_at > rejects_from) dp_buf_add(&j->rejects_, j->held_rejects_.p + rejects_from, rejects_at - rejects_from);
+}
+
+bool dp_job_next_held(struct dp_job *j, struct dp_record *r)
+{
+    if (j->next_held_ == j->n_held_ || j->rejected_) return false;
+    const struct dp_job_held_ *h = &j->held_[j->next_held_];
+    splice(j, h->out_at, h->rejects_at);
+    j->next_held_++;
+    *r = (struct dp_record){.raw = h->raw, .raw_n = h->raw_n, .index = h->index, .line_off = h->line_off};
+    return true;
+}
+
+static enum dp_status decide(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
+{
+    if (!s->ops->decide) return DP_OK;
+    bool worker_rejected = j->rejected_;
+    decide_begin(j);
+    j->rejected_ = false;
+    DP_TRY(s->ops->decide(s->ctx, j, err));
+    bool is_cut = j->rejected_; /* what stands behind a reject where none is tolerated was not looked at */
+    const struct dp_books *before = is_cut ? &j->held_[j->next_held_ - 1].books : &j->held_books_;
+    if (!is_cut) splice(j, j->held_out_.n, j->held_rejects_.n);
+    add_books(&j->books_, before);
+    if (is_cut) j->books_.coerced = j->held_books_.coerced;
+    j->rejected_ = j->rejected_ || worker_rejected;
+    return DP_OK;
 }
 
 /* ---- work ---- */
@@ -312,6 +393,7 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
     j->books_ = (struct dp_books){.in = 0};
     j->first_reject_ = (struct dp_err)DP_ERR_INIT;
     j->data_ = j->rejected_ = j->malformed_ = false;
+    j->n_held_ = j->next_held_ = 0;
     j->bad_line_ = 0;
     enum dp_status status = dp_sources_next(s->sources, &j->chunk_, err);
     pthread_mutex_lock(&s->lock);
@@ -335,19 +417,6 @@ static void would_block(void *ctx)
 
 /* ---- consume ---- */
 
-static void add_books(struct dp_books *to, const struct dp_books *b)
-{
-    to->in += b->in;
-    to->used += b->used;
-    to->rejected += b->rejected;
-    to->filtered += b->filtered;
-    to->deduplicated += b->deduplicated;
-    to->late += b->late;
-    to->unassigned += b->unassigned;
-    to->rejected_malformed += b->rejected_malformed;
-    to->coerced += b->coerced;
-}
-
 static enum dp_status judge(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
 {
     if (j->books_.rejected == 0) return DP_OK;
@@ -366,6 +435,7 @@ static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, str
         s->last_origin = j->chunk->origin;
     }
     s->last_end = j->chunk->end_offset;
+    DP_TRY(decide(s, j, err));
     run->books.bytes_in += j->chunk->n;
     add_books(&run->books, &j->books_);
     if (run->rejects) DP_TRY(dp_rejects_write(run->rejects, j->rejects_.p, j->rejects_.n, err));
@@ -422,6 +492,9 @@ static void release(void *ctx, void *job)
     if (s->ops->job_close && j->stream) s->ops->job_close(s->ctx, (char *)job + DP_STREAM_JOB_HEAD);
     dp_buf_release(&j->out);
     dp_buf_release(&j->rejects_);
+    dp_buf_release(&j->held_out_);
+    dp_buf_release(&j->held_rejects_);
+    free(j->held_);
     dp_chunk_release(&j->chunk_);
 }
 

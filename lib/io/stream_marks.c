@@ -22,6 +22,7 @@ void dp_marks_release(struct dp_stream *s)
     if (s->in_hash) dp_linehash_close(s->in_hash);
     if (s->out_hash) dp_linehash_close(s->out_hash);
     dp_type_free(s->schema);
+    dp_type_free(s->in_types);
     dp_mark_release(&s->begin);
     dp_mark_release(&s->end);
 }
@@ -70,7 +71,10 @@ enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c
 {
     if (!s->piped) return DP_OK;
     if (s->in_end) return dp_err_set(err, DP_FORMAT, "the stream goes on behind its end");
-    if (c->kind == DP_CHUNK_MARK) return note_mark(s, &c->mark, err);
+    if (c->kind == DP_CHUNK_MARK) {
+        if (c->mark.kind == DP_MARK_BEGIN && c->mark.schema && !s->in_types) s->in_types = dp_type_copy(c->mark.schema);
+        return note_mark(s, &c->mark, err);
+    }
     s->in_data = true;
     /* Records of sources whose paths came in the stream are not part of the stream. */
     bool of_stream = c->kind == DP_CHUNK_PATHS || !c->origin || strcmp(c->origin->name, "-") == 0;

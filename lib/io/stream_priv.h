@@ -10,6 +10,14 @@
 /* A job is the driver's part, then the tool's, aligned. */
 #define DP_STREAM_JOB_HEAD ((sizeof(struct dp_job) + 63) / 64 * 64)
 
+/* A record on hold: its bytes and line in the chunk, how far output, rejects and books were when it came. */
+struct dp_job_held_ {
+    const char *raw;
+    size_t raw_n, out_at, rejects_at;
+    uint32_t index, line_off;
+    struct dp_books books;
+};
+
 struct dp_stream_worker {
     struct dp_scan *scan;
     struct dp_expr_run *where;
@@ -45,6 +53,7 @@ struct dp_stream {
     bool in_begin, in_end, in_data;
     struct dp_linehash *in_hash;
     uint64_t in_lines;
+    struct dp_type *in_types; /* of begin, before anybody amends it */
 
     /* Kept by consume. */
     struct dp_mark begin, end;

@@ -188,15 +188,19 @@ static bool has_member(const struct dp_record *rec, uint32_t node, struct dp_str
 /* ---- texts ---- */
 
 /* In code points; bytes alone often answer. */
+static bool is_ascii(const struct dp_record *rec, const struct check_value *v) {
+    return (rec->nodes[v->node].flags & (DP_NODE_ASCII | DP_NODE_ESCAPED)) == DP_NODE_ASCII;
+}
+
 static bool is_longer(const struct dp_record *rec, const struct check_value *v, uint64_t limit) {
     if (v->text.n <= limit) return false;
-    if (rec->nodes[v->node].flags & DP_NODE_ASCII) return true;
+    if (is_ascii(rec, v)) return true;
     return dp_json_length(v->text, 0) > limit;
 }
 
 static bool is_shorter(const struct dp_record *rec, const struct check_value *v, uint64_t limit) {
     if (v->text.n < limit) return true;
-    if ((rec->nodes[v->node].flags & DP_NODE_ASCII) || v->text.n >= 4 * limit) return false;
+    if (is_ascii(rec, v) || v->text.n / 4 >= limit) return false;
     return dp_json_length(v->text, 0) < limit;
 }
 

@@ -87,6 +87,7 @@ struct dp_cli {
     size_t n_args;
     struct dp_buf report;       /* members that the tool adds to --report, --json: dp_cli_report_* */
     struct dp_rejects *rejects; /* NULL where the program has none, and once they are published */
+    struct dp_buf story;        /* what the tool says in a --report that is text or Markdown (by its name), in that form */
     struct dp_buf set_aside;    /* why records were, in words */
     struct dp_buf metrics, figures; /* samples of --metrics: rejects by rule; what the report counts beside records */
     int exit_code;              /* of the run, once known */
@@ -97,6 +98,8 @@ void dp_cli_report(struct dp_cli *cli, const char *key, struct dp_str json);
 void dp_cli_report_str(struct dp_cli *cli, const char *key, struct dp_str text);
 void dp_cli_report_u64(struct dp_cli *cli, const char *key, uint64_t v);
 void dp_cli_report_i64(struct dp_cli *cli, const char *key, int64_t v);
+/* Writes a side file (a report in a form of the tool's own) as --report is written: atomically, or into a device. */
+enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* Was the option given on the command line (or by its environment variable)? */
 bool dp_cli_given(const struct dp_cli *cli, const char *long_name);
 

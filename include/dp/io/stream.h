@@ -11,7 +11,8 @@
  * When dp_stream_run fails, it has written `abort`, and the caller publishes nothing.  When it returns DP_OK, the input was read to its end,
  * the stream was whole, the books balance and rejects are within --max-rejects; the caller may publish.
  *
- * Every record must end as exactly one of: dp_job_pass, dp_job_use, dp_job_filter, dp_job_reject, dp_job_count.
+ * Every record must end as exactly one of: dp_job_pass, dp_job_use, dp_job_filter, dp_job_reject, dp_job_count; or dp_job_hold, and then as one of those in
+ * ops.decide, for what only the order of the input can tell.
  */
 #ifndef DP_IO_STREAM_H
 #define DP_IO_STREAM_H
@@ -39,6 +40,11 @@ struct dp_job {
     bool data_;            /* its records were looked at, not skipped */
     bool rejected_;        /* a reject where none is tolerated: what stands behind it was not looked at */
     bool malformed_;       /* kind of the latest reject */
+    /* records on hold */
+    struct dp_job_held_ *held_;
+    size_t n_held_, cap_held_, next_held_;
+    struct dp_buf held_out_, held_rejects_;
+    struct dp_books held_books_;
 };
 
 enum dp_tally { DP_TALLY_USED, DP_TALLY_FILTERED, DP_TALLY_DEDUPLICATED, DP_TALLY_LATE, DP_TALLY_UNASSIGNED };
@@ -53,6 +59,13 @@ void dp_job_count(struct dp_job *j, enum dp_tally tally);
 void dp_job_reject(struct dp_job *j, const struct dp_record *r, const char *rule, const char *path, const char *expected, const char *fmt, ...)
     DP_PRINTF(6, 7);
 void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const struct dp_reject_rule *rules, size_t n, bool hide_raw);
+/* What becomes of it is said in ops.decide. Records on hold keep their place among the others. */
+void dp_job_hold(struct dp_job *j, const struct dp_record *r);
+/*
+ * In ops.decide: the next record on hold, in order, until false (none is left, or one was rejected where none is tolerated).  Only its raw bytes and its
+ * place are there: no nodes.  Each must end as said above before the next call.
+ */
+bool dp_job_next_held(struct dp_job *j, struct dp_record *r);
 /* Line and byte offset of a record in its source, for messages. */
 void dp_job_place(const struct dp_job *j, const struct dp_record *r, uint64_t *line, uint64_t *offset);
 
@@ -69,6 +82,8 @@ struct dp_stream_ops {
     enum dp_status (*chunk_end)(void *ctx, struct dp_job *j, struct dp_err *err);
 
     /* In order, one at a time. */
+    /* Of each chunk, before its counts, rejects and output are taken: goes through the records on hold (dp_job_next_held). */
+    enum dp_status (*decide)(void *ctx, struct dp_job *j, struct dp_err *err);
     enum dp_status (*emit)(void *ctx, struct dp_job *j, struct dp_err *err);
     /* One path line of standard input (conf.paths DP_PATHS_PASS).  The path is NUL-terminated behind its end. Each counts as one used. */
     enum dp_status (*path)(void *ctx, struct dp_str path, struct dp_err *err);
@@ -93,6 +108,9 @@ struct dp_stream_conf {
 /* Names and n as in dp_sources_open. */
 enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_stream_conf *conf,
                              const struct dp_stream_ops *ops, void *ctx, struct dp_err *err) DP_MUST_CHECK;
+
+/* The types of this chunk's records as their source or the stream's begin tells them, NULL: not known. Any thread; borrowed until the end of the run. */
+const struct dp_type *dp_job_types(const struct dp_job *j);
 
 /* ---- from inside the callbacks that run in order ---- */
 struct dp_stream *dp_stream_of(const struct dp_run *run); /* the stream that runs now, NULL outside */
