@@ -304,7 +304,7 @@ void dp_check_free(struct dp_check *k) {
     free(k->fields);
     free(k->exprs);
     free(k->tuples);
-    free(k->slas);
+    dp_sla_free(k->sla_list, k->n_sla_list);
     free(k->row_counts);
     free(k->infos);
     free(k);

@@ -7,6 +7,7 @@
 #include <dp/base/decimal.h>
 #include <dp/record/expr.h>
 #include <dp/rules/check.h>
+#include <dp/rules/sla.h>
 #include <dp/rules/pattern.h>
 #include <dp/rules/textform.h>
 
@@ -126,9 +127,7 @@ struct check_expr {
 };
 
 struct check_sla {
-    uint32_t rule;
-    bool is_oldest;                     /* retention looks at the oldest, freshness at the newest */
-    int64_t most;                       /* microseconds */
+    const struct dp_sla *sla;
     int64_t low, high;                  /* of all records that were collected */
 };
 
@@ -150,8 +149,10 @@ struct dp_check {
     size_t n_exprs, cap_exprs;
     struct dp_check_tuple *tuples;
     size_t n_tuples, cap_tuples;
+    struct dp_sla *sla_list;            /* as compiled; those that records show are in slas */
+    size_t n_sla_list;
     struct check_sla *slas;
-    size_t n_slas, cap_slas;
+    size_t n_slas;
     uint32_t *present_rules;            /* by top-level property, with --absent-column=fail; NULL */
     struct check_info *infos;           /* by rule */
     size_t n_rules;                     /* of the verdict when compiling ended; the object's own begin at first_rule */

@@ -1,8 +1,6 @@
 /* Counts of chunks added up in the verdict, in the order of the input, and what is judged only when all were seen. */
 #include "check_priv.h"
 
-#include <dp/base/time.h>
-
 void dp_check_collect(const struct dp_check *k, struct dp_verdict *v, const struct dp_check_tally *t, const char *source) {
     v->rows += t->records;
     for (size_t i = k->first_rule; i < t->n; i++) {
@@ -16,8 +14,8 @@ void dp_check_collect(const struct dp_check *k, struct dp_verdict *v, const stru
     for (size_t i = 0; i < k->n_row_counts; i++) v->rules[k->row_counts[i]].count += t->records;
     for (size_t i = 0; i < k->n_slas; i++) {
         struct check_sla *s = &k->slas[i]; /* ends of what was seen: only the collector's */
-        if (t->low[s->rule] < s->low) s->low = t->low[s->rule];
-        if (t->high[s->rule] > s->high) s->high = t->high[s->rule];
+        if (t->low[s->sla->rule] < s->low) s->low = t->low[s->sla->rule];
+        if (t->high[s->sla->rule] > s->high) s->high = t->high[s->sla->rule];
     }
     for (size_t i = 0; k->present_rules && i < t->n_seen; i++) {
         struct dp_verdict_rule *r = &v->rules[k->present_rules[i]];
@@ -52,34 +50,8 @@ size_t dp_check_tuples(const struct dp_check *k, const struct dp_check_tuple **t
     return k->n_tuples;
 }
 
-/* "3 d 4 h", the two largest units. */
-static const char *span(struct dp_arena *a, int64_t micros) {
-    static const struct { int64_t micros; const char *name; } units[] = {{INT64_C(86400000000), "d"}, {INT64_C(3600000000), "h"}, {60000000, "min"}, {1000000, "s"}};
-    const char *sign = micros < 0 ? "-" : "";
-    if (micros < 0) micros = micros == INT64_MIN ? INT64_MAX : -micros;
-    for (size_t i = 0; i < 3; i++)
-        if (micros >= units[i].micros)
-            return dp_arena_printf(a, "%s%lld %s %lld %s", sign, (long long)(micros / units[i].micros), units[i].name,
-                                   (long long)(micros % units[i].micros / units[i + 1].micros), units[i + 1].name);
-    return dp_arena_printf(a, "%s%lld s", sign, (long long)(micros / 1000000));
-}
-
-static void settle_sla(const struct dp_check *k, const struct check_sla *s, struct dp_verdict *v) {
-    struct dp_verdict_rule *r = &v->rules[s->rule];
-    int64_t age;
-    if (s->low > s->high) {
-        r->outcome = r->rows ? DP_OUTCOME_ERROR : DP_OUTCOME_PASS;
-        r->reason = r->rows ? "no record has a time there" : "there were no records";
-        return;
-    }
-    if (__builtin_sub_overflow(k->opts.now_micros, s->is_oldest ? s->low : s->high, &age)) age = INT64_MAX;
-    r->reason = dp_arena_printf(&v->arena, "%s is %s old", s->is_oldest ? "the oldest" : "the newest", span(&v->arena, age));
-    r->count = age > s->most;
-    r->outcome = r->count ? DP_OUTCOME_FAIL : DP_OUTCOME_PASS;
-}
-
 void dp_check_settle(const struct dp_check *k, struct dp_verdict *v) {
-    for (size_t i = 0; i < k->n_slas; i++) settle_sla(k, &k->slas[i], v);
+    for (size_t i = 0; i < k->n_slas; i++) dp_sla_judge(k->slas[i].sla, k->slas[i].low, k->slas[i].high, k->opts.now_micros, v);
     for (size_t i = 0; k->present_rules && i < k->top->n; i++) {
         struct dp_verdict_rule *r = &v->rules[k->present_rules[i]];
         r->count = r->rows > 0 && !r->surplus;
