@@ -19,6 +19,8 @@ static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_strea
     if (w->is_open) return DP_OK;
     w->scan = dp_scan_open(s->run->max_record, DP_SCAN_AUTO);
     if (s->where) w->where = dp_expr_run_open(s->where);
+    struct dp_str name, text;
+    if (s->where && dp_expr_needs(s->where, &name, &text)) dp_scan_need(w->scan, name, text);
     if (s->ops->worker_size) w->mem = dp_calloc(1, s->ops->worker_size);
     w->err = (struct dp_err)DP_ERR_INIT;
     w->is_open = true;
@@ -223,6 +225,10 @@ static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w
     }
     if (r->duplicate_keys && s->decides) {
         reject_duplicate(j, r);
+        return DP_OK;
+    }
+    if (r->skipped) {
+        j->books_.filtered++;
         return DP_OK;
     }
     if (w->where) {

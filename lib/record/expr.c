@@ -70,6 +70,19 @@ bool dp_expr_fields(const struct dp_expr *e, const char *const **fields, size_t 
     return !e->all_fields;
 }
 
+bool dp_expr_needs(const struct dp_expr *e, struct dp_str *name, struct dp_str *text) {
+    for (size_t i = 0; i < e->n_quick; i++) {
+        const struct dp_quick *q = &e->quick[i];
+        const struct dp_path *path = q->field->path;
+        if (path->n != 1 || path->steps[0].kind != DP_STEP_KEY) return false; /* a longer path can be an error */
+        if (q->op != DP_CMP_EQ || q->k->val.kind != DP_KIND_STRING) continue;
+        *name = dp_str(path->steps[0].key, path->steps[0].key_n);
+        *text = q->k->val.s;
+        return true;
+    }
+    return false;
+}
+
 struct dp_expr_run *dp_expr_run_open(const struct dp_expr *e) {
     struct dp_expr_run *run = dp_calloc(1, sizeof *run);
     run->e = e;

@@ -27,6 +27,8 @@ struct dp_scan {
     struct json_place *place;
     size_t cap_place;
     struct json_shapes shapes;
+    bool has_need; /* the string that a top-level field must be */
+    struct dp_buf need_name, need_text;
     struct dp_buf text[2]; /* decoded keys */
     struct dp_map names;
     uint32_t open[DP_LIMIT_DEPTH + 1]; /* containers around the walk's place */
@@ -414,6 +416,8 @@ void dp_scan_close(struct dp_scan *s) {
     free(s->place);
     dp_buf_release(&s->text[0]);
     dp_buf_release(&s->text[1]);
+    dp_buf_release(&s->need_name);
+    dp_buf_release(&s->need_text);
     dp_map_release(&s->names);
     free(s);
 }
@@ -426,6 +430,12 @@ void dp_scan_begin(struct dp_scan *s, const char *p, size_t n) {
     s->line_off = s->line_no = 0;
     s->long_end = 0;
     s->has_last = false;
+}
+
+void dp_scan_need(struct dp_scan *s, struct dp_str name, struct dp_str text) {
+    s->has_need = true;
+    dp_buf_adds(&s->need_name, name);
+    dp_buf_adds(&s->need_text, text);
 }
 
 /* Tokens of the line that has begun move to the front; what was taken is dropped. */
@@ -537,6 +547,42 @@ static __attribute__((noinline)) enum dp_status walk_line(struct dp_scan *s, str
     return DP_OK;
 }
 
+/* Where the string that is asked for stands in lines of this shape with these keys. */
+static __attribute__((noinline)) void find_need(const struct dp_scan *s, struct json_shape *sh) {
+    sh->has_need = true;
+    sh->need = 0;
+    for (uint32_t i = 0; i < sh->n_keys; i++) {
+        const struct json_shape_key *k = &sh->key[i];
+        struct dp_str name = dp_str(sh->keys.p + k->off + 1, k->n - 2);
+        if (sh->add[k->node].depth != 1) continue;
+        if (memchr(name.p, '\\', name.n)) sh->need = UINT32_MAX;
+        if (sh->need == 0 && dp_str_eq(name, dp_buf_str(&s->need_name)) && sh->add[k->node + 1].kind == DP_KIND_STRING)
+            sh->need = k->node + 1;
+    }
+    if (sh->dup) sh->need = UINT32_MAX;
+}
+
+/* Is the line of this shape another than is asked for?  Told without its nodes, so that a filter that few pass costs little. */
+static inline bool skip_line(struct dp_scan *s, struct dp_record *rec, struct json_shape *sh, const uint32_t *pos) {
+    const struct json_stage *st = &s->lines;
+    if (!sh->has_need) find_need(s, sh);
+    if (sh->need == UINT32_MAX || !s->has_last || sh->keyset != s->last_keyset) return false;
+    struct json_place v = sh->place[sh->need], box = sh->place[0];
+    uint32_t n = pos[v.b] - pos[v.a] - 1; /* between the quotes */
+    if (sh->need && n == s->need_text.n && dp_bytes_eq(st->p + pos[v.a] + 1, s->need_text.p, n)) return false;
+    uint32_t from = pos[box.a], to = pos[box.b] + 1;
+    if (stage_near(st, from, to) || !s->engine->keys(sh, pos, st->p)) return false;
+    rec->nodes = NULL;
+    rec->n_nodes = 0;
+    rec->n_members = sh->n_members;
+    rec->same_keys = rec->skipped = true;
+    rec->duplicate_keys = false;
+    rec->dup_node = 0;
+    rec->raw = st->p + from;
+    rec->raw_n = to - from;
+    return true;
+}
+
 /* A line whose shape is known. */
 static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec, struct json_shape *sh, uint32_t t0,
                                        struct dp_err *err) {
@@ -544,6 +590,7 @@ static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec,
     /* stage 1 has passed over the next line some KiB ago: the values there have left the first cache since */
     const char *next = st->p + s->line_off;
     for (uint32_t i = 0; i < 5; i++) __builtin_prefetch(next + 64 * i);
+    if (s->has_need && skip_line(s, rec, sh, st->pos + t0)) return DP_OK;
     bool keys = s->engine->fill(sh, st->pos + t0, st->p, s->nodes);
     rec->nodes = s->nodes;
     rec->n_nodes = sh->n_nodes;
@@ -564,6 +611,15 @@ static void set_line(struct dp_scan *s, struct dp_record *rec, uint32_t end) {
     rec->line_off = s->line_off;
     rec->index = s->line_no++;
     s->line_off = end + 1;
+}
+
+/* The record's bytes, when its nodes are there. */
+static inline enum dp_status take_line(struct dp_scan *s, struct dp_record *rec) {
+    s->has_last = true;
+    if (rec->skipped) return DP_OK;
+    rec->raw = rec->base + s->nodes[0].off;
+    rec->raw_n = s->nodes[0].len;
+    return DP_OK;
 }
 
 static enum dp_status refuse_line(struct dp_record *rec, uint32_t end, enum dp_status status) {
@@ -597,19 +653,14 @@ static __attribute__((noinline)) enum dp_status other_line(struct dp_scan *s, st
     struct json_shape *sh = json_shapes_find(&s->shapes, s->engine, st->cls + t0, n_tok, &hash);
     if (sh) status = fill_line(s, rec, sh, t0, err);
     else status = walk_line(s, rec, t0, n_tok, hash, err);
-    if (status == DP_OK) {
-        s->has_last = true;
-        rec->raw = st->p + s->nodes[0].off;
-        rec->raw_n = s->nodes[0].len;
-        return DP_OK;
-    }
-    return refuse_line(rec, end, status);
+    return status == DP_OK ? take_line(s, rec) : refuse_line(rec, end, status);
 }
 
 enum dp_status dp_scan_next(struct dp_scan *s, struct dp_record *rec, struct dp_err *err) {
     struct json_stage *st = &s->lines;
     struct json_shape *sh = s->shapes.last;
     rec->base = st->p;
+    rec->skipped = false;
     size_t t0 = s->tok;
     /* most lines look like the last one: then no line end needs to be sought */
     if (!sh || st->n_tok - t0 < sh->n_tok || !s->engine->match(sh, st->cls + t0)) return other_line(s, rec, err);
@@ -620,10 +671,7 @@ enum dp_status dp_scan_next(struct dp_scan *s, struct dp_record *rec, struct dp_
     make_room(s, sh->n_tok);
     enum dp_status status = fill_line(s, rec, sh, (uint32_t)t0, err);
     if (__builtin_expect(status != DP_OK, 0)) return refuse_line(rec, end, status);
-    s->has_last = true;
-    rec->raw = st->p + s->nodes[0].off;
-    rec->raw_n = s->nodes[0].len;
-    return DP_OK;
+    return take_line(s, rec);
 }
 
 enum dp_status dp_scan_value(struct dp_scan *s, const char *p, size_t n, struct dp_record *rec, struct dp_err *err) {

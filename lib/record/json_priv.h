@@ -60,6 +60,8 @@ struct json_shape {
     uint32_t n_tok, n_nodes, n_members, n_keys, n_groups, n_far;
     bool dup;
     uint32_t dup_node;
+    bool has_need;     /* need is known for these keys */
+    uint32_t need;     /* node of the string that is asked for (dp_scan_need); 0: no string, UINT32_MAX: can't tell */
     uint8_t *cls;      /* n_tok, and zeros behind: whole vectors are read */
     struct dp_node *add;
     struct json_place *place;
@@ -90,6 +92,8 @@ struct json_engine {
     bool (*match)(const struct json_shape *sh, const uint8_t *c);
     /* Lays out the nodes (aligned to 64); true when all keys are the shape's. pos[0..n_tok), 64 readable behind. */
     bool (*fill)(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes);
+    /* The last part of that: are all keys the shape's? */
+    bool (*keys)(const struct json_shape *sh, const uint32_t *pos, const char *base);
 };
 
 /* The engine, or the best that runs here for AUTO; portable when the asked one does not run here. */

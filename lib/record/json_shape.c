@@ -105,6 +105,7 @@ void json_shape_set_keys(struct json_shape *sh, const struct dp_record *r, uint6
         dp_buf_add(&sh->keys, r->base + k->off - 1, (size_t)k->len + 2);
     }
     set_heads(sh);
+    sh->has_need = false;
     sh->dup = r->duplicate_keys;
     sh->dup_node = r->dup_node;
     sh->keyset = keyset;

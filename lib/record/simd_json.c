@@ -181,13 +181,7 @@ static void scan_portable(struct json_stage *st, size_t blocks) { SCAN_BOTH(clas
 
 static bool match_portable(const struct json_shape *sh, const uint8_t *c) { return memcmp(sh->cls, c, sh->n_tok) == 0; }
 
-static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes) {
-    for (uint32_t i = 0; i < sh->n_nodes; i++) {
-        uint32_t a = pos[sh->place[i].a], b = pos[sh->place[i].b];
-        nodes[i] = sh->add[i];
-        nodes[i].off += a;
-        nodes[i].len += b - a;
-    }
+static bool keys_portable(const struct json_shape *sh, const uint32_t *pos, const char *base) {
     for (uint32_t i = 0; i < sh->n_keys; i++) {
         const struct json_shape_key *k = &sh->key[i];
         if (memcmp(base + pos[k->tok], sh->keys.p + k->off, k->n) != 0) return false;
@@ -195,7 +189,17 @@ static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, cons
     return true;
 }
 
-static const struct json_engine portable = {"portable", DP_SCAN_PORTABLE, 0, scan_portable, match_portable, fill_portable};
+static bool fill_portable(const struct json_shape *sh, const uint32_t *pos, const char *base, struct dp_node *nodes) {
+    for (uint32_t i = 0; i < sh->n_nodes; i++) {
+        uint32_t a = pos[sh->place[i].a], b = pos[sh->place[i].b];
+        nodes[i] = sh->add[i];
+        nodes[i].off += a;
+        nodes[i].len += b - a;
+    }
+    return keys_portable(sh, pos, base);
+}
+
+static const struct json_engine portable = {"portable", DP_SCAN_PORTABLE, 0, scan_portable, match_portable, fill_portable, keys_portable};
 
 /*
  * Low halves of bytes pick the only blank, or the only mark (with bit 0x20 set), that ends in them.  Two control bytes
@@ -242,7 +246,7 @@ static inline SSE42 __attribute__((always_inline)) void classify_sse42(const cha
 
 static SSE42 void scan_sse42(struct json_stage *st, size_t blocks) { SCAN_BOTH(classify_sse42, CLMUL_PREFIX, store_tokens) }
 
-static const struct json_engine sse42 = {"sse4.2", DP_SCAN_SSE42, 0, scan_sse42, match_portable, fill_portable};
+static const struct json_engine sse42 = {"sse4.2", DP_SCAN_SSE42, 0, scan_sse42, match_portable, fill_portable, keys_portable};
 
 /* ---- AVX2 ---- */
 
@@ -424,6 +428,8 @@ static inline AVX2 __attribute__((always_inline)) bool same_keys(const struct js
     return _mm256_testz_si256(differ, differ) && (!sh->n_long || json_long_keys_are(sh, pos, base));
 }
 
+static AVX2 bool keys_avx2(const struct json_shape *sh, const uint32_t *pos, const char *base) { return same_keys(sh, pos, base); }
+
 static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *restrict pos, const char *base, struct dp_node *restrict nodes) {
     const uint32_t *window = sh->window, *pick = sh->pick;
     const struct dp_node *add = sh->add;
@@ -440,7 +446,7 @@ static AVX2 bool fill_avx2(const struct json_shape *sh, const uint32_t *restrict
     return same_keys(sh, pos, base);
 }
 
-static const struct json_engine avx2 = {"avx2", DP_SCAN_AVX2, 2, scan_avx2, match_avx2, fill_avx2};
+static const struct json_engine avx2 = {"avx2", DP_SCAN_AVX2, 2, scan_avx2, match_avx2, fill_avx2, keys_avx2};
 
 /* ---- AVX-512 (with VBMI2) ---- */
 
@@ -542,7 +548,7 @@ static AVX512 bool fill_avx512(const struct json_shape *sh, const uint32_t *rest
     return same_keys(sh, pos, base);
 }
 
-static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_avx512, match_avx512, fill_avx512};
+static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_avx512, match_avx512, fill_avx512, keys_avx2};
 
 static bool runs(enum dp_scan_engine e) {
     if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("popcnt")) return false;
@@ -617,7 +623,7 @@ static inline void classify_neon(const char *text, struct masks *m) {
 
 static void scan_neon(struct json_stage *st, size_t blocks) { SCAN_BOTH(classify_neon, prefix_xor, store_tokens) }
 
-static const struct json_engine neon = {"neon", DP_SCAN_NEON, 0, scan_neon, match_portable, fill_portable};
+static const struct json_engine neon = {"neon", DP_SCAN_NEON, 0, scan_neon, match_portable, fill_portable, keys_portable};
 
 const struct json_engine *dp_json_engine(enum dp_scan_engine engine) {
     return engine == DP_SCAN_AUTO || engine == DP_SCAN_NEON ? &neon : &portable;

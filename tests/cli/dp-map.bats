@@ -129,3 +129,25 @@ types='[.schema.fields[]? | .name + ":" + .type] | join(" ")'
     [ "$status" -eq 1 ]
     [[ $stderr == *"libjq cannot read the record"* && $stderr != *hunter2* && $stderr != *"[["* ]]
 }
+
+@test "a filter that passes records over unseen: the same records, rejects and lines" {
+    for i in $(seq 400); do
+        printf '{"a":%d,"c":"FR","in":{"c":"DE"}}\n{"a":%d,"c":"DE","in":{"c":"x"}}\n' "$i" "$i"
+        case $i in
+        50) echo '{"a":1,"c":"\u0044E","in":{"c":""}}' ;;
+        60) echo '{"a":2,"c":"FR","c":"DE"}' ;;
+        70) echo '{"a":3,"c":"FR",}' ;;
+        80) echo '{"a":4,"$dp":"x"}' ;;
+        90) echo '{"c":"DE"}' ;;
+        esac
+    done >in
+    local quick='.c == "DE"' slow='[.c] == ["DE"]' j
+    for j in 1 2; do
+        dp-map -j$j -w "$quick" --rejects r1 --max-rejects 3 --report q.json . in >o1
+        dp-map -j$j -w "$slow" --rejects r2 --max-rejects 3 --report s.json . in >o2
+        [ "$(wc -l <o1)" -eq 402 ]
+        cmp o1 o2
+        diff <(jq -c '.reject | .line, .rules' r1) <(jq -c '.reject | .line, .rules' r2)
+        diff <(jq -c '.records // .books' q.json) <(jq -c '.records // .books' s.json)
+    done
+}

@@ -555,11 +555,32 @@ static void test_skip(void **state) {
     }
 }
 
+/* What a filter needs of a record, so that others may be passed over unseen; "-": nothing. */
+static void test_needs(void **state) {
+    static const char *const rows[][2] = {
+        {".c == \"DE\"", "c=DE"}, {"\"DE\" == .c and .p > 5", "c=DE"}, {".p > 5 and .c == \"DE\"", "c=DE"},
+        {".c == \"DE\" and (.a.b | length) == 1", "c=DE"}, {".[\"x y\"] == \"a\\\"b\"", "x y=a\"b"}, {".c != \"DE\"", "-"},
+        {".c == \"DE\" or .p > 5", "-"}, {".a.b == 1 and .c == \"DE\"", "-"}, {".c == 5", "-"}, {".c == null", "-"},
+        {"(.c == \"DE\") | not", "-"}, {"(.a | error) and .c == \"DE\"", "-"}, {".a[0] == \"DE\"", "-"}, {".c.d == \"DE\"", "-"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct dp_expr *e = NULL;
+        struct dp_err err = DP_ERR_INIT;
+        struct dp_str name = {0}, text = {0};
+        char got[100] = "-";
+        assert_int_equal(dp_expr_compile(dp_str_z(rows[i][0]), &e, &err), DP_OK);
+        if (dp_expr_needs(e, &name, &text)) (void)snprintf(got, sizeof got, "%.*s=%.*s", DP_STR_FMT(name), DP_STR_FMT(text));
+        if (strcmp(got, rows[i][1]) != 0) fail_msg("`%s` needs %s", rows[i][0], got);
+        dp_expr_free(e);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compiled), cmocka_unit_test(test_libjq),  cmocka_unit_test(test_usage), cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_bounded), cmocka_unit_test(test_depth), cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_skip),     cmocka_unit_test(test_needs),
     };
     return cmocka_run_group_tests_name("expr", tests, NULL, NULL);
 }

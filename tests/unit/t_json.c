@@ -605,6 +605,82 @@ static void test_engines(void **state) {
     free(p);
 }
 
+/* ---- records that are not asked for ---- */
+
+/* Is the top-level field "c" the string "DE"?  The first of equal keys counts. */
+static bool is_wanted(const struct dp_record *r) {
+    uint32_t v = dp_json_member(r, 0, "c");
+    return v && r->nodes[v].kind == DP_KIND_STRING && dp_json_equal(dp_node_str(r, v), r->nodes[v].flags, DP_STR("DE"));
+}
+
+/* A scanner that skips gives the same lines, the same errors, and the same nodes of what it does not skip. */
+static size_t same_but_skipped(struct dp_scan *all, struct dp_scan *some, const char *p, size_t n) {
+    struct dp_record ra, rb;
+    struct dp_err ea = DP_ERR_INIT, eb = DP_ERR_INIT;
+    size_t skipped = 0;
+    dp_scan_begin(all, p, n);
+    dp_scan_begin(some, p, n);
+    for (;;) {
+        enum dp_status sa = dp_scan_next(all, &ra, &ea), sb = dp_scan_next(some, &rb, &eb);
+        assert_int_equal(sa, sb);
+        if (sa == DP_END) return skipped;
+        assert_int_equal(ra.index, rb.index);
+        assert_int_equal(ra.line_off, rb.line_off);
+        assert_ptr_equal(ra.raw, rb.raw);
+        assert_int_equal(ra.raw_n, rb.raw_n);
+        if (sa == DP_RECORD) {
+            assert_string_equal(ea.msg, eb.msg);
+            assert_int_equal(ea.offset, eb.offset);
+            continue;
+        }
+        assert_int_equal(ra.same_keys, rb.same_keys);
+        assert_int_equal(ra.n_members, rb.n_members);
+        assert_int_equal(ra.duplicate_keys, rb.duplicate_keys);
+        assert_false(ra.skipped);
+        if (rb.skipped) {
+            skipped++;
+            assert_false(is_wanted(&ra));
+            assert_false(ra.duplicate_keys);
+            continue;
+        }
+        assert_int_equal(ra.n_nodes, rb.n_nodes);
+        assert_memory_equal(ra.nodes, rb.nodes, ra.n_nodes * sizeof *ra.nodes);
+    }
+}
+
+static void test_need(void **state) {
+    static const char *const values[] = {"\"DE\"", "\"FR\"", "\"D\\u0045\"", "null", "17", "\"\"", "\"\xc3\xa4\"", "\"GB\"", "{\"c\":\"DE\"}", "[\"DE\"]"};
+    static const char *const forms[] = {"{\"a\":%u,\"c\":%s,\"in\":{\"c\":\"DE\"}}\n", "{\"a\":%u,\"c\":%s,\"in\":{\"c\":\"DE\"}}\n",
+                                        "{\"b\":%u,\"\\u0063\":%s}\n", "{\"a\":%u,\"in\":%s}\r\n", "{\"c\":%u,\"c\":%s}\n", "{\"a\":%u \"c\":%s}\n"};
+    struct dp_buf b = {0};
+    (void)state;
+    for (unsigned i = 0; i < 4000; i++) {
+        char line[200];
+        const char *v = values[dice(3) ? dice(2) : dice(sizeof values / sizeof values[0])];
+        (void)snprintf(line, sizeof line, forms[dice(8) ? 0 : dice(sizeof forms / sizeof forms[0])], dice(100), v);
+        dp_buf_addz(&b, line);
+    }
+    char *p = malloc(b.n + DP_SCAN_PAD);
+    for (size_t e = 0; e < N_ENGINES; e++) {
+        struct dp_scan *all = dp_scan_open(4096, DP_SCAN_PORTABLE), *some = dp_scan_open(4096, engines[e]);
+        dp_scan_need(some, DP_STR("c"), DP_STR("DE"));
+        char *whole = padded(b.p, b.n);
+        assert_true(same_but_skipped(all, some, whole, b.n) > 1000);
+        free(whole);
+        for (unsigned i = 0; i < 600; i++) {
+            size_t take = 1500, from = dice((unsigned)(b.n - take));
+            memcpy(p, b.p + from, take);
+            size_t n = mutate(p, take);
+            memset(p + n, "\"\n\\5\x80"[dice(5)], DP_SCAN_PAD);
+            (void)same_but_skipped(all, some, p, n);
+        }
+        dp_scan_close(all);
+        dp_scan_close(some);
+    }
+    free(p);
+    dp_buf_release(&b);
+}
+
 /* ---- text ---- */
 
 static void test_decode(void **state) {
@@ -683,7 +759,8 @@ int main(void) {
         cmocka_unit_test(test_lines),      cmocka_unit_test(test_nodes),      cmocka_unit_test(test_ends),
         cmocka_unit_test(test_keys),       cmocka_unit_test(test_many_keys),  cmocka_unit_test(test_depth),
         cmocka_unit_test(test_max_record), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_suite),
-        cmocka_unit_test(test_engines),    cmocka_unit_test(test_decode),     cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_engines),    cmocka_unit_test(test_need),
+        cmocka_unit_test(test_decode),     cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,9 @@ const char *dp_expr_why(const struct dp_expr *e);
 /* Forces libjq; for the differential test. */
 enum dp_status dp_expr_compile_jq(struct dp_str text, struct dp_expr **out, struct dp_err *err) DP_MUST_CHECK;
 
+/* Is it true only of records whose top-level field `name` is the string `text`, and never an error of others?  Borrowed from e. */
+bool dp_expr_needs(const struct dp_expr *e, struct dp_str *name, struct dp_str *text);
+
 struct dp_expr_run *dp_expr_run_open(const struct dp_expr *e);
 void dp_expr_run_close(struct dp_expr_run *r);
 

@@ -46,6 +46,7 @@ struct dp_record {
     uint32_t index;              /* number of the line in the chunk, from 0, counting bad and blank ones */
     uint32_t line_off;           /* where the line starts in the chunk */
     bool same_keys;              /* the top-level keys are those of the record before (since dp_scan_begin), in the same order */
+    bool skipped;                /* it can't be what dp_scan_need asks for: nodes is NULL, same_keys is true, no key stands twice */
     bool duplicate_keys;         /* at any depth, compared decoded; first key that is one twice in dup_node */
     uint32_t dup_node;
 };
@@ -65,6 +66,12 @@ const char *dp_scan_engine_name(const struct dp_scan *s);
 
 /* Borrows p[0..n) until the next begin; p[n..n+DP_SCAN_PAD) must be readable. n < 4 GiB. */
 void dp_scan_begin(struct dp_scan *s, const char *p, size_t n);
+
+/*
+ * Only records whose top-level field `name` is the string `text` are wanted (both decoded, copied).  Where another record is told by its
+ * bytes at once it comes as `skipped`: read and found good, but without nodes.  Before the first begin; once.
+ */
+void dp_scan_need(struct dp_scan *s, struct dp_str name, struct dp_str text);
 
 /*
  * DP_OK: *rec is a record.  DP_RECORD: this line is bad (err->msg says why, err->offset is the byte in the chunk,
