@@ -149,8 +149,8 @@ static uint64_t position_in_table(const struct ingest *g, struct dp_origin *o) {
         if (it->dead || it->key.n < job.n + 4 || !dp_str_starts(it->key, job) || it->key.p[job.n] != '/' || !dp_str_ends(it->key, DP_STR("/0"))) continue;
         char *id = dp_strndup(it->key.p + job.n + 1, it->key.n - job.n - 3);
         /* Of those that hold, the one whose fingerprint reaches farthest: shorter ones may be of files that began alike. */
-        if ((!best || dp_origin_reach(id) > dp_origin_reach(best)) && dp_delta_txn_version(g->table, it->key, run->now_micros / 1000, &version) && version > 0 &&
-            dp_origin_adopt(o, id)) {
+        bool is_farther = !best || dp_origin_reach(id) > dp_origin_reach(best);
+        if (is_farther && dp_delta_txn_version(g->table, it->key, run->now_micros / 1000, &version) && version > 0 && dp_origin_adopt(o, id)) {
             at = (uint64_t)version;
             free(best);
             best = dp_strdup(id);

@@ -192,7 +192,8 @@ enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {
     uint64_t lines;
     DP_TRY(sniff(s, &d, err));
     enum dp_status status = dp_csv_table_open(&d, sample_of(s), &r->table, &data, &lines, &notes, err);
-    if (s->follow && sample_of(s).n < DIALECT_BYTES && (status == DP_FORMAT || (!status && !has_record(s, &d, data)))) status = DP_AGAIN; /* as far as it is written */
+    bool is_begun = s->follow && sample_of(s).n < DIALECT_BYTES; /* and perhaps not written any further yet */
+    if (is_begun && (status == DP_FORMAT || (!status && !has_record(s, &d, data)))) status = DP_AGAIN;
     if (!status && dp_csv_table_must_learn(r->table, s->opts->schema)) {
         const struct dp_map_item *it = dp_map_get(&s->learnt, dp_csv_table_key(r->table));
         if (it) {

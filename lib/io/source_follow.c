@@ -230,7 +230,8 @@ static enum dp_status inspect(struct dp_sources *s, struct tail *t, struct stat 
     free(look);
     if (!ready) return DP_AGAIN;
     if (f->kinship != UNCLEAR) return DP_OK;
-    if (!t->held) dp_run_log(s->run, DP_LOG_WARN, "%s was written anew and begins as before: it is read once it can be told apart from what was there", t->name);
+    if (!t->held)
+        dp_run_log(s->run, DP_LOG_WARN, "%s was written anew and begins as before: it is read once it can be told apart from what was there", t->name);
     t->held = true;
     return DP_AGAIN;
 }

@@ -416,7 +416,7 @@ start() {
     RANDOM=20261122
     n=0
     : >src.ndjson
-    for k in 1 2 3 4 5 6 7 8 9; do
+    for k in 1 2 3 4 5 6; do
         rm -f piperc
         start
         v=$(versions)

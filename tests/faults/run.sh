@@ -1,6 +1,7 @@
 #!/bin/bash
 # Crash safety, as TAP: dp-partition and dp-table commit are killed before and after every single write, fsync, rename
-# and link; then the same command runs again under --since, and the table must hold each row once.  Afterwards KILLS
+# and link; then the same command runs again under --since, and the table must hold each row once; once as one commit,
+# once with --commit-every, a version for each of three sources.  Afterwards KILLS
 # SIGKILLs (200) at random times hit random programs of the whole pipeline, with the same demand.
 # usage: DP_BIN=DIR run.sh
 set -u
@@ -33,9 +34,12 @@ Y
 rows() { # FROM TO
     seq "$1" "$2" | awk '{ printf "{\"id\":%d,\"day\":\"2026-03-%02d\",\"word\":\"w%d\"}\n", $1, $1 % 3 + 1, $1 * 7919 % 1000 }'
 }
+parts='' # or --commit-every 0s
 pipeline() { # SOURCE...   the same command before and after the crash
     set -o pipefail
-    DP_MARKS=1 DP_THREADS=1 dp-ingest --since t "$@" 2>>err | DP_MARKS=1 DP_THREADS=1 dp-partition -o t 2>>err | DP_MARKS=1 dp-table commit t >>out 2>>err
+    # shellcheck disable=SC2086 # words
+    DP_MARKS=1 DP_THREADS=1 dp-ingest --since t "$@" 2>>err | DP_MARKS=1 DP_THREADS=1 dp-partition $parts -o t 2>>err |
+        DP_MARKS=1 dp-table commit $parts t >>out 2>>err
     local status=$?
     set +o pipefail
     return $status
@@ -50,26 +54,35 @@ holds() { # N
     seq 1 "$1" | cmp -s - got && ! find t -name '*.tmp' | grep -qv _dp_staging
 }
 
-rows 1 300 >in.ndjson
-for program in dp-partition dp-table; do
+each_call() { # PROGRAM WORDS SOURCE...
+    local program=$1 words=$2 total when bad i
+    shift 2
     fresh || { ok 1 "a table to begin with"; sed 's/^/# /' err; }
     rm -f count
-    LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_COUNT=$work/count pipeline in.ndjson
-    ok $? "$program runs under the shim"
+    LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_COUNT=$work/count pipeline "$@"
+    ok $? "$program runs under the shim$words"
     total=$(cat count 2>/dev/null || echo 0)
     [ "$total" -gt 3 ]
-    ok $? "$program makes $total calls that change the disk"
+    ok $? "$program makes $total calls that change the disk$words"
     for when in before after; do
         bad=
         for ((i = 1; i <= total; i++)); do
             fresh
-            LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$i DP_FAULT_WHEN=$when pipeline in.ndjson 2>/dev/null
-            pipeline in.ndjson || bad="$bad $i(again:$?)"
+            LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$i DP_FAULT_WHEN=$when pipeline "$@" 2>/dev/null
+            pipeline "$@" || bad="$bad $i(again:$?)"
             holds 300 || bad="$bad $i(rows:$(wc -l <got))"
         done
         [ -z "$bad" ]
-        ok $? "$program killed $when each of $total calls, then run again: each row once$bad"
+        ok $? "$program killed $when each of $total calls, then run again: each row once$words$bad"
     done
+}
+rows 1 300 >in.ndjson
+for k in 1 2 3; do rows $((k * 100 - 99)) $((k * 100)) >in$k.ndjson; done
+for program in dp-partition dp-table; do
+    each_call $program '' in.ndjson
+    parts='--commit-every 0s'
+    each_call $program ', in parts' in1.ndjson in2.ndjson in3.ndjson
+    parts=''
 done
 
 # ---- random kills of the whole pipeline ----

@@ -15,6 +15,7 @@ static const char *const canonical[] = {
     ("{\"$dp\":\"begin\",\"run\":\"r1\",\"job\":\"j\",\"source\":\"s\",\"id\":\"c9\",\"chain\":[\"dp-ingest\",\"dp-map\"],\"table_version\":0,"
     "\"fields\":[{\"a\":1.10}],\"later\":{\"x\":[1e5]},\"more\":\"\\u00e4\"}"),
     "{\"$dp\":\"checkpoint\",\"run\":\"r1\",\"source\":\"f.csv\",\"partition\":\"0\",\"position\":\"1234\",\"id\":\"c1\"}",
+    "{\"$dp\":\"checkpoint\",\"run\":\"r1\",\"source\":\"f.csv\",\"position\":\"1\",\"more\":true}",
     "{\"$dp\":\"watermark\",\"time\":\"2026-01-01T00:00:00Z\"}",
     "{\"$dp\":\"watermark\",\"source\":\"a\",\"time\":1767225600000}",
     "{\"$dp\":\"idle\",\"source\":\"a\"}",
@@ -82,6 +83,7 @@ static const char *const refused[] = {
     "{\"$dp\":\"begin\",\"run\":\"a\",\"schema\":{\"fields\":1}}",
     "{\"$dp\":\"begin\",\"run\":\"a\",\"fields\":{}}",
     "{\"$dp\":\"checkpoint\",\"run\":\"a\"}",
+    "{\"$dp\":\"checkpoint\",\"run\":\"a\",\"position\":\"1\",\"more\":1}",
     "{\"$dp\":\"watermark\"}",
     "{\"$dp\":\"watermark\",\"time\":\"yesterday\"}",
     "{\"$dp\":\"watermark\",\"time\":1.5}",

@@ -131,6 +131,66 @@ static void test_file(void **state)
     assert_int_equal(lines_with("not json\n{\"reject\":7}\nno newline\n{\"reject\":{\"program\":\"dp-ingest\""), 1);
 }
 
+static void add_at(struct dp_rejects *r, const struct dp_run *run, const struct dp_origin *o, uint64_t offset)
+{
+    struct dp_buf b = {NULL, 0, 0};
+    struct dp_err err = DP_ERR_INIT;
+    const struct dp_reject reject = {.origin = o, .line = 1, .offset = offset};
+    dp_reject_print(run, &reject, &b);
+    assert_int_equal(dp_rejects_write(r, b.p, b.n, &err), DP_OK);
+    dp_buf_release(&b);
+}
+
+/* A run that is committed piece by piece, stopped, and gone on with at a position; also by the same id, as dp-run tries again. */
+static void test_flush(void **state)
+{
+    (void)state;
+    struct dp_run run = {.program = "dp-ingest", .run_id = "f1"};
+    struct dp_origin a = {.name = (char[]){"a"}}, b = {.name = (char[]){"b"}}, piped = {.name = (char[]){"-"}};
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_rejects *r;
+    unlink(path);
+    assert_int_equal(dp_rejects_open(&run, path, (struct dp_tolerance){.count = 100}, &r, &err), DP_OK);
+    assert_int_equal(dp_rejects_flush(r, &err), DP_OK);
+    assert_int_not_equal(access(path, F_OK), 0); /* nothing to say */
+    dp_rejects_source(r, &a);
+    add_at(r, &run, &a, 10);
+    assert_int_equal(dp_rejects_flush(r, &err), DP_OK);
+    assert_int_equal(lines_with("\"reject\""), 1);
+    add_at(r, &run, &a, 20);
+    assert_int_equal(dp_rejects_flush(r, &err), DP_OK);
+    assert_int_equal(lines_with("\"reject\""), 2);
+    dp_rejects_source(r, &b); /* another file joins: the lines of this run stay */
+    add_at(r, &run, &b, 5);
+    assert_int_equal(dp_rejects_flush(r, &err), DP_OK);
+    assert_int_equal(lines_with("\"reject\""), 3);
+    add_at(r, &run, &a, 30);
+    dp_rejects_drop(r); /* stopped by a signal: what was not published is forgotten */
+    assert_int_equal(lines_with("\"reject\""), 3);
+
+    snprintf(run.run_id, sizeof run.run_id, "f2");
+    a.from = 20;
+    assert_int_equal(dp_rejects_open(&run, path, (struct dp_tolerance){.count = 100}, &r, &err), DP_OK);
+    dp_rejects_source(r, &a);
+    add_at(r, &run, &a, 20);
+    add_at(r, &run, &a, 30);
+    assert_int_equal(dp_rejects_flush(r, &err), DP_OK);
+    assert_int_equal(lines_with("\"offset\":10,"), 1); /* stands before the position */
+    assert_int_equal(lines_with("\"offset\":20,"), 1); /* was read again */
+    assert_int_equal(lines_with("\"reject\""), 4);
+    add_at(r, &run, &piped, 1);
+    assert_int_equal(dp_rejects_close(r, &err), DP_OK);
+    assert_int_equal(lines_with("\"reject\""), 5);
+
+    assert_int_equal(dp_rejects_open(&run, path, (struct dp_tolerance){.count = 100}, &r, &err), DP_OK); /* the same run again, further on */
+    a.from = 31;
+    dp_rejects_source(r, &a);
+    add_at(r, &run, &a, 40);
+    assert_int_equal(dp_rejects_flush(r, &err), DP_OK);
+    assert_int_equal(dp_rejects_close(r, &err), DP_OK);
+    assert_int_equal(lines_with("\"reject\""), 6);
+}
+
 static void test_tolerance(void **state)
 {
     (void)state;
@@ -167,6 +227,6 @@ static void test_tolerance(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_line), cmocka_unit_test(test_file), cmocka_unit_test(test_tolerance)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_line), cmocka_unit_test(test_file), cmocka_unit_test(test_flush), cmocka_unit_test(test_tolerance)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
