@@ -10,13 +10,13 @@
  */
 #include <dp/base/crypto.h>
 #include <dp/cli/cli.h>
+#include <dp/io/mask_files.h>
 #include <dp/record/lineage.h>
-#include <dp/rules/mask.h>
 
 #include <stdlib.h>
 
 struct conf {
-    const char *policy, *role, *key_file;
+    const char *policy, *role, *key_file, *codec;
     int unknown;
 };
 
@@ -29,6 +29,7 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, role, "role", 0, "NAME", "the view of this role of the policy"),
     DP_OPT_PATH(conf, key_file, "key-file", 0, "FILE", "key ring for tokens and keyed hashes (default: $DP_MASK_KEY_FILE, or the key itself in $DP_MASK_KEY)"),
     DP_OPT_ENUM(conf, unknown, "unknown", 0, "HOW", "a field that the contract does not know", unknowns),
+    DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "with -o: compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
     DP_OPT_END};
 
 struct masking {
@@ -36,9 +37,15 @@ struct masking {
     struct dp_contract contract;
     struct dp_policy policy;
     struct dp_mask *mask;
-    struct dp_expr *rows[2];
+    struct dp_expr *rows_expr[2];
     size_t n_rows;
     char key_id[33];
+    /* -o */
+    struct dp_expr *where;
+    struct dp_mask_files *files;
+    struct dp_opt_list names;    /* paths of the pipe */
+    struct dp_linehash *hash;    /* of a stream that we begin */
+    uint64_t n_files, rows, bytes;
 };
 
 struct worker {
@@ -53,7 +60,7 @@ static enum dp_status worker_open(void *ctx, void *mem, struct dp_err *err) {
     struct worker *w = mem;
     (void)err;
     w->run = dp_mask_run_open(m->mask);
-    for (size_t i = 0; i < m->n_rows; i++) w->rows[i] = dp_expr_run_open(m->rows[i]);
+    for (size_t i = 0; i < m->n_rows; i++) w->rows[i] = dp_expr_run_open(m->rows_expr[i]);
     return DP_OK;
 }
 
@@ -105,7 +112,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
 
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     const struct masking *m = ctx;
-    for (size_t i = 0; i < m->n_rows; i++) dp_lineage_where(m->rows[i], begin);
+    for (size_t i = 0; i < m->n_rows; i++) dp_lineage_where(m->rows_expr[i], begin);
     return dp_mask_header(m->mask, "dp-mask", begin, err);
 }
 
@@ -114,6 +121,107 @@ static enum dp_status mask_records(struct masking *m, struct dp_err *err) {
                                              .record = on_record, .begin = on_begin};
     const struct dp_stream_conf stream = {.decides = true};
     return dp_cli_stream(m->cli, &stream, &ops, m, err);
+}
+
+/* ---- Parquet and tables ---- */
+
+/* One whole file: its path goes out. */
+static enum dp_status on_file(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err) {
+    struct masking *m = ctx;
+    struct dp_buf line = {0};
+    struct dp_stream *s = dp_stream_of(&m->cli->run);
+    m->n_files++, m->rows += (uint64_t)rows, m->bytes += bytes;
+    dp_buf_addf(&line, "%s%s\n", path[0] == '{' ? "./" : "", path);
+    if (m->hash) dp_linehash_add(m->hash, line.p, line.n);
+    enum dp_status status = s ? dp_stream_write(s, line.p, line.n, err) : dp_out_write(m->cli->run.out, line.p, line.n, err);
+    dp_buf_release(&line);
+    return status;
+}
+
+static enum dp_status print_mark(struct masking *m, const struct dp_mark *mark, struct dp_err *err) {
+    struct dp_buf b = {0};
+    dp_mark_print(mark, &b);
+    enum dp_status status = dp_out_write(m->cli->run.out, b.p, b.n, err);
+    dp_buf_release(&b);
+    return status;
+}
+
+/* Operands are opened by us, so begin and end are ours to write. */
+static enum dp_status mask_operands(struct masking *m, struct dp_err *err) {
+    struct dp_run *run = &m->cli->run;
+    char *chain[] = {dp_strdup("dp-mask")}, hash[48];
+    struct dp_mark begin = {.kind = DP_MARK_BEGIN, .run = run->run_id, .job = run->job, .chain = chain, .n_chain = 1, .table_version = -1};
+    struct dp_mark end = {.kind = DP_MARK_END, .run = run->run_id, .table_version = -1};
+    enum dp_status status = DP_OK;
+    if (run->marks) {
+        m->hash = dp_linehash_open();
+        DP_TRY_OUT(on_begin(m, &begin, err));
+        DP_TRY_OUT(print_mark(m, &begin, err));
+        run->marks_open = true;
+    }
+    for (size_t i = 0; i < m->cli->n_args; i++) DP_TRY_OUT(dp_mask_files_add(m->files, m->cli->args[i], err));
+    DP_TRY_OUT(dp_mask_files_finish(m->files, err));
+    if (m->hash) {
+        dp_linehash_text(m->hash, hash);
+        end.hash = hash, end.records = m->n_files;
+        DP_TRY_OUT(print_mark(m, &end, err));
+        run->marks_closed = true;
+    }
+    status = dp_out_flush(run->out, err);
+out:
+    free(begin.fields);
+    free(chain[0]);
+    if (m->hash) dp_linehash_close(m->hash);
+    return status;
+}
+
+static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err) {
+    struct masking *m = ctx;
+    (void)err;
+    m->names.v = dp_grow(m->names.v, &m->names.cap, m->names.n + 1, sizeof *m->names.v);
+    m->names.v[m->names.n++] = dp_strndup(path.p, path.n);
+    return DP_OK;
+}
+
+static enum dp_status no_records(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
+    (void)ctx, (void)j, (void)r;
+    return dp_err_set(err, DP_USAGE, "-o reads Parquet files and tables: of records, `dp-mask | dp-partition -o DIR` makes files");
+}
+
+/* The pipe was whole: what it named is read.  The books count rows, not paths. */
+static enum dp_status on_paths_end(void *ctx, struct dp_err *err) {
+    struct masking *m = ctx;
+    struct dp_books *b = &m->cli->run.books;
+    b->in -= m->names.n, b->used -= m->names.n;
+    for (size_t i = 0; i < m->names.n; i++) DP_TRY(dp_mask_files_add(m->files, m->names.v[i], err));
+    return dp_mask_files_finish(m->files, err);
+}
+
+static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
+    static const struct dp_stream_ops ops = {.record = no_records, .path = on_path, .begin = on_begin, .finish = on_paths_end};
+    const struct dp_stream_conf stream = {.sources = {.paths = DP_PATHS_PASS}};
+    const struct conf *c = m->cli->conf;
+    struct dp_run *run = &m->cli->run;
+    struct dp_mask_files_opts o = {.mask = m->mask, .dir = m->cli->common.output, .codec = c->codec};
+    bool piped = !m->cli->n_args || (m->cli->n_args == 1 && !strcmp(m->cli->args[0], "-"));
+    enum dp_status status = DP_OK;
+    DP_TRY(dp_lay_check_codec(c->codec, err));
+    if (run->where && dp_expr_compile(dp_str_z(run->where), &m->where, err) != DP_OK) return dp_err_prefix(err, "--where: ");
+    if (m->where) o.filters[o.n_filters++] = (struct dp_mask_filter){m->where, "where"};
+    for (size_t i = 0; i < m->n_rows; i++) o.filters[o.n_filters++] = (struct dp_mask_filter){m->rows_expr[i], "rows"};
+    run->where = NULL; /* rows are tested here, paths are not */
+    DP_TRY_OUT(dp_mask_files_open(run, &o, on_file, m, &m->files, err));
+    status = piped ? dp_cli_stream(m->cli, &stream, &ops, m, err) : mask_operands(m, err);
+    if (status == DP_OK) dp_mask_files_keep(m->files);
+    dp_cli_report_u64(m->cli, "files", m->n_files);
+    dp_cli_report_u64(m->cli, "rows", m->rows);
+    dp_cli_report_u64(m->cli, "bytes", m->bytes);
+out:
+    dp_mask_files_close(m->files);
+    for (size_t i = 0; i < m->names.n; i++) free((char *)m->names.v[i]);
+    free(m->names.v);
+    dp_expr_free(m->where);
+    return status;
 }
 
 /* ---- keys ---- */
@@ -163,7 +271,7 @@ static enum dp_status compile_rows(struct masking *m, struct dp_err *err) {
     const char *rows[2];
     size_t n = dp_mask_rows(m->mask, rows);
     for (size_t i = 0; i < n; i++) {
-        if (dp_expr_compile(dp_str_z(rows[i]), &m->rows[i], err) != DP_OK) {
+        if (dp_expr_compile(dp_str_z(rows[i]), &m->rows_expr[i], err) != DP_OK) {
             dp_err_prefix(err, "rows: ");
             return dp_err_at(err, m->cli->conf ? ((const struct conf *)m->cli->conf)->policy : NULL, 0, DP_NO_OFFSET);
         }
@@ -213,8 +321,8 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     dp_secret_guard();
     enum dp_status status = prepare(&m, err);
     if (status == DP_OK) report(&m);
-    if (status == DP_OK) status = mask_records(&m, err);
-    for (size_t i = 0; i < m.n_rows; i++) dp_expr_free(m.rows[i]);
+    if (status == DP_OK) status = cli->common.output ? mask_files(&m, err) : mask_records(&m, err);
+    for (size_t i = 0; i < m.n_rows; i++) dp_expr_free(m.rows_expr[i]);
     dp_mask_free(m.mask);
     dp_policy_release(&m.policy);
     dp_contract_release(&m.contract);
@@ -256,7 +364,7 @@ static const struct dp_tool tool = {.name = "dp-mask",
                                     .synopsis = "-c CONTRACT [-p POLICY] [--role ROLE] [--key-file FILE] [SOURCE...]",
                                     .options = options,
                                     .conf_size = sizeof(struct conf),
-                                    .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_FORMATS,
+                                    .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT | DP_COMMON_FORMATS,
                                     .is_stream = true,
                                     .min_args = 0,
                                     .max_args = -1,

@@ -237,3 +237,13 @@ struct dp_typed_counts dp_typed_counts(const struct dp_typed *t) {
     struct dp_delta_scan_counts s = dp_delta_scan_counts(t->table.scan);
     return (struct dp_typed_counts){n.files + s.files, n.files_skipped + s.files_skipped, n.groups + s.groups, n.groups_skipped + s.groups_skipped};
 }
+
+bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value) {
+    const struct dp_pq_meta *m = t->file ? dp_pq_meta(t->file) : NULL;
+    for (size_t i = 0; m && i < m->n_kv; i++) {
+        if (!m->kv[i].has_value || !dp_str_eqz(m->kv[i].key, key)) continue;
+        *value = m->kv[i].value;
+        return true;
+    }
+    return false;
+}

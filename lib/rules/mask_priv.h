@@ -131,9 +131,6 @@ struct dp_mask_run {
     size_t cursor;
     struct dp_scan *scan;        /* batches: nested columns go through records */
     struct dp_buf lines, masked;
-    struct dp_shred *shred;
-    const struct dp_type *shred_of;
-    struct dp_type *shred_schema;
 };
 
 #endif

@@ -62,8 +62,6 @@ void dp_mask_run_close(struct dp_mask_run *r) {
     wipe_buf(&r->decoded);
     wipe_buf(&r->lines);
     wipe_buf(&r->masked);
-    dp_shred_close(r->shred);
-    dp_type_free(r->shred_schema);
     dp_scan_close(r->scan);
     free(r->top);
     free(r);

@@ -333,3 +333,77 @@ END
     ! grep -q 'secretword\|ann@' r || fail "$(cat r)"
     [[ $output$stderr != *secretword* ]] || fail "$output $stderr"
 }
+
+# Parquet and tables
+
+columns_contract() {
+    contract '{name: id, logicalType: integer}' '{name: email, logicalType: string, classification: confidential}' '{name: age, logicalType: integer}' \
+        '{name: score, logicalType: number, physicalType: "decimal(10,2)"}' '{name: x, logicalType: number}' '{name: ip, logicalType: string}' '{name: day, logicalType: date}' '{name: ts, logicalType: timestamp}' \
+        '{name: items, logicalType: array, items: {logicalType: object, properties: [{name: sku, logicalType: string}, {name: email, logicalType: string, classification: confidential}]}}' \
+        '{name: ok, logicalType: boolean, classification: restricted}'
+    policy 'columns:' '  email: {mask: token, domain: person}' '  items[].email: {mask: token, domain: person}' '  age: {mask: band, width: 10}' '  score: {mask: token, domain: s}' \
+        '  x: {mask: top, at: 50.0}' '  ip: ip' '  ts: {mask: truncate, to: quarter}' '  day: {mask: truncate, to: month}' 'roles: {r: {rows: .id % 2 == 0, columns: {id: drop}}}'
+    awk 'BEGIN { for (i = 1; i <= 20000; i++) printf "{\"id\":%d,\"email\":%s,\"age\":%d,\"score\":%d.%02d,\"x\":%s,\"ip\":\"10.%d.%d.%d\",\"day\":\"2026-%02d-%02d\",\"ts\":\"19%02d-%02d-11T%02d:00:07.5Z\",\"items\":[{\"sku\":\"s\",\"email\":\"n%d@example.org\"}],\"ok\":true}\n",
+        i, i % 9 ? "\"n" i % 700 "@example.org\"" : "null", i % 120 - 10, i % 50, i % 100, i % 11 ? i % 100 ".5" : "\"NaN\"", i % 3, i % 250, i % 200, i % 2 + 1, i % 28 + 1, i % 99, i % 12 + 1, i % 24, i % 30 }' >in.ndjson
+    dp-partition -c c.yaml -o pq in.ndjson >files
+}
+
+@test "Parquet: the same values as from records, whatever the threads" {
+    columns_contract
+    for role in '' '--role=r'; do
+        # shellcheck disable=SC2086 # no word, or one
+        dp-mask -c c.yaml -p p.yaml $role -o o1 -j 1 "$(cat files)" >p1
+        # shellcheck disable=SC2086
+        dp-mask -c c.yaml -p p.yaml $role -o o2 -j 2 "$(cat files)" >p2
+        # shellcheck disable=SC2086
+        dp-cat "$(cat files)" | mask -p p.yaml $role | sed 's/\.0\{3,6\}Z/Z/' >want
+        dp-cat "$(cat p1)" | diff - want | head -n 5 >d
+        [ ! -s d ] || fail "$(cat d)"
+        cmp "$(cat p1)" "$(cat p2)"
+        rm -rf o1 o2
+    done
+}
+
+@test "Parquet: rows that can't be masked are rejects by number, without a value" {
+    columns_contract
+    sed -n 's/"ip":"[^"]*"/"ip":"nowhere.example"/; 1p; 2,40p' in.ndjson >few
+    sed -i '5,$s/nowhere.example/10.0.0.1/' few
+    dp-partition -c c.yaml -o few.d few >few.files
+    run --separate-stderr dp-mask -c c.yaml -p p.yaml -o out "$(cat few.files)"
+    dp_expect 1 ':1: ip: ip: not an IP address (a string of 15 bytes)'
+    [ -z "$output" ] && [ -z "$(find out -type f 2>/dev/null)" ] || fail "published: $output"
+    dp-mask -c c.yaml -p p.yaml -o out --max-rejects 10 --rejects r --report rep.json "$(cat few.files)" >done
+    [ "$(dp-cat "$(cat done)" | wc -l)" -eq 36 ]
+    jq -e '.records.in == 40 and .records.used == 36 and .records.rejected == 4' rep.json
+    [ "$(jq -c '[.reject.line, .raw]' r | tr -d '\n')" = '[1,null][2,null][3,null][4,null]' ] || fail "$(cat r)"
+    ! grep -q 'nowhere.example' r || fail "$(cat r)"
+}
+
+@test "tables: partitioning is kept, also where the column is masked; marks and paths in the pipe" {
+    columns_contract
+    sed -i 's/{name: day, logicalType: date}/{name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}/' c.yaml
+    dp-table create t -c c.yaml
+    dp-run -- 'dp-ingest -f ndjson -c c.yaml in.ndjson | dp-partition -c c.yaml -o t | dp-table commit t' 2>/dev/null
+    dp-mask -c c.yaml -p p.yaml -o plain t >paths
+    [ "$(sed 's|/part.*||' paths | sort -u | tr '\n' ' ')" = 'plain/day=2026-01-01 plain/day=2026-02-01 ' ] || fail "$(cat paths)"
+    [ "$(dp-cat $(cat paths) | wc -l)" -eq 20000 ]
+    policy 'columns: {items: null}'
+    dp-table create m -c c.yaml
+    dp-run -- 'dp-mask -c c.yaml -p p.yaml -o m t | dp-table commit m' 2>/dev/null
+    [ "$(dp-cat m | wc -l)" -eq 20000 ]
+    dp-mask -c c.yaml --marks -o elsewhere t >stream
+    head -n 1 stream | jq -e '.fields[] | select(.name == "email") | .done[0].what == "masked"'
+    tail -n 1 stream | jq -e --argjson n "$(($(wc -l <stream) - 2))" '.records == $n'
+    run --separate-stderr bash -c 'dp-table files t | dp-mask -c c.yaml -o again'
+    dp_expect 3 'name the table'
+    dp-run -- 'dp-mask -c c.yaml -o m in.ndjson | dp-table commit m' >/dev/null 2>err && fail "records were taken"
+    grep -q 'no Parquet file and no table' err || fail "$(cat err)"
+}
+
+@test "paths in the pipe: files are masked once the pipe was whole" {
+    columns_contract
+    cat files | dp-mask -c c.yaml -p p.yaml -o out >paths
+    [ "$(dp-cat "$(cat paths)" | wc -l)" -eq 20000 ]
+    run --separate-stderr dp-mask -c c.yaml -o out2 <in.ndjson
+    dp_expect 2 'dp-mask | dp-partition -o DIR'
+}

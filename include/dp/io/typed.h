@@ -32,6 +32,8 @@ void dp_typed_close(struct dp_typed *t); /* NULL is legal; batches must be relea
 enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 /* Passes over up to `rows` rows by whole row groups, before the first next; returns how many. Not with opts->where. */
 enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
+/* A value of the current file's metadata by key, borrowed until the next next; false: there is none, or it is no file. */
+bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value);
 /* What was passed over, in files and row groups. */
 struct dp_typed_counts dp_typed_counts(const struct dp_typed *t);
 

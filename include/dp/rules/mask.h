@@ -77,9 +77,9 @@ enum dp_status dp_mask_record(struct dp_mask_run *r, const struct dp_record *rec
 
 /*
  * All rows of `in` into `out`, whose schema is dp_mask_schema of in's and which is reset first.  Columns that pass are copied.
- * DP_RECORD: a value that its technique can't read; *row and *why say which.
+ * A row with a value that its technique can't read is told to `bad` (perhaps more than once) and has nulls: the caller drops it.
  */
-enum dp_status dp_mask_batch(struct dp_mask_run *r, const struct dp_batch *in, struct dp_batch *out, int64_t *row, struct dp_mask_reject *why,
-                             struct dp_err *err) DP_MUST_CHECK;
+typedef void (*dp_mask_bad)(void *ctx, int64_t row, const struct dp_mask_reject *why);
+enum dp_status dp_mask_batch(struct dp_mask_run *r, const struct dp_batch *in, struct dp_batch *out, dp_mask_bad bad, void *ctx, struct dp_err *err) DP_MUST_CHECK;
 
 #endif
