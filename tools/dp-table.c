@@ -72,7 +72,7 @@ static const char *const older_names[] = {"fail", "skip", NULL};
 struct commit_conf {
     int mode, txn_older;
     const char *txn;
-    bool eof_commits;
+    bool contract, eof_commits;
     int64_t commit_every;
 };
 
@@ -80,6 +80,7 @@ static const struct dp_opt commit_options[] = {
     DP_OPT_ENUM(commit_conf, mode, "mode", 0, "MODE", "append; overwrite: the new files replace all; replace: they replace the partitions that they touch", mode_names),
     DP_OPT_STRING(commit_conf, txn, "txn", 0, "APP:VERSION", "name of the batch: the same again is done already"),
     DP_OPT_ENUM(commit_conf, txn_older, "txn-older", 0, "WHAT", "what to do with a batch older than the table's", older_names),
+    DP_OPT_FLAG(commit_conf, contract, "contract", 0, "check the new files against the table's contract; nothing is published where they break it"),
     DP_OPT_DURATION(commit_conf, commit_every, "commit-every", 0, "D", "publish what stands before a checkpoint on every D, not only at the end", 0, 0,
                     .conflicts = "txn"),
     DP_OPT_FLAG(commit_conf, eof_commits, "eof-commits", 0, "take the end of input for the end of a stream without marks"),
@@ -123,8 +124,10 @@ static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err)
     const struct commit_conf *conf = cli->conf;
     struct dp_commit_opts opts = {.table = cli->args[0], .mode = (enum dp_delta_mode)conf->mode, .txn = conf->txn, .skip_older = conf->txn_older == 1,
                                   .eof_commits = conf->eof_commits, .in_parts = dp_cli_given(cli, "commit-every"), .commit_every = conf->commit_every,
-                                  .each = say_part, .each_ctx = cli};
+                                  .each = say_part, .each_ctx = cli, .check_contract = conf->contract};
     struct dp_committed done = {0};
+    struct dp_buf verdict = {0};
+    if (conf->contract) opts.verdict = &verdict;
     if (opts.in_parts && conf->mode != DP_DELTA_APPEND)
         return dp_err_set(err, DP_USAGE, "--commit-every appends: with --mode %s each part would replace the one before it", mode_names[conf->mode]);
     enum dp_status status = dp_commit_stream(&cli->run, &opts, &done, err);
@@ -133,6 +136,8 @@ static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err)
     if (status == DP_OK && done.has_rest) status = say_committed(cli, &done, err);
     else if (status != DP_OK && done.commits)
         dp_run_log(&cli->run, DP_LOG_INFO, "%llu versions up to %lld were published before that, and stay", (unsigned long long)done.commits, (long long)done.version);
+    if (verdict.n) dp_cli_report(cli, "verdict", dp_buf_str(&verdict));
+    dp_buf_release(&verdict);
     free(done.app_id);
     return status;
 }
@@ -336,8 +341,8 @@ static const struct dp_tool create_tool = {
     .min_args = 1, .max_args = 1, .run = run_create};
 static const struct dp_tool commit_tool = {
     .name = "commit", .summary = "publish finished Parquet files as one version", .args = "TABLE",
-    .synopsis = "commit TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--commit-every D] [--eof-commits]",
-    .options = commit_options, .conf_size = sizeof(struct commit_conf), .common = COMMON, .min_args = 1, .max_args = 1, .run = run_commit};
+    .synopsis = "commit TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--contract] [--commit-every D] [--eof-commits]",
+    .options = commit_options, .conf_size = sizeof(struct commit_conf), .common = COMMON | DP_COMMON_THREADS | DP_COMMON_MEMORY, .min_args = 1, .max_args = 1, .run = run_commit};
 static const struct dp_tool files_tool = {
     .name = "files", .summary = "print the paths of a version's data files", .args = "TABLE",
     .synopsis = "files TABLE [--as-of VERSION|TIME] [--where EXPR]", .options = files_options, .conf_size = sizeof(struct files_conf),

@@ -397,6 +397,8 @@ size_t dp_delta_landing_count(const struct dp_delta_landing *l) { return l->n; }
 size_t dp_delta_landing_known(const struct dp_delta_landing *l) { return l->known; }
 int64_t dp_delta_landing_rows(const struct dp_delta_landing *l) { return l->rows; }
 int64_t dp_delta_landing_bytes(const struct dp_delta_landing *l) { return l->bytes; }
+const struct dp_delta_file *dp_delta_landing_files(const struct dp_delta_landing *l) { return l->files; }
+const char *dp_delta_landing_path(const struct dp_delta_landing *l, size_t i) { return l->landed[i].from ? l->landed[i].from : l->landed[i].to; }
 const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l) { return l->schema; }
 const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l) { return &l->partition_columns; }
 

@@ -26,6 +26,9 @@ struct dp_delta_scan {
     struct out_column *columns;
     struct adapt adapt;
     size_t cursor;
+    const struct dp_delta_file *only; /* with paths: these files instead of the live ones */
+    const char *const *paths;
+    size_t n_only;
     struct open_file *file;      /* whose row groups are handed out now */
     size_t row_group;
     int64_t first_row;
@@ -163,10 +166,19 @@ static int64_t count_rows(const struct dp_pq_meta *m) {
     return n;
 }
 
+void dp_delta_scan_only(struct dp_delta_scan *scan, const struct dp_delta_file *files, const char *const *paths, size_t n) {
+    scan->only = files, scan->paths = paths, scan->n_only = n;
+}
+
+static const struct dp_delta_file *next_action(struct dp_delta_scan *scan) {
+    if (!scan->paths) return dp_delta_next_file(scan->s, &scan->cursor);
+    return scan->cursor < scan->n_only ? &scan->only[scan->cursor++] : NULL;
+}
+
 static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) {
     const struct dp_delta_file *action;
     for (;; scan->counts.files_skipped++) {
-        action = dp_delta_next_file(scan->s, &scan->cursor);
+        action = next_action(scan);
         if (!action) return DP_END;
         scan->counts.files++;
         if (!scan->where || dp_delta_file_skip(scan->s, action, scan->where) != DP_NEVER) break;
@@ -176,7 +188,9 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     atomic_init(&f->refs, 1);
     f->scan = scan;
     f->action = action;
-    enum dp_status status = dp_delta_path_resolve(scan->s->table, action->path, &path, err);
+    enum dp_status status = DP_OK;
+    if (scan->paths) dp_buf_addz(&path, scan->paths[scan->cursor - 1]);
+    else status = dp_delta_path_resolve(scan->s->table, action->path, &path, err);
     f->path = dp_buf_detach(&path);
     if (status == DP_OK) status = dp_pq_open(f->path, &f->pq, err);
     if (status == DP_OK && action->dv.storage.p)
@@ -263,6 +277,7 @@ void dp_delta_task_release(struct dp_delta_task *t) {
 }
 
 const char *dp_delta_task_path(const struct dp_delta_task *t) { return t->file->path; }
+int64_t dp_delta_task_first_row(const struct dp_delta_task *t) { return t->first_row; }
 
 /* ---- read ---- */
 

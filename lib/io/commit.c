@@ -3,6 +3,8 @@
  * tidied and checkpointed behind it.  In parts: the same again behind a checkpoint (the last of its row), when its time has come.
  * What it does not do: read rows.
  */
+#include "commit_priv.h"
+
 #include <dp/base/num.h>
 #include <dp/base/time.h>
 #include <dp/delta/checkpoint.h>
@@ -242,7 +244,8 @@ static enum dp_status check_files(struct commit *c, struct dp_err *err)
     }
     if (dp_delta_landing_known(c->landing) && dp_delta_landing_count(c->landing))
         return dp_err_set(err, DP_RULE, "%s: %zu of %zu files are in the table already", c->table, dp_delta_landing_known(c->landing), c->n_paths);
-    return DP_OK;
+    bool is_new = !dp_delta_landing_known(c->landing);
+    return c->o->check_contract && is_new ? dp_commit_check(c->run, c->table, c->snapshot, c->landing, c->o->verdict, err) : DP_OK;
 }
 
 static enum dp_status commit_once(struct commit *c, struct dp_err *err)

@@ -377,3 +377,55 @@ END
     done
     [ "$(dp-cat --to records t | uniq -c | awk '{ print $1 }')" = 2 ]
 }
+
+# A table with rules: ids once and not negative, words of a pattern, at least two rows a commit.
+ruled() {
+    contract
+    sed -i 's/required: true}/required: true, unique: true, logicalTypeOptions: {minimum: 0}}/
+            s/word, logicalType: string}/word, logicalType: string, classification: restricted, logicalTypeOptions: {pattern: "^w[0-9]+$"}}/' c.yaml
+    printf '    quality:\n      - {metric: rowCount, mustBeGreaterOrEqualTo: 2}\n      - {metric: rowCount, mustBeLessThan: 1000, severity: warning}\n' >>c.yaml
+    dp-table create t -c c.yaml >/dev/null
+}
+
+@test "commit --contract: good files are published" {
+    needs_partition
+    ruled
+    run --separate-stderr bash -c "$(declare -f rows); { rows 1 50 2026-03-01; rows 51 60 2026-03-02; } | dp-partition -o t | dp-table commit t --eof-commits --contract --report r.json"
+    dp_expect 0
+    [ "$(entries)" -eq 2 ]
+    jq -e '.verdict.outcome == "pass" and .verdict.rows == 60 and (.verdict.findings | length) > 5' r.json >/dev/null
+}
+
+@test "commit --contract: broken rules, each with its reason; nothing is published" {
+    needs_partition
+    ruled
+    printf '%s\n' '{"id":-1,"day":"2026-03-01","word":"w1"}' '{"id":7,"day":"2026-03-01","word":"secret"}' '{"id":7,"day":"2026-03-02","word":"w3"}' >in.ndjson
+    for threads in 1 2; do
+        run --separate-stderr bash -c "dp-partition -o t in.ndjson | dp-table commit t --eof-commits --contract -j $threads --report r.json"
+        dp_expect 1 "break 3 rules of the table's contract: nothing was published"
+        [[ "$stderr" == *"t.id"*minimum*"1 of 3 rows"*"-1"* ]]
+        [[ "$stderr" == *"t.id"*unique*"1 key more than once, 1 row too many"* ]]
+        [[ "$stderr" == *"t.word"*pattern* && "$stderr" != *secret* ]]
+        [ "$(entries)" -eq 1 ]
+        jq -e '.verdict.outcome == "fail" and (.verdict.findings | map(select(.outcome == "fail")) | length) == 3' r.json >/dev/null
+        jq '.verdict' r.json | sed 's/part-[0-9a-f-]*//; s/[0-9a-f-]\{36\}//' >verdict.$threads
+    done
+    cmp verdict.1 verdict.2
+    run ! grep -rq secret r.json
+}
+
+@test "commit --contract: thresholds over the files, warnings, dry run, tables without a contract" {
+    needs_partition
+    ruled
+    run --separate-stderr bash -c "$(declare -f rows); rows 1 1 2026-03-01 | dp-partition -o t | dp-table commit t --eof-commits --contract"
+    dp_expect 1 "break 1 rule of"
+    [[ "$stderr" == *"rowCount"*"1 row, allowed: at least 2"* ]]
+    run --separate-stderr bash -c "$(declare -f rows); rows 1 1000 2026-03-01 | dp-partition -o t | dp-table commit t --eof-commits --contract"
+    dp_expect 0
+    [[ "$stderr" == *"allowed: less than 1000"* ]]
+    run --separate-stderr bash -c "$(declare -f rows); rows 1 1 2026-03-01 | dp-partition -o t | dp-table commit t --eof-commits --contract -n"
+    dp_expect 1
+    run --separate-stderr bash -c "$(declare -f rows); rows 1 5 2026-03-01 | dp-partition -o u --by day | dp-table commit u --eof-commits --contract"
+    dp_expect 2 "keeps no contract"
+    [ ! -e u/_delta_log ]
+}

@@ -20,6 +20,9 @@ size_t dp_delta_landing_count(const struct dp_delta_landing *l);   /* files to c
 size_t dp_delta_landing_known(const struct dp_delta_landing *l);   /* files that the table has already: not committed again */
 int64_t dp_delta_landing_rows(const struct dp_delta_landing *l);
 int64_t dp_delta_landing_bytes(const struct dp_delta_landing *l);
+/* The files to commit, and where each is now; borrowed until close (paths[i] until place). */
+const struct dp_delta_file *dp_delta_landing_files(const struct dp_delta_landing *l);
+const char *dp_delta_landing_path(const struct dp_delta_landing *l, size_t i);
 /* For a table to be created: its schema (Delta types) and partition columns; borrowed until close. */
 const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l);
 const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l);

@@ -26,6 +26,8 @@ struct dp_delta_read;
  */
 enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char *const *columns, size_t n_columns, const struct dp_expr *where,
                                   struct dp_delta_scan **out, struct dp_err *err) DP_MUST_CHECK;
+/* Instead of the live files these, which are read at paths[i]: files about to be committed.  Before the first next; borrowed until close. */
+void dp_delta_scan_only(struct dp_delta_scan *scan, const struct dp_delta_file *files, const char *const *paths, size_t n);
 void dp_delta_scan_close(struct dp_delta_scan *scan); /* tasks must be released before */
 const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan); /* display names; borrowed until close */
 
@@ -38,6 +40,7 @@ enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int6
 struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skipped; };
 struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan);
 const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data file; borrowed until release */
+int64_t dp_delta_task_first_row(const struct dp_delta_task *task); /* physical, of the file, from 0 */
 
 enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_read_close(struct dp_delta_read *read);

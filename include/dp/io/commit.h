@@ -16,6 +16,8 @@ struct dp_commit_opts {
     const char *txn;          /* "APP:VERSION" names the batch, or NULL */
     bool skip_older;          /* a batch older than the table's is passed over, not an error */
     bool eof_commits;         /* the end of input is good enough for a stream without marks */
+    bool check_contract;      /* the table's contract (property dp.contract) is checked over the new files first: DP_RULE, and nothing is published, where it is broken */
+    struct dp_buf *verdict;   /* with it: the last verdict as JSON; NULL: nobody asks */
     bool in_parts;            /* publish at checkpoints too, at most every commit_every ms */
     int64_t commit_every;
     /* Told of each part as it is settled; NULL: nobody asks.  A failure ends the run. */
