@@ -9,6 +9,7 @@
  * A record that does not fit is a reject.  Checkpoints are held back until the files that hold their rows are written: at the end, or, with
  * --commit-every, on the way.
  */
+#include <dp/base/file.h>
 #include <dp/cli/cli.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
@@ -20,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 struct conf {
     struct dp_opt_list by;
@@ -41,6 +43,10 @@ static const struct dp_opt options[] = {
 struct held { const struct dp_origin *origin; uint64_t line, offset; size_t at, n; };
 struct held_list { struct held *v; size_t n, cap; struct dp_buf text; };
 
+/* Records by which types are inferred; they wait in memory, and beyond a block of it in a temporary file, each behind its struct held. */
+struct sample { struct dp_buf block; int fd; bool is_open; uint64_t size, text; size_t n; };
+enum { SAMPLE_BLOCK = 1 << 20 };
+
 struct job { struct dp_lay_rows rows; struct held_list raw; };
 struct worker { struct dp_shred *shred; };
 
@@ -55,7 +61,7 @@ struct state {
     struct dp_lay_opts lay_opts;
     struct dp_lay *lay;
     atomic_bool ready;            /* schema and layout may be used by all threads */
-    struct held_list sample;
+    struct sample sample;
     struct dp_infer *infer;
     struct dp_type *header;      /* of the stream, when it leaves types open: they are inferred */
     struct dp_scan *scan;
@@ -160,7 +166,7 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
     DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
     DP_TRY(check_derived(s, err));
     s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->table, .layout = &s->layout, .schema = s->schema,
-        .codec = c->codec, .row_group_rows = c->row_group_rows, .target_size = c->target_size, .memory = s->cli->run.memory / 3, .sort = c->sort};
+        .codec = c->codec, .row_group_rows = c->row_group_rows, .target_size = c->target_size, .memory = s->cli->run.memory, .sort = c->sort};
     s->shred = dp_shred_open(s->schema, true);
     dp_lay_rows_open(&s->lay_opts, &s->rows);
     atomic_store(&s->ready, true);
@@ -315,6 +321,70 @@ static void say_inferred(const struct state *s) {
     dp_buf_release(&text);
 }
 
+static enum dp_status sample_add(struct sample *m, struct held x, struct dp_str raw, struct dp_err *err) {
+    x.n = raw.n;
+    dp_buf_add(&m->block, &x, sizeof x);
+    dp_buf_adds(&m->block, raw);
+    m->text += raw.n + 1;
+    m->n++;
+    if (m->block.n < SAMPLE_BLOCK) return DP_OK;
+    if (!m->is_open) {
+        DP_TRY(dp_spill_open(&m->fd, err));
+        m->is_open = true;
+    }
+    if (dp_fd_write(m->fd, m->block.p, m->block.n, err) != DP_OK) return dp_err_prefix(err, "spilling: ");
+    m->size += m->block.n;
+    dp_buf_reset(&m->block);
+    if (m->block.cap > 4 * SAMPLE_BLOCK) dp_buf_release(&m->block);
+    return DP_OK;
+}
+
+static enum dp_status sample_release(struct state *s, struct held_list *some, struct dp_err *err) {
+    enum dp_status status = release_held(s, some, err);
+    if (some->text.cap > 4 * SAMPLE_BLOCK) dp_buf_release(&some->text);
+    return status;
+}
+
+/* The records in a buffer, as far as they are whole; the rest stays at its front. */
+static enum dp_status sample_release_block(struct state *s, struct dp_buf *b, struct held_list *some, struct dp_err *err) {
+    size_t at = 0;
+    struct held x;
+    while (b->n - at >= sizeof x) {
+        memcpy(&x, b->p + at, sizeof x);
+        if (b->n - at - sizeof x < x.n) break;
+        hold(some, x, dp_str(b->p + at + sizeof x, x.n));
+        at += sizeof x + x.n;
+        if (some->text.n >= SAMPLE_BLOCK / 4) DP_TRY(sample_release(s, some, err));
+    }
+    if (at) memmove(b->p, b->p + at, b->n - at);
+    b->n -= at;
+    return DP_OK;
+}
+
+/* All records of the sample, in order. */
+static enum dp_status sample_out(struct state *s, struct sample *m, struct dp_err *err) {
+    struct held_list some = {0};
+    struct dp_buf b = {0};
+    enum dp_status status = DP_OK;
+    for (uint64_t at = 0; at < m->size;) {
+        size_t n = m->size - at < SAMPLE_BLOCK / 4 ? (size_t)(m->size - at) : SAMPLE_BLOCK / 4;
+        DP_TRY_OUT(dp_fd_pread(m->fd, dp_buf_reserve(&b, n), n, at, err));
+        b.n += n, at += n;
+        DP_TRY_OUT(sample_release_block(s, &b, &some, err));
+    }
+    DP_TRY_OUT(sample_release_block(s, &m->block, &some, err));
+    DP_TRY_OUT(sample_release(s, &some, err));
+out:
+    if (m->is_open) close(m->fd);
+    m->is_open = false;
+    m->size = m->text = m->n = 0;
+    dp_buf_release(&m->block);
+    dp_buf_release(&b);
+    free(some.v);
+    dp_buf_release(&some.text);
+    return status;
+}
+
 static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
     struct dp_type *t = dp_infer_schema(s->infer);
     if (s->header) {
@@ -326,7 +396,7 @@ static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
     dp_type_free(t);
     DP_TRY(status);
     say_inferred(s);
-    return release_held(s, &s->sample, err);
+    return sample_out(s, &s->sample, err);
 }
 
 /* Adds records of a chunk to the sample; the record that fills it ends it, wherever chunks end. */
@@ -337,12 +407,12 @@ static enum dp_status sample(struct state *s, struct held_list *raw, struct dp_e
     memset(dp_buf_reserve(&raw->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     dp_scan_begin(s->scan, raw->text.p, bytes);
     size_t i = 0;
-    for (; i < raw->n && s->sample.text.n < most; i++) {
+    for (; i < raw->n && s->sample.text < most; i++) {
         DP_TRY(dp_scan_next(s->scan, &r, err));
         dp_infer_record(s->infer, &r);
-        hold(&s->sample, raw->v[i], dp_str(r.raw, r.raw_n));
+        DP_TRY(sample_add(&s->sample, raw->v[i], dp_str(r.raw, r.raw_n), err));
     }
-    if (s->sample.text.n < most) return DP_OK;
+    if (s->sample.text < most) return DP_OK;
     DP_TRY(settle_inferred(s, err));
     struct held_list rest = {0};
     for (; i < raw->n; i++) hold(&rest, raw->v[i], dp_str(raw->text.p + raw->v[i].at, raw->v[i].n));
@@ -529,8 +599,8 @@ static void release(struct state *s) {
     dp_scan_close(s->scan);
     dp_infer_close(s->infer);
     dp_type_free(s->header);
-    free(s->sample.v);
-    dp_buf_release(&s->sample.text);
+    if (s->sample.is_open) close(s->sample.fd);
+    dp_buf_release(&s->sample.block);
     for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
     dp_map_release(&s->checkpoints);
     dp_map_release(&s->classified);

@@ -4,10 +4,12 @@
  * signal handler has no other way to find them.
  */
 #include <dp/base/file.h>
+#include <dp/base/map.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,8 +169,13 @@ static enum dp_status fsync_dir_of(const char *path, struct dp_err *err) {
     return status;
 }
 
-enum dp_status dp_mkdirs(const char *dir, struct dp_err *err) {
-    if (mkdir(dir, 0777) == 0) return fsync_dir_of(dir, err);
+static enum dp_status make_one(const char *dir, bool sync, struct dp_err *err) {
+    if (mkdir(dir, 0777) == 0) return sync ? fsync_dir_of(dir, err) : DP_OK;
+    return errno == EEXIST ? DP_OK : dp_err_sys(err, DP_IO, "can't make directory %s", dir);
+}
+
+static enum dp_status make_dirs(const char *dir, bool sync, struct dp_err *err) {
+    if (mkdir(dir, 0777) == 0) return sync ? fsync_dir_of(dir, err) : DP_OK;
     struct stat st;
     if (errno == EEXIST && stat(dir, &st) == 0) {
         if (S_ISDIR(st.st_mode)) return DP_OK;
@@ -180,17 +187,16 @@ enum dp_status dp_mkdirs(const char *dir, struct dp_err *err) {
     for (char *p = copy + 1; *p && !status; p++) {
         if (*p != '/') continue;
         *p = '\0';
-        if (mkdir(copy, 0777) == 0) status = fsync_dir_of(copy, err);
-        else if (errno != EEXIST) status = dp_err_sys(err, DP_IO, "can't make directory %s", copy);
+        status = make_one(copy, sync, err);
         *p = '/';
     }
-    if (!status) {
-        if (mkdir(copy, 0777) == 0) status = fsync_dir_of(copy, err);
-        else if (errno != EEXIST) status = dp_err_sys(err, DP_IO, "can't make directory %s", copy);
-    }
+    if (!status) status = make_one(copy, sync, err);
     free(copy);
     return status;
 }
+
+enum dp_status dp_mkdirs(const char *dir, struct dp_err *err) { return make_dirs(dir, true, err); }
+enum dp_status dp_mkdirs_unsynced(const char *dir, struct dp_err *err) { return make_dirs(dir, false, err); }
 
 enum dp_status dp_file_rename(const char *from, const char *to, struct dp_err *err) {
     if (rename(from, to)) return dp_err_sys(err, DP_IO, "can't rename %s to %s", from, to);
@@ -270,6 +276,94 @@ void dp_newfile_abort(struct dp_newfile *f) {
     if (f->fd >= 0) close(f->fd);
     (void)unlink(f->tmp);
     settle(f);
+}
+
+/* ---- many files at once ---- */
+
+enum { SYNC_THREADS = 16, SYNC_INLINE = 4 };
+
+struct syncs {
+    enum dp_status (*one)(void *of, size_t i, struct dp_err *err);
+    void *of;
+    size_t n;
+    atomic_size_t next;
+    pthread_mutex_t lock;
+    size_t failed_at;
+    enum dp_status status;
+    struct dp_err err;
+};
+
+static void *sync_some(void *arg) {
+    struct syncs *s = arg;
+    for (size_t i; (i = atomic_fetch_add(&s->next, 1)) < s->n;) {
+        struct dp_err err = DP_ERR_INIT;
+        enum dp_status status = s->one(s->of, i, &err);
+        if (!status) continue;
+        pthread_mutex_lock(&s->lock);
+        if (i < s->failed_at) s->failed_at = i, s->status = status, s->err = err;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return NULL;
+}
+
+/* These threads only wait for the disk, so there may be more of them than processors.  All n are tried; the first failure is returned. */
+static enum dp_status sync_all(enum dp_status (*one)(void *, size_t, struct dp_err *), void *of, size_t n, struct dp_err *err) {
+    struct syncs s = {.one = one, .of = of, .n = n, .failed_at = SIZE_MAX};
+    pthread_t ids[SYNC_THREADS];
+    size_t started = 0;
+    pthread_mutex_init(&s.lock, NULL);
+    while (n > SYNC_INLINE && started < SYNC_THREADS - 1 && started + 1 < n && pthread_create(&ids[started], NULL, sync_some, &s) == 0) started++;
+    sync_some(&s);
+    for (size_t i = 0; i < started; i++) pthread_join(ids[i], NULL);
+    pthread_mutex_destroy(&s.lock);
+    if (s.status && err) *err = s.err;
+    return s.status;
+}
+
+static enum dp_status sync_newfile(void *of, size_t i, struct dp_err *err) {
+    struct dp_newfile *const *f = of;
+    return sync_and_close(f[i], err);
+}
+
+enum dp_status dp_newfiles_sync(struct dp_newfile *const *f, size_t n, struct dp_err *err) {
+    return sync_all(sync_newfile, (void *)(uintptr_t)f, n, err);
+}
+
+static enum dp_status sync_dir(void *of, size_t i, struct dp_err *err) {
+    const struct dp_map *dirs = of;
+    return dp_fsync_dir(dirs->items[i].key.p, err);
+}
+
+/* The directory of a file and those above it, up to top (or to where the path ends). */
+static void add_dirs(struct dp_map *dirs, const char *path, const char *top) {
+    char *dir = dp_path_dir(path);
+    bool is_new = true, is_top = false;
+    while (is_new && !is_top) {
+        dp_map_put(dirs, dp_str_z(dir), &is_new);
+        is_top = strcmp(dir, top) == 0 || strlen(dir) <= strlen(top);
+        char *up = dp_path_dir(dir);
+        free(dir);
+        dir = up;
+    }
+    free(dir);
+}
+
+enum dp_status dp_newfiles_publish(struct dp_newfile *const *f, size_t n, const char *top, struct dp_err *err) {
+    struct dp_map dirs = {0};
+    enum dp_status status = DP_OK;
+    for (size_t i = 0; i < n && !status; i++) {
+        if (rename(f[i]->tmp, f[i]->final)) {
+            status = dp_err_sys(err, DP_IO, "can't rename to %s", f[i]->final);
+            break;
+        }
+        add_dirs(&dirs, f[i]->final, top);
+        dp_unfinished_drop(f[i]->slot);
+        free(f[i]->tmp);
+        f[i]->tmp = NULL, f[i]->slot = -1, f[i]->is_open = false;
+    }
+    if (!status) status = sync_all(sync_dir, &dirs, dirs.n, err);
+    dp_map_release(&dirs);
+    return status;
 }
 
 /* ---- temporary files and chance ---- */

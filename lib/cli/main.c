@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -43,6 +46,20 @@ static void guard_descriptors(void)
             int got = open("/dev/null", fd == 1 ? O_RDONLY : O_WRONLY);
             if (got != fd && got >= 0) close(got);
         }
+}
+
+/*
+ * What is freed goes back: glibc would raise its thresholds as large blocks come and go, and then keep them, so that --memory would hold only
+ * in our books.  Few arenas for the same reason; where rows are gathered, one, for they are made by one thread and freed by another.
+ */
+static void tame_malloc(const struct dp_tool *tool)
+{
+    (void)tool;
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_ARENA_MAX, tool->common & DP_COMMON_OUTPUT ? 1 : 2);
+#endif
 }
 
 /* ---- what is served without a run ---- */
@@ -342,6 +359,7 @@ int dp_cli_main(const struct dp_tool *tool, int argc, char **argv)
     struct dp_err err = DP_ERR_INIT;
     int code;
     m->started = monotonic();
+    tame_malloc(tool);
     guard_descriptors();
     cli->root = tool;
     cli->run.program = tool->name;

@@ -1,6 +1,7 @@
 /*
- * Partitions in memory, spilled and in files (dp-partition(1)).  One spill file for all; one file is written at a time, but for partitions
- * that are large enough to have begun theirs.
+ * Partitions and their files (dp-partition(1)).  Rows come into the stage, all partitions mixed; a full stage is dealt out, each partition's
+ * rows as one extent to the store (lay_store.c), or to its file where a row group's worth is together.  One file is written at a time,
+ * but for partitions that have begun theirs.  What each part may take of --memory is said in set_memory().
  */
 #include "lay_priv.h"
 
@@ -18,8 +19,15 @@
 #define TARGET_SIZE (128u << 20)
 #define MAX_OPEN 64
 #define ROW_GROUP_ROWS 122880
-#define ROW_GROUP_BYTES (32 << 20) /* less than the writer's own: several may be open, and contents must not depend on --memory */
-#define SORTED_BLOCK 4096          /* rows of one block of a sorted run */
+#define ROW_GROUP_BYTES (26 << 20) /* fixed, for contents must not depend on --memory: the largest that the least memory holds */
+#define PIECE_BYTES (128 << 10)    /* of rows that are handed on at once, about */
+#define ROWS_EACH 32               /* rows of a partition in a full stage, when there is memory for so many */
+#define TIER 16                    /* small extents or runs that become one */
+#define TIER_BYTES (256 << 10)     /* what they may have together */
+#define SYNC_FILES 64              /* complete files that are synced at once, */
+#define SYNC_BYTES (32 << 20)      /* or bytes of them */
+#define META_BYTES (2 << 20)       /* what a file's metadata may take before the file is complete: it grows with columns and row groups */
+#define META_CHUNK 700             /* of it for a column of a row group, about */
 
 struct file {
     struct dp_newfile new;
@@ -27,21 +35,22 @@ struct file {
     int64_t rows;
 };
 
+struct run { size_t first, n; };
+
 struct part {
     char *values;       /* JSON object for the file's metadata */
     char *subdir;       /* plain directories: "day=2026-01-02/...", else "" */
-    struct dp_batch rows;
-    size_t held;        /* bytes of rows */
-    struct dp_lay_extent *extents;
+    struct dp_lay_extent *extents; /* rows in the store, in order */
     size_t n_extents, extents_cap;
-    struct dp_lay_run *runs;
+    struct run *runs;   /* with --sort: extents that are sorted among each other */
     size_t n_runs, runs_cap;
-    int64_t spilled_rows;
+    int64_t rows;       /* in the store */
+    size_t bytes, staged; /* in the store; rows in the stage */
     struct file *file;  /* begun and not complete, or NULL */
 };
 
-/* A file that is complete.  In plain directories it waits for its name, until tmp is NULL. */
-struct waiting { char *tmp, *final; int slot; int64_t rows; uint64_t bytes; };
+/* A file that is complete.  Then it is synced, and then it gets its name: in staging soon, in plain directories when the input has ended. */
+struct finished { struct dp_newfile new; int64_t rows; uint64_t bytes; };
 
 struct dp_lay {
     struct dp_run *run;
@@ -60,14 +69,19 @@ struct dp_lay {
     struct dp_lay_sort sort;
     struct dp_map index;     /* key bytes -> part number */
     struct part *parts;
-    size_t n_parts, parts_cap, n_open, n_cut_parts;
-    size_t held, n_files;
+    size_t n_parts, parts_cap, n_open, n_cut_parts, n_files;
     uint64_t spilled;        /* before the latest cut */
-    struct dp_lay_spill spill;
-    uint32_t *order, *starts; /* rows of a chunk by group */
-    size_t order_cap, starts_cap;
-    struct waiting *waiting;
-    size_t n_waiting, waiting_cap;
+    struct dp_batch stage;   /* rows that are not dealt out */
+    uint32_t *stage_part;    /* the partition of each */
+    size_t stage_part_cap, stage_bytes, stage_max;
+    uint32_t *order, *spare; /* rows of the stage by partition */
+    size_t order_cap, spare_cap;
+    struct dp_lay_store store;
+    struct dp_batch piece, view; /* rows on their way; view borrows */
+    struct dp_pq_work *work;
+    struct finished *finished;
+    size_t n_finished, finished_cap, n_synced, n_named;
+    uint64_t unsynced;       /* bytes */
     bool is_kept;
 };
 
@@ -166,7 +180,7 @@ static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err 
     char *dir = p->subdir[0] ? dp_path_join(l->dir, p->subdir) : dp_strdup(l->dir), *path = dp_path_join(dir, name);
     struct file *f = dp_calloc(1, sizeof *f);
     f->new.slot = -1;
-    DP_TRY_OUT(dp_mkdirs(dir, err));
+    DP_TRY_OUT(dp_mkdirs_unsynced(dir, err)); /* synced with the file's name */
     DP_TRY_OUT(dp_newfile_open(&f->new, path, 0666, err));
     o.kv = kv, o.n_kv = 2;
     o.json_as_string = l->o.staging || l->run->marks; /* for a table, which has its types in the log */
@@ -192,38 +206,49 @@ static void drop_file(struct dp_lay *l, struct part *p) {
     l->n_open--;
 }
 
-static void note_complete(struct dp_lay *l, struct waiting w) {
-    l->waiting = dp_grow(l->waiting, &l->waiting_cap, l->n_waiting + 1, sizeof *l->waiting);
-    l->waiting[l->n_waiting++] = w;
+/* Files [from, n_finished) are synced; they need no descriptor any more. */
+static enum dp_status sync_finished(struct dp_lay *l, struct dp_err *err) {
+    size_t n = l->n_finished - l->n_synced;
+    struct dp_newfile **f = dp_calloc(n + 1, sizeof *f);
+    for (size_t i = 0; i < n; i++) f[i] = &l->finished[l->n_synced + i].new;
+    enum dp_status status = dp_newfiles_sync(f, n, err);
+    free(f);
+    if (status == DP_OK) l->n_synced = l->n_finished, l->unsynced = 0;
+    return status;
 }
 
-/* On disk, but without its name: the descriptor is not kept, for there may be thousands. */
-static enum dp_status set_waiting(struct dp_lay *l, struct file *f, uint64_t bytes, struct dp_err *err) {
-    if (fsync(f->new.fd) != 0) return dp_err_sys(err, DP_IO, "%s: fsync", f->new.tmp);
-    close(f->new.fd);
-    f->new.is_open = false;
-    note_complete(l, (struct waiting){f->new.tmp, f->new.final, f->new.slot, f->rows, bytes});
-    return DP_OK;
+/* Those that are synced get their names, and are told. */
+static enum dp_status name_finished(struct dp_lay *l, struct dp_err *err) {
+    size_t first = l->n_named, n = l->n_synced - first;
+    struct dp_newfile **f = dp_calloc(n + 1, sizeof *f);
+    for (size_t i = 0; i < n; i++) f[i] = &l->finished[first + i].new;
+    enum dp_status status = dp_newfiles_publish(f, n, l->dir, err);
+    free(f);
+    l->n_named = l->n_synced;
+    for (size_t i = first; i < l->n_named && status == DP_OK; i++) {
+        const struct finished *x = &l->finished[i];
+        status = l->done(l->ctx, x->new.final, x->rows, x->bytes, err);
+    }
+    return status;
 }
 
 static enum dp_status complete_file(struct dp_lay *l, struct part *p, struct dp_err *err) {
     struct file *f = p->file;
-    enum dp_status status = DP_OK;
-    char *path = NULL;
-    DP_TRY_OUT(dp_pq_writer_finish(f->writer, err));
+    DP_TRY(dp_pq_writer_finish(f->writer, err));
     uint64_t bytes = dp_pq_writer_size(f->writer);
-    if (!l->o.staging) {
-        DP_TRY_OUT(set_waiting(l, f, bytes, err));
-    } else {
-        path = dp_strdup(f->new.final);
-        DP_TRY_OUT(dp_newfile_commit(&f->new, err));
-        note_complete(l, (struct waiting){NULL, dp_strdup(path), -1, f->rows, bytes});
-        DP_TRY_OUT(l->done(l->ctx, path, f->rows, bytes, err));
-    }
-out:
-    free(path);
+    l->finished = dp_grow(l->finished, &l->finished_cap, l->n_finished + 1, sizeof *l->finished);
+    l->finished[l->n_finished++] = (struct finished){f->new, f->rows, bytes};
+    l->unsynced += bytes;
+    f->new = (struct dp_newfile){.fd = -1, .slot = -1};
     drop_file(l, p);
-    return status;
+    if (l->n_finished - l->n_synced < SYNC_FILES && l->unsynced < SYNC_BYTES) return DP_OK;
+    DP_TRY(sync_finished(l, err));
+    return l->o.staging ? name_finished(l, err) : DP_OK;
+}
+
+/* What the metadata of a file takes in memory, by count: that must not differ from machine to machine. */
+static size_t file_meta(const struct dp_lay *l, const struct dp_pq_writer *w) {
+    return dp_pq_writer_meta(w)->n_row_groups * dp_type_leaves(l->file_schema) * META_CHUNK;
 }
 
 /* Rows to the partition's file; a file that reached the target size at the end of a row group is complete. */
@@ -232,119 +257,258 @@ static enum dp_status feed(struct dp_lay *l, struct part *p, const struct dp_bat
         if (!p->file) DP_TRY(open_file(l, p, err));
         DP_TRY(dp_pq_writer_add_some(p->file->writer, b, from, b->length - from, &taken, err));
         p->file->rows += taken;
-        if (dp_pq_writer_pending(p->file->writer) == 0 && dp_pq_writer_size(p->file->writer) >= l->o.target_size) DP_TRY(complete_file(l, p, err));
+        const struct dp_pq_writer *w = p->file->writer;
+        if (dp_pq_writer_pending(w) > 0) continue;
+        if (dp_pq_writer_size(w) >= l->o.target_size || file_meta(l, w) >= META_BYTES) DP_TRY(complete_file(l, p, err));
     }
     return DP_OK;
 }
 
 /* ---- partitions ---- */
 
-static void forget_spilled(struct part *p) { p->n_extents = 0, p->n_runs = 0, p->spilled_rows = 0; }
-
-static void empty_rows(struct dp_lay *l, struct part *p) {
-    l->held -= p->held;
-    p->held = 0;
-    dp_batch_release(&p->rows);
-    dp_batch_init(&p->rows, l->file_schema);
+static void drop_extents(struct dp_lay *l, struct part *p, size_t first, size_t n) {
+    for (size_t i = first; i < first + n; i++) {
+        p->rows -= p->extents[i].rows;
+        p->bytes -= p->extents[i].n;
+        dp_lay_store_drop(&l->store, &p->extents[i]);
+    }
 }
 
-/* All rows of an unsorted partition, in the order of their arrival. */
+static enum dp_status put_extent(struct dp_lay *l, struct part *p, const struct dp_batch *b, uint32_t level, struct dp_err *err) {
+    p->extents = dp_grow(p->extents, &p->extents_cap, p->n_extents + 1, sizeof *p->extents);
+    struct dp_lay_extent *x = &p->extents[p->n_extents];
+    DP_TRY(dp_lay_store_put(&l->store, b, x, err));
+    x->level = level;
+    p->n_extents++;
+    p->rows += x->rows;
+    p->bytes += x->n;
+    return DP_OK;
+}
+
+/* Many small extents cost more than their rows: the last ones, when they are so many of one level, become one of the next. */
+static enum dp_status join_extents(struct dp_lay *l, struct part *p, struct dp_err *err) {
+    while (p->n_extents >= TIER) {
+        struct dp_lay_extent *x = &p->extents[p->n_extents - TIER];
+        uint32_t level = x->level;
+        size_t bytes = 0;
+        for (size_t i = 0; i < TIER; i++) bytes += x[i].level == level ? x[i].n : TIER_BYTES;
+        if (bytes >= TIER_BYTES) break;
+        dp_batch_reset(&l->piece);
+        for (size_t i = 0; i < TIER; i++) {
+            DP_TRY(dp_lay_store_view(&l->store, &x[i], &l->view, NULL, err));
+            dp_batch_append(&l->piece, &l->view, 0, l->view.length);
+        }
+        drop_extents(l, p, p->n_extents - TIER, TIER);
+        p->n_extents -= TIER;
+        DP_TRY(put_extent(l, p, &l->piece, level + 1, err));
+    }
+    return DP_OK;
+}
+
+/* What the store has of an unsorted partition, in the order of arrival, to its file. */
 static enum dp_status drain(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    enum dp_status status = DP_OK;
-    struct dp_batch b;
-    dp_batch_init(&b, l->file_schema);
     for (size_t i = 0; i < p->n_extents; i++) {
-        DP_TRY_OUT(dp_lay_spill_read(&l->spill, &p->extents[i], &b, err));
-        DP_TRY_OUT(feed(l, p, &b, err));
+        DP_TRY(dp_lay_store_view(&l->store, &p->extents[i], &l->view, NULL, err));
+        DP_TRY(feed(l, p, &l->view, err));
     }
-    forget_spilled(p);
-    DP_TRY_OUT(feed(l, p, &p->rows, err));
-    empty_rows(l, p);
-out:
-    dp_batch_release(&b);
-    return status;
-}
-
-/* Rows behind the last whole row group return to the partition: here they are counted, and can be spilled. */
-static void take_back(struct dp_lay *l, struct part *p) {
-    if (!p->file || dp_pq_writer_pending(p->file->writer) == 0) return;
-    p->file->rows -= dp_pq_writer_pending(p->file->writer);
-    dp_pq_writer_take_pending(p->file->writer, &p->rows);
-    p->held = dp_batch_bytes(&p->rows);
-    l->held += p->held;
-}
-
-static enum dp_status spill_part(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    int64_t step = p->rows.length;
-    if (l->sort.n) {
-        dp_lay_sort_batch(&l->sort, &p->rows);
-        step = SORTED_BLOCK;
-    }
-    p->runs = dp_grow(p->runs, &p->runs_cap, p->n_runs + 1, sizeof *p->runs);
-    struct dp_lay_run *run = &p->runs[p->n_runs++];
-    *run = (struct dp_lay_run){.first = p->n_extents};
-    for (int64_t i = 0; i < p->rows.length; i += step, run->n++) {
-        p->extents = dp_grow(p->extents, &p->extents_cap, p->n_extents + 1, sizeof *p->extents);
-        DP_TRY(dp_lay_spill_write(&l->spill, &p->rows, i, p->rows.length - i < step ? p->rows.length - i : step, &p->extents[p->n_extents], err));
-        p->n_extents++;
-    }
-    p->spilled_rows += p->rows.length;
-    empty_rows(l, p);
+    drop_extents(l, p, 0, p->n_extents);
+    p->n_extents = 0;
     return DP_OK;
 }
 
-/* Partitions above the average go first, then ever smaller ones, until half the bound is free. */
-static enum dp_status make_room(struct dp_lay *l, struct dp_err *err) {
-    size_t least = l->held / (l->n_parts ? l->n_parts : 1);
-    for (; l->held > l->o.memory / 2; least /= 2) {
-        for (size_t i = 0; i < l->n_parts && l->held > l->o.memory / 2; i++) {
-            if (l->parts[i].held > 0 && l->parts[i].held >= least) DP_TRY(spill_part(l, &l->parts[i], err));
-        }
+/* As many rows of a batch as one piece has. */
+static int64_t piece_rows(const struct dp_batch *b) {
+    size_t each = b->length ? dp_batch_bytes(b) / (size_t)b->length : 0;
+    size_t n = PIECE_BYTES / (each ? each : 1);
+    return n ? (int64_t)n : 1;
+}
+
+/* The piece in hand was of huge rows: its memory is not kept. */
+static void empty_piece(struct dp_lay *l) {
+    bool is_huge = dp_batch_bytes(&l->piece) > 16 * PIECE_BYTES;
+    if (is_huge) dp_batch_release(&l->piece), dp_batch_init(&l->piece, l->file_schema);
+    else dp_batch_reset(&l->piece);
+}
+
+/* Rows of the stage to the partition's file or to the store. */
+static enum dp_status deal(struct dp_lay *l, struct part *p, const uint32_t *rows, size_t n, bool to_file, struct dp_err *err) {
+    size_t step = (size_t)piece_rows(&l->stage);
+    for (size_t i = 0; i < n; i += step) {
+        empty_piece(l);
+        dp_batch_gather(&l->piece, &l->stage, rows + i, n - i < step ? n - i : step);
+        if (to_file) DP_TRY(feed(l, p, &l->piece, err));
+        else DP_TRY(put_extent(l, p, &l->piece, 0, err));
     }
+    return to_file || l->sort.n ? DP_OK : join_extents(l, p, err);
+}
+
+/* Rows behind the last whole row group return to the partition: another one may need the writers' memory. */
+static enum dp_status take_back(struct dp_lay *l, struct part *p, struct dp_err *err) {
+    if (!p->file || dp_pq_writer_pending(p->file->writer) == 0) return DP_OK;
+    const struct dp_batch *b = dp_pq_writer_pending_rows(p->file->writer);
+    int64_t step = piece_rows(b);
+    for (int64_t i = 0; i < b->length; i += step) {
+        empty_piece(l);
+        dp_batch_append(&l->piece, b, i, b->length - i < step ? b->length - i : step);
+        DP_TRY(put_extent(l, p, &l->piece, 0, err));
+    }
+    p->file->rows -= b->length;
+    dp_pq_writer_drop_pending(p->file->writer);
     return DP_OK;
 }
 
-struct cursor { struct dp_batch b; size_t extent, end; int64_t row; };
+/* ---- sorted partitions ---- */
 
-/* The sorted runs and the rows in memory, as one sorted sequence. Among equals the earlier run comes first. */
-static enum dp_status merge(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    size_t n = p->n_runs + 1;
-    struct cursor *c = dp_calloc(n, sizeof *c);
-    struct dp_batch out;
+struct cursor { struct dp_batch b; struct dp_buf bytes; size_t extent, end; int64_t row; };
+
+static enum dp_status next_extent(struct dp_lay *l, const struct part *p, struct cursor *c, struct dp_err *err) {
+    c->row = 0;
+    c->b.length = 0;
+    return c->extent < c->end ? dp_lay_store_view(&l->store, &p->extents[c->extent++], &c->b, &c->bytes, err) : DP_OK;
+}
+
+/* Sorted runs as one sorted sequence, to the file or as a run behind the others.  Among equals the earlier run comes first. */
+static enum dp_status merge_runs(struct dp_lay *l, struct part *p, size_t first, size_t n, bool to_file, struct dp_err *err) {
+    struct cursor *c = dp_calloc(n + 1, sizeof *c);
     enum dp_status status = DP_OK;
-    dp_batch_init(&out, l->file_schema);
-    for (size_t i = 0; i < n; i++) dp_batch_init(&c[i].b, l->file_schema);
-    dp_lay_sort_batch(&l->sort, &p->rows);
-    for (size_t i = 0; i < p->n_runs; i++) {
-        c[i].extent = p->runs[i].first, c[i].end = p->runs[i].first + p->runs[i].n;
-        DP_TRY_OUT(dp_lay_spill_read(&l->spill, &p->extents[c[i].extent++], &c[i].b, err));
+    for (size_t i = 0; i < n; i++) {
+        dp_batch_init(&c[i].b, l->file_schema);
+        c[i].extent = p->runs[first + i].first, c[i].end = c[i].extent + p->runs[first + i].n;
+        DP_TRY_OUT(next_extent(l, p, &c[i], err));
     }
-    for (;;) {
-        size_t best = n;
-        const struct dp_batch *from = NULL;
+    empty_piece(l);
+    for (size_t best = 0; best < n;) {
+        best = n;
         for (size_t i = 0; i < n; i++) {
-            const struct dp_batch *b = i == n - 1 ? &p->rows : &c[i].b;
-            if (c[i].row == b->length) continue;
-            if (best == n || dp_lay_sort_cmp(&l->sort, b, c[i].row, from, c[best].row) < 0) best = i, from = b;
+            if (c[i].row == c[i].b.length) continue;
+            if (best == n || dp_lay_sort_cmp(&l->sort, &c[i].b, c[i].row, &c[best].b, c[best].row) < 0) best = i;
         }
-        if (best == n) break;
-        dp_batch_append(&out, from, c[best].row++, 1);
-        if (out.length == SORTED_BLOCK) {
-            DP_TRY_OUT(feed(l, p, &out, err));
-            dp_batch_reset(&out);
+        if (best < n) {
+            dp_batch_append(&l->piece, &c[best].b, c[best].row++, 1);
+            if (c[best].row == c[best].b.length) DP_TRY_OUT(next_extent(l, p, &c[best], err));
         }
-        if (best == n - 1 || c[best].row < c[best].b.length || c[best].extent == c[best].end) continue;
-        DP_TRY_OUT(dp_lay_spill_read(&l->spill, &p->extents[c[best].extent++], &c[best].b, err));
-        c[best].row = 0;
+        if (best < n && l->piece.length % 8 != 0) continue; /* the size is not looked at row by row */
+        if (best < n && dp_batch_bytes(&l->piece) < PIECE_BYTES / 2) continue;
+        if (to_file) DP_TRY_OUT(feed(l, p, &l->piece, err));
+        else if (l->piece.length) DP_TRY_OUT(put_extent(l, p, &l->piece, 0, err));
+        empty_piece(l);
     }
-    DP_TRY_OUT(feed(l, p, &out, err));
-    forget_spilled(p);
-    empty_rows(l, p);
 out:
-    for (size_t i = 0; i < n; i++) dp_batch_release(&c[i].b);
-    dp_batch_release(&out);
+    for (size_t i = 0; i < n; i++) {
+        dp_batch_release(&c[i].b);
+        dp_buf_release(&c[i].bytes);
+    }
     free(c);
     return status;
+}
+
+static void add_run(struct part *p, size_t first) {
+    p->runs = dp_grow(p->runs, &p->runs_cap, p->n_runs + 1, sizeof *p->runs);
+    p->runs[p->n_runs++] = (struct run){first, p->n_extents - first};
+}
+
+/* The last n runs become one; they are the last extents, too. */
+static enum dp_status join_last_runs(struct dp_lay *l, struct part *p, size_t n, struct dp_err *err) {
+    size_t first = p->runs[p->n_runs - n].first, old = p->n_extents - first;
+    DP_TRY(merge_runs(l, p, p->n_runs - n, n, false, err));
+    drop_extents(l, p, first, old);
+    memmove(p->extents + first, p->extents + first + old, (p->n_extents - first - old) * sizeof *p->extents);
+    p->n_extents -= old;
+    p->n_runs -= n;
+    add_run(p, first);
+    return DP_OK;
+}
+
+static enum dp_status join_small_runs(struct dp_lay *l, struct part *p, struct dp_err *err) {
+    while (p->n_runs >= TIER) {
+        size_t bytes = 0;
+        for (size_t i = p->runs[p->n_runs - TIER].first; i < p->n_extents; i++) bytes += p->extents[i].n;
+        if (bytes >= TIER_BYTES) break;
+        DP_TRY(join_last_runs(l, p, TIER, err));
+    }
+    return DP_OK;
+}
+
+/* All of a sorted partition to its file.  More runs than there is memory for are made fewer first, level by level, in order. */
+static enum dp_status merge(struct dp_lay *l, struct part *p, struct dp_err *err) {
+    size_t fan = (l->store.memory + l->stage_max) / (4 * PIECE_BYTES);
+    fan = fan < 4 ? 4 : fan > 64 ? 64 : fan;
+    while (p->n_runs > fan) {
+        size_t n = 0, at = 0;
+        struct run *made = dp_calloc(p->n_runs / fan + 1, sizeof *made);
+        for (; at < p->n_runs; at += fan) {
+            size_t first = p->n_extents, some = p->n_runs - at < fan ? p->n_runs - at : fan;
+            enum dp_status status = merge_runs(l, p, at, some, false, err);
+            if (status != DP_OK) {
+                free(made);
+                return status;
+            }
+            made[n++] = (struct run){first, p->n_extents - first};
+            for (size_t i = at; i < at + some; i++) drop_extents(l, p, p->runs[i].first, p->runs[i].n);
+        }
+        memcpy(p->runs, made, n * sizeof *made);
+        p->n_runs = n;
+        free(made);
+    }
+    DP_TRY(merge_runs(l, p, 0, p->n_runs, true, err));
+    for (size_t i = 0; i < p->n_runs; i++) drop_extents(l, p, p->runs[i].first, p->runs[i].n);
+    p->n_runs = p->n_extents = 0;
+    return DP_OK;
+}
+
+/* ---- the stage ---- */
+
+/* Is there a row group's worth, and may the file begin, or has it? */
+static bool is_due(const struct dp_lay *l, const struct part *p) {
+    bool enough = p->rows + (int64_t)p->staged >= l->writer.row_group_rows || p->bytes >= ROW_GROUP_BYTES;
+    return enough && l->sort.n == 0 && (p->file || l->n_open < l->o.max_open);
+}
+
+static enum dp_status deal_part(struct dp_lay *l, struct part *p, uint32_t *rows, bool is_last, struct dp_err *err) {
+    size_t first = p->n_extents, n = p->staged;
+    p->staged = 0;
+    if (l->sort.n && n) {
+        dp_lay_sort_rows(&l->sort, &l->stage, rows, l->spare, n);
+        DP_TRY(deal(l, p, rows, n, false, err));
+        add_run(p, first);
+        return join_small_runs(l, p, err);
+    }
+    p->staged = n;
+    bool to_file = is_last || is_due(l, p);
+    p->staged = 0;
+    if (l->sort.n) return DP_OK;
+    if (to_file) DP_TRY(drain(l, p, err));
+    DP_TRY(deal(l, p, rows, n, to_file, err));
+    if (is_last) return p->file ? complete_file(l, p, err) : DP_OK;
+    return take_back(l, p, err);
+}
+
+/* The rows of the stage to their partitions. */
+static enum dp_status deal_out(struct dp_lay *l, bool is_last, struct dp_err *err) {
+    size_t n = (size_t)l->stage.length, at = 0;
+    l->order = dp_grow(l->order, &l->order_cap, n + 1, sizeof *l->order);
+    l->spare = dp_grow(l->spare, &l->spare_cap, (l->sort.n && n > l->n_parts ? n : l->n_parts) + 1, sizeof *l->spare);
+    for (size_t i = 0; i < l->n_parts; i++) l->spare[i] = (uint32_t)at, at += l->parts[i].staged;
+    for (size_t i = 0; i < n; i++) l->order[l->spare[l->stage_part[i]]++] = (uint32_t)i;
+    at = 0;
+    for (size_t i = 0; i < l->n_parts; i++) {
+        struct part *p = &l->parts[i];
+        uint32_t *rows = l->order + at;
+        at += p->staged;
+        if (dp_run_stopped(l->run, err)) return DP_SIGNALLED;
+        if (p->staged || is_last) DP_TRY(deal_part(l, p, rows, is_last, err));
+    }
+    if (l->stage_bytes > 2 * l->stage_max) dp_batch_release(&l->stage), dp_batch_init(&l->stage, l->file_schema);
+    else dp_batch_reset(&l->stage);
+    l->stage_bytes = 0;
+    return DP_OK;
+}
+
+/* So many rows that each partition has some, for each piece of few rows costs as much as one of many; but within the cache where that suffices. */
+static bool stage_is_full(const struct dp_lay *l) {
+    size_t least = 4u << 20;
+    if (l->sort.n) return l->stage_bytes >= l->stage_max;
+    return l->stage_bytes >= l->stage_max || (l->stage_bytes >= least && (size_t)l->stage.length >= ROWS_EACH * l->n_parts);
 }
 
 static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct dp_err *err) {
@@ -371,7 +535,6 @@ static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, in
     dp_buf_addc(&json, '}');
     p->values = dp_buf_detach(&json);
     p->subdir = l->o.staging ? dp_strdup("") : dp_strdup(dp_buf_z(&dir));
-    dp_batch_init(&p->rows, l->file_schema);
     l->n_parts++;
 out:
     dp_buf_release(&json);
@@ -389,58 +552,48 @@ static void view_rows(const struct dp_lay *l, const struct dp_batch *rows, struc
     for (size_t i = 0; i < view->n_columns; i++) view->columns[i] = rows->columns[l->columns[i]];
 }
 
-static enum dp_status add_group(struct dp_lay *l, struct part *p, const struct dp_batch *view, const uint32_t *rows, size_t n, struct dp_err *err) {
-    dp_batch_gather(&p->rows, view, rows, n);
-    size_t now = dp_batch_bytes(&p->rows);
-    l->held += now - p->held;
-    p->held = now;
-    int64_t least = l->writer.row_group_rows;
-    if (l->sort.n == 0 && p->rows.length + p->spilled_rows >= least && (p->file || l->n_open < l->o.max_open)) {
-        DP_TRY(drain(l, p, err));
-        take_back(l, p);
-    }
-    return DP_OK;
-}
-
-static enum dp_status add_groups(struct dp_lay *l, const struct dp_lay_rows *r, const struct dp_batch *view, struct dp_err *err) {
+/* Numbers of a chunk's groups become those of partitions. */
+static enum dp_status number_rows(struct dp_lay *l, const struct dp_lay_rows *r, uint32_t *part_of, struct dp_err *err) {
     size_t n = (size_t)r->rows.length, groups = r->groups.n;
-    l->order = dp_grow(l->order, &l->order_cap, n, sizeof *l->order);
-    l->starts = dp_grow(l->starts, &l->starts_cap, groups + 1, sizeof *l->starts);
-    memset(l->starts, 0, (groups + 1) * sizeof *l->starts);
-    for (size_t i = 0; i < n; i++) l->starts[r->group_of[i] + 1]++;
-    for (size_t g = 0; g < groups; g++) l->starts[g + 1] += l->starts[g];
-    for (size_t i = 0; i < n; i++) l->order[l->starts[r->group_of[i]]++] = (uint32_t)i;
-    for (size_t g = 0; g < groups; g++) { /* starts[g] is now the end of group g */
-        size_t from = g ? l->starts[g - 1] : 0;
+    l->spare = dp_grow(l->spare, &l->spare_cap, groups + 1, sizeof *l->spare);
+    for (size_t g = 0; g < groups; g++) {
         bool is_new;
         struct dp_map_item *item = dp_map_put(&l->index, r->groups.items[g].key, &is_new);
         if (is_new) {
             item->v.u = l->n_parts;
             DP_TRY(new_part(l, &r->keys, r->first[g], err));
         }
-        DP_TRY(add_group(l, &l->parts[item->v.u], view, l->order + from, l->starts[g] - from, err));
+        l->spare[g] = (uint32_t)item->v.u;
+    }
+    for (size_t i = 0; i < n; i++) {
+        part_of[i] = l->spare[r->group_of[i]];
+        l->parts[part_of[i]].staged++;
     }
     return DP_OK;
 }
 
+static enum dp_status add_rows(struct dp_lay *l, const struct dp_lay_rows *r, const struct dp_batch *view, struct dp_err *err) {
+    size_t n = (size_t)r->rows.length, at = (size_t)l->stage.length;
+    bool is_single = l->o.layout->n == 0;
+    if (is_single && l->n_parts == 0) DP_TRY(new_part(l, &r->keys, 0, err));
+    if (is_single && l->sort.n == 0) return feed(l, &l->parts[0], view, err);
+    l->stage_part = dp_grow(l->stage_part, &l->stage_part_cap, at + n, sizeof *l->stage_part);
+    if (is_single) {
+        memset(l->stage_part + at, 0, n * sizeof *l->stage_part);
+        l->parts[0].staged += n;
+    } else {
+        DP_TRY(number_rows(l, r, l->stage_part + at, err));
+    }
+    dp_batch_append(&l->stage, view, 0, view->length);
+    l->stage_bytes = dp_batch_bytes(&l->stage) + 8 * (at + n);
+    return stage_is_full(l) ? deal_out(l, false, err) : DP_OK;
+}
+
 enum dp_status dp_lay_add(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) {
     struct dp_batch view;
-    enum dp_status status = DP_OK;
     if (r->rows.length == 0) return DP_OK;
     view_rows(l, &r->rows, &view);
-    if (l->o.layout->n > 0) {
-        DP_TRY_OUT(add_groups(l, r, &view, err));
-    } else {
-        if (l->n_parts == 0) DP_TRY_OUT(new_part(l, &r->keys, 0, err));
-        struct part *p = &l->parts[0];
-        if (l->sort.n == 0) DP_TRY_OUT(feed(l, p, &view, err));
-        else {
-            dp_batch_append(&p->rows, &view, 0, view.length);
-            p->held = l->held = dp_batch_bytes(&p->rows);
-        }
-    }
-    if (l->held > l->o.memory) DP_TRY_OUT(make_room(l, err));
-out:
+    enum dp_status status = add_rows(l, r, &view, err);
     free(view.columns);
     return status;
 }
@@ -524,7 +677,6 @@ static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     DP_TRY(dp_codec_parse(dp_str_z(l->o.codec ? l->o.codec : "zstd:3"), &w->codec, &w->level, err));
     w->row_group_rows = l->o.row_group_rows > 0 ? l->o.row_group_rows : ROW_GROUP_ROWS;
     w->row_group_bytes = ROW_GROUP_BYTES;
-    w->lean = l->o.layout->n > 0;
     if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->names, err));
     l->sorting = dp_calloc(l->sort.n + 1, sizeof *l->sorting);
     for (size_t i = 0; i < l->sort.n; i++) {
@@ -536,18 +688,36 @@ static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     return DP_OK;
 }
 
+/*
+ * Of --memory: half of what is over 8 MB for rows that wait, a quarter of that for the stage; a thread that encodes for each 20 MB; for the
+ * metadata of files that are begun a sixteenth.  The row group that is being filled, its encoding on one thread and the chunks on
+ * their way stand in the rest and in the 32 MB that may be over --memory.
+ */
+static void set_memory(struct dp_lay *l) {
+    uint64_t m = l->o.memory ? l->o.memory : UINT64_C(160) << 20, wait = m > (12u << 20) ? (m - (8u << 20)) / 2 : 2u << 20, lanes = (m + (20u << 20) - 1) / (20u << 20);
+    size_t each = dp_type_leaves(l->file_schema) * META_CHUNK * 24, open = (size_t)(m / 16) / (each < META_BYTES ? each : META_BYTES);
+    l->stage_max = (size_t)(wait / (l->sort.n ? 2 : 4));
+    l->store.memory = (size_t)wait - l->stage_max;
+    l->work = dp_pq_work_open(lanes > 1024 ? 1024 : (unsigned)lanes);
+    if (l->o.max_open == 0) l->o.max_open = open < 1 ? 1 : open > MAX_OPEN ? MAX_OPEN : open;
+    dp_batch_init(&l->stage, l->file_schema);
+    dp_batch_init(&l->piece, l->file_schema);
+    dp_batch_init(&l->view, l->file_schema);
+    l->writer.work = l->work;
+}
+
 enum dp_status dp_lay_open(struct dp_run *run, const struct dp_lay_opts *o, dp_lay_done done, void *ctx, struct dp_lay **out, struct dp_err *err) {
     struct dp_lay *l = dp_calloc(1, sizeof *l);
     enum dp_status status;
     l->run = run, l->o = *o, l->done = done, l->ctx = ctx, l->lock = -1;
     if (l->o.target_size == 0) l->o.target_size = TARGET_SIZE;
-    if (l->o.max_open == 0) l->o.max_open = MAX_OPEN;
     make_schemas(l);
     if (l->file_schema->n_children == 0) {
         status = dp_err_set(err, DP_USAGE, "--by takes every column: nothing is left for the files");
         goto out;
     }
     DP_TRY_OUT(set_writer(l, err));
+    set_memory(l);
     if (o->staging) {
         DP_TRY_OUT(lock_staging(l, err));
     } else {
@@ -562,49 +732,42 @@ out:
 }
 
 enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
-    for (size_t i = 0; i < l->n_parts; i++) {
-        struct part *p = &l->parts[i];
+    struct part *only = l->o.layout->n == 0 && l->sort.n == 0 && l->n_parts ? &l->parts[0] : NULL;
+    if (only && only->file) DP_TRY(complete_file(l, only, err));
+    if (!only) DP_TRY(deal_out(l, l->sort.n == 0, err));
+    for (size_t i = 0; i < l->n_parts && l->sort.n; i++) {
         if (dp_run_stopped(l->run, err)) return DP_SIGNALLED;
-        DP_TRY(l->sort.n ? merge(l, p, err) : drain(l, p, err));
-        if (p->file) DP_TRY(complete_file(l, p, err));
+        DP_TRY(merge(l, &l->parts[i], err));
+        if (l->parts[i].file) DP_TRY(complete_file(l, &l->parts[i], err));
     }
-    for (size_t i = 0; i < l->n_waiting; i++) {
-        struct waiting *w = &l->waiting[i];
-        if (!w->tmp) continue;
-        DP_TRY(dp_file_rename(w->tmp, w->final, err));
-        dp_unfinished_drop(w->slot);
-        w->slot = -1;
-        free(w->tmp);
-        w->tmp = NULL;
-        DP_TRY(l->done(l->ctx, w->final, w->rows, w->bytes, err));
-    }
-    return DP_OK;
+    DP_TRY(sync_finished(l, err));
+    return name_finished(l, err);
 }
 
 static void release_part(struct dp_lay *l, struct part *p) {
     drop_file(l, p);
-    dp_batch_release(&p->rows);
     free(p->values), free(p->subdir), free(p->extents), free(p->runs);
 }
 
 /* Partitions go too: an endless stream may have new ones every hour. */
 enum dp_status dp_lay_cut(struct dp_lay *l, struct dp_err *err) {
+    size_t memory = l->store.memory;
     DP_TRY(dp_lay_finish(l, err));
-    for (size_t i = 0; i < l->n_waiting; i++) free(l->waiting[i].final);
-    l->n_waiting = 0;
+    for (size_t i = 0; i < l->n_finished; i++) free(l->finished[i].new.final);
+    l->n_finished = l->n_synced = l->n_named = 0;
     for (size_t i = 0; i < l->n_parts; i++) release_part(l, &l->parts[i]);
     l->n_cut_parts += l->n_parts;
-    l->n_parts = l->held = 0;
+    l->n_parts = 0;
     dp_map_release(&l->index);
     l->index = (struct dp_map){0};
-    l->spilled += l->spill.size;
-    dp_lay_spill_close(&l->spill);
-    l->spill = (struct dp_lay_spill){0};
+    l->spilled += l->store.spilled;
+    dp_lay_store_close(&l->store);
+    l->store.memory = memory;
     return DP_OK;
 }
 
 size_t dp_lay_partitions(const struct dp_lay *l) { return l->n_cut_parts + l->n_parts; }
-uint64_t dp_lay_spilled(const struct dp_lay *l) { return l->spilled + l->spill.size; }
+uint64_t dp_lay_spilled(const struct dp_lay *l) { return l->spilled + l->store.spilled; }
 
 void dp_lay_keep(struct dp_lay *l) {
     if (l) l->is_kept = true;
@@ -613,23 +776,24 @@ void dp_lay_keep(struct dp_lay *l) {
 void dp_lay_close(struct dp_lay *l) {
     if (!l) return;
     for (size_t i = 0; i < l->n_parts; i++) release_part(l, &l->parts[i]);
-    for (size_t i = 0; i < l->n_waiting; i++) {
-        struct waiting *w = &l->waiting[i];
-        if (w->tmp) {
-            (void)unlink(w->tmp);
-            dp_unfinished_drop(w->slot);
-        } else if (!l->is_kept) {
-            (void)unlink(w->final); /* a run that failed publishes nothing */
+    for (size_t i = 0; i < l->n_finished; i++) {
+        struct dp_newfile *f = &l->finished[i].new;
+        if (f->is_open) {
+            dp_newfile_abort(f);
+            continue;
         }
-        free(w->tmp), free(w->final);
+        if (!l->is_kept) (void)unlink(f->final); /* a run that failed publishes nothing */
+        free(f->final);
     }
+    dp_pq_work_close(l->work);
+    if (l->stage.columns) dp_batch_release(&l->stage), dp_batch_release(&l->piece), dp_batch_release(&l->view);
     if (l->lock >= 0) close(l->lock);
-    dp_lay_spill_close(&l->spill);
+    dp_lay_store_close(&l->store);
     dp_map_release(&l->index);
     dp_type_free(l->file_schema);
     dp_type_free(l->names);
     dp_type_free(l->keys);
     dp_buf_release(&l->row_schema);
-    free(l->parts), free(l->waiting), free(l->columns), free(l->sort.keys), free(l->sorting), free(l->order), free(l->starts), free(l->dir);
+    free(l->parts), free(l->finished), free(l->columns), free(l->sort.keys), free(l->sorting), free(l->order), free(l->spare), free(l->stage_part), free(l->dir);
     free(l);
 }

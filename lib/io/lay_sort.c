@@ -103,10 +103,8 @@ int dp_lay_sort_cmp(const struct dp_lay_sort *s, const struct dp_batch *a, int64
 }
 
 /* Merge sort from the bottom up: stable. */
-uint32_t *dp_lay_sort_order(const struct dp_lay_sort *s, const struct dp_batch *b) {
-    size_t n = (size_t)b->length;
-    uint32_t *from = dp_calloc(n + 1, sizeof *from), *to = dp_calloc(n + 1, sizeof *to);
-    for (size_t i = 0; i < n; i++) from[i] = (uint32_t)i;
+void dp_lay_sort_rows(const struct dp_lay_sort *s, const struct dp_batch *b, uint32_t *rows, uint32_t *spare, size_t n) {
+    uint32_t *from = rows, *to = spare;
     for (size_t width = 1; width < n; width *= 2) {
         for (size_t lo = 0; lo < n; lo += 2 * width) {
             size_t mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n, x = lo, y = mid;
@@ -116,16 +114,5 @@ uint32_t *dp_lay_sort_order(const struct dp_lay_sort *s, const struct dp_batch *
         uint32_t *t = from;
         from = to, to = t;
     }
-    free(to);
-    return from;
-}
-
-void dp_lay_sort_batch(const struct dp_lay_sort *s, struct dp_batch *b) {
-    struct dp_batch sorted;
-    uint32_t *order = dp_lay_sort_order(s, b);
-    dp_batch_init(&sorted, b->schema);
-    dp_batch_gather(&sorted, b, order, (size_t)b->length);
-    free(order);
-    dp_batch_release(b);
-    *b = sorted;
+    if (from != rows && n) memcpy(rows, from, n * sizeof *rows);
 }

@@ -152,11 +152,14 @@ void dp_sources_close_member(struct dp_sources *s) {
     s->doc_cut = (struct dp_doc_cut){0};
 }
 
+enum { FILL_STEP = 64 << 10 };
+
 enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err *err) {
     while (!s->ended && s->carry.n - s->carry_at < want) {
         size_t n, step = want - (s->carry.n - s->carry_at);
-        char *p = dp_buf_reserve(&s->carry, (step > 65536 ? step : 65536) + DP_SCAN_PAD);
-        DP_TRY(dp_text_read(s->text, p, s->carry.cap - s->carry.n - DP_SCAN_PAD, &n, err));
+        if (step < FILL_STEP) step = FILL_STEP;
+        char *p = dp_buf_reserve(&s->carry, step + DP_SCAN_PAD);
+        DP_TRY(dp_text_read(s->text, p, step, &n, err)); /* no more, though there be room: a sample has its size */
         s->carry.n += n;
         s->ended = !n;
     }

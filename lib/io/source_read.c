@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10, PQ_ROWS = 4096 };
+enum { CHUNK = 256 << 10, PQ_ROWS = 4096, SAMPLE_LEAST = 1 << 20 };
 
 size_t dp_sources_chunk_bytes(const struct dp_sources *s) { return s->opts->chunk_bytes ? s->opts->chunk_bytes : CHUNK; }
 
@@ -96,6 +96,21 @@ enum dp_status dp_sources_endless_record(const struct dp_sources *s, struct dp_e
     return dp_err_at(err, NULL, s->line, s->offset);
 }
 
+/* A sample that was read ahead is given back half by half, as it is used up. */
+static void shrink_carry(struct dp_sources *s) {
+    size_t left = s->carry.n - s->carry_at;
+    if (s->carry.cap < SAMPLE_LEAST || left > s->carry.cap / 2) return;
+    if (left == 0) {
+        dp_buf_release(&s->carry);
+        s->carry_at = 0;
+        return;
+    }
+    memmove(s->carry.p, s->carry.p + s->carry_at, left);
+    s->carry.n = left, s->carry_at = 0;
+    s->carry.cap = left + DP_SCAN_PAD;
+    s->carry.p = dp_realloc(s->carry.p, s->carry.cap);
+}
+
 /* Puts carry and what read gives into raw until a record ends in it. */
 static enum dp_status gather(struct dp_sources *s, struct dp_chunk *c, size_t *end, struct dp_err *err) {
     size_t want = dp_sources_chunk_bytes(s), have = s->carry.n - s->carry_at, looked = 0;
@@ -107,6 +122,7 @@ static enum dp_status gather(struct dp_sources *s, struct dp_chunk *c, size_t *e
         dp_buf_add(&c->raw, s->carry.p + s->carry_at, take);
         s->carry_at += take;
         if (s->carry_at == s->carry.n) s->carry_at = s->carry.n = 0;
+        shrink_carry(s);
         looked = s->cut_seen > s->offset ? (size_t)(s->cut_seen - s->offset) : 0; /* the tail of the chunk before, seen already */
         if (looked > take) looked = take;
     }

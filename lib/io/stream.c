@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { CHUNK_LEAST = 32 << 10, CHUNK_MOST = 256 << 10, KEEP_TEXT = 2 << 20 };
+
 /* ---- workers ---- */
 
 static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_stream_worker **out, struct dp_err *err)
@@ -348,6 +350,16 @@ static enum dp_status wake(struct dp_stream *s, enum dp_status status)
     return status;
 }
 
+/* The text of a huge record is not kept while what was made of it goes its way; its length is still told. */
+static void give_back_text(struct dp_job *j)
+{
+    struct dp_chunk *c = &j->chunk_;
+    if (c->raw.cap + c->converted.cap < KEEP_TEXT) return;
+    dp_buf_release(&c->raw);
+    dp_buf_release(&c->converted);
+    c->text = "";
+}
+
 static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp_job *j, struct dp_err *err)
 {
     struct dp_stream_worker *w;
@@ -370,7 +382,10 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
         struct dp_buf *to = j->run->rejects_inline ? &j->out : &j->rejects_;
         dp_buf_adds(to, dp_buf_str(&j->chunk_.bad_lines));
     }
-    return s->conf->keep_text ? DP_OK : scan_chunk(s, w, j, err);
+    if (s->conf->keep_text) return DP_OK;
+    enum dp_status status = scan_chunk(s, w, j, err);
+    give_back_text(j);
+    return status;
 }
 
 static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
@@ -545,6 +560,13 @@ static enum dp_status finish(struct dp_stream *s, struct dp_err *err)
     return dp_out_flush(s->run->out, err);
 }
 
+/* An eighth of --memory for the chunks that are under way: with text, its conversion and what is made of it, five times each. */
+static size_t chunk_bytes(const struct dp_run *run)
+{
+    uint64_t chunks = run->threads > 1 ? 2 * (uint64_t)run->threads + 1 : 1, n = run->memory / 8 / 5 / chunks;
+    return run->memory == 0 || n >= CHUNK_MOST ? CHUNK_MOST : n < CHUNK_LEAST ? CHUNK_LEAST : (size_t)n;
+}
+
 enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_stream_conf *conf,
                              const struct dp_stream_ops *ops, void *ctx, struct dp_err *err)
 {
@@ -554,6 +576,7 @@ enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_
                                          .release = release};
     enum dp_status status;
     if (sources.paths == DP_PATHS_PASS && !ops->path) sources.paths = DP_PATHS_REFUSE;
+    if (!sources.chunk_bytes) sources.chunk_bytes = chunk_bytes(run);
     sources.would_block = would_block;
     sources.would_block_ctx = s;
     s->decides = conf->decides || run->where;

@@ -30,10 +30,17 @@ struct job {
 
 static unsigned bits_of(uint64_t v) { return v ? 64u - (unsigned)__builtin_clzll(v) : 0; }
 
-void dp_pq_scratch_release(struct dp_pq_scratch *s) {
+static void release_over(struct dp_pq_scratch *s, size_t most) {
     struct dp_buf *all[] = {&s->def, &s->rep, &s->index, &s->def2, &s->rep2, &s->index2, &s->dense, &s->slots, &s->dict, &s->codes, &s->stamps,
                             &s->body, &s->sample, &s->packed, &s->aux, &s->pages};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dp_buf_release(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i]->cap > most) dp_buf_release(all[i]);
+}
+
+void dp_pq_scratch_trim(struct dp_pq_scratch *s) { release_over(s, 4u << 20); }
+
+void dp_pq_scratch_release(struct dp_pq_scratch *s) {
+    release_over(s, 0);
     dp_codec_close(s->codec);
     s->codec = NULL;
 }

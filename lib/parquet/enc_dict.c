@@ -43,8 +43,11 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 29;
 }
 
+/* By four while it is small; a large one would only be empty. */
+static size_t more_slots(size_t n) { return n < 65536 ? n * 4 : n * 2; }
+
 static void grow(struct builder *b) {
-    size_t old_n = b->n_slots, n = old_n * 4;
+    size_t old_n = b->n_slots, n = more_slots(old_n);
     struct slot *old = dp_alloc(old_n * sizeof *old);
     memcpy(old, b->slots, old_n * sizeof *old);
     b->slots = room(&b->s->slots, n * sizeof *b->slots);
@@ -126,7 +129,7 @@ static inline struct key key_of(const uint8_t *p, uint32_t n, size_t readable) {
 static inline uint32_t tag_of(struct key k) { return (uint32_t)mix(k.a ^ (k.b ^ k.b >> 31) * UINT64_C(0xc2b2ae3d27d4eb4f)); }
 
 static void grow_bytes(struct builder *b) {
-    size_t old_n = b->n_slots, n = old_n * 4;
+    size_t old_n = b->n_slots, n = more_slots(old_n);
     struct bytes_slot *old = dp_alloc(old_n * sizeof *old), *slots;
     memcpy(old, b->s->slots.p, old_n * sizeof *old);
     slots = room(&b->s->slots, n * sizeof *slots);

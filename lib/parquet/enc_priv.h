@@ -107,5 +107,7 @@ enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struc
                                   const struct dp_pq_values *values, size_t n_rows, struct dp_pq_choice *choice, struct dp_pq_scratch *s,
                                   struct dp_pq_encoded *out, struct dp_err *err) DP_MUST_CHECK;
 void dp_pq_scratch_release(struct dp_pq_scratch *s);
+/* Gives back what a huge value took. */
+void dp_pq_scratch_trim(struct dp_pq_scratch *s);
 
 #endif

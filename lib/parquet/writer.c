@@ -6,12 +6,14 @@
 
 #include <dp/base/limits.h>
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "enc_priv.h"
 
 #define ROW_GROUP_ROWS 122880
 #define ROW_GROUP_BYTES (128 << 20)
+#define KEEP_PAGES (64 << 10) /* bytes of a column's pages whose memory is kept for the next row group */
 #define BOUNDS_ARRAY_MAX (1 << 30) /* bytes of column memory after which offsets would overflow soon */
 
 struct leaf {
@@ -20,29 +22,39 @@ struct leaf {
     const struct dp_pq_element *element;
     bool bloom;
     struct dp_pq_choice choice;
-    struct dp_pq_encoded encoded;
     int64_t weight; /* bytes of the row group at hand */
 };
 
 struct index_place { size_t row_group, leaf, at, n; bool is_column_index; };
 
+struct dp_pq_work {
+    unsigned lanes;
+    struct dp_batch rows;
+    bool has_rows;              /* the batch is initialised */
+    struct dp_pq_scratch *scratch;
+    unsigned n_scratch;
+    struct dp_pq_encoded *encoded; /* of each leaf */
+    size_t n_encoded;
+    atomic_uint *unencoded;     /* of each column: leaves that still need its memory */
+};
+
 struct dp_pq_writer {
     struct dp_pq_writer_opts o;
+    struct dp_pq_work *work;
     struct dp_pool *pool;
     dp_pq_sink sink;
     void *ctx;
     const struct dp_type *schema;
     struct dp_type *mapped;     /* the node tree borrows from it */
     struct dp_arena arena;
-    struct dp_batch rows;
-    int64_t row_bytes;          /* of rows */
+    struct dp_batch *rows;      /* of work */
+    int64_t row_bytes;          /* of rows that wait */
+    bool own_work;
     struct dp_pq_meta meta;
     size_t row_groups_cap;
     struct leaf *leaves;
     size_t n_leaves;
     uint32_t *order;            /* leaves, heaviest first */
-    struct dp_pq_scratch *scratch;
-    unsigned n_scratch;
     struct dp_buf column_indexes, offset_indexes;
     struct index_place *places;
     size_t n_places, places_cap;
@@ -116,16 +128,56 @@ static enum dp_status open_schema(struct dp_pq_writer *w, struct dp_err *err) {
     return DP_OK;
 }
 
+/* ---- working memory ---- */
+
+struct dp_pq_work *dp_pq_work_open(unsigned lanes) {
+    struct dp_pq_work *k = dp_calloc(1, sizeof *k);
+    k->lanes = lanes;
+    return k;
+}
+
+static void release_encoded(struct dp_pq_work *k) {
+    for (size_t i = 0; i < k->n_encoded; i++) {
+        dp_buf_release(&k->encoded[i].pages);
+        dp_buf_release(&k->encoded[i].bloom);
+        dp_arena_release(&k->encoded[i].arena);
+    }
+}
+
+void dp_pq_work_close(struct dp_pq_work *k) {
+    if (!k) return;
+    release_encoded(k);
+    for (unsigned i = 0; i < k->n_scratch; i++) dp_pq_scratch_release(&k->scratch[i]);
+    if (k->has_rows) dp_batch_release(&k->rows);
+    free(k->encoded);
+    free(k->scratch);
+    free(k->unencoded);
+    free(k);
+}
+
+static void open_work(struct dp_pq_writer *w) {
+    struct dp_pq_work *k = w->work = w->o.work ? w->o.work : dp_pq_work_open(0);
+    unsigned threads = w->pool ? dp_pool_threads(w->pool) : 1;
+    w->own_work = !w->o.work;
+    w->rows = &k->rows;
+    if (k->has_rows) return;
+    dp_batch_init(&k->rows, w->schema);
+    k->has_rows = true;
+    k->n_scratch = threads;
+    k->scratch = dp_calloc(threads, sizeof *k->scratch);
+    k->n_encoded = w->n_leaves;
+    k->encoded = dp_calloc(k->n_encoded + 1, sizeof *k->encoded);
+    k->unencoded = dp_calloc(k->rows.n_columns + 1, sizeof *k->unencoded);
+}
+
 enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_pq_writer_opts *opts, struct dp_pool *pool, dp_pq_sink sink, void *ctx,
                                  struct dp_pq_writer **out, struct dp_err *err) {
     struct dp_pq_writer *w = dp_calloc(1, sizeof *w);
     enum dp_status status;
     w->schema = schema, w->pool = pool, w->sink = sink, w->ctx = ctx;
     copy_options(w, opts);
-    dp_batch_init(&w->rows, schema);
     DP_TRY_OUT(open_schema(w, err));
-    w->n_scratch = pool ? dp_pool_threads(pool) : 1;
-    w->scratch = dp_calloc(w->n_scratch, sizeof *w->scratch);
+    open_work(w);
     DP_TRY_OUT(put(w, "PAR1", 4, err));
     *out = w;
     return DP_OK;
@@ -136,19 +188,13 @@ out:
 
 void dp_pq_writer_close(struct dp_pq_writer *w) {
     if (!w) return;
-    for (size_t i = 0; w->leaves && i < w->n_leaves; i++) {
-        dp_buf_release(&w->leaves[i].encoded.pages);
-        dp_buf_release(&w->leaves[i].encoded.bloom);
-        dp_arena_release(&w->leaves[i].encoded.arena);
-    }
-    for (unsigned i = 0; w->scratch && i < w->n_scratch; i++) dp_pq_scratch_release(&w->scratch[i]);
-    dp_batch_release(&w->rows);
+    if (w->own_work) dp_pq_work_close(w->work);
+    else if (w->row_bytes) dp_batch_reset(w->rows); /* it did not finish: the next one begins without its rows */
     dp_buf_release(&w->column_indexes);
     dp_buf_release(&w->offset_indexes);
     free(w->places);
     free(w->leaves);
     free(w->order);
-    free(w->scratch);
     free(w->meta.row_groups);
     dp_type_free(w->mapped);
     dp_pq_meta_release(&w->meta);
@@ -158,9 +204,13 @@ void dp_pq_writer_close(struct dp_pq_writer *w) {
 
 /* ---- rows in ---- */
 
+#define ROW_WORK 16    /* bytes that a row takes while a column is encoded: a level, its place, its code, its span */
+#define NESTED_WORK 24 /* the same for a value in a list */
+
 /* What rows take in memory, additive over any split of them. */
-static int64_t range_bytes(const struct dp_column *c, int64_t from, int64_t n) {
+static int64_t range_bytes(const struct dp_column *c, int64_t from, int64_t n, bool in_list) {
     int64_t total = n; /* validity, rounded up */
+    if (in_list && !c->n_children) total += NESTED_WORK * n;
     switch (c->type->id) {
     case DP_TYPE_NONE:
     case DP_TYPE_BOOLEAN: return total + n;
@@ -171,10 +221,10 @@ static int64_t range_bytes(const struct dp_column *c, int64_t from, int64_t n) {
     case DP_TYPE_LIST:
     case DP_TYPE_MAP:
         if (!c->offsets) return total;
-        for (size_t i = 0; i < c->n_children; i++) total += range_bytes(&c->children[i], c->offsets[from], c->offsets[from + n] - c->offsets[from]);
+        for (size_t i = 0; i < c->n_children; i++) total += range_bytes(&c->children[i], c->offsets[from], c->offsets[from + n] - c->offsets[from], true);
         return total + 4 * n;
     case DP_TYPE_STRUCT:
-        for (size_t i = 0; i < c->n_children; i++) total += range_bytes(&c->children[i], from, n);
+        for (size_t i = 0; i < c->n_children; i++) total += range_bytes(&c->children[i], from, n, in_list);
         return total;
     case DP_TYPE_FIXED: return total + n * c->type->width;
     case DP_TYPE_DECIMAL:
@@ -199,9 +249,9 @@ static int64_t range_bytes(const struct dp_column *c, int64_t from, int64_t n) {
 }
 
 static int64_t batch_range_bytes(const struct dp_batch *b, int64_t from, int64_t n) {
-    int64_t total = 0;
+    int64_t total = ROW_WORK * n;
     if (n == 0) return 0;
-    for (size_t i = 0; i < b->n_columns; i++) total += range_bytes(&b->columns[i], from, n);
+    for (size_t i = 0; i < b->n_columns; i++) total += range_bytes(&b->columns[i], from, n, false);
     return total;
 }
 
@@ -221,13 +271,13 @@ static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err);
 
 enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) {
     *taken = 0;
-    if (w->failed || w->finished || b->n_columns != w->rows.n_columns) return dp_err_set(err, DP_BUG, "rows for a Parquet writer that can't take them");
-    if (n > w->o.row_group_rows - w->rows.length) n = w->o.row_group_rows - w->rows.length;
+    if (w->failed || w->finished || b->n_columns != w->rows->n_columns) return dp_err_set(err, DP_BUG, "rows for a Parquet writer that can't take them");
+    if (n > w->o.row_group_rows - w->rows->length) n = w->o.row_group_rows - w->rows->length;
     n = rows_that_fit(b, from, n, w->o.row_group_bytes - w->row_bytes);
     w->row_bytes += batch_range_bytes(b, from, n);
-    dp_batch_append(&w->rows, b, from, n);
+    dp_batch_append(w->rows, b, from, n);
     *taken = n;
-    return w->rows.length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? flush(w, err) : DP_OK;
+    return w->rows->length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? flush(w, err) : DP_OK;
 }
 
 enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) {
@@ -235,25 +285,73 @@ enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b
     return DP_OK;
 }
 
-int64_t dp_pq_writer_pending(const struct dp_pq_writer *w) { return w->rows.length; }
+int64_t dp_pq_writer_pending(const struct dp_pq_writer *w) { return w->rows->length; }
 
-void dp_pq_writer_take_pending(struct dp_pq_writer *w, struct dp_batch *to) {
-    dp_batch_append(to, &w->rows, 0, w->rows.length);
-    dp_batch_release(&w->rows);
-    dp_batch_init(&w->rows, w->schema);
+const struct dp_batch *dp_pq_writer_pending_rows(const struct dp_pq_writer *w) { return w->rows; }
+
+void dp_pq_writer_drop_pending(struct dp_pq_writer *w) {
+    dp_batch_reset(w->rows);
     w->row_bytes = 0;
 }
 
 /* ---- row groups out ---- */
 
-static enum dp_status encode_leaf(void *ctx, unsigned worker, size_t i, struct dp_err *err) {
-    struct dp_pq_writer *w = ctx;
-    struct leaf *l = &w->leaves[w->order[i]];
-    struct dp_pq_scratch *s = &w->scratch[worker];
+static enum dp_status encode_leaf(struct dp_pq_writer *w, unsigned worker, size_t i, struct dp_err *err) {
+    struct dp_pq_work *k = w->work;
+    struct leaf *l = &w->leaves[i];
+    struct dp_pq_scratch *s = &k->scratch[worker];
     struct dp_pq_levels levels;
     struct dp_pq_values values;
-    DP_TRY(dp_pq_shred(&w->rows, l->steps, &l->path, l->element, s, &levels, &values, err));
-    return dp_pq_chunk_encode(&w->o, l->element, l->bloom, &levels, &values, (size_t)w->rows.length, &l->choice, s, &l->encoded, err);
+    DP_TRY(dp_pq_shred(w->rows, l->steps, &l->path, l->element, s, &levels, &values, err));
+    DP_TRY(dp_pq_chunk_encode(&w->o, l->element, l->bloom, &levels, &values, (size_t)w->rows->length, &l->choice, s, &k->encoded[i], err));
+    dp_pq_scratch_trim(s);
+    struct dp_column *top = &w->rows->columns[l->steps[0]];
+    if (atomic_fetch_sub(&k->unencoded[l->steps[0]], 1) > 1) return DP_OK;
+    dp_column_release(top); /* pages take its place */
+    dp_column_init(top, w->schema->children[l->steps[0]]);
+    return DP_OK;
+}
+
+struct encoding {
+    struct dp_pq_writer *w;
+    atomic_size_t next;
+    struct failure { size_t at; enum dp_status status; struct dp_err err; } *failures; /* of each lane; at is SIZE_MAX where there is none */
+};
+
+/* Takes columns until there are none. */
+static enum dp_status encode_lane(void *ctx, unsigned worker, size_t lane, struct dp_err *err) {
+    struct encoding *e = ctx;
+    struct failure *f = &e->failures[lane];
+    (void)err;
+    for (size_t i; (i = atomic_fetch_add(&e->next, 1)) < e->w->n_leaves;) {
+        f->status = encode_leaf(e->w, worker, e->w->order[i], &f->err);
+        if (f->status == DP_OK) continue;
+        f->at = i;
+        break;
+    }
+    return DP_OK;
+}
+
+/* The failure of the first column in the order of encoding is returned, whatever the lanes. */
+static enum dp_status encode_all(struct dp_pq_writer *w, struct dp_err *err) {
+    struct dp_pq_work *k = w->work;
+    size_t lanes = w->pool ? dp_pool_threads(w->pool) : 1;
+    if (k->lanes && lanes > k->lanes) lanes = k->lanes;
+    if (lanes > w->n_leaves) lanes = w->n_leaves ? w->n_leaves : 1;
+    struct encoding e = {.w = w, .failures = dp_calloc(lanes, sizeof *e.failures)};
+    for (size_t i = 0; i < w->rows->n_columns; i++) atomic_store(&k->unencoded[i], 0);
+    for (size_t i = 0; i < w->n_leaves; i++) atomic_fetch_add(&k->unencoded[w->leaves[i].steps[0]], 1);
+    for (size_t i = 0; i < lanes; i++) e.failures[i] = (struct failure){.at = SIZE_MAX, .err = DP_ERR_INIT};
+    enum dp_status status = w->pool ? dp_pool_for(w->pool, lanes, encode_lane, &e, err) : encode_lane(&e, 0, 0, err);
+    const struct failure *first = &e.failures[0];
+    for (size_t i = 1; i < lanes; i++)
+        if (e.failures[i].at < first->at) first = &e.failures[i];
+    if (status == DP_OK && first->at != SIZE_MAX) {
+        status = first->status;
+        if (err) *err = first->err;
+    }
+    free(e.failures);
+    return status;
 }
 
 static bool heavier(const struct leaf *leaves, uint32_t a, uint32_t b) {
@@ -264,8 +362,8 @@ static bool heavier(const struct leaf *leaves, uint32_t a, uint32_t b) {
 static void order_leaves(struct dp_pq_writer *w) {
     for (size_t i = 0; i < w->n_leaves; i++) {
         struct leaf *l = &w->leaves[i];
-        const struct dp_column *top = &w->rows.columns[l->steps[0]];
-        l->weight = range_bytes(top, 0, w->rows.length) / (int64_t)dp_type_leaves(top->type);
+        const struct dp_column *top = &w->rows->columns[l->steps[0]];
+        l->weight = range_bytes(top, 0, w->rows->length, false) / (int64_t)dp_type_leaves(top->type);
         size_t at = i;
         for (; at > 0 && heavier(w->leaves, (uint32_t)i, w->order[at - 1]); at--) w->order[at] = w->order[at - 1];
         w->order[at] = (uint32_t)i;
@@ -306,20 +404,21 @@ static void keep_meta(struct dp_pq_writer *w, struct dp_pq_chunk *to, const stru
 static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err) {
     w->meta.row_groups = dp_grow(w->meta.row_groups, &w->row_groups_cap, w->meta.n_row_groups + 1, sizeof *w->meta.row_groups);
     struct dp_pq_row_group *g = &w->meta.row_groups[w->meta.n_row_groups];
-    *g = (struct dp_pq_row_group){.num_rows = w->rows.length, .n_chunks = w->n_leaves};
+    *g = (struct dp_pq_row_group){.num_rows = w->rows->length, .n_chunks = w->n_leaves};
     g->chunks = dp_arena_calloc(&w->meta.arena, w->n_leaves + 1, sizeof *g->chunks);
     g->sorting = (struct dp_pq_sorting *)(uintptr_t)w->o.sorting, g->n_sorting = w->o.n_sorting;
     for (size_t i = 0; i < w->n_leaves; i++) {
-        struct dp_pq_encoded *e = &w->leaves[i].encoded;
+        struct dp_pq_encoded *e = &w->work->encoded[i];
         int64_t start = (int64_t)w->size;
         DP_TRY(put(w, e->pages.p, e->pages.n, err));
+        if (e->pages.cap > KEEP_PAGES) dp_buf_release(&e->pages);
         keep_meta(w, &g->chunks[i], &e->meta, start);
         keep_indexes(w, i, e, start);
         g->total_byte_size += e->meta.total_uncompressed;
         g->total_compressed += e->meta.total_compressed;
     }
     for (size_t i = 0; i < w->n_leaves; i++) {
-        struct dp_pq_encoded *e = &w->leaves[i].encoded;
+        struct dp_pq_encoded *e = &w->work->encoded[i];
         if (e->bloom.n) {
             g->chunks[i].bloom_offset = (int64_t)w->size;
             g->chunks[i].bloom_length = (int32_t)e->bloom.n;
@@ -328,32 +427,17 @@ static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err
         dp_arena_reset(&e->arena);
     }
     w->meta.n_row_groups++;
-    w->meta.num_rows += w->rows.length;
+    w->meta.num_rows += w->rows->length;
     return DP_OK;
-}
-
-static void release_working_memory(struct dp_pq_writer *w) {
-    for (unsigned i = 0; i < w->n_scratch; i++) dp_pq_scratch_release(&w->scratch[i]);
-    for (size_t i = 0; i < w->n_leaves; i++) {
-        dp_buf_release(&w->leaves[i].encoded.pages);
-        dp_buf_release(&w->leaves[i].encoded.bloom);
-        dp_arena_release(&w->leaves[i].encoded.arena);
-    }
-    dp_batch_release(&w->rows);
-    dp_batch_init(&w->rows, w->schema);
 }
 
 static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err) {
     enum dp_status status = DP_OK;
-    if (w->rows.length == 0) return DP_OK;
+    if (w->rows->length == 0) return DP_OK;
     order_leaves(w);
-    if (w->pool) DP_TRY_OUT(dp_pool_for(w->pool, w->n_leaves, encode_leaf, w, err));
-    else {
-        for (size_t i = 0; i < w->n_leaves; i++) DP_TRY_OUT(encode_leaf(w, 0, i, err));
-    }
+    DP_TRY_OUT(encode_all(w, err));
     DP_TRY_OUT(write_row_group(w, err));
-    if (w->o.lean) release_working_memory(w);
-    else dp_batch_reset(&w->rows);
+    dp_batch_reset(w->rows);
     w->row_bytes = 0;
 out:
     w->failed = status != DP_OK;
@@ -399,7 +483,6 @@ const struct dp_pq_meta *dp_pq_writer_meta(const struct dp_pq_writer *w) { retur
 uint64_t dp_pq_writer_size(const struct dp_pq_writer *w) { return w->size; }
 
 size_t dp_pq_writer_memory(const struct dp_pq_writer *w) {
-    size_t n = dp_batch_bytes(&w->rows) + w->meta.arena.total + w->column_indexes.n + w->offset_indexes.n;
-    for (size_t i = 0; i < w->n_leaves; i++) n += w->leaves[i].encoded.pages.cap;
-    return n;
+    size_t own = w->meta.arena.total + w->arena.total + w->n_leaves * sizeof *w->leaves + w->column_indexes.cap + w->offset_indexes.cap;
+    return own + w->places_cap * sizeof *w->places + (w->row_bytes ? dp_batch_bytes(w->rows) : 0);
 }

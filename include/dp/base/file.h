@@ -33,9 +33,19 @@ enum dp_status dp_newfile_commit_new(struct dp_newfile *f, struct dp_err *err) D
 /* Closes and removes the temporary; also legal after commit and on the zero value. */
 void dp_newfile_abort(struct dp_newfile *f);
 
+/*
+ * Many at once, for a disk takes one wait for many files as easily as for one.  First fsync and close, of all; then each is renamed to its
+ * final name and every directory from theirs up to and with `top` is synced, once.  After the second only `final` is left in f, which
+ * the caller frees; a file whose tmp is NULL has its name, also where this failed.
+ */
+enum dp_status dp_newfiles_sync(struct dp_newfile *const *f, size_t n, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_newfiles_publish(struct dp_newfile *const *f, size_t n, const char *top, struct dp_err *err) DP_MUST_CHECK;
+
 enum dp_status dp_fsync_dir(const char *dir, struct dp_err *err) DP_MUST_CHECK;
 /* mkdir -p; each new directory's parent is fsynced. */
 enum dp_status dp_mkdirs(const char *dir, struct dp_err *err) DP_MUST_CHECK;
+/* The same without: dp_newfiles_publish does it for all of them. */
+enum dp_status dp_mkdirs_unsynced(const char *dir, struct dp_err *err) DP_MUST_CHECK;
 /* rename + fsync of both directories. */
 enum dp_status dp_file_rename(const char *from, const char *to, struct dp_err *err) DP_MUST_CHECK;
 char *dp_path_join(const char *a, const char *b);  /* caller frees */

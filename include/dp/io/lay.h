@@ -1,9 +1,9 @@
 /*
  * Rows into Parquet files, one set of files for each partition, with bounded memory.
  *
- * Partitions hold rows in memory; over the bound the largest go to an unlinked file in $TMPDIR.  A partition that has a row group's worth
- * of rows begins its file, as long as not too many are open; the others are written one after the other at the end.  What is in a file
- * depends on the rows and their order alone.
+ * Rows wait in memory; over the bound they go to an unlinked file in $TMPDIR.  A partition that has a row group's worth of rows begins its
+ * file, as long as not too many are open; the others are written one after the other at the end.  What is in a file depends on the rows
+ * and their order alone, and so does where files and row groups end.
  *
  * In a table (staging) files stand in T/_dp_staging/RUN/, under a lock; in a plain directory in name=value directories, and get their
  * names only at finish.
@@ -25,8 +25,8 @@ struct dp_lay_opts {
     const char *codec;           /* "zstd:3" */
     int64_t row_group_rows;      /* 0: the writer's own */
     uint64_t target_size;        /* bytes after which a file is complete (at the end of a row group); 0: 128 MiB */
-    uint64_t memory;             /* for rows that wait */
-    size_t max_open;             /* files open at once; 0: 64 */
+    uint64_t memory;             /* of the run, 0: 160 MiB */
+    size_t max_open;             /* files open at once; 0: as many as memory allows, at most 64 */
     const char *sort;            /* "a,-b": order within each file, or NULL */
 };
 

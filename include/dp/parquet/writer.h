@@ -14,14 +14,14 @@ struct dp_pq_writer_opts {
     int level;                  /* -1 default; an upper bound of effort: where zstd's level 1 gives the same size in a trial, it is used, and a
                                    chunk that no codec makes smaller is stored as it is */
     int64_t row_group_rows;     /* 0 = 122880 */
-    int64_t row_group_bytes;    /* 0 = 128 MiB, of column memory */
+    int64_t row_group_bytes;    /* 0 = 128 MiB: of column memory and of what encoding it takes on one thread; a row group ends behind it */
     size_t page_bytes;          /* 0 = 1 MiB uncompressed */
     int64_t page_rows;          /* 0 = 20000 */
     bool page_v2;               /* data page version 2 */
     bool no_dictionary, no_page_index;
     bool crc;                   /* page checksums */
     bool json_as_string;        /* JSON columns are annotated as strings: some readers of Delta take the annotation JSON for bytes */
-    bool lean;                  /* working memory is given back after each row group: for many writers that are open at once */
+    struct dp_pq_work *work;    /* of several writers of one schema, of which one at a time has rows that wait; NULL: its own */
     bool bloom;                 /* bloom filters for the columns named in bloom_columns */
     const char *const *bloom_columns; size_t n_bloom_columns; /* top-level names */
     const struct dp_pq_sorting *sorting; size_t n_sorting;    /* leaf numbers; says that rows are sorted so */
@@ -30,6 +30,14 @@ struct dp_pq_writer_opts {
 };
 
 struct dp_pq_writer;
+
+/*
+ * Working memory: the rows of the row group that is being filled, each thread's scratch, encoded pages.  At most `lanes` columns are encoded
+ * at once (0: as many as there are threads), for each takes some megabytes.  The columns' memory is given back one by one as they are encoded.
+ */
+struct dp_pq_work;
+struct dp_pq_work *dp_pq_work_open(unsigned lanes);
+void dp_pq_work_close(struct dp_pq_work *w); /* behind its writers; NULL is legal */
 
 /* Where bytes go: append-only. Returning anything but DP_OK ends the writer. */
 typedef enum dp_status (*dp_pq_sink)(void *ctx, const void *p, size_t n, struct dp_err *err);
@@ -42,8 +50,9 @@ enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b
 /* The same for up to n rows from `from` on; stops behind a row group that became full. *taken says how many were taken. */
 enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) DP_MUST_CHECK;
 int64_t dp_pq_writer_pending(const struct dp_pq_writer *w); /* rows of the row group that is not yet written */
-/* Appends them to a batch of the same schema, and the writer has none: a caller with many writers holds such rows itself. */
-void dp_pq_writer_take_pending(struct dp_pq_writer *w, struct dp_batch *to);
+/* These rows, borrowed; and the writer has none any more: a caller with many writers holds such rows itself. */
+const struct dp_batch *dp_pq_writer_pending_rows(const struct dp_pq_writer *w);
+void dp_pq_writer_drop_pending(struct dp_pq_writer *w);
 /* Writes the last row group, indexes and the footer. */
 enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) DP_MUST_CHECK;
 /* After finish: the metadata as written (for Delta stats), borrowed until close; and the file's size. */
