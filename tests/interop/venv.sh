@@ -1,14 +1,15 @@
 #!/bin/sh
-# Makes the venv of the peers once (obj/venv, anew when requirements.txt changes) and prints its python; fails where
-# it can't be had.
+# Makes a venv of peers once (anew when its requirements change) and prints its python; fails where it can't be had.
+# usage: venv.sh [SET]      obj/venv from requirements.txt, obj/venv-SET from requirements-SET.txt
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-venv=$here/../../obj/venv
-want=$(cksum <"$here/requirements.txt")
+list=$here/requirements${1:+-$1}.txt
+venv=$here/../../obj/venv${1:+-$1}
+want=$(cksum <"$list")
 if [ "$(cat "$venv/.made" 2>/dev/null)" != "$want" ]; then
     rm -rf "$venv"
     python3 -m venv "$venv" >&2
-    "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" >&2
+    "$venv/bin/pip" install -q --disable-pip-version-check -r "$list" >&2
     echo "$want" >"$venv/.made"
 fi
 cd "$venv" && echo "$PWD/bin/python"
