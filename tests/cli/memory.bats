@@ -1,0 +1,46 @@
+#!/usr/bin/env bats
+# Peak memory: at most --memory and 32 MB, with inputs several times as large.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+# bounded MEMORY_MB PROGRAM...
+bounded() {
+    local most=$(($1 + 32)) got
+    shift
+    command -v /usr/bin/time >/dev/null || skip "no /usr/bin/time: peak memory is not measured"
+    rm -rf out
+    /usr/bin/time -o peak -f %M "$@" >/dev/null
+    got=$(($(tail -n 1 peak) / 1024))
+    echo "$* peaks at $got MB of $most"
+    [ "$got" -le "$most" ]
+}
+
+# 50 MB, 8 partitions of 400-byte rows whose text is not alike.
+rows() {
+    awk 'BEGIN { srand(1); for (i = 0; i < 120000; i++) { s = ""; for (k = 0; k < 6; k++) s = s sprintf("%08x%08x%04x", rand() * 4294967295, rand() * 4294967295, i % 65536)
+        printf "{\"p\":%d,\"id\":%d,\"a\":\"%s%s\",\"b\":\"%s\",\"l\":[%d,2,3]}\n", i % 8, i, s, s, s, i } }'
+}
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    rows >rows.ndjson
+    { echo "p,id,a,b"; sed -E 's/\{"p":([0-9]*),"id":([0-9]*),"a":"([^"]*)","b":"([^"]*)".*/\1,\2,\3,\4/' rows.ndjson; } >rows.csv
+}
+
+@test "records that are handed on" {
+    for f in rows.ndjson rows.csv; do
+        bounded 16 dp-ingest -m 16M -j 2 "$BATS_FILE_TMPDIR/$f"
+        bounded 16 dp-cat -m 16M -j 2 --to csv "$BATS_FILE_TMPDIR/$f"
+        bounded 16 dp-map -m 16M -j 2 '{id, a}' "$BATS_FILE_TMPDIR/$f"
+    done
+}
+
+@test "records into files: one, some, sorted, very many" {
+    for j in 1 2; do
+        bounded 16 dp-partition -q -m 16M -j "$j" -o out "$BATS_FILE_TMPDIR/rows.ndjson"
+        bounded 16 dp-partition -q -m 16M -j "$j" --by p -o out "$BATS_FILE_TMPDIR/rows.csv"
+    done
+    bounded 16 dp-partition -q -m 16M -j 2 --by p --sort b -o out "$BATS_FILE_TMPDIR/rows.ndjson"
+    bounded 16 dp-partition -q -m 16M -j 2 --by 'h=hash(1000,id)' -o out "$BATS_FILE_TMPDIR/rows.ndjson"
+}
