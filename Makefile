@@ -45,7 +45,7 @@ BATS = $(sort $(wildcard tests/cli/*.bats))
 MAN1 = $(sort $(wildcard man/*.1))
 MAN5 = $(sort $(wildcard man/*.5))
 MAN7 = $(sort $(wildcard man/*.7))
-SHELL_SRC = dev .ci/run quickstart/run.sh tests/run.sh $(sort $(wildcard tests/*/*.sh))
+SHELL_SRC = dev .ci/run quickstart/run.sh tests/run.sh $(sort $(wildcard tests/*/*.sh tests/*/*/*.sh))
 FUZZ_SECONDS ?= 60
 FUZZ_CFLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 
@@ -131,7 +131,8 @@ check-faults: all ## stop the programs before and after every write, fsync, rena
 
 check-interop: all $(O)/quickstart-gen ## read our tables with other engines (a pinned Python venv), and compare
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh' \
-		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)')
+		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)') \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/spark/run.sh'
 
 # ---- fuzzing: clang's libFuzzer, FUZZ_SECONDS for each target ----
 

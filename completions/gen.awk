@@ -119,7 +119,7 @@ function zsh(    k) {
 }
 function zsh_commands(    k, s, t) {
     for (k = 1; k <= n_commands; k++) {
-        t = zsh_text(about[commands[k]]); gsub(/ /, "\\ ", t); gsub(/'/, "'\\''", t)
+        t = about[commands[k]]; gsub(/[^A-Za-z0-9]/, "\\\\&", t); gsub(/'/, "'\\''", t) # zsh evaluates the list
         s = s (k > 1 ? " " : "") commands[k] "\\:" t
     }
     return s

@@ -188,7 +188,7 @@ def mapped():
     spark.read.format("delta").load(TMP + "/map").where("`n=1` < 5").write.format("delta").mode("append").save(TMP + "/map")
     same_rows(TMP + "/map", "what Spark appended to the mapped table", 45)
     spark.sql("ALTER TABLE delta.`%s/map` RENAME COLUMN `n=1` TO renamed" % TMP)
-    load("map", [{"State Name": "s9", "renamed": 99, "N_1": 1, "s": None}])
+    load("map", [{"State Name": "s9", "renamed": 99, "N_1": 1, "s": {"x y": 1, "z": []}}])
     same_rows(TMP + "/map", "a column that Spark renamed, and rows that we add to it", 46)
 
 
@@ -220,10 +220,11 @@ def start():
     jars = ",".join(sorted(glob.glob(os.environ["DP_SPARK_JARS"] + "/*.jar")))
     conf = {
         "spark.master": "local[2]", "spark.jars": jars, "spark.driver.memory": "1g", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1", "spark.sql.shuffle.partitions": "2", "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.driver.bindAddress": "127.0.0.1", "spark.sql.shuffle.partitions": "1", "spark.databricks.delta.snapshotPartitions": "1", "spark.default.parallelism": "1",
+        "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # small tables: compiling costs more than it saves
         "spark.sql.session.timeZone": "UTC", "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension", "spark.local.dir": TMP,
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog", "spark.sql.warehouse.dir": TMP + "/warehouse",
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -Dderby.system.home=" + TMP,
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC -Dderby.system.home=" + TMP,
     }
     b = pyspark.sql.SparkSession.builder.appName("dp")
     for k, v in conf.items():
