@@ -56,11 +56,11 @@ static void csv_cell(FILE *f, const char *s) {
     fputc('"', f);
 }
 
-/* About one order in 250 is dirty, each in one of six ways that files from shops really show. */
+/* About one order in 150 is dirty, each in one of ten ways that files from shops really show: six are not of their types, four break a rule. */
 static void order(FILE *f, int id, int day, int second) {
     uint32_t dirt = rnd(1500);
     uint32_t customer = 1 + rnd(9000), cents = 99 + rnd(20000), qty = 1 + rnd(5);
-    fprintf(f, "%d,", 100000 + id);
+    fprintf(f, "%d,", 100000 + id - (dirt == 6 && id)); /* sent twice under one number */
     if (dirt == 0)
         fprintf(f, "2026-02-30T%02d:%02d:%02dZ,", second / 3600, second / 60 % 60, second % 60);
     else
@@ -70,7 +70,7 @@ static void order(FILE *f, int id, int day, int second) {
         return;
     }
     fprintf(f, "%" PRIu32 ",", customer);
-    if (rnd(50)) fprintf(f, "customer%" PRIu32 "@example.com", customer);
+    if (rnd(50)) fprintf(f, dirt == 7 ? "customer%" PRIu32 "(at)example.com" : "customer%" PRIu32 "@example.com", customer);
     fprintf(f, ",%s,", countries[rnd(10)]);
     if (dirt == 2)
         fputs("GR\xd6SSE-L", f); /* Latin-1 in a UTF-8 file */
@@ -79,12 +79,13 @@ static void order(FILE *f, int id, int day, int second) {
     if (dirt == 3)
         fputs(",n/a,", f);
     else
-        fprintf(f, ",%" PRIu32 ",", qty);
+        fprintf(f, ",%" PRIu32 ",", dirt == 8 ? 0 : qty);
     if (dirt == 4)
         fprintf(f, "\"%" PRIu32 ",%02" PRIu32 "\",", cents / 100, cents % 100); /* a comma for the point */
     else
         fprintf(f, "%" PRIu32 ".%02" PRIu32 ",", cents / 100, cents % 100);
-    fputs(status[rnd(6)], f);
+    const char *state = status[rnd(6)];
+    fputs(dirt == 9 ? "payed" : state, f);
     if (rnd(40) == 0) fputs(",\"please ring\ntwice\"", f); else fputs(",", f);
     if (dirt == 5) fputs(",surplus", f);
     fputc('\n', f);
