@@ -13,7 +13,7 @@
 
 #include <dp/base/file.h>
 #include <dp/record/infer.h>
-#include <dp/rules/contract.h>
+#include <dp/rules/lint.h>
 #include <dp/rules/profile.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +160,75 @@ static enum dp_status infer(struct dp_cli *cli, struct dp_err *err) {
     return status;
 }
 
+/* ---- lint ---- */
+
+struct lint_conf {
+    int form, fail_on;
+};
+
+enum { FAIL_ON_ERROR, FAIL_ON_WARNING, FAIL_ON_NEVER };
+static const char *const lint_forms[] = {"text", "json", "github", "sarif", NULL};
+static const char *const fail_words[] = {"error", "warning", "never", NULL};
+static const struct dp_opt lint_options[] = {
+    DP_OPT_ENUM(lint_conf, form, "to", 0, "FORM", "how findings are printed", lint_forms),
+    DP_OPT_ENUM(lint_conf, fail_on, "fail-on", 0, "LEVEL", "what makes the exit status 2", fail_words),
+    DP_OPT_END};
+
+static enum dp_status lint_verdict(struct dp_cli *cli, const uint64_t *counts, size_t wrong, struct dp_err *err) {
+    const struct lint_conf *conf = cli->conf;
+    dp_cli_report_u64(cli, "files", cli->n_args);
+    dp_cli_report_u64(cli, "wrong_files", wrong);
+    dp_cli_report_u64(cli, "errors", counts[DP_FINDING_ERROR]);
+    dp_cli_report_u64(cli, "warnings", counts[DP_FINDING_WARNING]);
+    dp_cli_report_u64(cli, "notes", counts[DP_FINDING_NOTE]);
+    bool failed = conf->fail_on != FAIL_ON_NEVER && (counts[DP_FINDING_ERROR] || (conf->fail_on == FAIL_ON_WARNING && counts[DP_FINDING_WARNING]));
+    if (!failed) return DP_OK;
+    return dp_err_set(err, DP_USAGE, "%llu errors, %llu warnings in %zu files", (unsigned long long)counts[DP_FINDING_ERROR], (unsigned long long)counts[DP_FINDING_WARNING],
+                      cli->n_args);
+}
+
+static enum dp_status lint(struct dp_cli *cli, struct dp_err *err) {
+    const struct lint_conf *conf = cli->conf;
+    enum dp_lint_form form = (enum dp_lint_form)conf->form;
+    uint64_t counts[DP_FINDING_NOTE + 1] = {0};
+    size_t printed = 0, wrong = 0;
+    struct dp_buf b = {0}, all = {0};
+    enum dp_status status = DP_OK;
+    dp_lint_print_begin(form, &b);
+    for (size_t i = 0; i < cli->n_args && status == DP_OK; i++) {
+        struct dp_findings found = {0};
+        status = dp_contract_lint(cli->args[i], &found, err);
+        for (size_t k = 0; k <= DP_FINDING_NOTE; k++) counts[k] += found.n_levels[k];
+        wrong += found.n_levels[DP_FINDING_ERROR] > 0;
+        dp_lint_print(form, cli->args[i], &found, cli->common.verbose || form != DP_LINT_TEXT, &printed, &b);
+        if (cli->common.json || cli->common.report) {
+            size_t n = all.n;
+            dp_lint_print(DP_LINT_JSON, cli->args[i], &found, true, &(size_t){0}, &all);
+            for (; n < all.n; n++)
+                if (all.p[n] == '\n') all.p[n] = ',';
+        }
+        dp_findings_release(&found);
+        if (status == DP_OK && form != DP_LINT_SARIF) {
+            status = dp_out_write(cli->run.out, b.p, b.n, err);
+            b.n = 0;
+        }
+    }
+    if (status == DP_OK) {
+        dp_lint_print_end(form, &b);
+        status = dp_out_write(cli->run.out, b.p, b.n, err);
+    }
+    if (cli->common.json || cli->common.report) {
+        struct dp_buf list = {0};
+        dp_buf_addc(&list, '[');
+        dp_buf_add(&list, all.p, all.n ? all.n - 1 : 0);
+        dp_buf_addc(&list, ']');
+        dp_cli_report(cli, "findings", dp_buf_str(&list));
+        dp_buf_release(&list);
+    }
+    dp_buf_release(&b), dp_buf_release(&all);
+    return status == DP_OK ? lint_verdict(cli, counts, wrong, err) : status;
+}
+
 static const struct dp_tool infer_tool = {.name = "infer",
                                           .summary = "print a first contract for data",
                                           .synopsis = "[SOURCE...]",
@@ -169,7 +238,17 @@ static const struct dp_tool infer_tool = {.name = "infer",
                                           .max_args = -1,
                                           .args = "SOURCE",
                                           .run = infer};
-static const struct dp_tool *const commands[] = {&infer_tool, NULL};
-static const struct dp_tool tool = {.name = "dp-contract", .summary = "data contracts: infer", .synopsis = "infer [SOURCE...]", .commands = commands};
+static const struct dp_tool lint_tool = {.name = "lint",
+                                         .summary = "say everything that is wrong in contracts",
+                                         .synopsis = "lint FILE...",
+                                         .options = lint_options,
+                                         .conf_size = sizeof(struct lint_conf),
+                                         .common = DP_COMMON_JSON,
+                                         .min_args = 1,
+                                         .max_args = -1,
+                                         .args = "FILE",
+                                         .run = lint};
+static const struct dp_tool *const commands[] = {&infer_tool, &lint_tool, NULL};
+static const struct dp_tool tool = {.name = "dp-contract", .summary = "data contracts: infer, lint, diff, compatibility", .synopsis = "infer [SOURCE...]\nlint FILE...", .commands = commands};
 
 DP_MAIN(tool)

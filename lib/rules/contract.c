@@ -16,23 +16,28 @@ struct building {
     size_t columns;
 };
 
-/* ---- single keys, whose kinds are right ---- */
+/* ---- single keys; those of a wrong kind, which only lint comes with, are as if absent ---- */
 
 static const char *get_string(const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
-    return n ? n->text.p : NULL;
+    return n && n->kind == DP_YAML_STRING ? n->text.p : NULL;
 }
 
 static bool get_bool(const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
-    return n && (n->text.p[0] == 't' || n->text.p[0] == 'T');
+    return n && n->kind == DP_YAML_BOOL && (n->text.p[0] == 't' || n->text.p[0] == 'T');
+}
+
+static const struct dp_yaml_node *get_kind(const struct dp_yaml_node *map, const char *key, enum dp_yaml_kind kind) {
+    const struct dp_yaml_node *n = dp_yaml_get(map, key);
+    return n && n->kind == kind ? n : NULL;
 }
 
 /* A position counts from 1; the standard's -1 stands for none. */
 static int get_position(struct building *in, const struct contract_place *at, const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     int64_t v;
-    if (!n) return 0;
+    if (!n || n->kind != DP_YAML_INT) return 0;
     if (dp_parse_i64(n->text, &v) && v >= -1 && v != 0 && v <= 10000) return v < 0 ? 0 : (int)v;
     contract_find(in->w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL, "must be a position from 1 (or -1 for none)");
     return 0;
@@ -53,7 +58,7 @@ static void read_property(struct building *in, const struct contract_place *at, 
 
 static void read_properties(struct building *in, const struct contract_place *at, const char *path, const struct dp_yaml_node *map,
                             struct dp_contract_property **out, size_t *n_out) {
-    const struct dp_yaml_node *list = dp_yaml_get(map, "properties");
+    const struct dp_yaml_node *list = get_kind(map, "properties", DP_YAML_LIST);
     struct contract_place below = {.up = at, .key = "properties"}, item = {.up = &below};
     if (!list || !list->n) return;
     *out = dp_arena_calloc(&in->c->arena, list->n, sizeof **out);
@@ -73,7 +78,7 @@ static void read_properties(struct building *in, const struct contract_place *at
 static struct dp_contract_property *read_inner(struct building *in, const struct contract_place *at, const char *path, const char *step,
                                                const struct dp_yaml_node *n) {
     struct contract_place below = {.up = at, .key = step};
-    if (!n) return NULL;
+    if (!n || n->kind != DP_YAML_MAP) return NULL;
     struct dp_contract_property *p = dp_arena_calloc(&in->c->arena, 1, sizeof *p);
     read_property(in, &below, dp_arena_printf(&in->c->arena, "%s/%s", path, step), n, false, p);
     return p;
@@ -90,10 +95,10 @@ static void read_words(struct building *in, const struct contract_place *at, con
     p->description = get_string(n, "description");
     p->classification = get_string(n, "classification");
     p->encrypted_name = get_string(n, "encryptedName");
-    p->options = dp_yaml_get(n, "logicalTypeOptions");
+    p->options = get_kind(n, "logicalTypeOptions", DP_YAML_MAP);
     p->logical = get_logical(n);
     if (in->c->is_31) p->id = get_string(n, "id");
-    if (in->c->is_32) p->enumeration = dp_yaml_get(n, "enum");
+    if (in->c->is_32) p->enumeration = get_kind(n, "enum", DP_YAML_LIST);
 }
 
 static void read_property(struct building *in, const struct contract_place *at, const char *path, const struct dp_yaml_node *n, bool is_named,
@@ -109,12 +114,12 @@ static void read_property(struct building *in, const struct contract_place *at, 
     p->path = path;
     p->logical_name = get_string(n, "name");
     p->name = physical_name && *physical_name ? physical_name : p->logical_name;
-    if (is_named && !*p->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a property needs a name");
+    if (is_named && p->name && !*p->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a property needs a name");
     read_words(in, at, n, p);
     contract_fill_quality(c, dp_yaml_get(n, "quality"), path, &p->quality, &p->n_quality);
     if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), path, &p->relationships, &p->n_relationships);
     p->items = read_inner(in, at, path, "items", dp_yaml_get(n, "items"));
-    const struct dp_yaml_node *map = c->is_32 ? dp_yaml_get(n, "map") : NULL;
+    const struct dp_yaml_node *map = c->is_32 ? get_kind(n, "map", DP_YAML_MAP) : NULL;
     if (map) {
         struct contract_place below = {.up = at, .key = "map"};
         p->map_key = read_inner(in, &below, dp_arena_printf(&c->arena, "%s/map", path), "key", dp_yaml_get(map, "key"));
@@ -133,7 +138,7 @@ static void read_object(struct building *in, const struct contract_place *at, co
     o->physical_name = get_string(n, "physicalName");
     o->description = get_string(n, "description");
     if (c->is_31) o->id = get_string(n, "id");
-    if (!*o->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a schema object needs a name");
+    if (o->name && !*o->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a schema object needs a name");
     contract_fill_quality(c, dp_yaml_get(n, "quality"), o->path, &o->quality, &o->n_quality);
     if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), o->path, &o->relationships, &o->n_relationships);
     read_properties(in, at, o->path, n, &o->properties, &o->n_properties);
@@ -150,7 +155,7 @@ static void read_schema(struct building *in, const struct dp_yaml_node *list) {
         bool is_new = true;
         item.index = i;
         read_object(in, &item, list->items[i], i, &c->objects[i]);
-        dp_map_put(&names, dp_str_z(c->objects[i].name), &is_new);
+        if (c->objects[i].name) dp_map_put(&names, dp_str_z(c->objects[i].name), &is_new);
         if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL, "schema object \"%.80s\" is there twice", c->objects[i].name);
     }
     dp_map_release(&names);
@@ -167,7 +172,7 @@ void contract_build(struct contract_walk *w, struct dp_contract *c) {
     c->status = get_string(root, "status");
     c->name = get_string(root, "name");
     contract_fill_sla(c, dp_yaml_get(root, "slaProperties"));
-    read_schema(&in, dp_yaml_get(root, "schema"));
+    read_schema(&in, get_kind(root, "schema", DP_YAML_LIST));
 }
 
 static enum dp_status read_contract(struct dp_contract *c, struct dp_err *err) {

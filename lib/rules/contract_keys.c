@@ -36,12 +36,17 @@ void contract_find(struct contract_walk *w, enum dp_finding_level level, const c
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (out->n == DP_FINDINGS_MAX) {
+        (void)snprintf(text, sizeof text, "more than %d findings: the rest is not looked for", DP_FINDINGS_MAX);
+        level = DP_FINDING_ERROR, rule = "limit", at = NULL, node = NULL, key = NULL, meant = NULL;
+        w->done = true;
+    }
     out->v = dp_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
     out->v[out->n++] = (struct dp_finding){.level = level, .line = node ? node->line : 0, .column = node ? node->column : 0, .rule = rule,
                                            .path = place_text(&out->arena, at, key), .key = key ? dp_arena_strdup(&out->arena, key) : "",
                                            .text = dp_arena_strdup(&out->arena, text), .meant = meant};
     out->n_levels[level]++;
-    w->done = out->first_only;
+    w->done = w->done || out->first_only;
 }
 
 const char *contract_near(struct contract_walk *w, const char *word, const char *const *words) {
@@ -265,12 +270,21 @@ static bool need_list(struct contract_walk *w, const struct contract_place *at, 
     return false;
 }
 
+static const char *all_words(struct contract_walk *w, const char *const *words) {
+    struct dp_buf b = {0};
+    dp_buf_addz(&b, words[1] ? "it must be one of" : "it must be");
+    for (int i = 0; words[i]; i++) dp_buf_addf(&b, "%s %s", i ? "," : "", words[i]);
+    const char *text = dp_arena_strdup(&w->out->arena, dp_buf_z(&b));
+    dp_buf_release(&b);
+    return text;
+}
+
 static void check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *const *words) {
     if (!need_string(w, at, n, key)) return;
     for (int i = 0; words[i]; i++)
         if (!strcmp(n->text.p, words[i])) return;
     const char *meant = contract_near(w, n->text.p, words);
-    if (!meant && !words[1]) meant = dp_arena_printf(&w->out->arena, "it must be %s", words[0]);
+    if (!meant) meant = all_words(w, words);
     contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, key, meant, "unknown word \"%.60s\"", n->text.p);
 }
 
@@ -452,10 +466,13 @@ static void check_required_option(struct contract_walk *w, const struct contract
     const struct dp_yaml_node *n = dp_yaml_get(options, "required");
     if (!n || n->kind != DP_YAML_LIST || w->done) return;
     if (!n->n) contract_find(w, DP_FINDING_ERROR, "empty", at, n, "required", "leave the key out", "an empty list");
-    for (size_t i = 0; i < n->n; i++)
-        for (size_t k = 0; k < i; k++)
-            if (n->items[i]->kind == DP_YAML_STRING && n->items[k]->kind == DP_YAML_STRING && !strcmp(n->items[i]->text.p, n->items[k]->text.p))
-                contract_find(w, DP_FINDING_ERROR, "duplicate", at, n->items[i], "required", NULL, "\"%.60s\" is there twice", n->items[i]->text.p);
+    struct dp_map seen = {0};
+    for (size_t i = 0; i < n->n; i++) {
+        bool is_new = true;
+        if (n->items[i]->kind == DP_YAML_STRING) dp_map_put(&seen, n->items[i]->text, &is_new);
+        if (!is_new) contract_find(w, DP_FINDING_ERROR, "duplicate", at, n->items[i], "required", NULL, "\"%.60s\" is there twice", n->items[i]->text.p);
+    }
+    dp_map_release(&seen);
 }
 
 /* A boolean and a map have no options of their own and the standard leaves theirs open. */
@@ -477,6 +494,17 @@ static void check_options(struct contract_walk *w, const struct contract_place *
     if (logical == DP_LOGICAL_OBJECT) check_required_option(w, &below, n);
 }
 
+static const char *near_logical(struct contract_walk *w, const char *word) {
+    static const char *const others[][2] = {{"int", "integer"}, {"long", "integer"}, {"bigint", "integer"}, {"double", "number"}, {"float", "number"}, {"decimal", "number"},
+                                            {"numeric", "number"}, {"text", "string"}, {"varchar", "string"}, {"bool", "boolean"}, {"datetime", "timestamp"},
+                                            {"struct", "object"}, {"record", "object"}, {"list", "array"}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (!strcmp(word, others[i][0])) return dp_arena_printf(&w->out->arena, "write %s, and physicalType: %s", others[i][1], word);
+    if (!strcmp(word, "binary") || !strcmp(word, "bytes")) return "write string with logicalTypeOptions: {format: binary}";
+    const char *near = contract_near(w, word, contract_logical_words);
+    return near ? near : all_words(w, contract_logical_words);
+}
+
 /* NONE: absent; *is_known false: a word that is none (a finding says so). */
 static enum dp_logical check_logical(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, bool *is_known) {
     const struct dp_yaml_node *n = dp_yaml_get(map, "logicalType");
@@ -487,7 +515,7 @@ static enum dp_logical check_logical(struct contract_walk *w, const struct contr
     for (int i = 0; contract_logical_words[i]; i++)
         if (!strcmp(n->text.p, contract_logical_words[i])) logical = (enum dp_logical)(DP_LOGICAL_STRING + i);
     if (logical == DP_LOGICAL_NONE) {
-        contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, "logicalType", contract_near(w, n->text.p, contract_logical_words), "unknown word \"%.60s\"", n->text.p);
+        contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, "logicalType", near_logical(w, n->text.p), "unknown word \"%.60s\"", n->text.p);
         return logical;
     }
     bool is_time = logical == DP_LOGICAL_TIMESTAMP || logical == DP_LOGICAL_TIME;
@@ -783,7 +811,7 @@ static const struct server_type *find_server(struct contract_walk *w, const stru
     }
     words[n] = NULL;
     const char *meant = other ? dp_arena_printf(&w->out->arena, "it came with apiVersion %s", first_version(other->in)) : contract_near(w, type->text.p, words);
-    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, type, "type", meant ? meant : "type: custom takes any", "no type of server is called \"%.60s\"", type->text.p);
+    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, type, "type", meant ? meant : "type: custom takes any", "no type of server is called \"%.60s\" in %s", type->text.p, w->api_version);
     return NULL;
 }
 
@@ -846,7 +874,8 @@ bool contract_version(struct contract_walk *w, const struct dp_yaml_node *root) 
         if (!strcmp(n->text.p, words[i])) w->version = 1u << i;
     w->api_version = n->text.p;
     if (w->version) return true;
-    const char *hint = !strncmp(n->text.p, "v2.", 3) ? "2.x has another layout: convert it to v3 first" : contract_near(w, n->text.p, words);
+    bool other = n->text.p[0] == 'v' && n->text.p[1] >= '0' && n->text.p[1] <= '9';
+    const char *hint = !strncmp(n->text.p, "v2.", 3) ? "2.x has another layout: convert it to v3 first" : other ? NULL : contract_near(w, n->text.p, words);
     contract_find(w, DP_FINDING_ERROR, "unknown-version", NULL, n, "apiVersion", hint, "\"%.40s\" is none of v3.0.0, v3.0.1, v3.0.2, v3.1.0, v3.2.0", n->text.p);
     return false;
 }

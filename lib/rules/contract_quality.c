@@ -85,7 +85,7 @@ static void fill_rule(const struct dp_contract *c, const struct dp_yaml_node *n,
 }
 
 void contract_fill_quality(struct dp_contract *c, const struct dp_yaml_node *list, const char *path, struct dp_contract_quality **out, size_t *n) {
-    if (!list || !list->n) return;
+    if (!list || list->kind != DP_YAML_LIST || !list->n) return;
     struct dp_contract_quality *v = dp_arena_calloc(&c->arena, list->n, sizeof *v);
     for (size_t i = 0; i < list->n; i++) {
         fill_rule(c, list->items[i], &v[i]);
@@ -99,12 +99,13 @@ static const char **names_of(struct dp_contract *c, const struct dp_yaml_node *n
     size_t many = n->kind == DP_YAML_LIST ? n->n : 1;
     const char **v = dp_arena_calloc(&c->arena, many, sizeof *v);
     for (size_t i = 0; i < many; i++) v[i] = n->kind == DP_YAML_LIST ? n->items[i]->text.p : n->text.p;
+    for (size_t i = 0; i < many; i++) v[i] = v[i] ? v[i] : "";
     *count = many;
     return v;
 }
 
 void contract_fill_relationships(struct dp_contract *c, const struct dp_yaml_node *list, const char *path, struct dp_contract_relationship **out, size_t *n) {
-    if (!list || !list->n) return;
+    if (!list || list->kind != DP_YAML_LIST || !list->n) return;
     struct dp_contract_relationship *v = dp_arena_calloc(&c->arena, list->n, sizeof *v);
     for (size_t i = 0; i < list->n; i++) {
         const struct dp_yaml_node *from = dp_yaml_get(list->items[i], "from"), *to = dp_yaml_get(list->items[i], "to");
@@ -119,7 +120,7 @@ void contract_fill_relationships(struct dp_contract *c, const struct dp_yaml_nod
 }
 
 void contract_fill_sla(struct dp_contract *c, const struct dp_yaml_node *list) {
-    if (!list || !list->n) return;
+    if (!list || list->kind != DP_YAML_LIST || !list->n) return;
     c->sla = dp_arena_calloc(&c->arena, list->n, sizeof *c->sla);
     c->n_sla = list->n;
     for (size_t i = 0; i < list->n; i++) {
@@ -131,7 +132,7 @@ void contract_fill_sla(struct dp_contract *c, const struct dp_yaml_node *list) {
         s->unit = get_text(n, "unit");
         s->element = get_text(n, "element");
         s->driver = get_text(n, "driver");
-        if (value && value->kind != DP_YAML_NULL) s->value = value->text;
-        if (ext && ext->kind != DP_YAML_NULL) s->value_ext = ext->text;
+        if (value && value->kind != DP_YAML_NULL && value->text.p) s->value = value->text;
+        if (ext && ext->kind != DP_YAML_NULL && ext->text.p) s->value_ext = ext->text;
     }
 }
