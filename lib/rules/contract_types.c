@@ -3,7 +3,7 @@
  * in dp-contract(5).  Words of physicalType that dp does not know are the server's own and change nothing.
  */
 #include <dp/record/json.h>
-#include <dp/rules/contract.h>
+#include <dp/rules/compat.h>
 
 #include <dp/base/num.h>
 #include <stdlib.h>
@@ -216,4 +216,34 @@ enum dp_status dp_contract_schema(const struct dp_contract *c, const struct dp_c
     if (status != DP_OK) dp_type_free(t);
     else *schema = t;
     return status;
+}
+
+/* The type that the words make, as a logicalType again. */
+enum dp_logical dp_contract_logical(const struct dp_contract *c, const struct dp_contract_property *p) {
+    if (p->logical != DP_LOGICAL_NONE && (c->is_31 || p->logical != DP_LOGICAL_DATE)) return p->logical;
+    if (p->items) return DP_LOGICAL_ARRAY;
+    if (p->n_properties) return DP_LOGICAL_OBJECT;
+    if (p->map_key) return DP_LOGICAL_MAP;
+    struct typing t = {.c = c, .p = p, .format = ""};
+    struct dp_type type = {0};
+    const struct dp_yaml_node *format = dp_yaml_get(p->options, "format");
+    if (format && format->kind == DP_YAML_STRING) t.format = format->text.p;
+    split_physical(p->physical_type, &t.physical);
+    if (property_type(&t, &type) != DP_OK) return p->logical;
+    switch (type.id) {
+    case DP_TYPE_BOOLEAN: return DP_LOGICAL_BOOLEAN;
+    case DP_TYPE_INT8:
+    case DP_TYPE_INT16:
+    case DP_TYPE_INT32:
+    case DP_TYPE_INT64: return DP_LOGICAL_INTEGER;
+    case DP_TYPE_FLOAT:
+    case DP_TYPE_DOUBLE: return DP_LOGICAL_NUMBER;
+    case DP_TYPE_DECIMAL: return type.scale ? DP_LOGICAL_NUMBER : DP_LOGICAL_INTEGER;
+    case DP_TYPE_STRING:
+    case DP_TYPE_BINARY: return DP_LOGICAL_STRING;
+    case DP_TYPE_DATE: return DP_LOGICAL_DATE;
+    case DP_TYPE_TIME: return DP_LOGICAL_TIME;
+    case DP_TYPE_TIMESTAMP: return DP_LOGICAL_TIMESTAMP;
+    default: return p->logical;
+    }
 }

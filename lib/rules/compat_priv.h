@@ -1,0 +1,27 @@
+/* What the parts of the compatibility check share. */
+#ifndef DP_RULES_COMPAT_PRIV_H
+#define DP_RULES_COMPAT_PRIV_H
+
+#include <dp/rules/compat.h>
+
+/* One comparison: the reader's side and the writer's. */
+struct comparing {
+    struct dp_compat *k;
+    const struct dp_contract *reader, *writer;
+    enum dp_compat_direction direction;
+    size_t version;
+};
+
+void compat_add(struct comparing *c, bool warning, enum dp_compat_class class_, const char *path, const char *key, const struct dp_yaml_node *at,
+                const char *fmt, ...) DP_PRINTF(7, 8);
+
+void compat_quality(struct comparing *c, const char *path, const struct dp_contract_quality *r, size_t n_r, const struct dp_contract_quality *w, size_t n_w);
+void compat_sla(struct comparing *c);
+
+/* Ranges of logicalTypeOptions, enum, formats. */
+void compat_options(struct comparing *c, const char *path, const struct dp_contract_property *r, const struct dp_contract_property *w);
+
+/* Whole-tree equality of two nodes (NULL: absent). */
+bool compat_same(const struct dp_yaml_node *a, const struct dp_yaml_node *b);
+
+#endif
