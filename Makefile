@@ -109,7 +109,7 @@ DP_SHARED ?= $(abspath ../shared)
 export DP_SHARED
 # Seeds of a fuzz target beside its own corpus: conformance files where they are there.
 fuzz_seeds = $(if $(findstring pq,$(1)),$(DP_SHARED)/corpus/parquet-bad)$(if $(findstring json,$(1)),$(DP_SHARED)/corpus/json)$(if \
-	$(findstring csv,$(1)),$(DP_SHARED)/corpus/csv)$(if $(findstring yaml,$(1)),$(DP_SHARED)/corpus/contract/files)
+	$(findstring csv,$(1)),$(DP_SHARED)/corpus/csv)$(if $(filter fuzz_yaml fuzz_contract,$(1)),$(DP_SHARED)/corpus/contract/files)
 
 check: test-programs ## all tests that need no network and no other engine
 	$(Q)sh tests/run.sh $(O)/check.log $(CHECK_UNIT) $(CHECK_CLI) $(CHECK_FUZZ) $(if $(SAN),,$(CHECK_LINT) 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/quickstart.sh' 'sh tests/install.sh')

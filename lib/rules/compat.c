@@ -192,12 +192,15 @@ static const char *object_key(const struct dp_contract_object *o) {
     return o->physical_name && *o->physical_name ? o->physical_name : o->name;
 }
 
-static const struct dp_contract_object *find_object(const struct dp_contract *c, const struct dp_contract_object *o) {
-    for (size_t i = 0; i < c->n_objects; i++)
-        if (!strcmp(object_key(&c->objects[i]), object_key(o))) return &c->objects[i];
-    for (size_t i = 0; i < c->n_objects; i++)
-        if (!strcmp(c->objects[i].name, o->name)) return &c->objects[i];
-    return NULL;
+const struct dp_contract_object *compat_object(const struct dp_contract *c, const struct dp_contract_object *o) {
+    const struct dp_contract_object *by_key = NULL, *by_name = NULL;
+    for (size_t i = 0; i < c->n_objects; i++) {
+        bool key = !strcmp(object_key(&c->objects[i]), object_key(o)), name = !strcmp(c->objects[i].name, o->name);
+        if (key && name) return &c->objects[i];
+        if (key && !by_key) by_key = &c->objects[i];
+        if (name) by_name = &c->objects[i];
+    }
+    return by_key ? by_key : by_name;
 }
 
 /* A key that is a part of the other is unique by more than the other promises; another order of the same columns changes no data. */
@@ -222,7 +225,7 @@ static void compare_keys(struct comparing *c, const char *path, const struct dp_
 
 static void compare_objects(struct comparing *c) {
     for (size_t i = 0; i < c->reader->n_objects; i++) {
-        const struct dp_contract_object *r = &c->reader->objects[i], *w = find_object(c->writer, r);
+        const struct dp_contract_object *r = &c->reader->objects[i], *w = compat_object(c->writer, r);
         struct dp_buf b = {0};
         dp_buf_addf(&b, "/%s", r->name);
         if (w) {

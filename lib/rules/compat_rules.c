@@ -47,12 +47,12 @@ static bool same_threshold(const struct dp_contract_quality *r, const struct dp_
 /* Does the reader let everything through that the writer does? */
 static bool lets_through(const struct dp_contract_quality *r, const struct dp_contract_quality *w) {
     struct interval a, b;
-    bool counted_alike = r->is_percent == w->is_percent || (r->op == w->op && r->a.p && dp_str_eqz(r->a, "0"));
     if (r->op == DP_OPERATOR_NONE) return true;
-    if (!counted_alike) return false;
-    if (same_threshold(r, w)) return true;
+    if (r->is_percent == w->is_percent && same_threshold(r, w)) return true;
     if (!interval_of(r, &a) || !interval_of(w, &b)) return false;
     if (b.lo < 0) b.lo = 0, b.lo_open = false; /* counts begin at 0 */
+    if (!w->is_percent && b.hi_open && b.hi <= 1) b.hi = 0, b.hi_open = false; /* fewer than one */
+    if (r->is_percent != w->is_percent && b.hi > 0) return false; /* none is none in either unit */
     bool low = a.lo < b.lo || (a.lo == b.lo && (!a.lo_open || b.lo_open));
     bool high = a.hi > b.hi || (a.hi == b.hi && (!a.hi_open || b.hi_open));
     return low && high;
@@ -178,25 +178,34 @@ static int sla_order(const struct dp_contract_sla *old, const struct dp_contract
     return b < a ? -1 : b > a;
 }
 
+/* Is this promise kept by that one? 1 yes, 0 no, -1 it can't be told. */
+static int keeps(const struct dp_contract_sla *old, const struct dp_contract_sla *new_) {
+    bool known;
+    int kind = sla_kind(old->property), order = sla_order(old, new_, &known);
+    if (!order && known) return 1;
+    if (!known || kind < 0) return -1;
+    return (order < 0) != sla_kinds[kind].more_is_better;
+}
+
+static void compare_sla(struct comparing *c, const struct dp_contract_sla *old) {
+    const struct dp_contract_sla *other = NULL; /* the first of the same kind; one that keeps the promise ends the search */
+    int kept = 0;
+    char path[200];
+    for (size_t k = 0; k < c->writer->n_sla && kept != 1; k++) {
+        if (!same_sla(old, &c->writer->sla[k])) continue;
+        int now = keeps(old, &c->writer->sla[k]);
+        if (!other || now == 1) other = &c->writer->sla[k], kept = now;
+    }
+    (void)snprintf(path, sizeof path, "/slaProperties/%.150s", old->property);
+    if (!other) compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s removed", old->property);
+    else if (kept < 0) compat_add(c, true, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s changed", old->property);
+    else if (!kept)
+        compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s weaker: %.*s %s was %.*s %s", old->property, DP_STR_FMT(other->value), other->unit ? other->unit : "",
+                   DP_STR_FMT(old->value), old->unit ? old->unit : "");
+}
+
 /* The reader has the old contract: it relies on what was promised. */
 void compat_sla(struct comparing *c) {
-    for (size_t i = 0; i < c->reader->n_sla; i++) {
-        const struct dp_contract_sla *old = &c->reader->sla[i], *new_ = NULL;
-        int kind = sla_kind(old->property);
-        bool known;
-        char path[200];
-        (void)snprintf(path, sizeof path, "/slaProperties/%.150s", old->property ? old->property : "");
-        for (size_t k = 0; k < c->writer->n_sla && !new_; k++)
-            if (same_sla(old, &c->writer->sla[k])) new_ = &c->writer->sla[k];
-        if (!new_) {
-            compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s removed", old->property ? old->property : "");
-            continue;
-        }
-        int order = sla_order(old, new_, &known);
-        const char *unit = new_->unit ? new_->unit : "";
-        if (!known || (order && kind < 0)) compat_add(c, true, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s changed", old->property);
-        else if (order && (order < 0) == sla_kinds[kind < 0 ? 0 : kind].more_is_better)
-            compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s weaker: %.*s %s was %.*s %s", old->property, DP_STR_FMT(new_->value), unit, DP_STR_FMT(old->value),
-                       old->unit ? old->unit : "");
-    }
+    for (size_t i = 0; i < c->reader->n_sla; i++)
+        if (c->reader->sla[i].property) compare_sla(c, &c->reader->sla[i]);
 }

@@ -114,7 +114,7 @@ static bool is_secret_key(const char *key) {
 }
 
 /* A reference to where the secret is: ${NAME}, env:NAME, vault:..., <name>, stars. */
-static bool is_placeholder(struct dp_str s) {
+static bool is_reference(struct dp_str s) {
     static const char *const starts[] = {"${", "{{", "$", "<", "env:", "env(", "file:", "vault:", "vault/", "secret://", "arn:", "*", "xxx", "REDACTED", NULL};
     for (int i = 0; starts[i]; i++)
         if (dp_str_starts(s, dp_str_z(starts[i]))) return true;
@@ -137,12 +137,12 @@ static const char *secret_kind(struct dp_str s) {
     if (!p) return NULL;
     const char *end = p + 3 + strcspn(p + 3, "/?# \t\n"), *at = memchr(p + 3, '@', (size_t)(end - p - 3));
     const char *colon = at ? memchr(p + 3, ':', (size_t)(at - p - 3)) : NULL;
-    return colon && at > colon + 1 && !is_placeholder(dp_str(colon + 1, (size_t)(at - colon - 1))) ? "a password in an address" : NULL;
+    return colon && at > colon + 1 && !is_reference(dp_str(colon + 1, (size_t)(at - colon - 1))) ? "a password in an address" : NULL;
 }
 
 static void lint_secret(struct lint *l, const struct contract_place *at, const char *key, const char *name, const struct dp_yaml_node *v) {
     const char *kind = v->kind == DP_YAML_STRING ? secret_kind(v->text) : NULL;
-    bool named = is_secret_key(name) && (v->kind == DP_YAML_STRING || v->kind == DP_YAML_INT) && !is_placeholder(v->text);
+    bool named = is_secret_key(name) && (v->kind == DP_YAML_STRING || v->kind == DP_YAML_INT) && !is_reference(v->text);
     if (kind || named)
         contract_find(&l->w, DP_FINDING_WARNING, "secret", at, v, key, "contracts are passed around: name where the secret is kept", "looks like %s", kind ? kind : "a secret");
 }

@@ -52,6 +52,18 @@ void dp_compat_read(const struct dp_contract *old, const struct dp_contract *new
 bool dp_compat_check(const struct dp_contract *const *versions, size_t n, const struct dp_contract *candidate, enum dp_compat_mode mode, struct dp_compat *k);
 
 /*
+ * The schemas that a Delta table has had, oldest first, as contracts with one object of that name; a schema that comes again without another between
+ * is there once.  Versions whose log is gone are not there: the oldest is the first that can still be read.  Compare them with schema_only.
+ */
+struct dp_compat_history {
+    struct dp_contract *contracts;
+    int64_t *versions; /* of the table, at which the schema came */
+    size_t n;
+};
+enum dp_status dp_compat_history_read(const char *table, const char *object, struct dp_compat_history *out, struct dp_err *err) DP_MUST_CHECK;
+void dp_compat_history_release(struct dp_compat_history *h);
+
+/*
  * What a property is, also where logicalType is left out or means more than one thing (date in 3.0): from physicalType and format.
  * NONE: not known, or JSON.
  */
