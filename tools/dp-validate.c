@@ -77,7 +77,7 @@ struct state {
     struct dp_check_run *words;   /* for what is found in order */
     struct dp_scan *scan;
     struct dp_buf fields;
-    bool is_settled;
+    bool is_settled, only_counts;
 };
 
 /* ---- a record ---- */
@@ -134,12 +134,17 @@ static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) 
     return DP_OK;
 }
 
-/* The rules that make it a bad record, in words; what only counts is left out. */
+/* The rules that make it a bad record, in words where somebody keeps them; what only counts is left out. */
 static size_t explain(const struct state *s, struct worker *w, const struct dp_record *r, const struct dp_check_breach *b, size_t n, struct dp_arena *a) {
     size_t k = 0;
     w->why = dp_grow(w->why, &w->cap_why, n, sizeof *w->why);
     for (size_t i = 0; i < n; i++) {
-        if (!s->verdict.rules[b[i].rule].per_record || s->verdict.rules[b[i].rule].severity != DP_SEVERITY_ERROR) continue;
+        const struct dp_verdict_rule *v = &s->verdict.rules[b[i].rule];
+        if (!v->per_record || v->severity != DP_SEVERITY_ERROR) continue;
+        if (s->only_counts) {
+            w->why[k++] = (struct dp_reject_rule){.rule = v->check, .path = v->property};
+            continue;
+        }
         struct dp_check_words x = dp_check_explain(w->run, r, &b[i]);
         w->why[k++] = (struct dp_reject_rule){x.rule, x.path ? dp_arena_strdup(a, x.path) : NULL, dp_arena_strdup(a, x.reason), x.expected};
     }
@@ -465,6 +470,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     open_keys(&s);
     const struct dp_stream_conf stream = {.decides = true, .sink = f->check, .read_all = f->check || f->junit || cli->common.report,
         .sources = {.schema = s.schema, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
+    s.only_counts = stream.read_all && cli->run.rejects_unkept;
     status = dp_cli_stream(cli, &stream, &ops, &s, err);
     if (status == DP_OK || (stream.read_all && (status == DP_RULE || status == DP_RECORD))) { /* the input was read to its end */
         settle_verdict(&s);

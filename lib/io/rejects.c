@@ -52,7 +52,7 @@ static void add_member(struct dp_buf *out, const char *key, const char *text)
 static void add_raw(const struct dp_run *run, const struct dp_reject *r, struct dp_buf *out)
 {
     bool hide = (run->hide_raw || r->hide_raw) && !run->rejects_clear;
-    if (hide || !r->raw.p) {
+    if (hide || !r->raw.p || run->rejects_unkept) {
         dp_buf_addz(out, ",\"raw\":null");
     } else if (r->raw_is_json) {
         dp_buf_addz(out, ",\"raw\":");
@@ -118,6 +118,7 @@ enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_t
     r->fd = -1;
     *out = r;
     run->rejects_inline = path && strcmp(path, "-") == 0;
+    run->rejects_unkept = !path;
     if (!path || run->rejects_inline) return DP_OK;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "--rejects: %s is a directory", path);
     bool direct;
@@ -151,7 +152,7 @@ static struct dp_str source_key(struct dp_arena *a, struct dp_str name, struct d
 static void count_reasons(struct dp_rejects *r, const char *line, size_t n)
 {
     struct dp_record rec;
-    if (!r->scan) r->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_PORTABLE);
+    if (!r->scan) r->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
     if (dp_scan_value(r->scan, line, n, &rec, NULL) != DP_OK) return;
     uint32_t reject = dp_json_member(&rec, 0, "reject"), rules = reject ? dp_json_member(&rec, reject, "rules") : 0;
     if (!rules || rec.nodes[rules].kind != DP_KIND_ARRAY) return;
@@ -167,6 +168,19 @@ static void count_reasons(struct dp_rejects *r, const char *line, size_t n)
         dp_buf_release(&t);
         dp_arena_reset(&r->arena);
     }
+}
+
+void dp_reject_key(const struct dp_reject_rule *rule, struct dp_buf *key)
+{
+    dp_buf_reset(key);
+    dp_buf_add(key, rule->rule ? rule->rule : "", strlen(rule->rule ? rule->rule : "") + 1);
+    if (rule->path) dp_buf_addz(key, rule->path);
+}
+
+void dp_rejects_count(struct dp_rejects *r, struct dp_str key, uint64_t n)
+{
+    if (r->reasons.live >= MAX_REASONS && !dp_map_get(&r->reasons, key)) key = dp_str("other\0", 6);
+    dp_map_put(&r->reasons, key, NULL)->v.u += n;
 }
 
 static int by_count(const void *a, const void *b)

@@ -89,6 +89,17 @@ static bool is_malformed(const struct dp_reject_rule *rules, size_t n)
     return n > 0 && rules[0].rule && (strcmp(rules[0].rule, "malformed") == 0 || strcmp(rules[0].rule, "reserved-key") == 0);
 }
 
+/* Nobody keeps the lines: what they would say is only counted. */
+static void count_reasons(struct dp_job *j, const struct dp_reject_rule *rules, size_t n)
+{
+    struct dp_buf *key = &j->held_rejects_; /* not in use: nothing is printed */
+    for (size_t i = 0; i < n; i++) {
+        dp_reject_key(&rules[i], key);
+        dp_map_put(&j->reasons_, dp_buf_str(key), NULL)->v.u++;
+    }
+    dp_buf_reset(key);
+}
+
 void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const struct dp_reject_rule *rules, size_t n, bool hide_raw)
 {
     bool malformed = is_malformed(rules, n);
@@ -99,7 +110,8 @@ void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const stru
     j->books_.rejected_malformed += malformed;
     j->malformed_ = malformed;
     if (j->stream->stop_first) j->rejected_ = true;
-    dp_reject_print(j->run, &reject, j->run->rejects_inline ? &j->out : &j->rejects_);
+    if (j->run->rejects_unkept && !j->stream->stop_first) count_reasons(j, rules, n);
+    else dp_reject_print(j->run, &reject, j->run->rejects_inline ? &j->out : &j->rejects_);
     bool earlier = reject.line != 0 && reject.line < j->first_reject_.line; /* than a row that conversion refused */
     if (j->first_reject_.status != DP_OK && !earlier) return;
     char source[sizeof j->first_reject_.source];
@@ -460,6 +472,8 @@ static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, str
     run->books.bytes_in += j->chunk->n;
     add_books(&run->books, &j->books_);
     if (run->rejects) DP_TRY(dp_rejects_write(run->rejects, j->rejects_.p, j->rejects_.n, err));
+    for (size_t i = 0; run->rejects && i < j->reasons_.n; i++) dp_rejects_count(run->rejects, j->reasons_.items[i].key, j->reasons_.items[i].v.u);
+    if (j->reasons_.n) dp_map_reset(&j->reasons_);
     DP_TRY(dp_marks_open(s, j->chunk->origin, err));
     if (s->ops->emit) DP_TRY(s->ops->emit(s->ctx, j, err));
     if (j->out.n) DP_TRY(dp_stream_write(s, j->out.p, j->out.n, err));
@@ -515,6 +529,7 @@ static void release(void *ctx, void *job)
     dp_buf_release(&j->rejects_);
     dp_buf_release(&j->held_out_);
     dp_buf_release(&j->held_rejects_);
+    dp_map_release(&j->reasons_);
     free(j->held_);
     dp_chunk_release(&j->chunk_);
 }

@@ -326,7 +326,11 @@ static struct dp_str decoded(struct dp_check_run *r, uint32_t node) {
 
 void check_value(struct dp_check_run *r, const struct check_field *f, uint32_t node, uint8_t lenient) {
     const struct dp_node *n = &r->rec->nodes[node];
-    struct check_value v = {.node = node, .is = (uint8_t)kind_needs[n->kind], .text = dp_node_str(r->rec, node)};
+    struct check_value v; /* number and moment are set where an op may ask for them: clearing them all costs more than the rules */
+    v.node = node;
+    v.is = (uint8_t)kind_needs[n->kind];
+    v.text = dp_node_str(r->rec, node);
+    v.number.small = false;
     if (n->flags & DP_NODE_ESCAPED) v.text = decoded(r, node);
     if (f->needs_number && n->kind == DP_KIND_NUMBER) v.number = check_number_of(v.text);
     if (f->type_rule != CHECK_NONE && !has_type(f, r->rec, &v, lenient)) {

@@ -55,6 +55,9 @@ enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_t
                                struct dp_err *err) DP_MUST_CHECK;
 /* Printed lines, in order (one thread at a time). */
 enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t n, struct dp_err *err) DP_MUST_CHECK;
+/* The same without lines, where run->rejects_unkept: keys as dp_reject_key makes them. */
+void dp_reject_key(const struct dp_reject_rule *rule, struct dp_buf *key);
+void dp_rejects_count(struct dp_rejects *r, struct dp_str key, uint64_t n);
 /* This run reads `origin` from origin->from on: what an earlier run said of that is replaced. */
 void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin);
 /*

@@ -39,6 +39,7 @@ struct dp_run {
     bool hide_raw;            /* the contract or the stream's header has classified fields: reject lines carry no raw record */
     bool rejects_clear;       /* --rejects-clear: they do all the same */
     bool rejects_inline;      /* --rejects -: a reject's line takes the record's place in the output */
+    bool rejects_unkept;      /* no --rejects: lines are made for the count of their reasons, without the record */
     const char *where;        /* --where, applied by dp_stream; NULL: none */
     bool marks_open;          /* a begin was written (or taken over): a failure must write abort */
     bool marks_closed;        /* end or abort was written: no mark may follow */

@@ -17,6 +17,7 @@
 #ifndef DP_IO_STREAM_H
 #define DP_IO_STREAM_H
 
+#include <dp/base/map.h>
 #include <dp/io/out.h>
 #include <dp/io/rejects.h>
 #include <dp/record/expr.h>
@@ -40,6 +41,7 @@ struct dp_job {
     bool data_;            /* its records were looked at, not skipped */
     bool rejected_;        /* a reject where none is tolerated: what stands behind it was not looked at */
     bool malformed_;       /* kind of the latest reject */
+    struct dp_map reasons_; /* of rejects that nobody keeps */
     /* records on hold */
     struct dp_job_held_ *held_;
     size_t n_held_, cap_held_, next_held_;
