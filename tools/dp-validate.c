@@ -9,7 +9,7 @@
  * the first record with a key holds it, good or bad.
  */
 #include <dp/cli/cli.h>
-#include <dp/io/keyset.h>
+#include <dp/io/refset.h>
 #include <dp/rules/check.h>
 
 #include <stdlib.h>
@@ -19,6 +19,7 @@ struct conf {
     bool check, closed;
     const char *junit;
     int between, duplicates, absent;
+    struct dp_opt_list reference;
 };
 
 static const char *const betweens[] = {"closed", "open", NULL};
@@ -28,6 +29,7 @@ static const char *const absents[] = {"null", "fail", NULL};
 static const struct dp_opt options[] = {
     DP_OPT_FLAG(conf, check, "check", 0, "print findings instead of records"),
     DP_OPT_PATH(conf, junit, "junit", 0, "FILE", "write the verdict as JUnit XML"),
+    DP_OPT_LIST(conf, reference, "reference", 0, "OBJECT=SOURCE", "where the data is that relationships to OBJECT point into"),
     DP_OPT_FLAG(conf, closed, "closed", 0, "a field that the contract does not know is a broken rule"),
     DP_OPT_ENUM(conf, absent, "absent-column", 0, "HOW", "a property that no record has counts as null, or fails the run", absents),
     DP_OPT_ENUM(conf, between, "between", 0, "HOW", "do the bounds of mustBeBetween belong to it", betweens),
@@ -38,6 +40,12 @@ static const struct dp_opt options[] = {
 struct keys {
     const struct dp_check_tuple *tuple;
     struct dp_keyset *seen, *again;
+};
+
+/* Keys that must be somewhere else. */
+struct foreign {
+    const struct dp_check_tuple *tuple;
+    struct dp_refset *set;
 };
 
 /* Of one chunk. */
@@ -59,7 +67,7 @@ struct worker {
     bool has_types;
     struct dp_reject_rule *why;
     size_t cap_why;
-    struct dp_path_hint **hints;
+    struct dp_path_hint **hints, **foreign_hints;
     struct dp_buf key;
 };
 
@@ -73,6 +81,8 @@ struct state {
     struct dp_check *check;
     struct keys *keys;
     size_t n_keys;
+    struct foreign *foreign;
+    size_t n_foreign;
     uint64_t share;               /* memory of one set */
     struct dp_check_run *words;   /* for what is found in order */
     struct dp_scan *scan;
@@ -89,6 +99,8 @@ static enum dp_status worker_open(void *ctx, void *mem, struct dp_err *err) {
     w->run = dp_check_run_open(s->check);
     w->hints = dp_calloc(s->n_keys + 1, sizeof *w->hints);
     for (size_t i = 0; i < s->n_keys; i++) w->hints[i] = dp_calloc(s->keys[i].tuple->n_paths, sizeof **w->hints);
+    w->foreign_hints = dp_calloc(s->n_foreign + 1, sizeof *w->foreign_hints);
+    for (size_t i = 0; i < s->n_foreign; i++) w->foreign_hints[i] = dp_calloc(s->foreign[i].tuple->n_paths, sizeof **w->foreign_hints);
     return DP_OK;
 }
 
@@ -97,6 +109,8 @@ static void worker_close(void *ctx, void *mem) {
     struct worker *w = mem;
     for (size_t i = 0; w->hints && i < s->n_keys; i++) free(w->hints[i]);
     free(w->hints);
+    for (size_t i = 0; w->foreign_hints && i < s->n_foreign; i++) free(w->foreign_hints[i]);
+    free(w->foreign_hints);
     free(w->why);
     dp_check_run_close(w->run);
     dp_buf_release(&w->key);
@@ -165,6 +179,20 @@ static void note_keys(const struct state *s, struct worker *w, struct job *x, co
     }
 }
 
+/* Foreign keys: any thread may look. */
+static enum dp_status find_foreign(const struct state *s, struct worker *w, const struct dp_record *r, const struct dp_check_breach **b, size_t *n, struct dp_err *err) {
+    for (size_t i = 0; i < s->n_foreign; i++) {
+        const struct foreign *f = &s->foreign[i];
+        bool has;
+        dp_buf_reset(&w->key);
+        if (!dp_tuple_bytes(f->tuple->paths, f->tuple->n_paths, w->foreign_hints[i], r, &w->key)) continue;
+        const struct dp_key key = dp_refset_key(f->set, dp_buf_str(&w->key));
+        DP_TRY(dp_refset_find(f->set, &key, 1, &has, err));
+        if (!has) dp_check_break_tuple(w->run, f->tuple, b, n);
+    }
+    return DP_OK;
+}
+
 static void keep(struct state *s, struct dp_job *j, const struct dp_record *r) {
     if (s->conf->check) dp_job_use(j);
     else dp_job_pass(j, r);
@@ -177,6 +205,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     const struct dp_check_breach *b;
     size_t n, bad = 0;
     DP_TRY(dp_check_record(w->run, r, &b, &n, err));
+    if (s->n_foreign) DP_TRY(find_foreign(s, w, r, &b, &n, err));
     if (n) {
         uint64_t line, offset;
         dp_job_place(j, r, &line, &offset);
@@ -428,19 +457,46 @@ static enum dp_status open_contract(struct state *s, struct dp_err *err) {
     /* Properties without a type are no fault here: then cells are read as they look. */
     if (dp_contract_schema(&s->contract, s->object, &s->schema, &own) != DP_OK) s->schema = NULL;
     note_classified(s);
-    say_unsupported(s);
     return DP_OK;
 }
 
-static void open_keys(struct state *s) {
+/* The sets that relationships point to, read whole beforehand. */
+static enum dp_status open_foreign(struct state *s, const struct dp_check_tuple *t, struct dp_err *err) {
+    const struct dp_refset_opts opts = {.references = s->conf->reference.v, .n_references = s->conf->reference.n, .memory = s->share};
+    const struct dp_contract_property *from = NULL;
+    struct dp_refset *set = NULL;
+    const char *why = NULL;
+    for (size_t i = 0; i < s->object->n_properties && !t->relationship->from; i++)
+        if (t->n_paths == 1 && !strcmp(s->object->properties[i].name, t->names[0])) from = &s->object->properties[i];
+    DP_TRY(dp_refset_open(&s->cli->run, &s->contract, s->object, from, t->relationship, &opts, &s->verdict.arena, &set, &why, err));
+    if (set) s->foreign[s->n_foreign++] = (struct foreign){.tuple = t, .set = set};
+    for (size_t i = 0; !set && i < t->n_rules; i++) {
+        struct dp_verdict_rule *r = &s->verdict.rules[t->rules[i]];
+        r->outcome = DP_OUTCOME_UNSUPPORTED;
+        r->reason = why;
+        r->per_record = false;
+    }
+    return DP_OK;
+}
+
+static enum dp_status open_keys(struct state *s, struct dp_err *err) {
     const struct dp_check_tuple *t;
+    const struct dp_refset_opts refs = {.references = s->conf->reference.v, .n_references = s->conf->reference.n};
     size_t n = dp_check_tuples(s->check, &t);
+    DP_TRY(dp_refset_check(&refs, err));
     s->keys = dp_calloc(n + 1, sizeof *s->keys);
-    for (size_t i = 0; i < n; i++)
-        if (t[i].kind == DP_TUPLE_UNIQUE) s->keys[s->n_keys++].tuple = &t[i];
-    s->share = s->n_keys ? s->cli->run.memory / 4 * 3 / s->n_keys : 0;
-    for (size_t i = 0; i < s->n_keys; i++) s->keys[i].seen = dp_keyset_open(s->share);
+    s->foreign = dp_calloc(n + 1, sizeof *s->foreign);
     s->words = dp_check_run_open(s->check);
+    s->share = n ? s->cli->run.memory / 4 * 3 / n : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (t[i].kind == DP_TUPLE_FOREIGN) {
+            DP_TRY(open_foreign(s, &t[i], err));
+            continue;
+        }
+        s->keys[s->n_keys].seen = dp_keyset_open(s->share);
+        s->keys[s->n_keys++].tuple = &t[i];
+    }
+    return DP_OK;
 }
 
 static void release(struct state *s) {
@@ -449,6 +505,8 @@ static void release(struct state *s) {
         dp_keyset_close(s->keys[i].again);
     }
     free(s->keys);
+    for (size_t i = 0; i < s->n_foreign; i++) dp_refset_close(s->foreign[i].set);
+    free(s->foreign);
     if (s->words) dp_check_run_close(s->words);
     if (s->scan) dp_scan_close(s->scan);
     dp_check_free(s->check);
@@ -467,7 +525,8 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct dp_err own = DP_ERR_INIT;
     enum dp_status status;
     DP_TRY_OUT(open_contract(&s, err));
-    open_keys(&s);
+    DP_TRY_OUT(open_keys(&s, err));
+    say_unsupported(&s);
     const struct dp_stream_conf stream = {.decides = true, .sink = f->check, .read_all = f->check || f->junit || cli->common.report,
         .sources = {.schema = s.schema, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     s.only_counts = stream.read_all && cli->run.rejects_unkept;

@@ -1,6 +1,7 @@
 # fish completion for dp-validate, made by completions/gen.awk
 complete -c dp-validate -l check -d 'print findings instead of records'
 complete -c dp-validate -l junit -r -F -d 'write the verdict as JUnit XML'
+complete -c dp-validate -l reference -x -d 'where the data is that relationships to OBJECT point into'
 complete -c dp-validate -l closed -d 'a field that the contract does not know is a broken rule'
 complete -c dp-validate -l absent-column -x -a 'null fail' -d 'a property that no record has counts as null, or fails the run'
 complete -c dp-validate -l between -x -a 'closed open' -d 'do the bounds of mustBeBetween belong to it'

@@ -251,7 +251,7 @@ static void note_infos(struct dp_check *k, const struct dp_verdict *v) {
     for (size_t i = 0; i < k->n_tuples; i++)
         for (size_t j = 0; j < k->tuples[i].n_rules; j++) {
             struct check_info *info = &k->infos[k->tuples[i].rules[j]];
-            info->is_tuple = true;
+            info->is_tuple = k->tuples[i].kind == DP_TUPLE_UNIQUE;
             info->surplus_counts = k->opts.duplicates_surplus && !strcmp(info->check, "duplicateValues");
         }
 }

@@ -184,6 +184,13 @@ enum dp_status dp_check_record(struct dp_check_run *r, const struct dp_record *r
     return DP_OK;
 }
 
+void dp_check_break_tuple(struct dp_check_run *r, const struct dp_check_tuple *t, const struct dp_check_breach **breaches, size_t *n) {
+    uint32_t node = t->n_paths ? dp_path_find(&t->paths[0], NULL, r->rec) : 0;
+    for (size_t i = 0; i < t->n_rules; i++) check_break(r, t->rules[i], NULL, node, 0);
+    *breaches = r->breaches;
+    *n = r->n_breaches;
+}
+
 /* ---- the run ---- */
 
 static void tally_open(struct dp_check_tally *t, size_t rules, size_t seen) {

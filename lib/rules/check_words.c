@@ -81,7 +81,7 @@ struct dp_check_words dp_check_explain(struct dp_check_run *r, const struct dp_r
     reason = b->n;
     if (!strcmp(info->check, "unknown")) dp_buf_addz(b, "the contract does not know this field");
     else if (!item->field && undecided) dp_buf_addf(b, "the expression failed: %s", r->undecided);
-    else if (!item->field) dp_buf_addf(b, "it is not true of the record: %s", info->expected ? info->expected : "");
+    else if (!item->field && !breach->node) dp_buf_addf(b, "it is not true of the record: %s", info->expected ? info->expected : "");
     else if (!breach->node) dp_buf_addf(b, "expected %s, and the field is absent", info->expected ? info->expected : "a value");
     else {
         dp_buf_addf(b, "expected %s, got ", info->expected ? info->expected : "another value");

@@ -33,6 +33,7 @@ dp_filters() { for dp_t in $(dp_tools); do [ -n "$(dp_words "$dp_t")" ] && echo 
 dp_words() {
     case $1 in
     dp-map) echo "." ;;
+    dp-validate) echo "--contract=$DP_ROOT/tests/cli/any.odcs.yaml" ;;
     dp-ingest) echo "--format=ndjson" ;;
     dp-cat) echo "--to=records" ;;
     dp-partition) echo "--output=out" ;;

@@ -116,6 +116,8 @@ struct dp_check_tuple {
     size_t n_paths;
 };
 size_t dp_check_tuples(const struct dp_check *k, const struct dp_check_tuple **tuples);
+/* The record just checked breaks the rules of this tuple (a foreign key that is nowhere): they join its breaches and counts. */
+void dp_check_break_tuple(struct dp_check_run *r, const struct dp_check_tuple *t, const struct dp_check_breach **breaches, size_t *n);
 /* One of the verdict's rules failed for one more key (DP_TUPLE_UNIQUE: `first` when the key was not yet known as a duplicate). In order. */
 void dp_check_count_tuple(const struct dp_check *k, struct dp_verdict *v, uint32_t rule, bool first);
 /*
