@@ -212,6 +212,7 @@ static enum dp_status parse_children(struct cursor *c, struct dp_type *t) {
         }
         DP_TRY(parse_field(c, t));
     }
+    if (t->n_children == DP_LIMIT_COLUMNS && take(c, ',')) return dp_err_set(c->err, DP_LIMIT, "a struct of more than %u fields", DP_LIMIT_COLUMNS);
     c->depth--;
     return expect(c, '>');
 }
