@@ -27,6 +27,7 @@
 #define SYNC_FILES 64              /* complete files that are synced at once, */
 #define SYNC_BYTES (32 << 20)      /* or bytes of them */
 #define META_BYTES (2 << 20)       /* what a file's metadata may take before the file is complete: it grows with columns and row groups */
+#define FRUGAL_BELOW (96u << 20)   /* of memory: then the writers give back what they can */
 #define META_CHUNK 700             /* of it for a column of a row group, about */
 
 struct file {
@@ -698,7 +699,7 @@ static void set_memory(struct dp_lay *l) {
     size_t each = dp_type_leaves(l->file_schema) * META_CHUNK * 24, open = (size_t)(m / 16) / (each < META_BYTES ? each : META_BYTES);
     l->stage_max = (size_t)(wait / (l->sort.n ? 2 : 4));
     l->store.memory = (size_t)wait - l->stage_max;
-    l->work = dp_pq_work_open(lanes > 1024 ? 1024 : (unsigned)lanes);
+    l->work = dp_pq_work_open(lanes > 1024 ? 1024 : (unsigned)lanes, m < FRUGAL_BELOW);
     if (l->o.max_open == 0) l->o.max_open = open < 1 ? 1 : open > MAX_OPEN ? MAX_OPEN : open;
     dp_batch_init(&l->stage, l->file_schema);
     dp_batch_init(&l->piece, l->file_schema);

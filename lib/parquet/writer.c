@@ -29,6 +29,7 @@ struct index_place { size_t row_group, leaf, at, n; bool is_column_index; };
 
 struct dp_pq_work {
     unsigned lanes;
+    bool frugal;
     struct dp_batch rows;
     bool has_rows;              /* the batch is initialised */
     struct dp_pq_scratch *scratch;
@@ -130,9 +131,9 @@ static enum dp_status open_schema(struct dp_pq_writer *w, struct dp_err *err) {
 
 /* ---- working memory ---- */
 
-struct dp_pq_work *dp_pq_work_open(unsigned lanes) {
+struct dp_pq_work *dp_pq_work_open(unsigned lanes, bool frugal) {
     struct dp_pq_work *k = dp_calloc(1, sizeof *k);
-    k->lanes = lanes;
+    k->lanes = lanes, k->frugal = frugal;
     return k;
 }
 
@@ -156,7 +157,7 @@ void dp_pq_work_close(struct dp_pq_work *k) {
 }
 
 static void open_work(struct dp_pq_writer *w) {
-    struct dp_pq_work *k = w->work = w->o.work ? w->o.work : dp_pq_work_open(0);
+    struct dp_pq_work *k = w->work = w->o.work ? w->o.work : dp_pq_work_open(0, false);
     unsigned threads = w->pool ? dp_pool_threads(w->pool) : 1;
     w->own_work = !w->o.work;
     w->rows = &k->rows;
@@ -305,6 +306,7 @@ static enum dp_status encode_leaf(struct dp_pq_writer *w, unsigned worker, size_
     DP_TRY(dp_pq_shred(w->rows, l->steps, &l->path, l->element, s, &levels, &values, err));
     DP_TRY(dp_pq_chunk_encode(&w->o, l->element, l->bloom, &levels, &values, (size_t)w->rows->length, &l->choice, s, &k->encoded[i], err));
     dp_pq_scratch_trim(s);
+    if (!k->frugal) return DP_OK;
     struct dp_column *top = &w->rows->columns[l->steps[0]];
     if (atomic_fetch_sub(&k->unencoded[l->steps[0]], 1) > 1) return DP_OK;
     dp_column_release(top); /* pages take its place */
@@ -411,7 +413,7 @@ static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err
         struct dp_pq_encoded *e = &w->work->encoded[i];
         int64_t start = (int64_t)w->size;
         DP_TRY(put(w, e->pages.p, e->pages.n, err));
-        if (e->pages.cap > KEEP_PAGES) dp_buf_release(&e->pages);
+        if (w->work->frugal && e->pages.cap > KEEP_PAGES) dp_buf_release(&e->pages);
         keep_meta(w, &g->chunks[i], &e->meta, start);
         keep_indexes(w, i, e, start);
         g->total_byte_size += e->meta.total_uncompressed;

@@ -33,10 +33,11 @@ struct dp_pq_writer;
 
 /*
  * Working memory: the rows of the row group that is being filled, each thread's scratch, encoded pages.  At most `lanes` columns are encoded
- * at once (0: as many as there are threads), for each takes some megabytes.  The columns' memory is given back one by one as they are encoded.
+ * at once (0: as many as there are threads), for each takes some megabytes.  `frugal`: the columns' memory is given back one by one as they are
+ * encoded, and that of their pages as they are written, which costs some time.
  */
 struct dp_pq_work;
-struct dp_pq_work *dp_pq_work_open(unsigned lanes);
+struct dp_pq_work *dp_pq_work_open(unsigned lanes, bool frugal);
 void dp_pq_work_close(struct dp_pq_work *w); /* behind its writers; NULL is legal */
 
 /* Where bytes go: append-only. Returning anything but DP_OK ends the writer. */
