@@ -74,7 +74,8 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     (void)ctx;
     enum dp_status status = dp_expr_apply(w->run, r, &j->out, &n, &w->err);
     if (status == DP_RECORD) {
-        dp_job_reject(j, r, "map", NULL, NULL, "%s", w->err.msg);
+        bool hide = j->run->hide_raw && !j->run->rejects_clear; /* what a program says may quote a classified value */
+        dp_job_reject(j, r, "map", NULL, NULL, "%s", hide ? "the program errs on this record" : w->err.msg);
         return DP_OK;
     }
     if (status != DP_OK) {

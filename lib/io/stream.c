@@ -222,9 +222,16 @@ static bool has_reserved_key(const struct dp_record *r)
     return false;
 }
 
+static bool hides(const struct dp_run *run) { return run->hide_raw && !run->rejects_clear; }
+
 static void reject_duplicate(struct dp_job *j, const struct dp_record *r)
 {
     struct dp_buf name = {NULL, 0, 0};
+    /* below the top a key may be data, as of a map: where values are hidden it is too */
+    if (hides(j->run) && r->nodes[r->dup_node].depth > 1) {
+        dp_job_reject(j, r, "duplicate-key", NULL, "each key once", "a key stands twice in an object inside the record");
+        return;
+    }
     dp_json_decode(dp_node_str(r, r->dup_node), &name);
     dp_job_reject(j, r, "duplicate-key", dp_buf_z(&name), "each key once", "the key \"%.100s\" stands twice", dp_buf_z(&name));
     dp_buf_release(&name);
@@ -249,7 +256,8 @@ static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w
         bool yes = false;
         enum dp_status st = dp_expr_test(w->where, r, &yes, &w->err);
         if (st == DP_RECORD) {
-            dp_job_reject(j, r, "where", NULL, NULL, "--where: %s", w->err.msg);
+            /* what an expression says may quote a value */
+            dp_job_reject(j, r, "where", NULL, NULL, "--where: %s", hides(s->run) ? "the expression errs on this record" : w->err.msg);
             return DP_OK;
         }
         if (st != DP_OK) {
