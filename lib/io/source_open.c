@@ -190,7 +190,12 @@ static enum dp_status open_parquet(struct dp_sources *s, struct dp_err *err) {
     s->row_group = 0;
     r->schema = dp_type_copy(dp_pq_schema(r->parquet));
     r->origin->schema = r->schema;
-    DP_TRY(dp_pq_reader_open(r->parquet, NULL, 0, &s->pq, err));
+    DP_TRY(dp_pq_reader_open(r->parquet, s->opts->columns, s->opts->n_columns, &s->pq, err));
+    if (s->opts->columns) {
+        dp_type_free(r->schema);
+        r->schema = dp_type_copy(dp_pq_reader_schema(s->pq));
+        r->origin->schema = r->schema;
+    }
     return DP_OK;
 }
 

@@ -55,7 +55,7 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     DP_TRY(dp_delta_open(name, version, &t->snapshot, err));
     r->origin = table_origin(name, t->snapshot->version);
     if (s->run->where) DP_TRY(dp_expr_compile(dp_str_z(s->run->where), &t->where, err));
-    DP_TRY(dp_delta_scan_open(t->snapshot, NULL, 0, t->where, &t->scan, err));
+    DP_TRY(dp_delta_scan_open(t->snapshot, s->opts->columns, s->opts->n_columns, t->where, &t->scan, err));
     r->schema = dp_type_copy(dp_delta_scan_schema(t->scan));
     r->origin->schema = r->schema;
     s->rows = 0;

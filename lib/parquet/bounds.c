@@ -170,3 +170,23 @@ bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, 
     if (b.e->max_rep || (is_float && c->stats.nan_count != 0) || !pick(meta, leaf, &c->stats, &b)) return false;
     return one_bound(b.e, b.min, false, min) && one_bound(b.e, b.max, true, max);
 }
+
+/* Microseconds of one stored value: days, or a timestamp in its unit. */
+static bool micros_of(const struct dp_pq_element *e, struct dp_str s, bool upper, int64_t *out) {
+    int64_t v = load_int(e, s);
+    if (e->type == DP_PQ_INT32) return is_annotated(e, DP_PQ_L_DATE, DP_PQ_C_DATE) && !dp_mul_overflow(v, INT64_C(86400000000), out);
+    int32_t unit = e->logical == DP_PQ_L_TIMESTAMP ? e->unit
+                   : is_annotated(e, DP_PQ_L_TIMESTAMP, DP_PQ_C_TIMESTAMP_MILLIS) ? DP_PQ_UNIT_MILLIS
+                   : is_annotated(e, DP_PQ_L_TIMESTAMP, DP_PQ_C_TIMESTAMP_MICROS) ? DP_PQ_UNIT_MICROS : 0;
+    *out = v;
+    if (unit == DP_PQ_UNIT_MILLIS) return !dp_mul_overflow(v, 1000, out);
+    if (unit == DP_PQ_UNIT_NANOS) *out = v / 1000 - (v % 1000 < 0 && !upper) + (v % 1000 > 0 && upper);
+    return unit == DP_PQ_UNIT_MICROS || unit == DP_PQ_UNIT_NANOS;
+}
+
+bool dp_pq_bounds_micros(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, int64_t *min, int64_t *max) {
+    const struct dp_pq_chunk *c = &meta->row_groups[row_group].chunks[leaf];
+    struct bounds b = {.e = &meta->elements[meta->leaves[leaf]]};
+    if (b.e->max_rep || (b.e->type != DP_PQ_INT32 && b.e->type != DP_PQ_INT64) || !pick(meta, leaf, &c->stats, &b)) return false;
+    return micros_of(b.e, b.min, false, min) && micros_of(b.e, b.max, true, max) && *min <= *max;
+}

@@ -151,6 +151,8 @@ static void judge(struct dp_verdict *v, struct dp_verdict_rule *r) {
     dp_buf_release(&scratch);
 }
 
+void dp_verdict_judge_rule(struct dp_verdict *v, size_t rule) { judge(v, &v->rules[rule]); }
+
 void dp_verdict_judge(struct dp_verdict *v) {
     for (size_t i = 0; i < v->n; i++)
         if (v->rules[i].outcome == DP_OUTCOME_NONE) judge(v, &v->rules[i]);

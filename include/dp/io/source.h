@@ -71,6 +71,7 @@ struct dp_source_opts {
     const char *as_of;        /* tables: the version or time to read (NULL: the latest) */
     const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
     const struct dp_type *schema; /* types to read by (contract), or NULL */
+    const char *const *columns; size_t n_columns; /* of Parquet files and tables these columns alone, which each must have; NULL: all */
     const struct dp_csv_dialect *csv; /* options that force a dialect, or NULL: all is sniffed */
     const char *encoding;     /* NULL: told by content */
     struct dp_print_opts print; /* how typed sources (Parquet) are printed as records */

@@ -35,6 +35,9 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
  */
 bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, struct dp_buf *min, struct dp_buf *max, int64_t *nulls);
 
+/* Bounds of a leaf of dates or timestamps as microseconds since the epoch (rounded outwards from nanoseconds), where they may be trusted. */
+bool dp_pq_bounds_micros(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, int64_t *min, int64_t *max);
+
 /* The file's column (of dp_pq_schema) that an expression's field means; NULL: none whose bounds would hold for it. */
 typedef const struct dp_type *(*dp_pq_column_of)(void *ctx, struct dp_str field);
 /* What a row group's bounds say of an expression. column_of NULL: fields are the file's columns by name. */

@@ -68,6 +68,7 @@ void dp_verdict_sample(struct dp_verdict_rule *r, const char *source, uint64_t l
 enum dp_status dp_verdict_threshold(enum dp_operator op, struct dp_str a, struct dp_str b, struct dp_err *err) DP_MUST_CHECK;
 /* Outcomes of all rules that have none, from their counts and thresholds; a percentage of no rows is 0. */
 void dp_verdict_judge(struct dp_verdict *v);
+void dp_verdict_judge_rule(struct dp_verdict *v, size_t rule); /* one, now */
 struct dp_verdict_counts { size_t pass, fail, warn, error, unsupported; }; /* warn: failed with severity warning or info */
 struct dp_verdict_counts dp_verdict_count(const struct dp_verdict *v);
 void dp_verdict_release(struct dp_verdict *v);
