@@ -10,6 +10,8 @@
  */
 #include <dp/cli/cli.h>
 #include <dp/io/refset.h>
+#include <dp/io/statistics.h>
+#include <dp/io/typed.h>
 #include <dp/rules/check.h>
 
 #include <stdlib.h>
@@ -88,6 +90,10 @@ struct state {
     struct dp_scan *scan;
     struct dp_buf fields;
     bool is_settled, only_counts;
+    struct dp_statistics *statistics;
+    const char **columns;         /* that rules need of Parquet files and tables; NULL: all */
+    size_t n_columns;
+    bool is_answered;             /* by statistics: no record is looked at */
 };
 
 /* ---- a record ---- */
@@ -500,6 +506,8 @@ static enum dp_status open_keys(struct state *s, struct dp_err *err) {
 }
 
 static void release(struct state *s) {
+    dp_statistics_close(s->statistics);
+    free(s->columns);
     for (size_t i = 0; i < s->n_keys; i++) {
         dp_keyset_close(s->keys[i].seen);
         dp_keyset_close(s->keys[i].again);
@@ -516,6 +524,29 @@ static void release(struct state *s) {
     dp_buf_release(&s->fields);
 }
 
+/* Of a set that is only judged, footers answer what they can: then only the columns that the rest needs are read, or none at all. */
+static enum dp_status ask_statistics(struct state *s, struct dp_err *err) {
+    const struct dp_cli *cli = s->cli;
+    bool use = s->conf->check && cli->n_args && !cli->common.where && !cli->run.marks;
+    for (size_t i = 0; use && i < cli->n_args; i++) use = dp_typed_is(cli->args[i]);
+    if (!use) return DP_OK;
+    DP_TRY(dp_statistics_open(&s->cli->run, cli->args, cli->n_args, &s->statistics, err));
+    const struct dp_check_stats stats = dp_statistics_view(s->statistics);
+    dp_check_answer(s->check, &s->verdict, &stats);
+    bool known = dp_check_columns(s->check, &s->verdict, &s->columns, &s->n_columns);
+    s->is_answered = known && !s->n_columns;
+    if (s->is_answered) s->verdict.rows = stats.rows;
+    for (size_t i = 0; known && i < s->n_columns; i++) known = dp_statistics_everywhere(s->statistics, s->columns[i]);
+    if (!known || s->is_answered) {
+        free(s->columns);
+        s->columns = NULL;
+        s->n_columns = 0;
+    }
+    if (s->is_answered) dp_run_log(&cli->run, DP_LOG_VERBOSE, "statistics answer every rule: no record is read");
+    else if (s->columns) dp_run_log(&cli->run, DP_LOG_VERBOSE, "statistics leave rules of %zu columns: only those are read", s->n_columns);
+    return DP_OK;
+}
+
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     const struct conf *f = cli->conf;
     struct state s = {.cli = cli, .conf = f};
@@ -527,10 +558,11 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     DP_TRY_OUT(open_contract(&s, err));
     DP_TRY_OUT(open_keys(&s, err));
     say_unsupported(&s);
+    DP_TRY_OUT(ask_statistics(&s, err));
     const struct dp_stream_conf stream = {.decides = true, .sink = f->check, .read_all = f->check || f->junit || cli->common.report,
-        .sources = {.schema = s.schema, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
+        .sources = {.schema = s.schema, .columns = s.columns, .n_columns = s.n_columns, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     s.only_counts = stream.read_all && cli->run.rejects_unkept;
-    status = dp_cli_stream(cli, &stream, &ops, &s, err);
+    status = s.is_answered ? on_finish(&s, err) : dp_cli_stream(cli, &stream, &ops, &s, err);
     if (status == DP_OK || (stream.read_all && (status == DP_RULE || status == DP_RECORD))) { /* the input was read to its end */
         settle_verdict(&s);
         enum dp_status written = report(&s, &own);

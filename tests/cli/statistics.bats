@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# dp-validate --check on Parquet and Delta: statistics answer what they can, and say the same as the records.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+# contract EXTRA-OPTIONS-OF-ID EXTRA-PROPERTIES
+contract() {
+    cat >c.yaml <<Y
+apiVersion: v3.1.0
+kind: DataContract
+id: o
+version: 1.0.0
+status: active
+slaProperties:
+  - {property: freshness, value: ${3:-24}, unit: h, element: o.ts}
+  - {property: retention, value: 1, unit: y, element: o.day}
+schema:
+  - name: o
+    logicalType: object
+    properties:
+      - {name: id, logicalType: integer, required: true, logicalTypeOptions: {minimum: ${1:-1}, exclusiveMaximum: 1001}}
+      - {name: ts, logicalType: timestamp, required: true, logicalTypeOptions: {minimum: "2026-03-01T00:00:00Z", maximum: "2026-03-01T00:16:40.5Z"}}
+      - {name: day, logicalType: date, logicalTypeOptions: {maximum: "2026-12-31"}}
+      - {name: word, logicalType: string, quality: [{metric: nullValues, mustBeLessThan: 25.1, unit: percent}, {metric: nullValues, mustBe: 0, severity: warning}]}
+      - {name: price, logicalType: number, logicalTypeOptions: {minimum: -0.5}}
+      - {name: gone, logicalType: string}
+${2:-}
+    quality:
+      - {metric: rowCount, mustBeBetween: [1000, 1000.5]}
+Y
+}
+data() {
+    seq 1000 | awk '{ printf "{\"id\":%d,\"ts\":\"2026-03-01T00:%02d:%02d.5Z\",\"day\":\"2026-02-%02d\",\"word\":%s,\"price\":%d.25,\"country\":\"%s\"}\n", $1, $1 / 60, $1 % 60,
+        $1 % 28 + 1, ($1 % 4 ? "\"w" $1 "\"" : "null"), $1 % 7, ($1 % 2 ? "DE" : "FR") }' >in.ndjson
+}
+plain() {
+    data
+    sed -i 's/,"country":"[A-Z]*"//' in.ndjson
+}
+# The verdict on SOURCE..., without what may differ: where samples are, and who answered.
+verdict() {
+    dp-validate -c c.yaml --check --now 2026-03-01T12:00:00Z "$@" 2>log >rows || true
+    jq -c 'del(.from_statistics, .samples)' rows
+}
+
+@test "all rules answered: no data page is read" {
+    plain
+    contract
+    verdict in.ndjson >of_records
+    dp-partition -c c.yaml -o d in.ndjson >paths
+    f=$(cat paths)
+    verdict "$f" >of_statistics
+    diff of_records of_statistics
+    jq -se 'map(select(.check)) | length > 15 and all(.from_statistics)' rows >/dev/null
+    run dp-validate -c c.yaml --check --now 2026-03-01T12:00:00Z -v "$f"
+    assert_output --partial "no record is read"
+    # not a byte of the pages is looked at
+    size=$(od -An -tu4 -j $(($(stat -c %s "$f") - 8)) -N 4 "$f" | tr -d ' ')
+    dd if=/dev/zero of="$f" bs=1 seek=4 count=$(($(stat -c %s "$f") - 12 - size)) conv=notrunc status=none
+    verdict "$f" >of_zeros
+    diff of_records of_zeros
+}
+
+@test "a rule that a record breaks is answered by records, of its column alone" {
+    plain
+    contract 5
+    dp-partition -c c.yaml -o d in.ndjson >paths
+    verdict in.ndjson >of_records
+    verdict "$(cat paths)" >of_parquet
+    diff of_records of_parquet
+    jq -se 'map(select(.check == "minimum" and .property == "id")) | .[0] | .outcome == "fail" and .count == 4 and .from_statistics == false and
+        (.samples | map(.value) == ["1", "2", "3", "4"])' rows >/dev/null
+    run dp-validate -c c.yaml --check --now 2026-03-01T12:00:00Z -v "$(cat paths)"
+    assert_output --partial "rules of 1 columns"
+}
+
+@test "keys, patterns and expressions read their columns; --closed and --where read all" {
+    data
+    contract 1 '      - {name: country, logicalType: string, unique: true, logicalTypeOptions: {pattern: "^[A-Z]{2}$"}}'
+    dp-partition -c c.yaml -o d in.ndjson >paths
+    verdict in.ndjson >of_records
+    verdict "$(cat paths)" >of_parquet
+    diff of_records of_parquet
+    jq -se 'map(select(.check == "unique")) | .[0] | .count == 2 and .surplus == 998' rows >/dev/null
+    verdict --closed in.ndjson >of_records
+    verdict --closed "$(cat paths)" >of_parquet
+    diff of_records of_parquet
+    jq -se 'map(select(.check)) | all(.from_statistics) | not' rows >/dev/null
+}
+
+@test "tables: partition columns are read, several files and times too old are not" {
+    data
+    contract 1 '      - {name: country, logicalType: string, required: true, partitioned: true, partitionKeyPosition: 1}' 1
+    dp-table create t -c c.yaml >/dev/null
+    dp-partition -c c.yaml -o t in.ndjson | dp-table commit t --eof-commits
+    verdict in.ndjson >of_records
+    verdict t >of_table
+    diff of_records of_table
+    jq -se 'map(select(.check == "freshness")) | .[0] | .outcome == "fail" and .from_statistics and .reason == "the newest is 11 h 43 min old"' rows >/dev/null
+    jq -se 'map(select(.property == "country")) | all(.from_statistics == false)' rows >/dev/null
+    run dp-validate -c c.yaml --check --now 2026-03-01T12:00:00Z t
+    assert_failure 1
+}
