@@ -22,11 +22,13 @@ bool check_digits(struct dp_str s, struct check_digits *d) {
         if (s.p[i] == '.') point = i;
     size_t end = i;
     int64_t e = 0;
+    bool is_long = false;
     if (i < s.n) {
-        if (s.n - i > 16) return false; /* an exponent of that many digits: its spelling is all there is to say */
         bool down = s.p[++i] == '-';
         if (s.p[i] == '-' || s.p[i] == '+') i++;
-        for (; i < s.n; i++) e = e * 10 + (s.p[i] - '0');
+        while (i < s.n && s.p[i] == '0') i++;
+        is_long = s.n - i > 15; /* an exponent of that many digits: its spelling is all there is to say */
+        for (; i < s.n && !is_long; i++) e = e * 10 + (s.p[i] - '0');
         if (down) e = -e;
     }
     if (point != SIZE_MAX) e -= (int64_t)(end - point - 1);
@@ -40,7 +42,7 @@ bool check_digits(struct dp_str s, struct check_digits *d) {
     d->n = n;
     d->e = n ? e : 0;
     if (!n) d->negative = false;
-    return true;
+    return !is_long || !n;
 }
 
 static void add_number(struct dp_str s, uint8_t flags, struct dp_buf *out) {

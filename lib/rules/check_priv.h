@@ -28,10 +28,15 @@ bool check_digits(struct dp_str s, struct check_digits *d);
 
 struct check_number {
     struct dp_str text;
-    bool small;  /* v holds it exactly */
+    bool small;  /* v holds it exactly; else it is not set */
     dp_i128 v;
 };
-struct check_number check_number_of(struct dp_str text);
+void check_number_read(struct dp_str text, struct check_number *n);
+static inline struct check_number check_number_of(struct dp_str text) {
+    struct check_number n;
+    check_number_read(text, &n);
+    return n;
+}
 static inline int check_number_cmp(const struct check_number *a, const struct check_number *b) {
     if (a->small && b->small) return a->v < b->v ? -1 : a->v > b->v;
     return dp_number_cmp(a->text, b->text);

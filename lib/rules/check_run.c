@@ -149,7 +149,7 @@ static void find_unknown(struct dp_check_run *r) {
 static enum dp_status ask_expressions(struct dp_check_run *r, struct dp_err *err) {
     for (size_t i = 0; i < r->k->n_exprs; i++) {
         const struct check_expr *x = &r->k->exprs[i];
-        struct dp_err own = DP_ERR_INIT;
+        struct dp_err own; /* of failures only */
         bool yes = false;
         if (!r->exprs[i]) r->exprs[i] = dp_expr_run_open(x->expr);
         enum dp_status status = dp_expr_test(r->exprs[i], r->rec, &yes, &own);

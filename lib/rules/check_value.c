@@ -26,29 +26,29 @@ static const int64_t powers[19] = {1,
                                    100000000000000000,
                                    1000000000000000000};
 
-struct check_number check_number_of(struct dp_str text) {
-    struct check_number n = {.text = text};
+void check_number_read(struct dp_str text, struct check_number *n) {
     const char *p = text.p, *end = text.p + text.n;
     bool negative = p < end && *p == '-';
     int64_t whole = 0, part = 0;
     p += negative;
+    n->text = text;
+    n->small = false;
     const char *from = p;
     for (; p < end && (unsigned char)(*p - '0') < 10; p++) {
-        if (p - from >= 18) return n;
+        if (p - from >= 18) return;
         whole = whole * 10 + (*p - '0');
     }
     if (p < end && *p == '.') {
         for (from = ++p; p < end && (unsigned char)(*p - '0') < 10; p++) {
-            if (p - from >= 18) return n;
+            if (p - from >= 18) return;
             part = part * 10 + (*p - '0');
         }
         part *= powers[18 - (p - from)];
     }
-    if (p < end) return n; /* an exponent */
-    n.v = whole * CHECK_ONE + part;
-    if (negative) n.v = -n.v;
-    n.small = true;
-    return n;
+    if (p < end) return; /* an exponent */
+    n->v = whole * CHECK_ONE + part;
+    if (negative) n->v = -n->v;
+    n->small = true;
 }
 
 /* ---- times ---- */
@@ -205,10 +205,9 @@ static bool is_shorter(const struct dp_record *rec, const struct check_value *v,
 }
 
 static bool matches(struct dp_check_run *r, const struct check_op *op, struct dp_str text) {
-    struct dp_err err = DP_ERR_INIT;
-    bool yes = false;
-    if (dp_pattern_match(op->pattern, r->patterns, text, &yes, &err) == DP_OK) return yes;
-    check_undecided(r, op->rule, err.msg);
+    bool yes = false; /* no error is made ready for each value: there is one way to fail */
+    if (dp_pattern_match(op->pattern, r->patterns, text, &yes, NULL) == DP_OK) return yes;
+    check_undecided(r, op->rule, "the pattern takes too long on this text (match limit)");
     return false;
 }
 
@@ -332,7 +331,7 @@ void check_value(struct dp_check_run *r, const struct check_field *f, uint32_t n
     v.text = dp_node_str(r->rec, node);
     v.number.small = false;
     if (n->flags & DP_NODE_ESCAPED) v.text = decoded(r, node);
-    if (f->needs_number && n->kind == DP_KIND_NUMBER) v.number = check_number_of(v.text);
+    if (f->needs_number && n->kind == DP_KIND_NUMBER) check_number_read(v.text, &v.number);
     if (f->type_rule != CHECK_NONE && !has_type(f, r->rec, &v, lenient)) {
         check_break(r, f->type_rule, f, node, 0);
         v.is &= CHECK_NEEDS_SCALAR; /* what only asks for its value is asked all the same */

@@ -1,4 +1,4 @@
-"""Jobs a to d and h, each of ours paired with DuckDB in one run: A B A B ..., the ratio pair by pair, the median of the ratios.
+"""Jobs a to d, g and h, each of ours paired with DuckDB in one run: A B A B ..., the ratio pair by pair, the median of the ratios.
 
 Our time is that of the whole process; DuckDB's is that of the statement alone, without its start.  Both drain into the
 same kind of pipe or write the same kind of file.  A ratio over 1 means that we are faster.
@@ -33,8 +33,8 @@ def columns(cols):
 DUCK_JSON = "read_json('%s',format='newline_delimited',columns=" + columns(FLAT + ["geo STRUCT(lat DOUBLE, lon DOUBLE)"]) + ")"
 DUCK_CSV = "read_csv('%s',header=true,columns=" + columns(FLAT + ["geo_lat DOUBLE", "geo_lon DOUBLE"]) + ")"
 # Seconds per 1,000,000 rows on one core that no program can go below: reading, parsing, the codec, the pipe.
-FLOOR = {"a-zstd": 0.91, "a-snappy": 0.56, "b-zstd": 0.82, "c-ndjson": 0.52, "c-csv": 0.40, "d-filter": 0.13, "h-ndjson": 0.38, "h-parquet": 0.87}
-BAR = {"a-zstd": 1.5, "a-snappy": 1.8, "b-zstd": 1.5, "c-ndjson": 1.5, "c-csv": 1.5, "d-filter": 2.5, "h-ndjson": 3.0, "h-parquet": 3.0}
+FLOOR = {"a-zstd": 0.91, "a-snappy": 0.56, "b-zstd": 0.82, "c-ndjson": 0.52, "c-csv": 0.40, "d-filter": 0.13, "g-validate": 0.28, "h-ndjson": 0.38, "h-parquet": 0.87}
+BAR = {"a-zstd": 1.5, "a-snappy": 1.8, "b-zstd": 1.5, "c-ndjson": 1.5, "c-csv": 1.5, "d-filter": 2.5, "g-validate": 2.0, "h-ndjson": 3.0, "h-parquet": 3.0}
 
 
 def contract(path, geo):
@@ -52,6 +52,39 @@ def contract(path, geo):
             f.write("      - name: geo\n        logicalType: object\n        properties:\n"
                     "          - {name: lat, logicalType: number, physicalType: double}\n"
                     "          - {name: lon, logicalType: number, physicalType: double}\n")
+
+
+RE_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+RE_MAIL = "^[^@ ]+@[^@ ]+[.][a-z]+$"
+COUNTRIES = "DE US FR GB ES IT NL PL SE AT CH BE DK NO FI PT CZ IE JP BR".split()
+DEVICES = ["mobile", "desktop", "tablet"]
+ACTIONS = ["view", "add_to_cart", "purchase", "remove", "search"]
+
+
+def rules_contract(path):
+    """The twelve rules of job g; types are checked besides, so it is more than what DuckDB does."""
+    def valid(values):
+        return "quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: [%s]}}]" % ", ".join('"%s"' % v for v in values)
+    props = ["{name: event_id, logicalType: string, required: true, logicalTypeOptions: {pattern: '%s'}}" % RE_UUID,
+             "{name: email, logicalType: string, required: true, logicalTypeOptions: {pattern: '%s'}}" % RE_MAIL,
+             "{name: price, logicalType: number, required: true, logicalTypeOptions: {minimum: 0, maximum: 10000}}",
+             "{name: user_id, logicalType: integer, logicalTypeOptions: {minimum: 1, maximum: 1000000}}",
+             "{name: country, logicalType: string, %s}" % valid(COUNTRIES), "{name: device, logicalType: string, %s}" % valid(DEVICES),
+             "{name: action, logicalType: string, %s}" % valid(ACTIONS),
+             "{name: qty, logicalType: integer, logicalTypeOptions: {minimum: 1, maximum: 999}}",
+             "{name: sku, logicalType: string, logicalTypeOptions: {maxLength: 16}}"]
+    with open(path, "w") as f:
+        f.write("apiVersion: v3.1.0\nkind: DataContract\nid: rules\nversion: 1.0.0\nstatus: active\nschema:\n  - name: events\n"
+                "    logicalType: object\n    properties:\n" + "".join("      - %s\n" % p for p in props))
+
+
+def rules_sql(source):
+    def isin(values):
+        return ",".join("'%s'" % v for v in values)
+    broken = ["event_id IS NULL", "email IS NULL", "price IS NULL", "NOT regexp_matches(event_id,'%s')" % RE_UUID, "NOT regexp_matches(email,'%s')" % RE_MAIL,
+              "user_id NOT BETWEEN 1 AND 1000000", "country NOT IN (%s)" % isin(COUNTRIES), "device NOT IN (%s)" % isin(DEVICES),
+              "action NOT IN (%s)" % isin(ACTIONS), "qty NOT BETWEEN 1 AND 999", "price NOT BETWEEN 0 AND 10000", "length(sku) > 16"]
+    return "SELECT %s FROM %s" % (",".join("count(*) FILTER (WHERE %s)" % b for b in broken), source)
 
 
 def prepare(size):
@@ -144,6 +177,8 @@ def throughput(size, threads):
     nd, csv, pq = prepare(size)
     yaml_geo, yaml_flat = os.path.join(DIR, "events.odcs.yaml"), os.path.join(DIR, "events-flat.odcs.yaml")
     contract(yaml_geo, True), contract(yaml_flat, False)
+    yaml_rules = os.path.join(DIR, "events-rules.odcs.yaml")
+    rules_contract(yaml_rules)
     mine, theirs = os.path.join(DIR, "ours"), os.path.join(DIR, "duck.parquet")
     t = ["--threads", str(threads)]
     part = [BIN + "/dp-partition", "-o", mine, *t]
@@ -162,6 +197,7 @@ def throughput(size, threads):
         "d-filter": ([BIN + "/dp-map", *t, "-w", '.country == "DE" and .price != null and .price > 50', "{event_id,ts,user_id,price}", nd],
                      "COPY (SELECT event_id,ts,user_id,price FROM read_json('%s',format='newline_delimited',columns={event_id:'VARCHAR',ts:'VARCHAR',"
                      "user_id:'BIGINT',price:'DECIMAL(10,2)',country:'VARCHAR'}) WHERE country='DE' AND price>50) TO '/dev/stdout' (FORMAT json)" % nd, None),
+        "g-validate": ([BIN + "/dp-validate", *t, "-q", "-c", yaml_rules, "--check", "--max-rejects", "100%", nd], rules_sql(DUCK_JSON % nd), None),
         "h-ndjson": (mask + [nd], "COPY (%s %s) TO '/dev/stdout' (FORMAT json)" % (masked, DUCK_JSON % nd), None),
         "h-parquet": (mask + ["-o", mine, pq], "COPY (%s '%s') TO '%s' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3)" % (masked, pq, theirs), (mine, theirs)),
     }
