@@ -119,8 +119,18 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
 static enum dp_status mask_records(struct masking *m, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_open = worker_open, .worker_close = worker_close, .chunk_begin = on_chunk,
                                              .record = on_record, .begin = on_begin};
-    const struct dp_stream_conf stream = {.decides = true};
-    return dp_cli_stream(m->cli, &stream, &ops, m, err);
+    const struct dp_mask_column *c;
+    size_t n = dp_mask_columns(m->mask, &c);
+    const char **hidden = dp_calloc(n + 1, sizeof *hidden);
+    struct dp_csv_dialect csv;
+    for (size_t i = 0; i < n; i++) hidden[i] = c[i].top;
+    dp_csv_dialect_init(&csv);
+    if (!m->cli->run.rejects_clear) csv.hidden = hidden;
+    /* cells of CSV are read as the contract's types, not by what they look like */
+    const struct dp_stream_conf stream = {.sources = {.schema = dp_mask_contract_schema(m->mask), .csv = &csv}, .decides = true};
+    enum dp_status status = dp_cli_stream(m->cli, &stream, &ops, m, err);
+    free(hidden);
+    return status;
 }
 
 /* ---- Parquet and tables ---- */

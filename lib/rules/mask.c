@@ -10,8 +10,9 @@
 struct compile {
     struct dp_mask *m;
     const struct dp_contract *contract;
-    struct dp_map used;  /* column entries of the policy that met a property, by address */
-    struct dp_map paths; /* of the contract */
+    struct dp_map columns[2]; /* rules for columns by path: the role's, everybody's */
+    struct dp_map inside;     /* paths that such a path goes into */
+    struct dp_map paths;      /* of the contract */
     struct dp_err *err;
 };
 
@@ -27,9 +28,8 @@ static const struct dp_policy_entry *find_entry(const struct dp_policy_entry *e,
 
 static const struct dp_policy_entry *column_entry(struct compile *c, const char *path) {
     for (int i = 0; i < 2; i++) {
-        const struct dp_policy_view *v = view_at(c->m, i);
-        const struct dp_policy_entry *e = v ? find_entry(v->columns, v->n_columns, path) : NULL;
-        if (e) return e;
+        const struct dp_map_item *it = dp_map_get(&c->columns[i], dp_str_z(path));
+        if (it) return it->v.p;
     }
     return NULL;
 }
@@ -56,16 +56,18 @@ static const struct dp_policy_entry *class_entry(struct compile *c, const char *
 }
 
 /* Has a rule for a column a path inside this one? */
-static bool has_inside(struct compile *c, const char *path) {
-    size_t n = strlen(path);
+static bool has_inside(struct compile *c, const char *path) { return dp_map_get(&c->inside, dp_str_z(path)) != NULL; }
+
+static void index_policy(struct compile *c) {
     for (int i = 0; i < 2; i++) {
         const struct dp_policy_view *v = view_at(c->m, i);
         for (size_t k = 0; v && k < v->n_columns; k++) {
             const char *name = v->columns[k].name;
-            if (!strncmp(name, path, n) && (name[n] == '.' || name[n] == '[')) return true;
+            dp_map_put(&c->columns[i], dp_str_z(name), NULL)->v.p = (void *)(uintptr_t)&v->columns[k];
+            for (size_t n = 1; name[n]; n++)
+                if (name[n] == '.' || name[n] == '[') dp_map_put(&c->inside, dp_str(name, n), NULL);
         }
     }
-    return false;
 }
 
 static bool is_classified(const char *classification) {
@@ -278,12 +280,15 @@ enum dp_status dp_mask_compile(const struct dp_contract *contract, const struct 
     else if (role) status = dp_policy_role(policy, role, &m->view, err);
     if (status == DP_OK) status = dp_contract_schema(contract, o, &m->schema, err);
     if (status != DP_OK) goto out;
+    index_policy(&c);
     m->root = (struct mask_node){.name = "", .path = "", .type = m->schema};
     DP_TRY_OUT(build_children(&c, o->properties, o->n_properties, NULL, NULL, &m->root));
     DP_TRY_OUT(check_columns(&c));
     m->root.act = MASK_INTO;
 out:
-    dp_map_release(&c.used);
+    dp_map_release(&c.columns[0]);
+    dp_map_release(&c.columns[1]);
+    dp_map_release(&c.inside);
     dp_map_release(&c.paths);
     if (status == DP_OK) *out = m;
     else dp_mask_free(m);

@@ -332,6 +332,15 @@ END
     run --separate-stderr mask in.csv --max-rejects 1 --rejects r
     ! grep -q 'secretword\|ann@' r || fail "$(cat r)"
     [[ $output$stderr != *secretword* ]] || fail "$output $stderr"
+    contract '{name: id, logicalType: integer}' '{name: zip, logicalType: string, classification: confidential}'
+    policy 'columns: {zip: zip}'
+    printf 'id,zip\n1,01234\n' >zip.csv
+    [ "$(mask -p p.yaml zip.csv)" = '{"id":1,"zip":"012"}' ]
+    printf 'id,zip,more\n1,01234,x\n' >more.csv
+    run --separate-stderr mask -p p.yaml more.csv
+    dp_expect 1 'more: the contract does not know this field'
+    [ "$(mask -p p.yaml --unknown drop more.csv)" = '{"id":1,"zip":"012"}' ]
+    [ "$(mask -p p.yaml --unknown pass more.csv)" = '{"id":1,"zip":"012","more":"x"}' ]
 }
 
 # Parquet and tables
