@@ -75,6 +75,10 @@ static bool read_bound(const struct check_field *f, struct dp_str text, struct c
 static enum dp_status add_bound(struct options *o, const struct bound_words *w, const struct dp_yaml_node *value) {
     struct check_field *f = o->f;
     uint32_t rule = check_add_rule(o->c, place(o, w->key), w->key, f, "%s %.*s", w->expected, DP_STR_FMT(value->text));
+    if (f->is_opaque) {
+        check_unsupported(o->c, rule, "the format of the values is not read here");
+        return DP_OK;
+    }
     if (is_time(f)) {
         struct check_moment m;
         if (!read_bound(f, value->text, &m)) return wrong(o, value, w->key, "expected a time as the values are written");
@@ -199,6 +203,7 @@ static enum dp_status add_time_format(struct options *o, const struct dp_yaml_no
     enum dp_status status = dp_timeform_compile(n->text, &o->f->timeform, &own);
     if (status == DP_UNSUPPORTED) {
         o->f->timeform = NULL;
+        o->f->is_opaque = true;
         check_unsupported(o->c, rule, own.msg);
         return DP_OK;
     }
@@ -211,6 +216,7 @@ static enum dp_status add_zone(struct options *o) {
     const struct dp_yaml_node *n = dp_yaml_get(o->map, "timezone"), *zone = dp_yaml_get(o->map, "defaultTimezone");
     if (n && n->kind == DP_YAML_BOOL && o->f->logical != DP_LOGICAL_DATE) {
         uint32_t rule = check_add_rule(o->c, place(o, "timezone"), "timezone", o->f, is_true(n) ? "a time with its zone" : "a time without a zone");
+        if (o->f->is_opaque) check_unsupported(o->c, rule, "the format of the values is not read here");
         check_add_op(o->f, CHECK_ZONE, CHECK_NEEDS_TIME, rule)->limit = is_true(n);
     }
     bool utc = !zone || zone->kind != DP_YAML_STRING || dp_str_eqz(zone->text, "UTC") || dp_str_eqz(zone->text, "Z") || dp_str_eqz(zone->text, "GMT") ||

@@ -305,7 +305,7 @@ static bool has_type(const struct check_field *f, const struct dp_record *rec, s
     case DP_LOGICAL_DATE:
     case DP_LOGICAL_TIMESTAMP:
     case DP_LOGICAL_TIME:
-        if (node->kind != DP_KIND_STRING) return false;
+        if (node->kind != DP_KIND_STRING || f->is_opaque) return node->kind == DP_KIND_STRING;
         if (check_read_moment(f, v->text, &v->moment)) v->is |= CHECK_NEEDS_TIME;
         return f->timeform || (v->is & CHECK_NEEDS_TIME); /* a text of another form breaks `format` */
     case DP_LOGICAL_OBJECT:
