@@ -192,10 +192,6 @@ static const struct field definition_fields[] = {{"url", STRING, ALL, ALL, NULL}
 static void more_top(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
 static void more_object(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
 static void more_property(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
-static void more_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
-static void more_object_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
-static void more_property_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
-static void more_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
 
 static const struct shape top_shape = {"a contract", ALL, top_fields, more_top};
 static const struct shape description_shape = {"a description", 0, description_fields, NULL};
@@ -208,10 +204,10 @@ static const struct shape synonym_shape = {"a synonym", ALL, synonym_fields, NUL
 static const struct shape context_shape = {"a context", ALL, context_fields, NULL};
 static const struct shape statement_shape = {"a verified statement", ALL, statement_fields, NULL};
 static const struct shape constraint_shape = {"a constraint", ALL, constraint_fields, NULL};
-static const struct shape quality_shape = {"a quality rule", S31, quality_fields, more_quality};
-static const struct shape object_relation_shape = {"a relationship", S31, relation_fields, more_object_relation};
-static const struct shape property_relation_shape = {"a relationship", S31, relation_fields, more_property_relation};
-static const struct shape server_shape = {"a server", 0, server_fields, more_server};
+static const struct shape quality_shape = {"a quality rule", S31, quality_fields, contract_more_quality};
+static const struct shape object_relation_shape = {"a relationship", S31, relation_fields, contract_more_object_relation};
+static const struct shape property_relation_shape = {"a relationship", S31, relation_fields, contract_more_property_relation};
+static const struct shape server_shape = {"a server", 0, server_fields, contract_more_server};
 static const struct shape role_shape = {"a role", S31, role_fields, NULL};
 static const struct shape team_shape = {"a team", S31, team_fields, NULL};
 static const struct shape member_shape = {"a team member", S31, member_fields, NULL};
@@ -225,7 +221,7 @@ static const struct shape definition_shape = {"an authoritative definition", S31
 
 static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s, const char *key);
 
-static void wrong_kind(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *want) {
+void contract_wrong_kind(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *want) {
     const char *meant = NULL;
     bool number = n->kind == DP_YAML_FLOAT || n->kind == DP_YAML_INT || n->kind == DP_YAML_BOOL;
     if (number && !strcmp(want, "a string")) meant = dp_arena_printf(&w->out->arena, "write \"%.60s\" in quotes", n->text.p);
@@ -243,7 +239,7 @@ static bool is_number(const struct dp_yaml_node *n) {
 }
 
 /* As JSON Schema has it: 5.0 is an integer. */
-static bool is_integer(const struct dp_yaml_node *n) {
+bool contract_is_integer(const struct dp_yaml_node *n) {
     double d;
     if (n->kind == DP_YAML_INT) return true;
     return n->kind == DP_YAML_FLOAT && dp_parse_double(n->text, &d) && d > -1e15 && d < 1e15 && d == (double)(int64_t)d;
@@ -257,8 +253,8 @@ static bool is_stable_id(struct dp_str s) {
     return s.n > 0;
 }
 
-static bool need_string(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
-    if (n->kind != DP_YAML_STRING) return wrong_kind(w, at, n, key, "a string"), false;
+bool contract_need_string(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
+    if (n->kind != DP_YAML_STRING) return contract_wrong_kind(w, at, n, key, "a string"), false;
     if (!memchr(n->text.p, 0, n->text.n)) return true;
     contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, n, key, NULL, "holds a NUL");
     return false;
@@ -266,7 +262,7 @@ static bool need_string(struct contract_walk *w, const struct contract_place *at
 
 static bool need_list(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
     if (n->kind == DP_YAML_LIST) return true;
-    wrong_kind(w, at, n, key, "a list");
+    contract_wrong_kind(w, at, n, key, "a list");
     return false;
 }
 
@@ -279,8 +275,8 @@ static const char *all_words(struct contract_walk *w, const char *const *words) 
     return text;
 }
 
-static void check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *const *words) {
-    if (!need_string(w, at, n, key)) return;
+void contract_check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *const *words) {
+    if (!contract_need_string(w, at, n, key)) return;
     for (int i = 0; words[i]; i++)
         if (!strcmp(n->text.p, words[i])) return;
     const char *meant = contract_near(w, n->text.p, words);
@@ -290,14 +286,14 @@ static void check_word(struct contract_walk *w, const struct contract_place *at,
 
 static void check_strings(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
     if (!need_list(w, at, n, key)) return;
-    for (size_t i = 0; i < n->n && !w->done; i++) (void)need_string(w, at, n->items[i], key);
+    for (size_t i = 0; i < n->n && !w->done; i++) (void)contract_need_string(w, at, n->items[i], key);
 }
 
 static void check_number(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, enum kind kind) {
     double d = 0;
-    bool right = kind == NUMBER || kind == POSITIVE ? is_number(n) : is_integer(n);
+    bool right = kind == NUMBER || kind == POSITIVE ? is_number(n) : contract_is_integer(n);
     if (!right) {
-        wrong_kind(w, at, n, key, kind == INT ? "a whole number" : kind == COUNT ? "a whole number from 0" : "a number");
+        contract_wrong_kind(w, at, n, key, kind == INT ? "a whole number" : kind == COUNT ? "a whole number from 0" : "a number");
         return;
     }
     if (kind != COUNT && kind != POSITIVE) return;
@@ -321,27 +317,27 @@ static void check_field(struct contract_walk *w, const struct contract_place *at
     switch (f->kind) {
     case ANY:
     case LATER: break;
-    case STRING: (void)need_string(w, at, n, f->key); break;
+    case STRING: (void)contract_need_string(w, at, n, f->key); break;
     case BOOL:
-        if (n->kind != DP_YAML_BOOL) wrong_kind(w, at, n, f->key, "true or false");
+        if (n->kind != DP_YAML_BOOL) contract_wrong_kind(w, at, n, f->key, "true or false");
         break;
     case INT:
     case NUMBER:
     case COUNT:
     case POSITIVE: check_number(w, at, n, f->key, f->kind); break;
     case SCALAR:
-        if (n->kind == DP_YAML_LIST || n->kind == DP_YAML_MAP) wrong_kind(w, at, n, f->key, "one value");
+        if (n->kind == DP_YAML_LIST || n->kind == DP_YAML_MAP) contract_wrong_kind(w, at, n, f->key, "one value");
         break;
     case MAP:
-        if (n->kind != DP_YAML_MAP) wrong_kind(w, at, n, f->key, "a map");
+        if (n->kind != DP_YAML_MAP) contract_wrong_kind(w, at, n, f->key, "a map");
         break;
     case STRINGS: check_strings(w, at, n, f->key); break;
     case ANYS: (void)need_list(w, at, n, f->key); break;
     case ID:
-        if (need_string(w, at, n, f->key) && !is_stable_id(n->text))
+        if (contract_need_string(w, at, n, f->key) && !is_stable_id(n->text))
             contract_find(w, DP_FINDING_ERROR, "wrong-id", at, n, f->key, "letters, digits, _ and - only", "\"%.60s\" is not an id", n->text.p);
         break;
-    case WORD: check_word(w, at, n, f->key, f->arg); break;
+    case WORD: contract_check_word(w, at, n, f->key, f->arg); break;
     case SHAPE: check_shape(w, &below, n, f->arg, f->key); break;
     case SHAPES: check_shapes(w, at, n, f->key, f->arg); break;
     }
@@ -352,7 +348,12 @@ static const struct field *find_field(const struct field *fields, const char *ke
     return fields->key ? fields : NULL;
 }
 
-static const char *first_version(unsigned in) {
+bool contract_is_server_key(const struct contract_walk *w, const char *key) {
+    const struct field *f = find_field(server_fields, key);
+    return f && f->in & w->version;
+}
+
+const char *contract_first_version(unsigned in) {
     return in & DP_ODCS_300 ? "v3.0.0" : in & DP_ODCS_301 ? "v3.0.1" : in & DP_ODCS_302 ? "v3.0.2" : in & DP_ODCS_310 ? "v3.1.0" : "v3.2.0";
 }
 
@@ -369,7 +370,7 @@ static const char *near_key(struct contract_walk *w, const struct field *fields,
 static void unknown_key(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *k, const char *what, const struct field *fields,
                         const struct field *other) {
     const char *meant = NULL;
-    if (other) meant = dp_arena_printf(&w->out->arena, "it came with apiVersion %s", first_version(other->in));
+    if (other) meant = dp_arena_printf(&w->out->arena, "it came with apiVersion %s", contract_first_version(other->in));
     if (!meant) meant = near_key(w, fields, k->text.p);
     if (!meant) meant = "keys of one's own belong in customProperties";
     contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, k->text.p, meant, "%s has no such key%s%s", what, other ? " in " : "", other ? w->api_version : "");
@@ -392,7 +393,7 @@ static void check_fields(struct contract_walk *w, const struct contract_place *a
 
 static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s, const char *key) {
     if (map->kind != DP_YAML_MAP) {
-        wrong_kind(w, at, map, key, "a map");
+        contract_wrong_kind(w, at, map, key, "a map");
         return;
     }
     check_fields(w, at, map, s->what, s->strict, s->fields);
@@ -400,10 +401,6 @@ static void check_shape(struct contract_walk *w, const struct contract_place *at
 }
 
 /* ---- the top ---- */
-
-static const char *text_of(const struct dp_yaml_node *n) {
-    return n && n->kind == DP_YAML_STRING ? n->text.p : NULL;
-}
 
 static void check_context(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
     const struct dp_yaml_node *n = w->version & S32 ? dp_yaml_get(map, "context") : NULL;
@@ -480,7 +477,7 @@ static void check_options(struct contract_walk *w, const struct contract_place *
     struct contract_place below = {.up = at, .key = "logicalTypeOptions"};
     char what[64];
     if (n->kind != DP_YAML_MAP) {
-        wrong_kind(w, at, n, "logicalTypeOptions", "a map");
+        contract_wrong_kind(w, at, n, "logicalTypeOptions", "a map");
         return;
     }
     if (logical == DP_LOGICAL_NONE) {
@@ -511,7 +508,7 @@ static enum dp_logical check_logical(struct contract_walk *w, const struct contr
     enum dp_logical logical = DP_LOGICAL_NONE;
     *is_known = false;
     if (!n) return *is_known = true, DP_LOGICAL_NONE;
-    if (!need_string(w, at, n, "logicalType")) return DP_LOGICAL_NONE;
+    if (!contract_need_string(w, at, n, "logicalType")) return DP_LOGICAL_NONE;
     for (int i = 0; contract_logical_words[i]; i++)
         if (!strcmp(n->text.p, contract_logical_words[i])) logical = (enum dp_logical)(DP_LOGICAL_STRING + i);
     if (logical == DP_LOGICAL_NONE) {
@@ -566,293 +563,6 @@ static void more_property(struct contract_walk *w, const struct contract_place *
     check_enum(w, at, dp_yaml_get(map, "enum"));
 }
 
-/* ---- quality ---- */
-
-static void check_between(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
-    bool two = n->kind == DP_YAML_LIST && n->n == 2 && is_number(n->items[0]) && is_number(n->items[1]);
-    double a, b;
-    if (!two) {
-        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, n, key, "write [lower, upper]", "must be a list of two numbers");
-        return;
-    }
-    if (!dp_parse_double(n->items[0]->text, &a) || !dp_parse_double(n->items[1]->text, &b)) return;
-    if (a == b) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, "mustBe takes one number", "both bounds are the same");
-    if (a > b) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, "the lower bound comes first", "the first bound is above the second");
-}
-
-/* Kinds of the operators; returns how many there are. */
-static size_t check_operators(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    size_t n = 0;
-    const struct dp_yaml_node *last = NULL;
-    for (size_t i = 0; contract_operator_words[i]; i++) {
-        const char *key = contract_operator_words[i];
-        const struct dp_yaml_node *v = dp_yaml_get(map, key);
-        enum dp_operator op = (enum dp_operator)(DP_OPERATOR_BE + i);
-        if (!v) continue;
-        n++, last = v;
-        if (op == DP_OPERATOR_BETWEEN || op == DP_OPERATOR_NOT_BETWEEN) check_between(w, at, v, key);
-        else if (op != DP_OPERATOR_BE && op != DP_OPERATOR_NOT_BE && !is_number(v)) wrong_kind(w, at, v, key, "a number");
-    }
-    if (n > 1) contract_find(w, DP_FINDING_ERROR, "operators", at, last, "quality", "two bounds are mustBeBetween", "a rule has one operator, this has %zu", n);
-    return n;
-}
-
-static void need_key(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *key, const char *what) {
-    const struct dp_yaml_node *n = dp_yaml_get(map, key);
-    if (!n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, key, NULL, "%s needs this key", what);
-    else (void)need_string(w, at, n, key);
-}
-
-static void check_custom_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    const struct dp_yaml_node *n = dp_yaml_get(map, "implementation");
-    need_key(w, at, map, "engine", "a custom rule");
-    if (!n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, "implementation", NULL, "a custom rule needs this key");
-    else if (n->kind != DP_YAML_STRING && n->kind != DP_YAML_MAP) wrong_kind(w, at, n, "implementation", "a string or a map");
-}
-
-/* 3.0: `rule` names what is measured, by a free name; other keys are not looked at. */
-static void check_quality_30(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *type) {
-    if (!type || !strcmp(type, "library")) {
-        need_key(w, at, map, "rule", "a library rule of 3.0");
-        (void)check_operators(w, at, map);
-    } else if (!strcmp(type, "sql")) need_key(w, at, map, "query", "a rule of type sql");
-    else if (!strcmp(type, "custom")) check_custom_quality(w, at, map);
-}
-
-static void check_metric(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    const struct dp_yaml_node *metric = dp_yaml_get(map, "metric"), *rule = dp_yaml_get(map, "rule"), *arguments = dp_yaml_get(map, "arguments");
-    if (metric) check_word(w, at, metric, "metric", contract_metric_words);
-    else contract_find(w, DP_FINDING_ERROR, "missing-key", at, rule ? rule : map, "metric", rule ? "since v3.1.0 the key rule is called metric" : NULL, "a library rule needs this key");
-    if (rule) (void)need_string(w, at, rule, "rule");
-    if (arguments && arguments->kind != DP_YAML_MAP) wrong_kind(w, at, arguments, "arguments", "a map");
-}
-
-/* Keys of a kind of rule in a rule of another kind. */
-static void foreign_keys(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *const *keys, const char *meant) {
-    for (; *keys; keys++) {
-        const struct dp_yaml_node *n = dp_yaml_get(map, *keys);
-        if (n) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, n, *keys, meant, "this kind of rule has no such key");
-    }
-}
-
-static void more_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    static const char *const library_keys[] = {"metric", "rule", "arguments", NULL}, *const sql_keys[] = {"query", NULL};
-    static const char *const custom_keys[] = {"engine", "implementation", NULL};
-    const char *type = text_of(dp_yaml_get(map, "type"));
-    if (w->version & S30) {
-        check_quality_30(w, at, map, type);
-        return;
-    }
-    bool library = (type && !strcmp(type, "library")) || text_of(dp_yaml_get(map, "metric"));
-    bool sql = type && !strcmp(type, "sql"), custom = type && !strcmp(type, "custom");
-    if (library) check_metric(w, at, map);
-    else foreign_keys(w, at, map, library_keys, "since v3.1.0 a library rule has a metric");
-    if (sql) need_key(w, at, map, "query", "a rule of type sql");
-    else foreign_keys(w, at, map, sql_keys, "it belongs to type: sql");
-    if (custom) check_custom_quality(w, at, map);
-    else foreign_keys(w, at, map, custom_keys, "it belongs to type: custom");
-    if (!library && !sql) foreign_keys(w, at, map, contract_operator_words, "only a library rule (with metric) and one of type sql have operators");
-    else if (!check_operators(w, at, map)) contract_find(w, DP_FINDING_ERROR, "operators", at, map, "quality", "add mustBe, mustBeLessThan ...", "the rule has no operator");
-}
-
-/* ---- relationships ---- */
-
-static bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* A name at p (a letter first, or where `loose` also digits and -); its end, or NULL. */
-static const char *skip_name(const char *p, bool loose) {
-    const char *from = p;
-    while (is_letter(*p) || ((loose || p > from) && is_digit(*p)) || (loose && *p == '-')) p++;
-    return p > from ? p : NULL;
-}
-
-/* object.property, with more names for nested ones. */
-static bool is_short_reference(const char *p) {
-    int names = 0;
-    do {
-        p = skip_name(p + (names > 0), false);
-        names++;
-    } while (p && *p == '.');
-    return p && !*p && names > 1;
-}
-
-/* /schema/ID/properties/ID, with file.yaml# in front for another contract. */
-static bool is_full_reference(const char *p) {
-    const char *hash = strstr(p, ".yaml#");
-    if (hash) {
-        if (!strncmp(p, "https://", 8)) p += 8;
-        else if (!strncmp(p, "http://", 7)) p += 7;
-        if (hash <= p) return false;
-        for (; p < hash; p++)
-            if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '-' && *p != '/') return false;
-        p = hash + 6;
-    }
-    if (*p == '/') p++;
-    for (int pairs = 0;; pairs++) {
-        p = skip_name(p, false);
-        if (!p || *p != '/') return false;
-        p = skip_name(p + 1, true);
-        if (!p) return false;
-        if (!*p) return true;
-        if (*p++ != '/') return false;
-    }
-}
-
-static void check_reference(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
-    if (!need_string(w, at, n, key) || is_short_reference(n->text.p) || is_full_reference(n->text.p)) return;
-    contract_find(w, DP_FINDING_ERROR, "wrong-reference", at, n, key, "write object.property or schema/ID/properties/ID", "\"%.80s\" is not a reference", n->text.p);
-}
-
-static void check_references(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
-    if (n->kind != DP_YAML_LIST) {
-        check_reference(w, at, n, key);
-        return;
-    }
-    if (!n->n) contract_find(w, DP_FINDING_ERROR, "empty", at, n, key, NULL, "an empty list of properties");
-    for (size_t i = 0; i < n->n && !w->done; i++) check_reference(w, at, n->items[i], key);
-}
-
-static void more_object_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    const struct dp_yaml_node *from = dp_yaml_get(map, "from"), *to = dp_yaml_get(map, "to");
-    if (!from) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, "from", NULL, "a relationship of an object needs this key");
-    else check_references(w, at, from, "from");
-    if (to) check_references(w, at, to, "to");
-    if (!from || !to || w->done) return;
-    if ((from->kind == DP_YAML_LIST) != (to->kind == DP_YAML_LIST))
-        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", NULL, "from and to must both be one property or both be lists");
-    else if (from->kind == DP_YAML_LIST && from->n != to->n)
-        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", NULL, "must name as many properties as from: %zu, got %zu", from->n, to->n);
-}
-
-static void more_property_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    const struct dp_yaml_node *from = dp_yaml_get(map, "from"), *to = dp_yaml_get(map, "to");
-    if (from) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, from, "from", "leave it out", "a property's own relationship starts at the property");
-    if (!to || w->done) return;
-    check_references(w, at, to, "to");
-    if (to->kind == DP_YAML_LIST && to->n > 1)
-        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", "a key of several columns is a relationship of the object", "one property refers to one");
-}
-
-/* ---- servers ---- */
-
-/* Keys that a type of server needs and may have: strings, but `port`. */
-struct server_type {
-    const char *type;
-    uint8_t in;
-    const char *need, *may;
-};
-
-static const struct server_type server_types[] = {
-    {"api", ALL, "location", ""},
-    {"athena", S300 | S301, "schema", "stagingDir staging_dir catalog regionName"},
-    {"athena", S302 | DP_ODCS_310, "stagingDir schema", "catalog regionName"},
-    {"athena", S32, "schema", "stagingDir catalog regionName workgroup"},
-    {"azure", ALL, "location format", "delimiter"},
-    {"bigquery", ALL, "project dataset", ""},
-    {"clickhouse", ALL, "host port database", ""},
-    {"databricks", ALL, "catalog schema", "host"},
-    {"denodo", ALL, "host port", "database"},
-    {"dremio", ALL, "host port", "schema"},
-    {"duckdb", ALL, "database", "schema"},
-    {"glue", ALL, "account database", "location format"},
-    {"cloudsql", ALL, "host port database schema", ""},
-    {"db2", ALL, "host port database", "schema"},
-    {"hive", S31, "host database", "port"},
-    {"impala", S31, "host database", "port"},
-    {"informix", ALL, "host database", "port"},
-    {"kafka", ALL, "host", "format"},
-    {"kinesis", ALL, "", "region format"},
-    {"local", ALL, "path format", ""},
-    {"mysql", ALL, "host port database", ""},
-    {"oracle", ALL, "host port serviceName", ""},
-    {"postgresql", ALL, "host port database schema", ""},
-    {"postgres", ALL, "host port database schema", ""},
-    {"presto", ALL, "host", "catalog schema"},
-    {"pubsub", ALL, "project", ""},
-    {"redshift", ALL, "database schema", "host region account"},
-    {"s3", ALL, "location", "endpointUrl format delimiter"},
-    {"sftp", ALL, "location", "format delimiter"},
-    {"snowflake", ALL, "account database schema", "host port warehouse"},
-    {"sqlserver", ALL, "host database schema", "port"},
-    {"synapse", ALL, "host port database", ""},
-    {"trino", ALL, "host port catalog schema", ""},
-    {"vertica", ALL, "host port database schema", ""},
-    {"zen", S31, "host database", "port"},
-    {"custom", S30, "", "account catalog database dataset delimiter endpointUrl format host location path port project region regionName schema serviceName stagingDir warehouse"},
-    {"custom", S31, "", "account catalog database dataset delimiter endpointUrl format host location path port project region regionName schema serviceName stagingDir "
-                        "warehouse stream"},
-};
-enum { N_SERVER_TYPES = sizeof server_types / sizeof server_types[0] };
-
-static bool has_word(const char *words, const char *word) {
-    size_t n = strlen(word);
-    for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
-        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
-    return false;
-}
-
-static const struct server_type *find_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *type) {
-    const char *words[N_SERVER_TYPES + 1];
-    size_t n = 0;
-    const struct server_type *other = NULL;
-    if (!need_string(w, at, type, "type")) return NULL;
-    for (size_t i = 0; i < N_SERVER_TYPES; i++) {
-        const struct server_type *t = &server_types[i];
-        bool same = !strcmp(t->type, type->text.p);
-        if (same && t->in & w->version) return t;
-        if (same) other = t;
-        if (t->in & w->version) words[n++] = t->type;
-    }
-    words[n] = NULL;
-    const char *meant = other ? dp_arena_printf(&w->out->arena, "it came with apiVersion %s", first_version(other->in)) : contract_near(w, type->text.p, words);
-    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, type, "type", meant ? meant : "type: custom takes any", "no type of server is called \"%.60s\" in %s", type->text.p, w->api_version);
-    return NULL;
-}
-
-static void need_server_keys(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct server_type *t) {
-    for (const char *p = t->need; *p;) {
-        size_t n = strcspn(p, " ");
-        char key[32];
-        (void)snprintf(key, sizeof key, "%.*s", (int)n, p);
-        if (!dp_yaml_get(map, key)) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, key, NULL, "a server of type %s needs this key", t->type);
-        p += n + (p[n] == ' ');
-    }
-}
-
-/* In 3.0 the format of files in object stores was one of four words, the delimiter of two. */
-static void check_server_value(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const struct server_type *t) {
-    static const char *const formats[] = {"parquet", "delta", "json", "csv", NULL}, *const delimiters[] = {"new_line", "array", NULL};
-    bool store = !strcmp(t->type, "azure") || !strcmp(t->type, "s3") || !strcmp(t->type, "sftp");
-    bool old = w->version & S30;
-    if (!strcmp(key, "port")) check_number(w, at, n, key, INT);
-    else if (old && store && !strcmp(key, "format")) check_word(w, at, n, key, formats);
-    else if (old && store && !strcmp(key, "delimiter")) check_word(w, at, n, key, delimiters);
-    else if (old && !strcmp(t->type, "duckdb") && !strcmp(key, "schema") && is_integer(n)) return; /* as its JSON schema has it */
-    else if (need_string(w, at, n, key) && !strcmp(t->type, "sftp") && !strcmp(key, "location") && strncmp(n->text.p, "sftp://", 7) != 0)
-        contract_find(w, DP_FINDING_ERROR, "wrong-word", at, n, key, NULL, "must begin with sftp://");
-}
-
-static void more_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
-    const struct dp_yaml_node *type = dp_yaml_get(map, "type");
-    const struct server_type *t = type ? find_server(w, at, type) : NULL;
-    if (!t) return;
-    for (size_t i = 0; i < map->n && !w->done; i++) {
-        const struct dp_yaml_node *k = map->items[2 * i];
-        const char *key = k->text.p;
-        const struct field *f = find_field(server_fields, key);
-        if (has_word(t->need, key) || has_word(t->may, key)) check_server_value(w, at, map->items[2 * i + 1], key, t);
-        else if (w->version & S31 && !(f && f->in & w->version))
-            contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, key, "keys of one's own belong in customProperties", "a server of type %s has no such key", t->type);
-    }
-    if (!w->done) need_server_keys(w, at, map, t);
-}
-
 /* ---- entry ---- */
 
 bool contract_version(struct contract_walk *w, const struct dp_yaml_node *root) {
@@ -869,7 +579,7 @@ bool contract_version(struct contract_walk *w, const struct dp_yaml_node *root) 
                       "a contract needs this key");
         return false;
     }
-    if (!need_string(w, NULL, n, "apiVersion")) return false;
+    if (!contract_need_string(w, NULL, n, "apiVersion")) return false;
     for (unsigned i = 0; words[i]; i++)
         if (!strcmp(n->text.p, words[i])) w->version = 1u << i;
     w->api_version = n->text.p;

@@ -5,8 +5,8 @@
 #include "contract_lint_priv.h"
 
 #include <dp/base/num.h>
+#include <dp/record/expr.h>
 #include <dp/rules/reference.h>
-#include <ctype.h>
 #include <strings.h>
 
 struct at {
@@ -147,6 +147,24 @@ static void lint_sql(struct at *a) {
     if (end && end[1 + strspn(end + 1, " \t\r\n;")] && !memchr(p, '\'', (size_t)(end - p))) FIND(a, WARNING, "query", n, "query", NULL, "more than one statement");
 }
 
+/* Of engine dp the implementation is an expression that must be true. */
+static void lint_custom(struct at *a) {
+    const struct dp_yaml_node *n = dp_yaml_get(a->q->node, "implementation");
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_expr *e;
+    if (!a->q->engine) return;
+    if (strcmp(a->q->engine, "dp") != 0) {
+        FIND(a, NOTE, "unsupported", a->q->node, "engine", NULL, "dp runs no rule of engine %.60s: it is reported as unsupported", a->q->engine);
+        return;
+    }
+    if (n && n->kind != DP_YAML_STRING) FIND(a, ERROR, "wrong-kind", n, "implementation", NULL, "must be an expression, got %s", dp_yaml_kind_name(n->kind));
+    if (!n || n->kind != DP_YAML_STRING) return;
+    enum dp_status status = dp_expr_compile(n->text, &e, &err);
+    if (status == DP_OK) dp_expr_free(e);
+    else if (status == DP_UNSUPPORTED) FIND(a, NOTE, "unsupported", n, "implementation", NULL, "%s", err.msg);
+    else FIND(a, ERROR, "expression", n, "implementation", NULL, "%s", err.msg);
+}
+
 void lint_quality(struct lint *l, const struct dp_contract_object *o, const struct dp_contract_property *p, const struct dp_contract_quality *q, size_t n) {
     for (size_t i = 0; i < n; i++) {
         struct at a = {.l = l, .place = {.key = q[i].path + 1}, .q = &q[i]};
@@ -160,10 +178,7 @@ void lint_quality(struct lint *l, const struct dp_contract_object *o, const stru
             break;
         case DP_QUALITY_TEXT: FIND(&a, NOTE, "unsupported", q[i].node, "quality", NULL, "a rule in words: it is reported as unsupported"); break;
         case DP_QUALITY_SQL: lint_sql(&a); break;
-        case DP_QUALITY_CUSTOM:
-            if (q[i].engine && strcmp(q[i].engine, "dp") != 0)
-                FIND(&a, NOTE, "unsupported", q[i].node, "engine", NULL, "dp runs no rule of engine %.60s: it is reported as unsupported", q[i].engine);
-            break;
+        case DP_QUALITY_CUSTOM: lint_custom(&a); break;
         }
     }
 }

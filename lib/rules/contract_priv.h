@@ -42,6 +42,18 @@ void contract_fill_quality(struct dp_contract *c, const struct dp_yaml_node *lis
 void contract_fill_relationships(struct dp_contract *c, const struct dp_yaml_node *list, const char *path, struct dp_contract_relationship **out, size_t *n);
 void contract_fill_sla(struct dp_contract *c, const struct dp_yaml_node *list);
 
+/* Pieces of the walk. */
+void contract_wrong_kind(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *want);
+bool contract_need_string(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key);
+void contract_check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *const *words);
+bool contract_is_integer(const struct dp_yaml_node *n); /* as JSON Schema has it: 5.0 is one */
+const char *contract_first_version(unsigned in);        /* the earliest of some versions, by name */
+bool contract_is_server_key(const struct contract_walk *w, const char *key); /* one that every server may have */
+void contract_more_quality(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+void contract_more_object_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+void contract_more_property_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+void contract_more_server(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
+
 extern const char *const contract_logical_words[];   /* by enum dp_logical, from STRING; NULL at the end */
 extern const char *const contract_metric_words[];    /* by enum dp_metric, from NULL_VALUES */
 extern const char *const contract_operator_words[];  /* by enum dp_operator, from BE */
