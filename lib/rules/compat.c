@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
-const char *const dp_compat_mode_names[] = {"BACKWARD", "FORWARD", "FULL", "BACKWARD_TRANSITIVE", "FORWARD_TRANSITIVE", "FULL_TRANSITIVE", "NONE", NULL};
+const char *const dp_compat_mode_names[] = {"BACKWARD", "FORWARD", "FULL", "BACKWARD_TRANSITIVE", "FORWARD_TRANSITIVE", "FULL_TRANSITIVE",
+                                            "NONE", NULL};
 
 bool dp_compat_mode_find(const char *word, enum dp_compat_mode *out) {
     for (int i = 0; dp_compat_mode_names[i]; i++) {
@@ -35,7 +36,8 @@ void compat_add(struct comparing *c, bool warning, enum dp_compat_class class_, 
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     k->v = dp_grow(k->v, &k->cap, k->n + 1, sizeof *k->v);
-    k->v[k->n++] = (struct dp_compat_reason){.path = dp_arena_strdup(&k->arena, path), .text = dp_arena_strdup(&k->arena, text), .key = key, .class_ = class_,
+    k->v[k->n++] = (struct dp_compat_reason){.path = dp_arena_strdup(&k->arena, path), .text = dp_arena_strdup(&k->arena, text),
+                                             .key = key, .class_ = class_,
                                              .is_warning = warning, .direction = c->direction, .version = c->version, .line = at ? at->line : 0};
     k->n_errors += !warning;
 }
@@ -49,13 +51,15 @@ static const char *type_word(enum dp_logical logical, const struct dp_contract_p
 }
 
 static bool is_json(const struct dp_contract_property *p) {
-    return p->physical_type && (!strcasecmp(p->physical_type, "json") || !strcasecmp(p->physical_type, "jsonb") || !strcasecmp(p->physical_type, "variant"));
+    return p->physical_type && (!strcasecmp(p->physical_type, "json") || !strcasecmp(p->physical_type, "jsonb") ||
+                                !strcasecmp(p->physical_type, "variant"));
 }
 
 /* decimal(p), decimal(p,0): whole numbers. */
 static bool is_whole(const char *physical) {
     const char *args = physical ? strchr(physical, '(') : NULL;
-    if (!args || (strncasecmp(physical, "decimal", 7) != 0 && strncasecmp(physical, "numeric", 7) != 0 && strncasecmp(physical, "number", 6) != 0)) return false;
+    if (!args || (strncasecmp(physical, "decimal", 7) != 0 && strncasecmp(physical, "numeric", 7) != 0 &&
+                  strncasecmp(physical, "number", 6) != 0)) return false;
     args += 1 + strspn(args + 1, " 0123456789");
     if (*args == ',') args += 1 + strspn(args + 1, " 0");
     return *args == ')';
@@ -65,7 +69,8 @@ static bool is_whole(const char *physical) {
 static bool compare_types(struct comparing *c, const char *path, const struct dp_contract_property *r, const struct dp_contract_property *w) {
     enum dp_logical a = dp_contract_logical(c->reader, r), b = dp_contract_logical(c->writer, w);
     bool reads_all = a == DP_LOGICAL_NONE && !r->physical_type;
-    bool same_word = a == DP_LOGICAL_NONE && b == DP_LOGICAL_NONE && r->physical_type && w->physical_type && !strcasecmp(r->physical_type, w->physical_type);
+    bool same_word = a == DP_LOGICAL_NONE && b == DP_LOGICAL_NONE && r->physical_type && w->physical_type &&
+                     !strcasecmp(r->physical_type, w->physical_type);
     if (reads_all || same_word || (a == b && a != DP_LOGICAL_NONE)) return true;
     if (a == DP_LOGICAL_NUMBER && b == DP_LOGICAL_INTEGER) return true;
     if (a == DP_LOGICAL_INTEGER && b == DP_LOGICAL_NUMBER && is_whole(w->physical_type)) return true;
@@ -96,13 +101,15 @@ static bool is_required(const struct side *s, const struct dp_contract_property 
     return p->required || p->primary_key || is_listed(s, p);
 }
 
-static void compare_property(struct comparing *c, const char *path, const struct dp_contract_property *r, bool r_required, const struct dp_contract_property *w,
+static void compare_property(struct comparing *c, const char *path, const struct dp_contract_property *r, bool r_required,
+                             const struct dp_contract_property *w,
                              bool w_required);
 
 static void name_renamed(struct comparing *c, const char *path, const struct dp_contract_property *r, const struct side *w) {
     for (size_t i = 0; r->id && i < w->n; i++)
         if (w->v[i].id && !strcmp(w->v[i].id, r->id))
-            compat_add(c, true, DP_COMPAT_DATA, path, "name", r->node, "renamed: id %.60s is %.80s in the %s", r->id, w->v[i].logical_name ? w->v[i].logical_name : "",
+            compat_add(c, true, DP_COMPAT_DATA, path, "name", r->node, "renamed: id %.60s is %.80s in the %s", r->id,
+                       w->v[i].logical_name ? w->v[i].logical_name : "",
                        c->direction == DP_COMPAT_IS_BACKWARD ? "old" : "new");
 }
 
@@ -136,12 +143,14 @@ static void compare_properties(struct comparing *c, const char *path, const stru
     dp_map_release(&names);
 }
 
-static void compare_inner(struct comparing *c, const char *path, const char *step, const struct dp_contract_property *r, const struct dp_contract_property *w) {
+static void compare_inner(struct comparing *c, const char *path, const char *step, const struct dp_contract_property *r,
+                          const struct dp_contract_property *w) {
     struct dp_buf b = {0};
     if (!r) return;
     dp_buf_addf(&b, "%s/%s", path, step);
     if (w) compare_property(c, dp_buf_z(&b), r, r->required, w, w->required);
-    else if (r->required || r->logical != DP_LOGICAL_NONE) compat_add(c, false, DP_COMPAT_DATA, dp_buf_z(&b), "type", r->node, "typed in the reader only");
+    else if (r->required || r->logical != DP_LOGICAL_NONE) compat_add(c, false, DP_COMPAT_DATA, dp_buf_z(&b), "type", r->node,
+                                                                      "typed in the reader only");
     dp_buf_release(&b);
 }
 
@@ -163,17 +172,21 @@ static void compare_governance(struct comparing *c, const char *path, const stru
     const struct dp_contract_property *old = backward ? w : r, *new_ = backward ? r : w;
     if (strictness(new_->classification) > strictness(old->classification))
         compat_add(c, true, DP_COMPAT_GOVERNANCE, path, "classification", r->node, "classification is now %.60s", new_->classification);
-    if (differ(old->encrypted_name, new_->encrypted_name)) compat_add(c, true, DP_COMPAT_GOVERNANCE, path, "encryptedName", r->node, "encryptedName changed");
+    if (differ(old->encrypted_name, new_->encrypted_name)) compat_add(c, true, DP_COMPAT_GOVERNANCE, path, "encryptedName", r->node,
+                                                                      "encryptedName changed");
     if (old->physical_type && new_->physical_type && strcasecmp(old->physical_type, new_->physical_type) != 0)
-        compat_add(c, true, DP_COMPAT_LAYOUT, path, "physicalType", r->node, "physicalType changed from %.60s to %.60s", old->physical_type, new_->physical_type);
+        compat_add(c, true, DP_COMPAT_LAYOUT, path, "physicalType", r->node, "physicalType changed from %.60s to %.60s",
+                   old->physical_type, new_->physical_type);
 }
 
-static void compare_property(struct comparing *c, const char *path, const struct dp_contract_property *r, bool r_required, const struct dp_contract_property *w,
+static void compare_property(struct comparing *c, const char *path, const struct dp_contract_property *r, bool r_required,
+                             const struct dp_contract_property *w,
                              bool w_required) {
     bool comparable = compare_types(c, path, r, w);
     if (r_required && !w_required) compat_add(c, false, DP_COMPAT_DATA, path, "required", r->node, "required by the reader, optional in the writer");
     bool only = c->k->schema_only;
-    if (!only && r->primary_key && !w->primary_key) compat_add(c, false, DP_COMPAT_DATA, path, "primaryKey", r->node, "primaryKey in the reader only");
+    if (!only && r->primary_key && !w->primary_key) compat_add(c, false, DP_COMPAT_DATA, path, "primaryKey", r->node,
+                                                               "primaryKey in the reader only");
     if (!only && r->unique && !w->unique) compat_add(c, false, DP_COMPAT_DATA, path, "unique", r->node, "unique in the reader only");
     if (!only) compare_governance(c, path, r, w);
     if (!comparable) return;
@@ -182,7 +195,8 @@ static void compare_property(struct comparing *c, const char *path, const struct
     compare_inner(c, path, "[]", r->items, w->items);
     compare_inner(c, path, "{key}", r->map_key, w->map_key);
     compare_inner(c, path, "{value}", r->map_value, w->map_value);
-    struct side inner = {.v = r->properties, .n = r->n_properties, .options = r->options}, written = {.v = w->properties, .n = w->n_properties, .options = w->options};
+    struct side inner = {.v = r->properties, .n = r->n_properties,
+                         .options = r->options}, written = {.v = w->properties, .n = w->n_properties, .options = w->options};
     compare_properties(c, path, &inner, &written);
 }
 
@@ -210,7 +224,8 @@ static void compare_keys(struct comparing *c, const char *path, const struct dp_
     for (size_t i = 0; i < w->n_properties; i++) n_w += w->properties[i].primary_key;
     struct dp_map keys = {0};
     for (size_t i = 0; i < w->n_properties; i++)
-        if (w->properties[i].primary_key && w->properties[i].name) dp_map_put(&keys, dp_str_z(w->properties[i].name), NULL)->v.i = w->properties[i].primary_key_position;
+        if (w->properties[i].primary_key && w->properties[i].name) dp_map_put(&keys, dp_str_z(w->properties[i].name),
+                                                                              NULL)->v.i = w->properties[i].primary_key_position;
     for (size_t i = 0; i < r->n_properties; i++) {
         const struct dp_contract_property *p = &r->properties[i];
         struct dp_map_item *item = p->primary_key && p->name ? dp_map_get(&keys, dp_str_z(p->name)) : NULL;
@@ -219,7 +234,8 @@ static void compare_keys(struct comparing *c, const char *path, const struct dp_
         order = order || (item && item->v.i != p->primary_key_position);
     }
     if (n && n == shared && n < n_w) compat_add(c, false, DP_COMPAT_DATA, path, "primaryKey", r->node, "primaryKey of fewer columns in the reader");
-    if (n && n == shared && n == n_w && order) compat_add(c, true, DP_COMPAT_LAYOUT, path, "primaryKeyPosition", r->node, "the order of the primary key changed");
+    if (n && n == shared && n == n_w && order) compat_add(c, true, DP_COMPAT_LAYOUT, path, "primaryKeyPosition", r->node,
+                                                          "the order of the primary key changed");
     dp_map_release(&keys);
 }
 
@@ -240,7 +256,8 @@ static void compare_objects(struct comparing *c) {
 
 /* ---- entry ---- */
 
-void dp_compat_read(const struct dp_contract *old, const struct dp_contract *new_, enum dp_compat_direction direction, size_t version, struct dp_compat *k) {
+void dp_compat_read(const struct dp_contract *old, const struct dp_contract *new_, enum dp_compat_direction direction, size_t version,
+                    struct dp_compat *k) {
     bool backward = direction == DP_COMPAT_IS_BACKWARD;
     struct comparing c = {.k = k, .reader = backward ? new_ : old, .writer = backward ? old : new_, .direction = direction, .version = version};
     bool retired = new_->status && !strcmp(new_->status, "retired") && !(old->status && !strcmp(old->status, "retired"));
@@ -250,7 +267,8 @@ void dp_compat_read(const struct dp_contract *old, const struct dp_contract *new
     if (retired) compat_add(&c, false, DP_COMPAT_SLA, "/", "status", NULL, "status retired");
 }
 
-bool dp_compat_check(const struct dp_contract *const *versions, size_t n, const struct dp_contract *candidate, enum dp_compat_mode mode, struct dp_compat *k) {
+bool dp_compat_check(const struct dp_contract *const *versions, size_t n, const struct dp_contract *candidate, enum dp_compat_mode mode,
+                     struct dp_compat *k) {
     bool all = mode == DP_COMPAT_BACKWARD_TRANSITIVE || mode == DP_COMPAT_FORWARD_TRANSITIVE || mode == DP_COMPAT_FULL_TRANSITIVE;
     bool full = mode == DP_COMPAT_FULL || mode == DP_COMPAT_FULL_TRANSITIVE;
     bool backward = full || mode == DP_COMPAT_BACKWARD || mode == DP_COMPAT_BACKWARD_TRANSITIVE;

@@ -95,7 +95,8 @@ static bool divides(struct dp_str r, struct dp_str w) {
     dp_i128 x, y;
     if (!dp_decimal_parse(r, &a) || !dp_decimal_parse(w, &b)) return dp_str_eq(r, w);
     int scale = a.scale > b.scale ? a.scale : b.scale;
-    if (!dp_decimal_rescale(a, DP_DECIMAL_MAX_PRECISION, scale, &x) || !dp_decimal_rescale(b, DP_DECIMAL_MAX_PRECISION, scale, &y) || x == 0) return dp_str_eq(r, w);
+    if (!dp_decimal_rescale(a, DP_DECIMAL_MAX_PRECISION, scale, &x) || !dp_decimal_rescale(b, DP_DECIMAL_MAX_PRECISION, scale, &y) ||
+        x == 0) return dp_str_eq(r, w);
     return y % x == 0;
 }
 

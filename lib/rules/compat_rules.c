@@ -90,14 +90,16 @@ static bool is_binding(const struct dp_contract_quality *q) {
     return q->type == DP_QUALITY_LIBRARY && q->severity == DP_SEVERITY_ERROR && q->metric != DP_METRIC_NONE && q->op != DP_OPERATOR_NONE;
 }
 
-static void compare_library(struct comparing *c, const char *path, const struct dp_contract_quality *r, const struct dp_contract_quality *w, size_t n) {
+static void compare_library(struct comparing *c, const char *path, const struct dp_contract_quality *r,
+                            const struct dp_contract_quality *w, size_t n) {
     bool there = false, implied = false;
     for (size_t i = 0; i < n; i++) {
         if (!is_binding(&w[i]) || w[i].metric != r->metric) continue;
         there = true;
         implied = implied || (counts_no_more(r, &w[i]) && lets_through(r, &w[i]));
     }
-    if (!implied) compat_add(c, false, DP_COMPAT_DATA, path, "quality", r->node, there ? "quality %s stricter in the reader" : "quality %s in the reader only", rule_name(r));
+    if (!implied) compat_add(c, false, DP_COMPAT_DATA, path, "quality", r->node,
+                             there ? "quality %s stricter in the reader" : "quality %s in the reader only", rule_name(r));
 }
 
 /* Rules that dp does not understand: the same, or changed. */
@@ -105,18 +107,21 @@ static bool is_there(const struct dp_contract_quality *q, const struct dp_contra
     for (size_t i = 0; i < n; i++) {
         bool same_text = q->query && v[i].query ? !strcmp(q->query, v[i].query) : !q->query == !v[i].query;
         bool same_words = q->description && v[i].description ? !strcmp(q->description, v[i].description) : !q->description == !v[i].description;
-        if (q->type == v[i].type && same_text && (q->type != DP_QUALITY_TEXT || same_words) && compat_same(q->implementation, v[i].implementation) && same_threshold(q, &v[i]))
+        if (q->type == v[i].type && same_text && (q->type != DP_QUALITY_TEXT || same_words) &&
+            compat_same(q->implementation, v[i].implementation) && same_threshold(q, &v[i]))
             return true;
     }
     return false;
 }
 
-void compat_quality(struct comparing *c, const char *path, const struct dp_contract_quality *r, size_t n_r, const struct dp_contract_quality *w, size_t n_w) {
+void compat_quality(struct comparing *c, const char *path, const struct dp_contract_quality *r, size_t n_r,
+                    const struct dp_contract_quality *w, size_t n_w) {
     static const char *const kinds[] = {"library", "text", "sql", "custom"};
     for (size_t i = 0; i < n_r; i++) {
         if (is_binding(&r[i])) compare_library(c, path, &r[i], w, n_w);
         else if (r[i].type != DP_QUALITY_LIBRARY && r[i].severity == DP_SEVERITY_ERROR && !is_there(&r[i], w, n_w))
-            compat_add(c, true, DP_COMPAT_DATA, path, "quality", r[i].node, "quality rule of type %s in the reader only: what it asks is not known", kinds[r[i].type]);
+            compat_add(c, true, DP_COMPAT_DATA, path, "quality", r[i].node,
+                       "quality rule of type %s in the reader only: what it asks is not known", kinds[r[i].type]);
     }
 }
 
@@ -127,9 +132,12 @@ static const struct {
     const char *words[3];
     bool more_is_better;
 } sla_kinds[] = {
-    {{"latency", "ly", NULL}, false},      {{"freshness", NULL}, false},         {{"frequency", "fy", NULL}, false},    {{"retention", "re", NULL}, true},
-    {{"availability", "av", NULL}, true},  {{"throughput", "th", NULL}, true},   {{"errorRate", "er", NULL}, false},    {{"endOfSupport", "es", NULL}, true},
-    {{"endOfLife", "el", NULL}, true},     {{"timeToDetect", "td", NULL}, false}, {{"timeToNotify", "tn", NULL}, false}, {{"timeToRepair", "tr", NULL}, false},
+    {{"latency", "ly", NULL}, false},      {{"freshness", NULL}, false},         {{"frequency", "fy", NULL},
+                                                                                  false},    {{"retention", "re", NULL}, true},
+    {{"availability", "av", NULL}, true},  {{"throughput", "th", NULL}, true},   {{"errorRate", "er", NULL},
+                                                                                  false},    {{"endOfSupport", "es", NULL}, true},
+    {{"endOfLife", "el", NULL}, true},     {{"timeToDetect", "td", NULL}, false}, {{"timeToNotify", "tn", NULL},
+                                                                                   false}, {{"timeToRepair", "tr", NULL}, false},
     {{"generalAvailability", "ga", NULL}, false}};
 enum { N_SLA_KINDS = sizeof sla_kinds / sizeof sla_kinds[0] };
 
@@ -143,7 +151,8 @@ static int sla_kind(const char *property) {
 static bool same_sla(const struct dp_contract_sla *a, const struct dp_contract_sla *b) {
     int kind = sla_kind(a->property);
     bool same = a->property && b->property && (kind >= 0 ? kind == sla_kind(b->property) : !strcmp(a->property, b->property));
-    return same && !strcmp(a->element ? a->element : "", b->element ? b->element : "") && !strcmp(a->driver ? a->driver : "", b->driver ? b->driver : "");
+    return same && !strcmp(a->element ? a->element : "", b->element ? b->element : "") && !strcmp(a->driver ? a->driver : "",
+                                                                                                  b->driver ? b->driver : "");
 }
 
 /* Seconds of a unit; 0: no unit of time. */
@@ -151,7 +160,8 @@ static double unit_seconds(const char *unit) {
     static const struct {
         const char *word;
         double seconds;
-    } units[] = {{"ms", 0.001}, {"s", 1}, {"sec", 1}, {"second", 1}, {"seconds", 1}, {"m", 60}, {"min", 60}, {"minute", 60}, {"minutes", 60}, {"h", 3600}, {"hr", 3600},
+    } units[] = {{"ms", 0.001}, {"s", 1}, {"sec", 1}, {"second", 1}, {"seconds", 1}, {"m", 60}, {"min", 60}, {"minute", 60},
+                 {"minutes", 60}, {"h", 3600}, {"hr", 3600},
                  {"hour", 3600}, {"hours", 3600}, {"d", 86400}, {"day", 86400}, {"days", 86400}, {"w", 604800}, {"week", 604800}, {"weeks", 604800},
                  {"y", 31556952}, {"yr", 31556952}, {"year", 31556952}, {"years", 31556952}};
     for (size_t i = 0; unit && i < sizeof units / sizeof units[0]; i++)
@@ -200,7 +210,8 @@ static void compare_sla(struct comparing *c, const struct dp_contract_sla *old) 
     if (!other) compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s removed", old->property);
     else if (kept < 0) compat_add(c, true, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s changed", old->property);
     else if (!kept)
-        compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s weaker: %.*s %s was %.*s %s", old->property, DP_STR_FMT(other->value), other->unit ? other->unit : "",
+        compat_add(c, false, DP_COMPAT_SLA, path, "sla", old->node, "SLA %s weaker: %.*s %s was %.*s %s", old->property,
+                   DP_STR_FMT(other->value), other->unit ? other->unit : "",
                    DP_STR_FMT(old->value), old->unit ? old->unit : "");
 }
 

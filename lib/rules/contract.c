@@ -70,7 +70,8 @@ static void read_properties(struct building *in, const struct contract_place *at
         item.index = i;
         read_property(in, &item, dp_arena_printf(&in->c->arena, "%s/properties/%zu", path, i), list->items[i], true, p);
         if (!in->w->done && p->name) dp_map_put(&names, dp_str_z(p->name), &is_new);
-        if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL, "column \"%.80s\" is there twice", p->name);
+        if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL,
+                                   "column \"%.80s\" is there twice", p->name);
     }
     dp_map_release(&names);
 }
@@ -114,7 +115,8 @@ static void read_property(struct building *in, const struct contract_place *at, 
     p->path = path;
     p->logical_name = get_string(n, "name");
     p->name = physical_name && *physical_name ? physical_name : p->logical_name;
-    if (is_named && p->name && !*p->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a property needs a name");
+    if (is_named && p->name && !*p->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL,
+                                                        "a property needs a name");
     read_words(in, at, n, p);
     contract_fill_quality(c, dp_yaml_get(n, "quality"), path, &p->quality, &p->n_quality);
     if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), path, &p->relationships, &p->n_relationships);
@@ -138,7 +140,8 @@ static void read_object(struct building *in, const struct contract_place *at, co
     o->physical_name = get_string(n, "physicalName");
     o->description = get_string(n, "description");
     if (c->is_31) o->id = get_string(n, "id");
-    if (o->name && !*o->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL, "a schema object needs a name");
+    if (o->name && !*o->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL,
+                                            "a schema object needs a name");
     contract_fill_quality(c, dp_yaml_get(n, "quality"), o->path, &o->quality, &o->n_quality);
     if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), o->path, &o->relationships, &o->n_relationships);
     read_properties(in, at, o->path, n, &o->properties, &o->n_properties);
@@ -156,7 +159,8 @@ static void read_schema(struct building *in, const struct dp_yaml_node *list) {
         item.index = i;
         read_object(in, &item, list->items[i], i, &c->objects[i]);
         if (c->objects[i].name) dp_map_put(&names, dp_str_z(c->objects[i].name), &is_new);
-        if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL, "schema object \"%.80s\" is there twice", c->objects[i].name);
+        if (!is_new) contract_find(in->w, DP_FINDING_ERROR, "duplicate", &item, list->items[i], "name", NULL,
+                                   "schema object \"%.80s\" is there twice", c->objects[i].name);
     }
     dp_map_release(&names);
 }

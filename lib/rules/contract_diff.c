@@ -27,7 +27,8 @@ static bool take(struct diffing *f, enum dp_compat_direction direction, const ch
     bool any = false;
     for (size_t i = 0; path && i < f->found.n; i++) {
         const struct dp_compat_reason *r = &f->found.v[i];
-        if (r->direction != direction || r->is_warning || strcmp(r->path, path) != 0 || strcmp(r->key, key) != 0 || (line && r->line != line)) continue;
+        if (r->direction != direction || r->is_warning || strcmp(r->path, path) != 0 || strcmp(r->key, key) != 0 ||
+            (line && r->line != line)) continue;
         f->told[i] = any = true;
     }
     return any;
@@ -43,7 +44,8 @@ static struct dp_change *add_change(struct diffing *f, enum dp_change_class clas
 }
 
 /* A change that may break: the reasons at its place, by one of its keys, say so. `by_line`: only the reason of that very line. */
-static void add_weighed(struct diffing *f, const struct spot *s, const char *const *keys, bool by_line, const struct dp_yaml_node *old, const struct dp_yaml_node *new_,
+static void add_weighed(struct diffing *f, const struct spot *s, const char *const *keys, bool by_line, const struct dp_yaml_node *old,
+                        const struct dp_yaml_node *new_,
                         const char *text) {
     bool data = false, consumers = false;
     for (int i = 0; keys[i]; i++) {
@@ -73,7 +75,8 @@ static const char *value_change(struct diffing *f, const char *key, const struct
 }
 
 /* Keys whose change means nothing to data. */
-static void diff_keys(struct diffing *f, const char *path, enum dp_change_class class_, const char *const *keys, const struct dp_yaml_node *old, const struct dp_yaml_node *new_) {
+static void diff_keys(struct diffing *f, const char *path, enum dp_change_class class_, const char *const *keys,
+                      const struct dp_yaml_node *old, const struct dp_yaml_node *new_) {
     for (; *keys; keys++) {
         const struct dp_yaml_node *a = dp_yaml_get(old, *keys), *b = dp_yaml_get(new_, *keys);
         if (!compat_same(a, b)) add_change(f, class_, path, *keys, a, b, value_change(f, *keys, a, b));
@@ -94,6 +97,15 @@ static void diff_flag(struct diffing *f, const struct spot *s, bool old, bool ne
     if (old != new_) add_weighed(f, s, keys, false, x ? x : a->node, y ? y : b->node, new_ ? on : off);
 }
 
+/* The reason may name the exclusive one of two bounds, or the other. */
+static const char *other_bound(const char *key) {
+    static const char *const pairs[][2] = {{"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"}};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++)
+            if (!strcmp(key, pairs[i][k])) return pairs[i][1 - k];
+    return key;
+}
+
 static void diff_options(struct diffing *f, const struct spot *s, const struct dp_yaml_node *old, const struct dp_yaml_node *new_) {
     for (int side = 0; side < 2; side++) {
         const struct dp_yaml_node *map = side ? new_ : old;
@@ -101,9 +113,7 @@ static void diff_options(struct diffing *f, const struct spot *s, const struct d
             const char *key = map->items[2 * i]->text.p;
             const struct dp_yaml_node *a = dp_yaml_get(old, key), *b = dp_yaml_get(new_, key);
             if ((side && a) || compat_same(a, b) || !strcmp(key, "required")) continue;
-            const char *other = !strcmp(key, "minimum") ? "exclusiveMinimum" : !strcmp(key, "exclusiveMinimum") ? "minimum" : !strcmp(key, "maximum") ? "exclusiveMaximum"
-                                : !strcmp(key, "exclusiveMaximum") ? "maximum" : key;
-            add_weighed(f, s, KEYS(key, other), false, a, b, value_change(f, key, a, b));
+            add_weighed(f, s, KEYS(key, other_bound(key)), false, a, b, value_change(f, key, a, b));
         }
     }
     const struct dp_yaml_node *a = dp_yaml_get(old, "required"), *b = dp_yaml_get(new_, "required");
@@ -132,7 +142,8 @@ static void diff_enum(struct diffing *f, const struct spot *s, const struct dp_y
     struct dp_buf b = {0};
     if (compat_same(old, new_)) return;
     if (!old || !new_) {
-        add_weighed(f, s, KEYS("enum"), false, old, new_, new_ ? TEXT(f, "values limited to a list of %zu", new_->n) : "no longer limited to a list of values");
+        const char *text = new_ ? TEXT(f, "values limited to a list of %zu", new_->n) : "no longer limited to a list of values";
+        add_weighed(f, s, KEYS("enum"), false, old, new_, text);
         return;
     }
     list_values(f, new_, old, "added", &b);
@@ -171,7 +182,8 @@ static size_t find_rule(const struct dp_contract_quality *q, const struct dp_con
     return n;
 }
 
-static void diff_quality(struct diffing *f, const struct spot *s, const struct dp_contract_quality *old, size_t n_old, const struct dp_contract_quality *new_, size_t n_new) {
+static void diff_quality(struct diffing *f, const struct spot *s, const struct dp_contract_quality *old, size_t n_old,
+                         const struct dp_contract_quality *new_, size_t n_new) {
     bool *taken = dp_arena_calloc(&f->d->arena, n_new + 1, sizeof *taken);
     for (size_t i = 0; i < n_old; i++) {
         size_t k = find_rule(&old[i], new_, n_new, taken);
@@ -181,41 +193,50 @@ static void diff_quality(struct diffing *f, const struct spot *s, const struct d
         }
         taken[k] = true;
         const char *a = quality_text(f, &old[i]), *b = quality_text(f, &new_[k]);
-        bool same = !strcmp(a, b) && compat_same(old[i].arguments, new_[k].arguments) && compat_same(dp_yaml_get(old[i].node, "query"), dp_yaml_get(new_[k].node, "query")) &&
+        bool same = !strcmp(a, b) && compat_same(old[i].arguments, new_[k].arguments) &&
+                    compat_same(dp_yaml_get(old[i].node, "query"), dp_yaml_get(new_[k].node, "query")) &&
                     compat_same(old[i].implementation, new_[k].implementation);
-        if (!same) add_weighed(f, s, KEYS("quality"), true, old[i].node, new_[k].node, strcmp(a, b) != 0 ? TEXT(f, "quality rule %s was %s", b, a) : TEXT(f, "quality rule %s asks for something else", b));
-        else if (!compat_same(old[i].node, new_[k].node)) add_change(f, DP_CHANGE_DOCS, s->dotted, "quality", old[i].node, new_[k].node, TEXT(f, "quality rule %s: its description changed", b));
+        if (!same) add_weighed(f, s, KEYS("quality"), true, old[i].node, new_[k].node,
+                               strcmp(a, b) != 0 ? TEXT(f, "quality rule %s was %s", b, a) : TEXT(f, "quality rule %s asks for something else", b));
+        else if (!compat_same(old[i].node, new_[k].node)) add_change(f, DP_CHANGE_DOCS, s->dotted, "quality", old[i].node, new_[k].node,
+                                                                     TEXT(f, "quality rule %s: its description changed", b));
     }
     for (size_t k = 0; k < n_new; k++)
         if (!taken[k]) add_weighed(f, s, KEYS("quality"), true, NULL, new_[k].node, TEXT(f, "quality rule %s added", quality_text(f, &new_[k])));
 }
 
-static const char *const element_docs[] = {"description", "businessName", "tags", "authoritativeDefinitions", "customProperties", "synonyms", "context", "id", NULL};
+static const char *const element_docs[] = {"description", "businessName", "tags", "authoritativeDefinitions", "customProperties",
+                                           "synonyms", "context", "id", NULL};
 static const char *const property_docs[] = {"examples", "transformLogic", "transformDescription", "transformSourceObjects", "semanticType", NULL};
 static const char *const property_governance[] = {"classification", "encryptedName", "criticalDataElement", NULL};
 static const char *const property_layout[] = {"physicalType", "partitioned", "partitionKeyPosition", "primaryKeyPosition", NULL};
 
-static void diff_lists(struct diffing *f, const struct spot *s, const struct dp_contract_property *old, size_t n_old, const struct dp_contract_property *new_, size_t n_new);
+static void diff_lists(struct diffing *f, const struct spot *s, const struct dp_contract_property *old, size_t n_old,
+                       const struct dp_contract_property *new_, size_t n_new);
 
 static void diff_property(struct diffing *f, const struct spot *s, const struct dp_contract_property *a, const struct dp_contract_property *b);
 
-static void diff_inner(struct diffing *f, const struct spot *s, const char *dotted, const char *step, const struct dp_contract_property *a, const struct dp_contract_property *b) {
+static void diff_inner(struct diffing *f, const struct spot *s, const char *dotted, const char *step, const struct dp_contract_property *a,
+                       const struct dp_contract_property *b) {
     if (!a && !b) return;
     struct spot inner = {TEXT(f, "%s%s", s->dotted, dotted), TEXT(f, "%s/%s", s->old_path, step), TEXT(f, "%s/%s", s->new_path, step)};
     if (a && b) diff_property(f, &inner, a, b);
-    else add_weighed(f, &inner, KEYS("type"), false, a ? a->node : NULL, b ? b->node : NULL, b ? TEXT(f, "typed now: %s", type_text(f, f->new_, b)) : TEXT(f, "no longer typed: was %s", type_text(f, f->old, a)));
+    else add_weighed(f, &inner, KEYS("type"), false, a ? a->node : NULL, b ? b->node : NULL,
+                     b ? TEXT(f, "typed now: %s", type_text(f, f->new_, b)) : TEXT(f, "no longer typed: was %s", type_text(f, f->old, a)));
 }
 
 static void diff_property(struct diffing *f, const struct spot *s, const struct dp_contract_property *a, const struct dp_contract_property *b) {
     const char *old = type_text(f, f->old, a), *new_ = type_text(f, f->new_, b);
     const struct dp_yaml_node *x = dp_yaml_get(a->node, "logicalType"), *y = dp_yaml_get(b->node, "logicalType");
     if (strcmp(old, new_) != 0) add_weighed(f, s, KEYS("type"), false, x ? x : a->node, y ? y : b->node, TEXT(f, "type %s was %s", new_, old));
-    diff_flag(f, s, a->primary_key, b->primary_key, KEYS("primaryKey", "required"), a, b, "is now in the primary key", "is no longer in the primary key");
+    diff_flag(f, s, a->primary_key, b->primary_key, KEYS("primaryKey", "required"), a, b, "is now in the primary key",
+              "is no longer in the primary key");
     diff_flag(f, s, a->required, b->required, KEYS("required"), a, b, "is now required", "is no longer required");
     diff_flag(f, s, a->unique, b->unique, KEYS("unique"), a, b, "is now unique", "is no longer unique");
     if (take(f, DP_COMPAT_IS_BACKWARD, s->new_path, "required", 0) || take(f, DP_COMPAT_IS_FORWARD, s->old_path, "required", 0)) {
         struct dp_change *c = &f->d->v[f->d->n ? f->d->n - 1 : 0];
-        if (!f->d->n || strcmp(c->path, s->dotted) != 0) (void)add_change(f, DP_CHANGE_BREAKING, s->dotted, "required", a->node, b->node, "what its object requires changed");
+        if (!f->d->n || strcmp(c->path, s->dotted) != 0) (void)add_change(f, DP_CHANGE_BREAKING, s->dotted, "required", a->node, b->node,
+                                                                          "what its object requires changed");
     }
     diff_options(f, s, a->options, b->options);
     diff_enum(f, s, a->enumeration, b->enumeration);
@@ -227,7 +248,8 @@ static void diff_property(struct diffing *f, const struct spot *s, const struct 
     diff_keys(f, s->dotted, DP_CHANGE_DOCS, element_docs, a->node, b->node);
     diff_keys(f, s->dotted, DP_CHANGE_DOCS, property_docs, a->node, b->node);
     if (a->logical_name && b->logical_name && strcmp(a->logical_name, b->logical_name) != 0)
-        add_change(f, DP_CHANGE_DOCS, s->dotted, "name", a->node, b->node, TEXT(f, "renamed from %s; the column is %s as before", a->logical_name, b->name));
+        add_change(f, DP_CHANGE_DOCS, s->dotted, "name", a->node, b->node, TEXT(f, "renamed from %s; the column is %s as before",
+                                                                                a->logical_name, b->name));
     diff_inner(f, s, "[]", "[]", a->items, b->items);
     diff_inner(f, s, "{key}", "{key}", a->map_key, b->map_key);
     diff_inner(f, s, "{value}", "{value}", a->map_value, b->map_value);
@@ -242,23 +264,27 @@ static const struct dp_contract_property *by_id(const struct dp_contract_propert
 
 static void tell_removed(struct diffing *f, const struct spot *s, const struct dp_contract_property *p, const struct dp_contract_property *renamed) {
     bool required = p->required || p->primary_key;
-    const char *text = TEXT(f, "%s column removed%s%s%s", required ? "required" : "optional", renamed ? ", renamed to " : "", renamed && renamed->logical_name ? renamed->logical_name : "",
+    const char *text = TEXT(f, "%s column removed%s%s%s", required ? "required" : "optional", renamed ? ", renamed to " : "", renamed &&
+                            renamed->logical_name ? renamed->logical_name : "",
                             required || renamed ? "" : ": readers find nulls");
     add_weighed(f, s, KEYS("column", "required", "name"), false, p->node, NULL, text);
 }
 
 static void tell_added(struct diffing *f, const struct spot *s, const struct dp_contract_property *p, const struct dp_contract_property *renamed) {
     const char *words = p->primary_key ? "column of the primary key" : p->required ? "required column" : "optional column";
-    const char *text = TEXT(f, "%s added, %s%s%s", words, type_text(f, f->new_, p), renamed ? ", renamed from " : "", renamed && renamed->logical_name ? renamed->logical_name : "");
+    const char *text = TEXT(f, "%s added, %s%s%s", words, type_text(f, f->new_, p), renamed ? ", renamed from " : "", renamed &&
+                            renamed->logical_name ? renamed->logical_name : "");
     add_weighed(f, s, KEYS("column", "required", "name"), false, NULL, p->node, text);
 }
 
 static struct spot spot_of(struct diffing *f, const struct spot *up, const struct dp_contract_property *a, const struct dp_contract_property *b) {
     const char *old = a && a->logical_name ? a->logical_name : "", *new_ = b && b->logical_name ? b->logical_name : "";
-    return (struct spot){TEXT(f, "%s.%s", up->dotted, b ? new_ : old), TEXT(f, "%s/%s", up->old_path, a ? old : new_), TEXT(f, "%s/%s", up->new_path, b ? new_ : old)};
+    return (struct spot){TEXT(f, "%s.%s", up->dotted, b ? new_ : old), TEXT(f, "%s/%s", up->old_path, a ? old : new_),
+                         TEXT(f, "%s/%s", up->new_path, b ? new_ : old)};
 }
 
-static void diff_lists(struct diffing *f, const struct spot *s, const struct dp_contract_property *old, size_t n_old, const struct dp_contract_property *new_, size_t n_new) {
+static void diff_lists(struct diffing *f, const struct spot *s, const struct dp_contract_property *old, size_t n_old,
+                       const struct dp_contract_property *new_, size_t n_new) {
     struct dp_map names = {0};
     for (size_t i = 0; i < n_old; i++)
         if (old[i].name) dp_map_put(&names, dp_str_z(old[i].name), NULL)->v.p = (void *)(uintptr_t)&old[i];
@@ -289,7 +315,8 @@ static void diff_object(struct diffing *f, const struct dp_contract_object *a, c
     diff_lists(f, &s, a->properties, a->n_properties, b->properties, b->n_properties);
     bool data = take(f, DP_COMPAT_IS_BACKWARD, s.new_path, "primaryKey", 0), consumers = take(f, DP_COMPAT_IS_FORWARD, s.old_path, "primaryKey", 0);
     if (data || consumers) {
-        struct dp_change *c = add_change(f, DP_CHANGE_BREAKING, s.dotted, "primaryKey", a->node, b->node, data ? "the primary key has fewer columns" : "the primary key has more columns");
+        struct dp_change *c = add_change(f, DP_CHANGE_BREAKING, s.dotted, "primaryKey", a->node, b->node,
+                                         data ? "the primary key has fewer columns" : "the primary key has more columns");
         c->breaks_data = data, c->breaks_consumers = consumers;
     }
     diff_quality(f, &s, a->quality, a->n_quality, b->quality, b->n_quality);
@@ -322,22 +349,26 @@ static void diff_sla(struct diffing *f) {
     for (size_t i = 0; i < f->found.n; i++) {
         const struct dp_compat_reason *r = &f->found.v[i];
         if (f->told[i] || strcmp(r->key, "sla") != 0 || r->direction != DP_COMPAT_IS_FORWARD) continue;
-        struct dp_change *c = add_change(f, r->is_warning ? DP_CHANGE_COMPATIBLE : DP_CHANGE_BREAKING, "slaProperties", "sla", a, b, TEXT(f, "%s", r->text));
+        struct dp_change *c = add_change(f, r->is_warning ? DP_CHANGE_COMPATIBLE : DP_CHANGE_BREAKING, "slaProperties", "sla", a, b,
+                                         TEXT(f, "%s", r->text));
         c->old_line = r->line;
         c->breaks_consumers = !r->is_warning;
         f->told[i] = any = true;
     }
-    if (!any) add_change(f, DP_CHANGE_COMPATIBLE, "slaProperties", "sla", a, b, a && b ? "service levels changed, none is weaker" : b ? "service levels added" : "service levels dropped");
+    if (!any) add_change(f, DP_CHANGE_COMPATIBLE, "slaProperties", "sla", a, b, a &&
+                         b ? "service levels changed, none is weaker" : b ? "service levels added" : "service levels dropped");
 }
 
 static void diff_frame(struct diffing *f) {
     static const char *const governance[] = {"status", "team", "roles", "domain", "tenant", "dataProduct", NULL};
-    static const char *const docs[] = {"name", "description", "tags", "support", "price", "servers", "authoritativeDefinitions", "customProperties", "contractCreatedTs",
+    static const char *const docs[] = {"name", "description", "tags", "support", "price", "servers", "authoritativeDefinitions",
+                                       "customProperties", "contractCreatedTs",
                                        "slaDefaultElement", "context", "apiVersion", "id", NULL};
     const struct dp_yaml_node *a = f->old->doc.root, *b = f->new_->doc.root;
     struct spot s = {"", "/", "/"};
     if (take(f, DP_COMPAT_IS_FORWARD, "/", "status", 0)) {
-        struct dp_change *c = add_change(f, DP_CHANGE_BREAKING, s.dotted, "status", dp_yaml_get(a, "status"), dp_yaml_get(b, "status"), "the contract is retired");
+        struct dp_change *c = add_change(f, DP_CHANGE_BREAKING, s.dotted, "status", dp_yaml_get(a, "status"), dp_yaml_get(b, "status"),
+                                         "the contract is retired");
         c->breaks_consumers = true;
         diff_keys(f, "", DP_CHANGE_GOVERNANCE, governance + 1, a, b);
     } else diff_keys(f, "", DP_CHANGE_GOVERNANCE, governance, a, b);
@@ -389,8 +420,10 @@ static void judge_version(struct dp_diff *d, const struct dp_contract *old, cons
     bool was_draft = *rest_a == '-' && b[0] == a[0] && b[1] == a[1] && b[2] == a[2] && strcmp(rest_a, rest_b) != 0; /* 2.0.0-rc1, then 2.0.0 */
     d->version_is_right = d->version_is_right || d->made >= d->needed || was_draft;
     if (d->needed == DP_VERSION_MAJOR) d->suggested = dp_arena_printf(&d->arena, "%llu.0.0", (unsigned long long)a[0] + 1);
-    if (d->needed == DP_VERSION_MINOR) d->suggested = dp_arena_printf(&d->arena, "%llu.%llu.0", (unsigned long long)a[0], (unsigned long long)a[1] + 1);
-    if (d->needed == DP_VERSION_PATCH) d->suggested = dp_arena_printf(&d->arena, "%llu.%llu.%llu", (unsigned long long)a[0], (unsigned long long)a[1], (unsigned long long)a[2] + 1);
+    if (d->needed == DP_VERSION_MINOR) d->suggested = dp_arena_printf(&d->arena, "%llu.%llu.0", (unsigned long long)a[0],
+                                                                      (unsigned long long)a[1] + 1);
+    if (d->needed == DP_VERSION_PATCH) d->suggested = dp_arena_printf(&d->arena, "%llu.%llu.%llu", (unsigned long long)a[0],
+                                                                      (unsigned long long)a[1], (unsigned long long)a[2] + 1);
 }
 
 /* ---- entry ---- */

@@ -40,13 +40,16 @@ static void print_version(const struct dp_contract *old, const struct dp_contrac
     dp_buf_addz(b, markdown ? "\n**Version** " : "\nVersion ");
     dp_buf_addf(b, "%s, was %s", new_->version, old->version);
     if (d->needed == DP_VERSION_NONE) dp_buf_addz(b, ": nothing changed, no step is needed");
-    else if (!d->versions_known) dp_buf_addf(b, ": not semantic versions; the changes are a %s step%s", dp_version_step_name(d->needed), d->version_is_right ? "" : ", and the version is the same");
+    else if (!d->versions_known) dp_buf_addf(b, ": not semantic versions; the changes are a %s step%s", dp_version_step_name(d->needed),
+                                             d->version_is_right ? "" : ", and the version is the same");
     else if (d->version_is_right) dp_buf_addf(b, ": a %s step was needed, this is enough", dp_version_step_name(d->needed));
-    else dp_buf_addf(b, ": a %s step is needed, write %s%s", dp_version_step_name(d->needed), d->suggested, d->made == DP_VERSION_NONE ? " (it did not rise)" : "");
+    else dp_buf_addf(b, ": a %s step is needed, write %s%s", dp_version_step_name(d->needed), d->suggested,
+                     d->made == DP_VERSION_NONE ? " (it did not rise)" : "");
     dp_buf_addz(b, ".\n");
 }
 
-static void print_words(const struct dp_contract *old, const struct dp_contract *new_, const char *old_name, const char *new_name, const struct dp_diff *d, bool markdown,
+static void print_words(const struct dp_contract *old, const struct dp_contract *new_, const char *old_name, const char *new_name,
+                        const struct dp_diff *d, bool markdown,
                         struct dp_buf *b) {
     const char *name = new_->name ? new_->name : new_->id;
     if (markdown) dp_buf_addz(b, "# Changes of ");
@@ -77,7 +80,8 @@ static void add_side(struct dp_buf *b, const char *key, const struct dp_contract
     dp_buf_addc(b, '}');
 }
 
-static void print_json(const struct dp_contract *old, const struct dp_contract *new_, const char *old_name, const char *new_name, const struct dp_diff *d, struct dp_buf *b) {
+static void print_json(const struct dp_contract *old, const struct dp_contract *new_, const char *old_name, const char *new_name,
+                       const struct dp_diff *d, struct dp_buf *b) {
     dp_buf_addc(b, '{');
     add_side(b, "old", old, old_name);
     dp_buf_addc(b, ',');
@@ -93,7 +97,8 @@ static void print_json(const struct dp_contract *old, const struct dp_contract *
         add_member(b, "path", c->path);
         add_member(b, "key", c->key);
         add_member(b, "text", c->text);
-        dp_buf_addf(b, ",\"breaks_data\":%s,\"breaks_consumers\":%s,\"old_line\":%u,\"new_line\":%u}", c->breaks_data ? "true" : "false", c->breaks_consumers ? "true" : "false",
+        dp_buf_addf(b, ",\"breaks_data\":%s,\"breaks_consumers\":%s,\"old_line\":%u,\"new_line\":%u}", c->breaks_data ? "true" : "false",
+                    c->breaks_consumers ? "true" : "false",
                     c->old_line, c->new_line);
     }
     dp_buf_addz(b, "]}\n");

@@ -27,7 +27,8 @@ static const char *place_text(struct dp_arena *a, const struct contract_place *a
     return text;
 }
 
-void contract_find(struct contract_walk *w, enum dp_finding_level level, const char *rule, const struct contract_place *at, const struct dp_yaml_node *node,
+void contract_find(struct contract_walk *w, enum dp_finding_level level, const char *rule, const struct contract_place *at,
+                   const struct dp_yaml_node *node,
                    const char *key, const char *meant, const char *fmt, ...) {
     struct dp_findings *out = w->out;
     char text[400];
@@ -136,7 +137,8 @@ static const struct field top_fields[] = {
     {"support", SHAPES, ALL, 0, &support_shape}, {"price", SHAPE, ALL, 0, &price_shape}, {"team", LATER, ALL, 0, NULL},
     {"roles", SHAPES, ALL, 0, &role_shape}, TEXT("slaDefaultElement"), {"slaProperties", SHAPES, ALL, 0, &sla_shape},
     DEFINITIONS(ALL & ~S300), CUSTOM(ALL), TEXT("contractCreatedTs"), {"context", LATER, S32, 0, NULL}, END};
-static const struct field description_fields[] = {TEXT("usage"), TEXT("purpose"), TEXT("limitations"), DEFINITIONS(ALL & ~S300), CUSTOM(ALL & ~S300), END};
+static const struct field description_fields[] = {TEXT("usage"), TEXT("purpose"), TEXT("limitations"), DEFINITIONS(ALL & ~S300),
+                                                  CUSTOM(ALL & ~S300), END};
 #define ELEMENT                                                                                                                                          \
     STABLE, TEXT("physicalType"), TEXT("description"), TEXT("businessName"), DEFINITIONS(ALL), TAGS, CUSTOM(ALL), {"synonyms", SHAPES, S32, 0, &synonym_shape}
 static const struct field object_fields[] = {
@@ -154,40 +156,49 @@ static const struct field object_fields[] = {
 static const struct field property_fields[] = {{"name", STRING, ALL, ALL, NULL}, PROPERTY, END};
 static const struct field items_fields[] = {TEXT("name"), PROPERTY, END};
 static const struct field map_fields[] = {{"key", SHAPE, S32, S32, &items_shape}, {"value", SHAPE, S32, S32, &items_shape}, END};
-static const struct field enum_fields[] = {{"value", SCALAR, S32, S32, NULL}, TEXT("label"), STABLE, TEXT("description"), CUSTOM(ALL), DEFINITIONS(ALL), TAGS, END};
-static const struct field synonym_fields[] = {{"synonym", STRING, S32, S32, NULL}, STABLE, TEXT("description"), TEXT("locale"), TEXT("source"), TEXT("status"),
+static const struct field enum_fields[] = {{"value", SCALAR, S32, S32, NULL}, TEXT("label"), STABLE, TEXT("description"), CUSTOM(ALL),
+                                           DEFINITIONS(ALL), TAGS, END};
+static const struct field synonym_fields[] = {{"synonym", STRING, S32, S32, NULL}, STABLE, TEXT("description"), TEXT("locale"),
+                                              TEXT("source"), TEXT("status"),
                                               CUSTOM(ALL), END};
 static const struct field context_fields[] = {TEXT("instructions"), {"verifiedStatements", SHAPES, S32, 0, &statement_shape},
                                               {"constraints", SHAPES, S32, 0, &constraint_shape}, END};
-static const struct field statement_fields[] = {{"question", STRING, S32, S32, NULL}, TEXT("id"), TEXT("answer"), DEFINITIONS(ALL), TAGS, CUSTOM(ALL), END};
+static const struct field statement_fields[] = {{"question", STRING, S32, S32, NULL}, TEXT("id"), TEXT("answer"), DEFINITIONS(ALL), TAGS,
+                                                CUSTOM(ALL), END};
 static const struct field constraint_fields[] = {{"constraint", STRING, S32, S32, NULL}, TEXT("id"), DEFINITIONS(ALL), TAGS, CUSTOM(ALL), END};
 #define OPERATION(word) {word, LATER, ALL, 0, NULL}
 static const struct field quality_fields[] = {
     STABLE, TEXT("name"), TEXT("description"), {"type", WORD, ALL, 0, quality_words}, {"dimension", WORD, ALL, 0, dimension_words}, TEXT("severity"),
     TEXT("unit"), TEXT("method"), TEXT("businessImpact"), TEXT("schedule"), TEXT("scheduler"), TAGS, DEFINITIONS(ALL), CUSTOM(ALL),
     {"metric", LATER, S31, 0, NULL}, {"rule", LATER, ALL, 0, NULL}, {"arguments", LATER, S31, 0, NULL}, {"query", LATER, ALL, 0, NULL},
-    {"engine", LATER, ALL, 0, NULL}, {"implementation", LATER, ALL, 0, NULL}, OPERATION("mustBe"), OPERATION("mustNotBe"), OPERATION("mustBeGreaterThan"),
+    {"engine", LATER, ALL, 0, NULL}, {"implementation", LATER, ALL, 0,
+                                      NULL}, OPERATION("mustBe"), OPERATION("mustNotBe"), OPERATION("mustBeGreaterThan"),
     OPERATION("mustBeGreaterOrEqualTo"), OPERATION("mustBeLessThan"), OPERATION("mustBeLessOrEqualTo"), OPERATION("mustBeBetween"),
     OPERATION("mustNotBeBetween"), END};
 static const struct field relation_fields[] = {{"type", WORD, S31, 0, relation_words}, {"from", LATER, S31, 0, NULL}, {"to", LATER, S31, S31, NULL},
                                                CUSTOM(S31), END};
-static const struct field server_fields[] = {{"server", STRING, ALL, ALL, NULL}, {"type", LATER, ALL, ALL, NULL}, STABLE, TEXT("description"), TEXT("environment"),
+static const struct field server_fields[] = {{"server", STRING, ALL, ALL, NULL}, {"type", LATER, ALL, ALL, NULL}, STABLE,
+                                             TEXT("description"), TEXT("environment"),
                                              {"roles", SHAPES, ALL, 0, &role_shape}, CUSTOM(ALL), END};
 static const struct field role_fields[] = {{"role", STRING, ALL, ALL, NULL}, STABLE, TEXT("description"), TEXT("access"), TEXT("firstLevelApprovers"),
                                            TEXT("secondLevelApprovers"), CUSTOM(ALL & ~(S300 | S301)), END};
 static const struct field team_fields[] = {STABLE, TEXT("name"), TEXT("description"), {"members", SHAPES, S31, 0, &member_shape}, TAGS, CUSTOM(ALL),
                                            DEFINITIONS(ALL), END};
-static const struct field member_fields[] = {{"username", STRING, ALL, S31, NULL}, STABLE, TEXT_IN("name", S302 | S31), TEXT_IN("description", S302 | S31),
+static const struct field member_fields[] = {{"username", STRING, ALL, S31, NULL}, STABLE, TEXT_IN("name", S302 | S31),
+                                             TEXT_IN("description", S302 | S31),
                                              TEXT("role"), TEXT("dateIn"), TEXT("dateOut"), TEXT("replacedByUsername"), {"tags", STRINGS, S31, 0, NULL},
                                              CUSTOM(S31), DEFINITIONS(S31), END};
-static const struct field support_fields[] = {{"channel", STRING, ALL, ALL, NULL}, {"url", STRING, ALL, S30, NULL}, STABLE, TEXT("description"), TEXT("tool"),
+static const struct field support_fields[] = {{"channel", STRING, ALL, ALL, NULL}, {"url", STRING, ALL, S30, NULL}, STABLE,
+                                              TEXT("description"), TEXT("tool"),
                                               TEXT("scope"), TEXT("invitationUrl"), CUSTOM(S31), END};
 static const struct field price_fields[] = {STABLE, {"priceAmount", NUMBER, ALL, 0, NULL}, TEXT("priceCurrency"), TEXT("priceUnit"), END};
 static const struct field sla_fields[] = {{"property", STRING, ALL, ALL, NULL}, {"value", SCALAR, ALL, ALL, NULL}, {"valueExt", SCALAR, ALL, 0, NULL},
                                           STABLE, TEXT("unit"), TEXT("element"), TEXT("driver"), TEXT_IN("description", S31), TEXT_IN("scheduler", S31),
                                           TEXT_IN("schedule", S31), END};
-static const struct field custom_fields[] = {{"property", STRING, ALL, S31, NULL}, {"value", ANY, ALL, S31, NULL}, STABLE, TEXT_IN("description", S31), END};
-static const struct field definition_fields[] = {{"url", STRING, ALL, ALL, NULL}, {"type", STRING, ALL, ALL, NULL}, STABLE, TEXT_IN("description", S31), END};
+static const struct field custom_fields[] = {{"property", STRING, ALL, S31, NULL}, {"value", ANY, ALL, S31, NULL}, STABLE,
+                                             TEXT_IN("description", S31), END};
+static const struct field definition_fields[] = {{"url", STRING, ALL, ALL, NULL}, {"type", STRING, ALL, ALL, NULL}, STABLE,
+                                                 TEXT_IN("description", S31), END};
 
 static void more_top(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
 static void more_object(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map);
@@ -219,7 +230,8 @@ static const struct shape definition_shape = {"an authoritative definition", S31
 
 /* ---- the walk ---- */
 
-static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s, const char *key);
+static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s,
+                        const char *key);
 
 void contract_wrong_kind(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *want) {
     const char *meant = NULL;
@@ -275,7 +287,8 @@ static const char *all_words(struct contract_walk *w, const char *const *words) 
     return text;
 }
 
-void contract_check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const char *const *words) {
+void contract_check_word(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key,
+                         const char *const *words) {
     if (!contract_need_string(w, at, n, key)) return;
     for (int i = 0; words[i]; i++)
         if (!strcmp(n->text.p, words[i])) return;
@@ -299,11 +312,14 @@ static void check_number(struct contract_walk *w, const struct contract_place *a
     if (kind != COUNT && kind != POSITIVE) return;
     bool negative = n->text.p[0] == '-';
     bool zero = dp_parse_double(n->text, &d) && d == 0;
-    if (kind == COUNT && negative && !zero) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL, "must not be negative, got %.40s", n->text.p);
-    if (kind == POSITIVE && (negative || zero)) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL, "must be above 0, got %.40s", n->text.p);
+    if (kind == COUNT && negative && !zero) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL,
+                                                          "must not be negative, got %.40s", n->text.p);
+    if (kind == POSITIVE && (negative || zero)) contract_find(w, DP_FINDING_ERROR, "out-of-range", at, n, key, NULL,
+                                                              "must be above 0, got %.40s", n->text.p);
 }
 
-static void check_shapes(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const struct shape *s) {
+static void check_shapes(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key,
+                         const struct shape *s) {
     if (!need_list(w, at, n, key)) return;
     struct contract_place list = {.up = at, .key = key}, item = {.up = &list};
     for (size_t i = 0; i < n->n && !w->done; i++) {
@@ -367,13 +383,15 @@ static const char *near_key(struct contract_walk *w, const struct field *fields,
     return contract_near(w, key, words);
 }
 
-static void unknown_key(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *k, const char *what, const struct field *fields,
+static void unknown_key(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *k, const char *what,
+                        const struct field *fields,
                         const struct field *other) {
     const char *meant = NULL;
     if (other) meant = dp_arena_printf(&w->out->arena, "it came with apiVersion %s", contract_first_version(other->in));
     if (!meant) meant = near_key(w, fields, k->text.p);
     if (!meant) meant = "keys of one's own belong in customProperties";
-    contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, k->text.p, meant, "%s has no such key%s%s", what, other ? " in " : "", other ? w->api_version : "");
+    contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, k->text.p, meant, "%s has no such key%s%s", what, other ? " in " : "",
+                  other ? w->api_version : "");
 }
 
 static void check_fields(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *what, unsigned strict,
@@ -391,7 +409,8 @@ static void check_fields(struct contract_walk *w, const struct contract_place *a
     }
 }
 
-static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s, const char *key) {
+static void check_shape(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const struct shape *s,
+                        const char *key) {
     if (map->kind != DP_YAML_MAP) {
         contract_wrong_kind(w, at, map, key, "a map");
         return;
@@ -414,7 +433,8 @@ static void more_top(struct contract_walk *w, const struct contract_place *at, c
     struct contract_place below = {.up = at, .key = "team"};
     if (team && team->kind == DP_YAML_MAP && w->version & S31) check_shape(w, &below, team, &team_shape, "team");
     else if (team && team->kind == DP_YAML_MAP)
-        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, team, "team", "a team with members came with apiVersion v3.1.0", "must be a list of members in %s", w->api_version);
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, team, "team", "a team with members came with apiVersion v3.1.0",
+                      "must be a list of members in %s", w->api_version);
     else if (team) check_shapes(w, at, team, "team", &member_shape);
     check_context(w, at, map);
 }
@@ -427,7 +447,8 @@ static void more_object(struct contract_walk *w, const struct contract_place *at
 
 static const char *const integer_formats[] = {"i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128", NULL};
 static const char *const number_formats[] = {"f32", "f64", NULL};
-static const struct field string_options[] = {{"minLength", COUNT, ALL, 0, NULL}, {"maxLength", COUNT, ALL, 0, NULL}, TEXT("pattern"), TEXT("format"), END};
+static const struct field string_options[] = {{"minLength", COUNT, ALL, 0, NULL}, {"maxLength", COUNT, ALL, 0, NULL}, TEXT("pattern"),
+                                              TEXT("format"), END};
 /* Exclusive bounds are flags beside the bounds in 3.0 and bounds themselves since 3.1. */
 #define BOUNDS30(kind) {"minimum", kind, ALL, 0, NULL}, {"maximum", kind, ALL, 0, NULL}, {"exclusiveMinimum", BOOL, ALL, 0, NULL}, {"exclusiveMaximum", BOOL, ALL, 0, NULL}
 #define BOUNDS31(kind) {"minimum", kind, ALL, 0, NULL}, {"maximum", kind, ALL, 0, NULL}, {"exclusiveMinimum", kind, ALL, 0, NULL}, {"exclusiveMaximum", kind, ALL, 0, NULL}
@@ -439,8 +460,10 @@ static const struct field integer_options_30[] = NUMERIC(BOUNDS30, integer_forma
 static const struct field integer_options_31[] = NUMERIC(BOUNDS31, integer_formats);
 static const struct field number_options_30[] = NUMERIC(BOUNDS30, number_formats);
 static const struct field number_options_31[] = NUMERIC(BOUNDS31, number_formats);
-static const struct field object_options[] = {{"minProperties", COUNT, ALL, 0, NULL}, {"maxProperties", COUNT, ALL, 0, NULL}, {"required", STRINGS, ALL, 0, NULL}, END};
-static const struct field array_options[] = {{"minItems", COUNT, ALL, 0, NULL}, {"maxItems", COUNT, ALL, 0, NULL}, {"uniqueItems", BOOL, ALL, 0, NULL}, END};
+static const struct field object_options[] = {{"minProperties", COUNT, ALL, 0, NULL}, {"maxProperties", COUNT, ALL, 0, NULL},
+                                              {"required", STRINGS, ALL, 0, NULL}, END};
+static const struct field array_options[] = {{"minItems", COUNT, ALL, 0, NULL}, {"maxItems", COUNT, ALL, 0, NULL},
+                                             {"uniqueItems", BOOL, ALL, 0, NULL}, END};
 
 static const struct field *options_of(enum dp_logical logical, bool is_31) {
     switch (logical) {
@@ -467,7 +490,8 @@ static void check_required_option(struct contract_walk *w, const struct contract
     for (size_t i = 0; i < n->n; i++) {
         bool is_new = true;
         if (n->items[i]->kind == DP_YAML_STRING) dp_map_put(&seen, n->items[i]->text, &is_new);
-        if (!is_new) contract_find(w, DP_FINDING_ERROR, "duplicate", at, n->items[i], "required", NULL, "\"%.60s\" is there twice", n->items[i]->text.p);
+        if (!is_new) contract_find(w, DP_FINDING_ERROR, "duplicate", at, n->items[i], "required", NULL, "\"%.60s\" is there twice",
+                                   n->items[i]->text.p);
     }
     dp_map_release(&seen);
 }
@@ -481,7 +505,8 @@ static void check_options(struct contract_walk *w, const struct contract_place *
         return;
     }
     if (logical == DP_LOGICAL_NONE) {
-        if (n->n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, n, "logicalTypeOptions", "name the type that they are of", "options without a logicalType");
+        if (n->n) contract_find(w, DP_FINDING_ERROR, "missing-key", at, n, "logicalTypeOptions", "name the type that they are of",
+                                "options without a logicalType");
         return;
     }
     const struct field *fields = options_of(logical, w->version & S31);
@@ -492,8 +517,10 @@ static void check_options(struct contract_walk *w, const struct contract_place *
 }
 
 static const char *near_logical(struct contract_walk *w, const char *word) {
-    static const char *const others[][2] = {{"int", "integer"}, {"long", "integer"}, {"bigint", "integer"}, {"double", "number"}, {"float", "number"}, {"decimal", "number"},
-                                            {"numeric", "number"}, {"text", "string"}, {"varchar", "string"}, {"bool", "boolean"}, {"datetime", "timestamp"},
+    static const char *const others[][2] = {{"int", "integer"}, {"long", "integer"}, {"bigint", "integer"}, {"double", "number"},
+                                            {"float", "number"}, {"decimal", "number"},
+                                            {"numeric", "number"}, {"text", "string"}, {"varchar",
+                                                                                        "string"}, {"bool", "boolean"}, {"datetime", "timestamp"},
                                             {"struct", "object"}, {"record", "object"}, {"list", "array"}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (!strcmp(word, others[i][0])) return dp_arena_printf(&w->out->arena, "write %s, and physicalType: %s", others[i][1], word);
@@ -518,16 +545,19 @@ static enum dp_logical check_logical(struct contract_walk *w, const struct contr
     bool is_time = logical == DP_LOGICAL_TIMESTAMP || logical == DP_LOGICAL_TIME;
     *is_known = !(is_time && !(w->version & S31)) && !(logical == DP_LOGICAL_MAP && !(w->version & S32));
     if (!*is_known)
-        contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, "logicalType", is_time ? "before it is date with a physicalType" : NULL, "%s needs apiVersion %s", n->text.p,
+        contract_find(w, DP_FINDING_ERROR, "unknown-word", at, n, "logicalType", is_time ? "before it is date with a physicalType" : NULL,
+                      "%s needs apiVersion %s", n->text.p,
                       is_time ? "v3.1.0" : "v3.2.0");
     return logical;
 }
 
-static void only_with(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *key, enum dp_logical has, enum dp_logical want) {
+static void only_with(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *key,
+                      enum dp_logical has, enum dp_logical want) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     const char *word = contract_logical_words[want - DP_LOGICAL_STRING];
     if (n && has != want && has != DP_LOGICAL_NONE)
-        contract_find(w, DP_FINDING_ERROR, "wrong-place", at, n, key, NULL, "only logicalType %s has %s, this is %s", word, key, contract_logical_words[has - DP_LOGICAL_STRING]);
+        contract_find(w, DP_FINDING_ERROR, "wrong-place", at, n, key, NULL, "only logicalType %s has %s, this is %s", word, key,
+                      contract_logical_words[has - DP_LOGICAL_STRING]);
 }
 
 static void check_enum(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n) {
@@ -575,7 +605,8 @@ bool contract_version(struct contract_walk *w, const struct dp_yaml_node *root) 
     }
     if (!n) {
         bool old = dp_yaml_get(root, "dataContractSpecification");
-        contract_find(w, DP_FINDING_ERROR, "missing-key", NULL, root, "apiVersion", old ? "this is a Data Contract Specification: convert it to ODCS v3 first" : NULL,
+        contract_find(w, DP_FINDING_ERROR, "missing-key", NULL, root, "apiVersion",
+                      old ? "this is a Data Contract Specification: convert it to ODCS v3 first" : NULL,
                       "a contract needs this key");
         return false;
     }
@@ -586,7 +617,8 @@ bool contract_version(struct contract_walk *w, const struct dp_yaml_node *root) 
     if (w->version) return true;
     bool other = n->text.p[0] == 'v' && n->text.p[1] >= '0' && n->text.p[1] <= '9';
     const char *hint = !strncmp(n->text.p, "v2.", 3) ? "2.x has another layout: convert it to v3 first" : other ? NULL : contract_near(w, n->text.p, words);
-    contract_find(w, DP_FINDING_ERROR, "unknown-version", NULL, n, "apiVersion", hint, "\"%.40s\" is none of v3.0.0, v3.0.1, v3.0.2, v3.1.0, v3.2.0", n->text.p);
+    contract_find(w, DP_FINDING_ERROR, "unknown-version", NULL, n, "apiVersion", hint,
+                  "\"%.40s\" is none of v3.0.0, v3.0.1, v3.0.2, v3.1.0, v3.2.0", n->text.p);
     return false;
 }
 

@@ -41,7 +41,8 @@ static size_t check_operators(struct contract_walk *w, const struct contract_pla
         if (op == DP_OPERATOR_BETWEEN || op == DP_OPERATOR_NOT_BETWEEN) check_between(w, at, v, key);
         else if (op != DP_OPERATOR_BE && op != DP_OPERATOR_NOT_BE && !is_number(v)) contract_wrong_kind(w, at, v, key, "a number");
     }
-    if (n > 1) contract_find(w, DP_FINDING_ERROR, "operators", at, last, "quality", "two bounds are mustBeBetween", "a rule has one operator, this has %zu", n);
+    if (n > 1) contract_find(w, DP_FINDING_ERROR, "operators", at, last, "quality", "two bounds are mustBeBetween",
+                             "a rule has one operator, this has %zu", n);
     return n;
 }
 
@@ -70,13 +71,15 @@ static void check_quality_30(struct contract_walk *w, const struct contract_plac
 static void check_metric(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
     const struct dp_yaml_node *metric = dp_yaml_get(map, "metric"), *rule = dp_yaml_get(map, "rule"), *arguments = dp_yaml_get(map, "arguments");
     if (metric) contract_check_word(w, at, metric, "metric", contract_metric_words);
-    else contract_find(w, DP_FINDING_ERROR, "missing-key", at, rule ? rule : map, "metric", rule ? "since v3.1.0 the key rule is called metric" : NULL, "a library rule needs this key");
+    else contract_find(w, DP_FINDING_ERROR, "missing-key", at, rule ? rule : map, "metric",
+                       rule ? "since v3.1.0 the key rule is called metric" : NULL, "a library rule needs this key");
     if (rule) (void)contract_need_string(w, at, rule, "rule");
     if (arguments && arguments->kind != DP_YAML_MAP) contract_wrong_kind(w, at, arguments, "arguments", "a map");
 }
 
 /* Keys of a kind of rule in a rule of another kind. */
-static void foreign_keys(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *const *keys, const char *meant) {
+static void foreign_keys(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map, const char *const *keys,
+                         const char *meant) {
     for (; *keys; keys++) {
         const struct dp_yaml_node *n = dp_yaml_get(map, *keys);
         if (n) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, n, *keys, meant, "this kind of rule has no such key");
@@ -100,7 +103,8 @@ void contract_more_quality(struct contract_walk *w, const struct contract_place 
     if (custom) check_custom_quality(w, at, map);
     else foreign_keys(w, at, map, custom_keys, "it belongs to type: custom");
     if (!library && !sql) foreign_keys(w, at, map, contract_operator_words, "only a library rule (with metric) and one of type sql have operators");
-    else if (!check_operators(w, at, map)) contract_find(w, DP_FINDING_ERROR, "operators", at, map, "quality", "add mustBe, mustBeLessThan ...", "the rule has no operator");
+    else if (!check_operators(w, at, map)) contract_find(w, DP_FINDING_ERROR, "operators", at, map, "quality",
+                                                         "add mustBe, mustBeLessThan ...", "the rule has no operator");
 }
 
 /* ---- relationships ---- */
@@ -154,7 +158,8 @@ static bool is_full_reference(const char *p) {
 
 static void check_reference(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
     if (!contract_need_string(w, at, n, key) || is_short_reference(n->text.p) || is_full_reference(n->text.p)) return;
-    contract_find(w, DP_FINDING_ERROR, "wrong-reference", at, n, key, "write object.property or schema/ID/properties/ID", "\"%.80s\" is not a reference", n->text.p);
+    contract_find(w, DP_FINDING_ERROR, "wrong-reference", at, n, key, "write object.property or schema/ID/properties/ID",
+                  "\"%.80s\" is not a reference", n->text.p);
 }
 
 static void check_references(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
@@ -180,11 +185,13 @@ void contract_more_object_relation(struct contract_walk *w, const struct contrac
 
 void contract_more_property_relation(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *map) {
     const struct dp_yaml_node *from = dp_yaml_get(map, "from"), *to = dp_yaml_get(map, "to");
-    if (from) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, from, "from", "leave it out", "a property's own relationship starts at the property");
+    if (from) contract_find(w, DP_FINDING_ERROR, "wrong-place", at, from, "from", "leave it out",
+                            "a property's own relationship starts at the property");
     if (!to || w->done) return;
     check_references(w, at, to, "to");
     if (to->kind == DP_YAML_LIST && to->n > 1)
-        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", "a key of several columns is a relationship of the object", "one property refers to one");
+        contract_find(w, DP_FINDING_ERROR, "wrong-kind", at, to, "to", "a key of several columns is a relationship of the object",
+                      "one property refers to one");
 }
 
 /* ---- servers ---- */
@@ -258,8 +265,10 @@ static const struct server_type *find_server(struct contract_walk *w, const stru
         if (t->in & w->version) words[n++] = t->type;
     }
     words[n] = NULL;
-    const char *meant = other ? dp_arena_printf(&w->out->arena, "it came with apiVersion %s", contract_first_version(other->in)) : contract_near(w, type->text.p, words);
-    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, type, "type", meant ? meant : "type: custom takes any", "no type of server is called \"%.60s\" in %s", type->text.p, w->api_version);
+    const char *meant = other ? dp_arena_printf(&w->out->arena, "it came with apiVersion %s",
+                                                contract_first_version(other->in)) : contract_near(w, type->text.p, words);
+    contract_find(w, DP_FINDING_ERROR, "unknown-word", at, type, "type", meant ? meant : "type: custom takes any",
+                  "no type of server is called \"%.60s\" in %s", type->text.p, w->api_version);
     return NULL;
 }
 
@@ -268,13 +277,15 @@ static void need_server_keys(struct contract_walk *w, const struct contract_plac
         size_t n = strcspn(p, " ");
         char key[32];
         (void)snprintf(key, sizeof key, "%.*s", (int)n, p);
-        if (!dp_yaml_get(map, key)) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, key, NULL, "a server of type %s needs this key", t->type);
+        if (!dp_yaml_get(map, key)) contract_find(w, DP_FINDING_ERROR, "missing-key", at, map, key, NULL,
+                                                  "a server of type %s needs this key", t->type);
         p += n + (p[n] == ' ');
     }
 }
 
 /* In 3.0 the format of files in object stores was one of four words, the delimiter of two. */
-static void check_server_value(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key, const struct server_type *t) {
+static void check_server_value(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key,
+                               const struct server_type *t) {
     static const char *const formats[] = {"parquet", "delta", "json", "csv", NULL}, *const delimiters[] = {"new_line", "array", NULL};
     bool store = !strcmp(t->type, "azure") || !strcmp(t->type, "s3") || !strcmp(t->type, "sftp");
     bool old = w->version & DP_ODCS_30;
@@ -297,7 +308,8 @@ void contract_more_server(struct contract_walk *w, const struct contract_place *
         const char *key = k->text.p;
         if (has_word(t->need, key) || has_word(t->may, key)) check_server_value(w, at, map->items[2 * i + 1], key, t);
         else if (w->version & DP_ODCS_31 && !contract_is_server_key(w, key))
-            contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, key, "keys of one's own belong in customProperties", "a server of type %s has no such key", t->type);
+            contract_find(w, DP_FINDING_ERROR, "unknown-key", at, k, key, "keys of one's own belong in customProperties",
+                          "a server of type %s has no such key", t->type);
     }
     if (!w->done) need_server_keys(w, at, map, t);
 }

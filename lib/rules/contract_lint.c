@@ -48,7 +48,8 @@ static void lint_date(struct lint *l, const struct dp_yaml_node *map, const char
     const struct dp_yaml_node *n = lint_get(map, key, DP_YAML_STRING);
     struct contract_place at = {.key = path + 1};
     int32_t days;
-    if (n && !dp_date_parse(n->text, &days)) contract_find(&l->w, DP_FINDING_WARNING, "wrong-date", &at, n, key, "write yyyy-mm-dd", "\"%.40s\" is not a date", n->text.p);
+    if (n && !dp_date_parse(n->text, &days)) contract_find(&l->w, DP_FINDING_WARNING, "wrong-date", &at, n, key, "write yyyy-mm-dd",
+                                                           "\"%.40s\" is not a date", n->text.p);
 }
 
 static void lint_team(struct lint *l) {
@@ -56,7 +57,8 @@ static void lint_team(struct lint *l) {
     if (!team) return;
     if (team->kind == DP_YAML_MAP) list = lint_get(team, "members", DP_YAML_LIST);
     else if (l->c.is_31)
-        contract_find(&l->w, DP_FINDING_WARNING, "deprecated", NULL, team, "team", "write team: {members: [...]}", "a list of members is deprecated since v3.1.0");
+        contract_find(&l->w, DP_FINDING_WARNING, "deprecated", NULL, team, "team", "write team: {members: [...]}",
+                      "a list of members is deprecated since v3.1.0");
     for (size_t i = 0; list && list->kind == DP_YAML_LIST && i < list->n; i++) {
         lint_date(l, list->items[i], "dateIn", "/team");
         lint_date(l, list->items[i], "dateOut", "/team");
@@ -85,14 +87,18 @@ static void lint_frame(struct lint *l) {
     lint_word(l, "status", statuses, "proposed, draft, active, deprecated, retired");
     const struct dp_yaml_node *version = lint_get(root, "version", DP_YAML_STRING), *created = lint_get(root, "contractCreatedTs", DP_YAML_STRING);
     if (version && !is_semver(version->text.p))
-        contract_find(&l->w, DP_FINDING_WARNING, "version", NULL, version, "version", "write MAJOR.MINOR.PATCH, so that a breaking change shows", "\"%.40s\" is not a semantic version",
+        contract_find(&l->w, DP_FINDING_WARNING, "version", NULL, version, "version",
+                      "write MAJOR.MINOR.PATCH, so that a breaking change shows", "\"%.40s\" is not a semantic version",
                       version->text.p);
     struct dp_timestamp t;
     if (created && !dp_time_parse(created->text, false, false, &t))
-        contract_find(&l->w, DP_FINDING_WARNING, "wrong-date", NULL, created, "contractCreatedTs", "write 2026-01-02T03:04:05Z", "\"%.40s\" is not an RFC 3339 time", created->text.p);
-    if (!l->c.n_objects) contract_find(&l->w, DP_FINDING_WARNING, "empty", NULL, root, "schema", NULL, "the contract has no schema object: there is nothing to hold data to");
+        contract_find(&l->w, DP_FINDING_WARNING, "wrong-date", NULL, created, "contractCreatedTs", "write 2026-01-02T03:04:05Z",
+                      "\"%.40s\" is not an RFC 3339 time", created->text.p);
+    if (!l->c.n_objects) contract_find(&l->w, DP_FINDING_WARNING, "empty", NULL, root, "schema", NULL,
+                                       "the contract has no schema object: there is nothing to hold data to");
     if (l->w.version == DP_ODCS_320)
-        contract_find(&l->w, DP_FINDING_NOTE, "version", NULL, dp_yaml_get(root, "apiVersion"), "apiVersion", NULL, "v3.2.0 is in preparation: its keys may change");
+        contract_find(&l->w, DP_FINDING_NOTE, "version", NULL, dp_yaml_get(root, "apiVersion"), "apiVersion", NULL,
+                      "v3.2.0 is in preparation: its keys may change");
     lint_team(l);
     note_sections(l);
 }
@@ -101,7 +107,8 @@ static void lint_frame(struct lint *l) {
 
 /* Words of keys whose values are no one's business; compared without case, _ and -. */
 static bool is_secret_key(const char *key) {
-    static const char *const words[] = {"password", "passwd", "secret", "apikey", "accesskey", "secretkey", "privatekey", "token", "accesstoken", "connectionstring",
+    static const char *const words[] = {"password", "passwd", "secret", "apikey", "accesskey", "secretkey", "privatekey", "token",
+                                        "accesstoken", "connectionstring",
                                         "clientsecret", "secretaccesskey", "authtoken", NULL};
     char plain[64];
     size_t n = 0;
@@ -115,7 +122,8 @@ static bool is_secret_key(const char *key) {
 
 /* A reference to where the secret is: ${NAME}, env:NAME, vault:..., <name>, stars. */
 static bool is_reference(struct dp_str s) {
-    static const char *const starts[] = {"${", "{{", "$", "<", "env:", "env(", "file:", "vault:", "vault/", "secret://", "arn:", "*", "xxx", "REDACTED", NULL};
+    static const char *const starts[] = {"${", "{{", "$", "<", "env:", "env(", "file:", "vault:", "vault/", "secret://", "arn:", "*",
+                                         "xxx", "REDACTED", NULL};
     for (int i = 0; starts[i]; i++)
         if (dp_str_starts(s, dp_str_z(starts[i]))) return true;
     return !s.n;
@@ -130,7 +138,8 @@ static const char *secret_kind(struct dp_str s) {
     const char *p;
     if (strstr(s.p, "-----BEGIN ") && strstr(s.p, "PRIVATE KEY-----")) return "a private key";
     p = strstr(s.p, "AKIA");
-    if (p && (p == s.p || !is_word_char(p[-1])) && strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 20 && !is_word_char(p[20])) return "an AWS access key id";
+    if (p && (p == s.p || !is_word_char(p[-1])) && strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 20 &&
+        !is_word_char(p[20])) return "an AWS access key id";
     p = strstr(s.p, "ghp_");
     if (p && strspn(p + 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") >= 36) return "a GitHub token";
     p = strstr(s.p, "://");
@@ -144,7 +153,8 @@ static void lint_secret(struct lint *l, const struct contract_place *at, const c
     const char *kind = v->kind == DP_YAML_STRING ? secret_kind(v->text) : NULL;
     bool named = is_secret_key(name) && (v->kind == DP_YAML_STRING || v->kind == DP_YAML_INT) && !is_reference(v->text);
     if (kind || named)
-        contract_find(&l->w, DP_FINDING_WARNING, "secret", at, v, key, "contracts are passed around: name where the secret is kept", "looks like %s", kind ? kind : "a secret");
+        contract_find(&l->w, DP_FINDING_WARNING, "secret", at, v, key, "contracts are passed around: name where the secret is kept",
+                      "looks like %s", kind ? kind : "a secret");
 }
 
 /* Every scalar of the document once, wherever aliases put it. */
@@ -177,7 +187,8 @@ static void lint_pair(struct lint *l, const struct contract_place *at, const str
     double x, y;
     if (lint_is_number(a) && lint_is_number(b)) above = dp_parse_double(a->text, &x) && dp_parse_double(b->text, &y) && x > y;
     else if (a->kind == DP_YAML_STRING && b->kind == DP_YAML_STRING && !dp_yaml_get(options, "format")) above = dp_str_cmp(a->text, b->text) > 0;
-    if (above) contract_find(&l->w, DP_FINDING_ERROR, "out-of-range", at, b, high, NULL, "%.40s is below %s %.40s: no value can be right", b->text.p, low, a->text.p);
+    if (above) contract_find(&l->w, DP_FINDING_ERROR, "out-of-range", at, b, high, NULL, "%.40s is below %s %.40s: no value can be right",
+                             b->text.p, low, a->text.p);
 }
 
 static void lint_time_format(struct lint *l, const struct contract_place *at, const struct dp_yaml_node *n, struct dp_timeform **form) {
@@ -185,7 +196,8 @@ static void lint_time_format(struct lint *l, const struct contract_place *at, co
     enum dp_status status = dp_timeform_compile(n->text, form, &err);
     if (status == DP_OK) return;
     *form = NULL;
-    contract_find(&l->w, DP_FINDING_WARNING, "format", at, n, "format", status == DP_UNSUPPORTED ? "it is not checked" : "write letters of the JDK's DateTimeFormatter: yyyy-MM-dd",
+    contract_find(&l->w, DP_FINDING_WARNING, "format", at, n, "format",
+                  status == DP_UNSUPPORTED ? "it is not checked" : "write letters of the JDK's DateTimeFormatter: yyyy-MM-dd",
                   "%s", err.msg);
 }
 
@@ -262,23 +274,28 @@ static const char *near_format(struct lint *l, const char *word) {
 static void lint_options(struct lint *l, const struct dp_contract_property *p) {
     struct contract_place up = {.key = p->path + 1}, at = {.up = &up, .key = "logicalTypeOptions"};
     const struct dp_yaml_node *format = lint_get(p->options, "format", DP_YAML_STRING);
-    static const char *const pairs[][2] = {{"minLength", "maxLength"}, {"minimum", "maximum"}, {"minItems", "maxItems"}, {"minProperties", "maxProperties"},
-                                           {"exclusiveMinimum", "exclusiveMaximum"}, {"minimum", "exclusiveMaximum"}, {"exclusiveMinimum", "maximum"}};
+    static const char *const pairs[][2] = {{"minLength", "maxLength"}, {"minimum", "maximum"}, {"minItems", "maxItems"},
+                                           {"minProperties", "maxProperties"},
+                                           {"exclusiveMinimum", "exclusiveMaximum"}, {"minimum",
+                                                                                      "exclusiveMaximum"}, {"exclusiveMinimum", "maximum"}};
     if (!p->options) return;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) lint_pair(l, &at, p->options, pairs[i][0], pairs[i][1]);
     lint_flags(l, &at, p->options);
     lint_pattern(l, &at, lint_get(p->options, "pattern", DP_YAML_STRING));
     if (p->logical == DP_LOGICAL_STRING && format && dp_textform_find(format->text.p) == DP_TEXTFORM_NONE)
-        contract_find(&l->w, DP_FINDING_WARNING, "format", &at, format, "format", near_format(l, format->text.p), "\"%.60s\" is not a format that dp knows: it is not checked", format->text.p);
+        contract_find(&l->w, DP_FINDING_WARNING, "format", &at, format, "format", near_format(l, format->text.p),
+                      "\"%.60s\" is not a format that dp knows: it is not checked", format->text.p);
     if (p->logical == DP_LOGICAL_DATE || p->logical == DP_LOGICAL_TIMESTAMP || p->logical == DP_LOGICAL_TIME) lint_time_options(l, &at, p);
     if (p->logical == DP_LOGICAL_OBJECT) lint_object_required(l, &at, p);
     const struct dp_yaml_node *zone = lint_get(p->options, "defaultTimezone", DP_YAML_STRING);
     if (zone && strcmp(zone->text.p, "UTC") != 0 && strcmp(zone->text.p, "Etc/UTC") != 0 && strcmp(zone->text.p, "Z") != 0)
-        contract_find(&l->w, DP_FINDING_NOTE, "unsupported", &at, zone, "defaultTimezone", NULL, "dp has no time zones but UTC: times without one stay local");
+        contract_find(&l->w, DP_FINDING_NOTE, "unsupported", &at, zone, "defaultTimezone", NULL,
+                      "dp has no time zones but UTC: times without one stay local");
 }
 
 static void lint_classification(struct lint *l, const struct contract_place *at, const struct dp_contract_property *p) {
-    static const char *const words[] = {"public", "internal", "restricted", "confidential", "pii", "personal", "sensitive", "secret", "private", NULL};
+    static const char *const words[] = {"public", "internal", "restricted", "confidential", "pii", "personal", "sensitive", "secret",
+                                        "private", NULL};
     char plain[64];
     size_t n = 0;
     if (!p->classification) return;
@@ -288,14 +305,16 @@ static void lint_classification(struct lint *l, const struct contract_place *at,
     for (int i = 0; words[i]; i++) {
         if (!strcmp(words[i], p->classification)) return;
         if (i < 2 && !strcmp(words[i], plain)) {
-            contract_find(&l->w, DP_FINDING_WARNING, "unknown-word", at, node, "classification", dp_arena_printf(&l->w.out->arena, "write %s", words[i]),
+            contract_find(&l->w, DP_FINDING_WARNING, "unknown-word", at, node, "classification",
+                          dp_arena_printf(&l->w.out->arena, "write %s", words[i]),
                           "\"%.60s\" is not the word \"%s\": the column counts as classified", p->classification, words[i]);
             return;
         }
     }
     const char *near = dp_str_nearest(plain, words);
     if (near && strcmp(near, plain) != 0)
-        contract_find(&l->w, DP_FINDING_WARNING, "unknown-word", at, node, "classification", contract_near(&l->w, plain, words), "unknown word \"%.60s\"", p->classification);
+        contract_find(&l->w, DP_FINDING_WARNING, "unknown-word", at, node, "classification", contract_near(&l->w, plain, words),
+                      "unknown word \"%.60s\"", p->classification);
 }
 
 static void lint_enum(struct lint *l, const struct contract_place *at, const struct dp_contract_property *p) {
@@ -306,7 +325,8 @@ static void lint_enum(struct lint *l, const struct contract_place *at, const str
         bool wrong = number ? !lint_is_number(v) : p->logical == DP_LOGICAL_BOOLEAN ? v->kind != DP_YAML_BOOL : v->kind != DP_YAML_STRING;
         if (p->logical == DP_LOGICAL_INTEGER && v->kind == DP_YAML_FLOAT) wrong = !dp_number_is_integer(v->text);
         if (p->logical != DP_LOGICAL_NONE && wrong)
-            contract_find(&l->w, DP_FINDING_ERROR, "wrong-kind", at, v, "enum", NULL, "%.60s is %s, the property is %s", v->text.p, dp_yaml_kind_name(v->kind),
+            contract_find(&l->w, DP_FINDING_ERROR, "wrong-kind", at, v, "enum", NULL, "%.60s is %s, the property is %s", v->text.p,
+                          dp_yaml_kind_name(v->kind),
                           contract_logical_words[p->logical - DP_LOGICAL_STRING]);
     }
 }
@@ -318,16 +338,19 @@ static void lint_place_flags(struct lint *l, const struct contract_place *at, co
     static const char *const position_keys[] = {"primaryKeyPosition", "partitionKeyPosition"};
     for (int i = 0; keys[i]; i++) {
         if (flags[i] && !top)
-            contract_find(&l->w, DP_FINDING_WARNING, "no-effect", at, dp_yaml_get(p->node, keys[i]), keys[i], NULL, "only columns at the top are keys and partitions: passed over here");
+            contract_find(&l->w, DP_FINDING_WARNING, "no-effect", at, dp_yaml_get(p->node, keys[i]), keys[i], NULL,
+                          "only columns at the top are keys and partitions: passed over here");
         if (!flags[i] && positions[i])
             contract_find(&l->w, DP_FINDING_WARNING, "no-effect", at, dp_yaml_get(p->node, position_keys[i]), position_keys[i],
                           dp_arena_printf(&l->w.out->arena, "add %s: true", keys[i]), "a position without %s", keys[i]);
     }
     const struct dp_yaml_node *required = lint_get(p->node, "required", DP_YAML_BOOL);
     if (p->primary_key && required && !p->required)
-        contract_find(&l->w, DP_FINDING_NOTE, "no-effect", at, required, "required", NULL, "a column of the primary key is required whatever this says");
+        contract_find(&l->w, DP_FINDING_NOTE, "no-effect", at, required, "required", NULL,
+                      "a column of the primary key is required whatever this says");
     if (p->encrypted_name && p->name && !strcmp(p->encrypted_name, p->name))
-        contract_find(&l->w, DP_FINDING_WARNING, "no-effect", at, dp_yaml_get(p->node, "encryptedName"), "encryptedName", NULL, "is the property's own name");
+        contract_find(&l->w, DP_FINDING_WARNING, "no-effect", at, dp_yaml_get(p->node, "encryptedName"), "encryptedName", NULL,
+                      "is the property's own name");
 }
 
 static void lint_property(struct lint *l, const struct dp_contract_object *o, const struct dp_contract_property *p, bool top) {
@@ -336,7 +359,8 @@ static void lint_property(struct lint *l, const struct dp_contract_object *o, co
     lint_classification(l, &at, p);
     lint_enum(l, &at, p);
     lint_place_flags(l, &at, p, top);
-    if (p->logical == DP_LOGICAL_ARRAY && !p->items) contract_find(&l->w, DP_FINDING_NOTE, "open", &at, p->node, "items", NULL, "an array without items: its elements are not checked");
+    if (p->logical == DP_LOGICAL_ARRAY && !p->items) contract_find(&l->w, DP_FINDING_NOTE, "open", &at, p->node, "items", NULL,
+                                                                   "an array without items: its elements are not checked");
     if (p->logical == DP_LOGICAL_OBJECT && !p->n_properties)
         contract_find(&l->w, DP_FINDING_NOTE, "open", &at, p->node, "properties", NULL, "an object without properties: what is in it is not checked");
     lint_quality(l, o, p, p->quality, p->n_quality);
@@ -365,12 +389,15 @@ static void lint_positions(struct lint *l, const struct dp_contract_object *o, b
         int position = partitions ? p->partition_position : p->primary_key_position;
         const struct dp_yaml_node *node = dp_yaml_get(p->node, key);
         if (!(partitions ? p->partitioned : p->primary_key)) continue;
-        if (placed && !position) contract_find(&l->w, DP_FINDING_WARNING, "position", &at, p->node, key, NULL, "other columns with %s have a position, this one comes last", flag);
-        if (position > (int)n) contract_find(&l->w, DP_FINDING_WARNING, "position", &at, node, key, NULL, "position %d of %zu columns: there is a gap", position, n);
+        if (placed && !position) contract_find(&l->w, DP_FINDING_WARNING, "position", &at, p->node, key, NULL,
+                                               "other columns with %s have a position, this one comes last", flag);
+        if (position > (int)n) contract_find(&l->w, DP_FINDING_WARNING, "position", &at, node, key, NULL,
+                                             "position %d of %zu columns: there is a gap", position, n);
         for (size_t k = 0; position && k < i; k++) {
             const struct dp_contract_property *q = &o->properties[k];
             if ((partitions ? q->partitioned && q->partition_position == position : q->primary_key && q->primary_key_position == position))
-                contract_find(&l->w, DP_FINDING_WARNING, "position", &at, node, key, NULL, "position %d is \"%.60s\"'s too", position, q->name ? q->name : "");
+                contract_find(&l->w, DP_FINDING_WARNING, "position", &at, node, key, NULL, "position %d is \"%.60s\"'s too", position,
+                              q->name ? q->name : "");
         }
     }
 }
@@ -388,7 +415,8 @@ static void lint_case(struct lint *l, const struct dp_contract_object *o) {
         const char *other = is_new ? NULL : item->v.p;
         if (is_new) item->v.p = (void *)(uintptr_t)p->name;
         if (other && strcmp(other, p->name) != 0)
-            contract_find(&l->w, DP_FINDING_WARNING, "duplicate", &at, p->node, "name", NULL, "\"%.60s\" and \"%.60s\" differ only in case: a Delta table can't have both", other, p->name);
+            contract_find(&l->w, DP_FINDING_WARNING, "duplicate", &at, p->node, "name", NULL,
+                          "\"%.60s\" and \"%.60s\" differ only in case: a Delta table can't have both", other, p->name);
         dp_buf_release(&b);
     }
     dp_map_release(&seen);
@@ -399,7 +427,8 @@ static void lint_object(struct lint *l, const struct dp_contract_object *o) {
     struct dp_type *schema = NULL;
     struct dp_err err = DP_ERR_INIT;
     bool sound = !l->w.out->n_levels[DP_FINDING_ERROR];
-    if (!o->n_properties) contract_find(&l->w, DP_FINDING_WARNING, "empty", &at, o->node, "properties", NULL, "an object without properties: there is nothing to hold records to");
+    if (!o->n_properties) contract_find(&l->w, DP_FINDING_WARNING, "empty", &at, o->node, "properties", NULL,
+                                        "an object without properties: there is nothing to hold records to");
     lint_positions(l, o, false);
     lint_positions(l, o, true);
     lint_case(l, o);

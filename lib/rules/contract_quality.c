@@ -30,7 +30,8 @@ static const struct word metric_words[] = {
     {"countCheck", DP_METRIC_ROW_COUNT},         {NULL, 0}};
 static const struct word severity_words[] = {{"warning", DP_SEVERITY_WARNING}, {"warn", DP_SEVERITY_WARNING}, {"info", DP_SEVERITY_INFO},
                                              {"information", DP_SEVERITY_INFO}, {NULL, 0}};
-static const struct word type_words[] = {{"library", DP_QUALITY_LIBRARY}, {"text", DP_QUALITY_TEXT}, {"sql", DP_QUALITY_SQL}, {"custom", DP_QUALITY_CUSTOM}, {NULL, 0}};
+static const struct word type_words[] = {{"library", DP_QUALITY_LIBRARY}, {"text", DP_QUALITY_TEXT}, {"sql", DP_QUALITY_SQL},
+                                         {"custom", DP_QUALITY_CUSTOM}, {NULL, 0}};
 static const struct word dimension_words[] = {{"ac", 0}, {"cp", 1}, {"cf", 2}, {"cs", 3}, {"cv", 4}, {"tm", 5}, {"uq", 6}, {NULL, 0}};
 static const char *const dimensions[] = {"accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness"};
 
@@ -104,7 +105,8 @@ static const char **names_of(struct dp_contract *c, const struct dp_yaml_node *n
     return v;
 }
 
-void contract_fill_relationships(struct dp_contract *c, const struct dp_yaml_node *list, const char *path, struct dp_contract_relationship **out, size_t *n) {
+void contract_fill_relationships(struct dp_contract *c, const struct dp_yaml_node *list, const char *path,
+                                 struct dp_contract_relationship **out, size_t *n) {
     if (!list || list->kind != DP_YAML_LIST || !list->n) return;
     struct dp_contract_relationship *v = dp_arena_calloc(&c->arena, list->n, sizeof *v);
     for (size_t i = 0; i < list->n; i++) {
