@@ -132,6 +132,7 @@ check-faults: all ## stop the programs before and after every write, fsync, rena
 check-interop: all $(O)/quickstart-gen ## read our tables with other engines (a pinned Python venv), and compare
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh' \
 		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)') \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/schema.sh' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/spark/run.sh'
 
 # ---- fuzzing: clang's libFuzzer, FUZZ_SECONDS for each target ----
