@@ -87,6 +87,12 @@ static enum dp_status set_text(struct reading *in, const struct param *p, const 
     return DP_OK;
 }
 
+/* YAML spells numbers in ways that JSON has not (07, +1): they are spelled anew. */
+static void set_number(struct reading *in, struct dp_decimal d, const char **out) {
+    char text[48];
+    *out = dp_arena_str(&in->p->arena, dp_str(text, dp_decimal_print(text, d.unscaled, d.scale))).p;
+}
+
 static enum dp_status set_param(struct reading *in, const struct param *p, const struct dp_yaml_node *v, struct dp_mask_rule *r) {
     char *field = (char *)r + p->offset, range[60];
     int64_t n;
@@ -108,7 +114,7 @@ static enum dp_status set_param(struct reading *in, const struct param *p, const
         return DP_OK;
     case PARAM_NUMBER:
         if (!number || !dp_decimal_parse(v->text, &d)) return wrong(in, v, p->key, "a number");
-        memcpy(field, &v->text.p, sizeof v->text.p);
+        set_number(in, d, (const char **)(void *)field);
         return DP_OK;
     case PARAM_VALUE:
         if (v->kind == DP_YAML_LIST || v->kind == DP_YAML_MAP || v->kind == DP_YAML_NULL) return wrong(in, v, p->key, "a string, a number, true or false");

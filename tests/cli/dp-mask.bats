@@ -91,6 +91,7 @@ same() { # RULE RECORD WANT
     same '{age: {mask: band, width: 10}}' '{"age":-5}' '{"age":"[-10,0)"}'
     same '{score: {mask: band, width: 2.5, from: 1}}' '{"score":3.50}' '{"score":"[3.5,6.0)"}'
     same '{age: {mask: top, at: 90}}' '{"age":101}' '{"age":90}'
+    same '{age: {mask: top, at: 090}}' '{"age":101}' '{"age":90}'
     same '{age: {mask: top, at: 90}}' '{"age":8.9e1}' '{"age":8.9e1}'
     same '{born: {mask: date, to: quarter}, ts: {mask: date, to: decade}}' '{"born":"1980-05-06","ts":"2026-01-02T03:04:05Z"}' '{"born":"1980-Q2","ts":"2020s"}'
     same '{ts: {mask: truncate, to: hour}}' '{"ts":"2026-01-02T03:04:05.678+05:30"}' '{"ts":"2026-01-02T03:00:00.000+05:30"}'
