@@ -154,7 +154,7 @@ static enum dp_status ask_expressions(struct dp_check_run *r, struct dp_err *err
         if (!r->exprs[i]) r->exprs[i] = dp_expr_run_open(x->expr);
         enum dp_status status = dp_expr_test(r->exprs[i], r->rec, &yes, &own);
         if (status == DP_RECORD) {
-            check_undecided(r, x->rule, own.msg);
+            check_undecided(r, x->rule, r->k->is_classified ? "it errs on this record" : own.msg); /* the message may hold a value */
         } else if (status != DP_OK) {
             if (err) *err = own;
             return status;

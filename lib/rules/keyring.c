@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,8 +176,17 @@ static enum dp_status read_all(int fd, const char *path, char *text, size_t *n, 
     return dp_err_set(err, DP_USAGE, "%s is too long for a key ring", path);
 }
 
+/* Is this a key, where the name of its file should stand?  It must not be told in a message. */
+static bool is_key(const char *path) {
+    struct dp_key *k = dp_secret_alloc(sizeof *k);
+    bool yes = !take_bare(dp_str_z(path), k);
+    dp_secret_free(k, sizeof *k);
+    return yes;
+}
+
 enum dp_status dp_keyring_read(const char *path, struct dp_keyring **out, struct dp_err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && errno != EACCES && is_key(path)) return dp_err_set(err, DP_USAGE, "what is named as key file is a key itself: keys never stand on the command line (DP_MASK_KEY or a file holds them), take a new one");
     if (fd < 0 && errno == ENOENT) return dp_err_set(err, DP_USAGE, "there is no key file %s: `dp-mask keygen %s` makes it", path, path);
     if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open key file %s", path);
     char *text = dp_secret_alloc(RING_BYTES);
@@ -242,6 +252,7 @@ enum dp_status dp_keyring_add(const char *path, int64_t now_micros, char id[33],
     struct dp_keyring *r = NULL;
     enum dp_status status = dp_keyring_read(path, &r, err);
     if (status != DP_OK) return status;
+    char *file = realpath(path, NULL); /* a link stays one: the ring that it points to is written */
     if (r->n == DP_KEYRING_MAX) {
         status = dp_err_set(err, DP_USAGE, "%s: a ring holds at most 64 keys", path);
     } else {
@@ -251,9 +262,10 @@ enum dp_status dp_keyring_add(const char *path, int64_t now_micros, char id[33],
         memset(&r->keys[0], 0, sizeof r->keys[0]);
         new_key(&r->keys[0], now_micros);
         r->n++;
-        status = write_ring(r, path, false, err);
+        status = write_ring(r, file ? file : path, false, err);
         copy_text(id, 33, dp_str_z(r->keys[0].id));
     }
+    free(file);
     dp_keyring_free(r);
     return status;
 }
