@@ -458,6 +458,7 @@ static enum dp_status open_contract(struct state *s, struct dp_err *err) {
     struct dp_err own = DP_ERR_INIT;
     if (!s->cli->common.contract) return dp_err_set(err, DP_USAGE, "a contract is missing: give it with --contract FILE");
     if (s->cli->common.json && !f->check) return dp_err_set(err, DP_USAGE, "--json sums up the run where standard output is not records: with --check");
+    if (f->check && s->cli->run.rejects_inline) return dp_err_set(err, DP_USAGE, "--rejects - leaves bad records in the output, and --check prints findings");
     DP_TRY(dp_contract_load(s->cli->common.contract, &s->contract, &s->object, err));
     DP_TRY(dp_check_compile(&s->contract, s->object, &opts, &s->verdict, &s->check, err));
     /* Properties without a type are no fault here: then cells are read as they look. */

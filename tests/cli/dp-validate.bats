@@ -184,6 +184,8 @@ END
     dp_expect 2 "--contract"
     run --separate-stderr dp-validate -c c.yaml --json </dev/null
     dp_expect 2 "--check"
+    run --separate-stderr dp-validate -c c.yaml --check --rejects - </dev/null
+    dp_expect 2 "findings"
 }
 
 @test "reports: JSON, Markdown, text, JUnit, Prometheus" {
