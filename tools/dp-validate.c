@@ -13,6 +13,7 @@
 #include <dp/io/statistics.h>
 #include <dp/io/typed.h>
 #include <dp/rules/check.h>
+#include <dp/rules/check_screen.h>
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -94,6 +95,7 @@ struct state {
     const char **columns;         /* that rules need of Parquet files and tables; NULL: all */
     size_t n_columns;
     bool is_answered;             /* by statistics: no record is looked at */
+    struct screen { struct dp_check_screen *rows; const struct dp_type *schema; } *screens; /* by worker, for batches of this schema; NULL: none */
 };
 
 /* ---- a record ---- */
@@ -241,6 +243,7 @@ static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *e
     struct job *x = j->mem;
     (void)ctx, (void)err;
     dp_check_take(w->run, &x->tally);
+    x->tally.records += j->chunk->screened;
     return DP_OK;
 }
 
@@ -508,6 +511,8 @@ static enum dp_status open_keys(struct state *s, struct dp_err *err) {
 
 static void release(struct state *s) {
     dp_statistics_close(s->statistics);
+    for (unsigned i = 0; s->screens && i < s->cli->run.threads; i++) dp_check_screen_close(s->screens[i].rows);
+    free(s->screens);
     free(s->columns);
     for (size_t i = 0; i < s->n_keys; i++) {
         dp_keyset_close(s->keys[i].seen);
@@ -537,6 +542,7 @@ static enum dp_status ask_statistics(struct state *s, struct dp_err *err) {
     bool known = dp_check_columns(s->check, &s->verdict, &s->columns, &s->n_columns);
     s->is_answered = known && !s->n_columns;
     if (s->is_answered) s->verdict.rows = stats.rows;
+    if (!cli->common.rejects) s->screens = dp_calloc(cli->run.threads, sizeof *s->screens); /* else places stand in rejects */
     for (size_t i = 0; known && i < s->n_columns; i++) known = dp_statistics_everywhere(s->statistics, s->columns[i]);
     if (!known || s->is_answered) {
         free(s->columns);
@@ -546,6 +552,19 @@ static enum dp_status ask_statistics(struct state *s, struct dp_err *err) {
     if (s->is_answered) dp_run_log(&cli->run, DP_LOG_VERBOSE, "statistics answer every rule: no record is read");
     else if (s->columns) dp_run_log(&cli->run, DP_LOG_VERBOSE, "statistics leave rules of %zu columns: only those are read", s->n_columns);
     return DP_OK;
+}
+
+/* Rows that surely keep every rule need not become records. */
+static bool screen(void *ctx, unsigned worker, const struct dp_batch *b, int64_t from, uint8_t *look) {
+    const struct state *s = ctx;
+    struct screen *x = &s->screens[worker];
+    if (x->schema != b->schema) {
+        dp_check_screen_close(x->rows);
+        x->rows = dp_check_screen_open(s->check, &s->verdict, b->schema);
+        x->schema = b->schema;
+    }
+    if (x->rows) (void)dp_check_screen_rows(x->rows, b, from, look);
+    return x->rows != NULL;
 }
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
@@ -561,7 +580,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     say_unsupported(&s);
     DP_TRY_OUT(ask_statistics(&s, err));
     const struct dp_stream_conf stream = {.decides = true, .sink = f->check, .read_all = f->check || f->junit || cli->common.report,
-        .sources = {.schema = s.schema, .columns = s.columns, .n_columns = s.n_columns, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
+        .sources = {.schema = s.schema, .columns = s.columns, .n_columns = s.n_columns, .screen = s.screens ? screen : NULL, .screen_ctx = &s, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     s.only_counts = stream.read_all && cli->run.rejects_unkept;
     status = s.is_answered ? on_finish(&s, err) : dp_cli_stream(cli, &stream, &ops, &s, err);
     if (status == DP_OK || (stream.read_all && (status == DP_RULE || status == DP_RECORD))) { /* the input was read to its end */

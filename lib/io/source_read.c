@@ -56,7 +56,7 @@ void dp_sources_begin_chunk(struct dp_sources *s, struct dp_chunk *c) {
     c->offset = c->end_offset = s->offset;
     c->rec_line = NULL, c->rec_offset = NULL;
     c->last_of_origin = false;
-    c->bad = c->bad_malformed = c->coerced = 0;
+    c->bad = c->bad_malformed = c->coerced = c->screened = 0;
     c->passed_over = dp_str(NULL, 0);
     c->source = s->reading;
     c->in_array = s->doc_in_array;
@@ -304,6 +304,36 @@ static enum dp_status convert_csv(struct dp_sources *s, unsigned worker, struct 
     return status;
 }
 
+/* Only rows that the screen wants to see, with their places. */
+static bool print_screened(struct dp_sources *s, unsigned worker, struct dp_chunk *c, const struct pq_state *p) {
+    size_t n = (size_t)(p->batch.length - p->from), k = 0;
+    uint8_t *look = dp_calloc(n + 1, 1);
+    uint32_t *rows = dp_alloc((n + 1) * sizeof *rows);
+    bool screened = s->opts->screen(s->opts->screen_ctx, worker, &p->batch, p->from, look);
+    if (screened) {
+        if (n > c->rec_cap) {
+            c->rec_line_buf = dp_realloc_array(c->rec_line_buf, n, sizeof *c->rec_line_buf);
+            c->rec_offset_buf = dp_realloc_array(c->rec_offset_buf, n, sizeof *c->rec_offset_buf);
+            c->rec_cap = n;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (!look[i]) continue;
+            c->rec_line_buf[k] = c->rec_offset_buf[k] = (uint32_t)i;
+            rows[k++] = (uint32_t)(p->from + (int64_t)i);
+        }
+        struct dp_batch few;
+        dp_batch_init(&few, p->batch.schema);
+        dp_batch_gather(&few, &p->batch, rows, k);
+        dp_batch_print(&few, 0, few.length, &s->opts->print, &c->converted);
+        dp_batch_release(&few);
+        c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
+        c->screened = n - k;
+    }
+    free(look);
+    free(rows);
+    return screened;
+}
+
 enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct dp_chunk *c, struct dp_err *err) {
     const struct dp_reading *r = c->source;
     if (c->kind != DP_CHUNK_RECORDS || !r || r->format == DP_SOURCE_LINES || (c->bad && !c->raw.n)) return DP_OK;
@@ -321,7 +351,8 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
     } else if (r->format == DP_SOURCE_PARQUET || r->format == DP_SOURCE_TABLE) {
         const struct pq_state *p = c->format_state;
-        dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);
+        if (!s->opts->screen || !print_screened(s, worker, c, p))
+            dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);
     }
     dp_buf_reserve(&c->converted, DP_SCAN_PAD);
     c->text = c->converted.p;

@@ -393,6 +393,8 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
         j->books_.in = j->books_.used = dp_count_byte(j->chunk->text, j->chunk->n, '\n');
         if (j->chunk->n && j->chunk->text[j->chunk->n - 1] != '\n') j->books_.in++, j->books_.used++;
     }
+    j->books_.in += j->chunk_.screened;
+    j->books_.used += j->chunk_.screened;
     if (j->chunk_.bad) {
         first_bad_row(j);
         j->books_.in += j->chunk_.bad;

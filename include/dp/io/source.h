@@ -47,6 +47,7 @@ struct dp_chunk {
     uint64_t bad;               /* raw records that could not be converted, printed as reject lines in bad_lines */
     uint64_t bad_malformed;     /* of them: not records at all; the rest broke a rule (a cell that is not of its column's type) */
     struct dp_buf bad_lines;
+    uint64_t screened;          /* rows that opts->screen let pass: no records were made of them */
     uint64_t coerced;           /* values whose spelling was changed on purpose */
     struct dp_str passed_over;  /* bytes of a stream that belong to a line longer than a record may be: for the count and hash of `end` only */
     void *format_state;         /* the format's own, for convert; freed by dp_chunk_release through release_state */
@@ -72,6 +73,10 @@ struct dp_source_opts {
     const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
     const struct dp_type *schema; /* types to read by (contract), or NULL */
     const char *const *columns; size_t n_columns; /* of Parquet files and tables these columns alone, which each must have; NULL: all */
+    /* Of Parquet files and tables: which rows of a batch, from row `from` on, must become records (look[0] is that row)?  The others are counted in
+       chunk->screened.  False: all of them.  Any thread.  NULL: nobody asks. */
+    bool (*screen)(void *ctx, unsigned worker, const struct dp_batch *b, int64_t from, uint8_t *look);
+    void *screen_ctx;
     const struct dp_csv_dialect *csv; /* options that force a dialect, or NULL: all is sniffed */
     const char *encoding;     /* NULL: told by content */
     struct dp_print_opts print; /* how typed sources (Parquet) are printed as records */
