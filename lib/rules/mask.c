@@ -163,11 +163,12 @@ static enum dp_status apply_rule(struct compile *c, const struct dp_contract_pro
         if (is_classified(classification)) note_column(c, n, top, classification);
         return n->act = MASK_KEEP, DP_OK;
     }
-    DP_TRY(dp_mask_bind(m->policy, &m->arena, n, c->err) == DP_OK ? DP_OK : wrong(c, n, p->node, "%s", c->err ? c->err->msg : "its file can't be read"));
-    if (n->table) {
+    enum dp_status bound = dp_mask_bind(m->policy, &m->arena, n, c->err);
+    if (n->table) { /* also of a file that was read in part */
         m->tables = dp_grow(m->tables, &m->tables_cap, m->n_tables + 1, sizeof *m->tables);
         m->tables[m->n_tables++] = n->table;
     }
+    if (bound != DP_OK) return wrong(c, n, p->node, "%s", c->err ? c->err->msg : "its file can't be read");
     DP_TRY(check_rule(c, p, n));
     n->act = !strcmp(t->name, "drop") ? MASK_DROP : MASK_APPLY;
     if (t->keyed) {
