@@ -206,15 +206,26 @@ static const char *object_key(const struct dp_contract_object *o) {
     return o->physical_name && *o->physical_name ? o->physical_name : o->name;
 }
 
-const struct dp_contract_object *compat_object(const struct dp_contract *c, const struct dp_contract_object *o) {
-    const struct dp_contract_object *by_key = NULL, *by_name = NULL;
+void compat_index_make(struct compat_index *x, const struct dp_contract *c) {
+    memset(x, 0, sizeof *x);
     for (size_t i = 0; i < c->n_objects; i++) {
-        bool key = !strcmp(object_key(&c->objects[i]), object_key(o)), name = !strcmp(c->objects[i].name, o->name);
-        if (key && name) return &c->objects[i];
-        if (key && !by_key) by_key = &c->objects[i];
-        if (name) by_name = &c->objects[i];
+        bool is_new;
+        struct dp_map_item *item = dp_map_put(&x->by_key, dp_str_z(object_key(&c->objects[i])), &is_new);
+        if (is_new) item->v.p = &c->objects[i];
+        dp_map_put(&x->by_name, dp_str_z(c->objects[i].name), NULL)->v.p = &c->objects[i];
     }
-    return by_key ? by_key : by_name;
+}
+
+void compat_index_release(struct compat_index *x) {
+    dp_map_release(&x->by_key);
+    dp_map_release(&x->by_name);
+}
+
+const struct dp_contract_object *compat_object(const struct compat_index *x, const struct dp_contract_object *o) {
+    const struct dp_map_item *key = dp_map_get(&x->by_key, dp_str_z(object_key(o))), *name = dp_map_get(&x->by_name, dp_str_z(o->name));
+    const struct dp_contract_object *named = name ? name->v.p : NULL;
+    if (named && !strcmp(object_key(named), object_key(o))) return named;
+    return key ? key->v.p : named;
 }
 
 /* A key that is a part of the other is unique by more than the other promises; another order of the same columns changes no data. */
@@ -240,8 +251,10 @@ static void compare_keys(struct comparing *c, const char *path, const struct dp_
 }
 
 static void compare_objects(struct comparing *c) {
+    struct compat_index written;
+    compat_index_make(&written, c->writer);
     for (size_t i = 0; i < c->reader->n_objects; i++) {
-        const struct dp_contract_object *r = &c->reader->objects[i], *w = compat_object(c->writer, r);
+        const struct dp_contract_object *r = &c->reader->objects[i], *w = compat_object(&written, r);
         struct dp_buf b = {0};
         dp_buf_addf(&b, "/%s", r->name);
         if (w) {
@@ -252,6 +265,7 @@ static void compare_objects(struct comparing *c) {
         } else if (c->direction == DP_COMPAT_IS_FORWARD) compat_add(c, false, DP_COMPAT_DATA, dp_buf_z(&b), "object", r->node, "object removed");
         dp_buf_release(&b);
     }
+    compat_index_release(&written);
 }
 
 /* ---- entry ---- */

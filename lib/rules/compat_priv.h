@@ -2,6 +2,7 @@
 #ifndef DP_RULES_COMPAT_PRIV_H
 #define DP_RULES_COMPAT_PRIV_H
 
+#include <dp/base/map.h>
 #include <dp/rules/compat.h>
 
 /* One comparison: the reader's side and the writer's. */
@@ -15,8 +16,13 @@ struct comparing {
 void compat_add(struct comparing *c, bool warning, enum dp_compat_class class_, const char *path, const char *key, const struct dp_yaml_node *at,
                 const char *fmt, ...) DP_PRINTF(7, 8);
 
-/* The object of a contract that another contract's object is: by physicalName and name, by physicalName, by name. */
-const struct dp_contract_object *compat_object(const struct dp_contract *c, const struct dp_contract_object *o);
+/* Objects of a contract, to be found by what another contract's object is: by physicalName and name, by physicalName, by name. */
+struct compat_index {
+    struct dp_map by_key, by_name;
+};
+void compat_index_make(struct compat_index *x, const struct dp_contract *c);
+void compat_index_release(struct compat_index *x);
+const struct dp_contract_object *compat_object(const struct compat_index *x, const struct dp_contract_object *o);
 
 void compat_quality(struct comparing *c, const char *path, const struct dp_contract_quality *r, size_t n_r, const struct dp_contract_quality *w, size_t n_w);
 void compat_sla(struct comparing *c);

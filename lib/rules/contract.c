@@ -50,6 +50,14 @@ static enum dp_logical get_logical(const struct dp_yaml_node *map) {
     return DP_LOGICAL_NONE;
 }
 
+/* Lists of rules are compared with each other: they have a bound of their own. */
+static const struct dp_yaml_node *get_rules(struct building *in, const struct contract_place *at, const struct dp_yaml_node *map, const char *key) {
+    const struct dp_yaml_node *n = get_kind(map, key, DP_YAML_LIST);
+    if (!n || n->n <= DP_LIMIT_CONTRACT_RULES) return n;
+    contract_find(in->w, DP_FINDING_ERROR, "limit", at, n, key, NULL, "more than %u entries", DP_LIMIT_CONTRACT_RULES);
+    return NULL;
+}
+
 /* ---- properties ---- */
 
 /* A property, or what is in one (items, the key and value of a map); `word` is then the last step of its path. */
@@ -118,8 +126,8 @@ static void read_property(struct building *in, const struct contract_place *at, 
     if (is_named && p->name && !*p->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL,
                                                         "a property needs a name");
     read_words(in, at, n, p);
-    contract_fill_quality(c, dp_yaml_get(n, "quality"), path, &p->quality, &p->n_quality);
-    if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), path, &p->relationships, &p->n_relationships);
+    contract_fill_quality(c, get_rules(in, at, n, "quality"), path, &p->quality, &p->n_quality);
+    if (c->is_31) contract_fill_relationships(c, get_rules(in, at, n, "relationships"), path, &p->relationships, &p->n_relationships);
     p->items = read_inner(in, at, path, "items", dp_yaml_get(n, "items"));
     const struct dp_yaml_node *map = c->is_32 ? get_kind(n, "map", DP_YAML_MAP) : NULL;
     if (map) {
@@ -142,8 +150,8 @@ static void read_object(struct building *in, const struct contract_place *at, co
     if (c->is_31) o->id = get_string(n, "id");
     if (o->name && !*o->name) contract_find(in->w, DP_FINDING_ERROR, "empty", at, dp_yaml_get(n, "name"), "name", NULL,
                                             "a schema object needs a name");
-    contract_fill_quality(c, dp_yaml_get(n, "quality"), o->path, &o->quality, &o->n_quality);
-    if (c->is_31) contract_fill_relationships(c, dp_yaml_get(n, "relationships"), o->path, &o->relationships, &o->n_relationships);
+    contract_fill_quality(c, get_rules(in, at, n, "quality"), o->path, &o->quality, &o->n_quality);
+    if (c->is_31) contract_fill_relationships(c, get_rules(in, at, n, "relationships"), o->path, &o->relationships, &o->n_relationships);
     read_properties(in, at, o->path, n, &o->properties, &o->n_properties);
 }
 
@@ -175,7 +183,7 @@ void contract_build(struct contract_walk *w, struct dp_contract *c) {
     c->version = get_string(root, "version");
     c->status = get_string(root, "status");
     c->name = get_string(root, "name");
-    contract_fill_sla(c, dp_yaml_get(root, "slaProperties"));
+    contract_fill_sla(c, get_rules(&in, NULL, root, "slaProperties"));
     read_schema(&in, get_kind(root, "schema", DP_YAML_LIST));
 }
 

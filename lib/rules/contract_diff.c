@@ -13,7 +13,10 @@ struct diffing {
     struct dp_diff *d;
     const struct dp_contract *old, *new_;
     struct dp_compat found;
-    bool *told; /* by reason: a change stands for it */
+    bool *told;            /* by reason: a change stands for it */
+    struct dp_map by_path; /* 1 + the last reason of a path */
+    size_t *before;        /* by reason: 1 + the one before it of the same path, 0: none */
+    struct compat_index olds, news;
 };
 
 /* ---- recording ---- */
@@ -24,14 +27,24 @@ struct spot {
 };
 
 static bool take(struct diffing *f, enum dp_compat_direction direction, const char *path, const char *key, uint32_t line) {
+    const struct dp_map_item *item = dp_map_get(&f->by_path, dp_str_z(path));
     bool any = false;
-    for (size_t i = 0; path && i < f->found.n; i++) {
-        const struct dp_compat_reason *r = &f->found.v[i];
-        if (r->direction != direction || r->is_warning || strcmp(r->path, path) != 0 || strcmp(r->key, key) != 0 ||
-            (line && r->line != line)) continue;
-        f->told[i] = any = true;
+    for (size_t i = item ? item->v.u : 0; i; i = f->before[i - 1]) {
+        const struct dp_compat_reason *r = &f->found.v[i - 1];
+        if ((line && r->line != line) || r->direction != direction || r->is_warning || strcmp(r->key, key) != 0) continue;
+        f->told[i - 1] = any = true;
     }
     return any;
+}
+
+static void index_reasons(struct diffing *f) {
+    f->told = dp_calloc(f->found.n + 1, sizeof *f->told);
+    f->before = dp_calloc(f->found.n + 1, sizeof *f->before);
+    for (size_t i = 0; i < f->found.n; i++) {
+        struct dp_map_item *item = dp_map_put(&f->by_path, dp_str_z(f->found.v[i].path), NULL);
+        f->before[i] = item->v.u;
+        item->v.u = i + 1;
+    }
 }
 
 static struct dp_change *add_change(struct diffing *f, enum dp_change_class class_, const char *path, const char *key, const struct dp_yaml_node *old,
@@ -174,7 +187,7 @@ static size_t find_rule(const struct dp_contract_quality *q, const struct dp_con
     for (size_t i = 0; i < n; i++)
         if (!taken[i] && q->id && v[i].id && !strcmp(q->id, v[i].id)) return i;
     for (size_t i = 0; i < n; i++)
-        if (!taken[i] && compat_same(q->node, v[i].node)) return i;
+        if (!taken[i] && q->metric == v[i].metric && q->op == v[i].op && dp_str_eq(q->a, v[i].a) && compat_same(q->node, v[i].node)) return i;
     for (size_t i = 0; i < n; i++) {
         bool names = q->name && v[i].name ? !strcmp(q->name, v[i].name) : !q->name == !v[i].name;
         if (!taken[i] && q->type == v[i].type && q->metric == v[i].metric && names) return i;
@@ -330,7 +343,7 @@ static void diff_object(struct diffing *f, const struct dp_contract_object *a, c
 
 static void diff_objects(struct diffing *f) {
     for (size_t k = 0; k < f->new_->n_objects; k++) {
-        const struct dp_contract_object *b = &f->new_->objects[k], *a = compat_object(f->old, b);
+        const struct dp_contract_object *b = &f->new_->objects[k], *a = compat_object(&f->olds, b);
         struct spot s = {b->name, TEXT(f, "/%s", b->name), TEXT(f, "/%s", b->name)};
         if (a) diff_object(f, a, b);
         else add_weighed(f, &s, KEYS("object"), false, NULL, b->node, TEXT(f, "object added, %zu columns", b->n_properties));
@@ -338,7 +351,7 @@ static void diff_objects(struct diffing *f) {
     for (size_t i = 0; i < f->old->n_objects; i++) {
         const struct dp_contract_object *a = &f->old->objects[i];
         struct spot s = {a->name, TEXT(f, "/%s", a->name), TEXT(f, "/%s", a->name)};
-        if (!compat_object(f->new_, a)) add_weighed(f, &s, KEYS("object"), false, a->node, NULL, "object removed");
+        if (!compat_object(&f->news, a)) add_weighed(f, &s, KEYS("object"), false, a->node, NULL, "object removed");
     }
 }
 
@@ -443,7 +456,9 @@ static void sort_changes(struct dp_diff *d) {
 void dp_diff_contracts(const struct dp_contract *old, const struct dp_contract *new_, enum dp_compat_mode mode, struct dp_diff *d) {
     struct diffing f = {.d = d, .old = old, .new_ = new_};
     (void)dp_compat_check(&old, 1, new_, mode, &f.found);
-    f.told = dp_calloc(f.found.n + 1, sizeof *f.told);
+    index_reasons(&f);
+    compat_index_make(&f.olds, old);
+    compat_index_make(&f.news, new_);
     diff_frame(&f);
     diff_objects(&f);
     diff_sla(&f);
@@ -451,6 +466,10 @@ void dp_diff_contracts(const struct dp_contract *old, const struct dp_contract *
     sort_changes(d);
     judge_version(d, old, new_);
     free(f.told);
+    free(f.before);
+    dp_map_release(&f.by_path);
+    compat_index_release(&f.olds);
+    compat_index_release(&f.news);
     dp_compat_release(&f.found);
 }
 

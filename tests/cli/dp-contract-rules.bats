@@ -170,8 +170,22 @@ Y
         done
     done
     run -0 timeout 5 dp-contract lint pattern.yaml
+    awk -v FS='\n' 'BEGIN { while (i < 9990) print "- {name: c" i++ ", logicalType: string, primaryKey: true}" }' | contract many.yaml
+    sed 's/: string/: integer/' many.yaml >other.yaml
+    run -1 timeout 5 dp-contract compat -q many.yaml other.yaml
+    run -0 timeout 5 dp-contract diff many.yaml other.yaml
     run -2 dp-contract lint keys.yaml
     assert_line --partial 'more than 2000 findings'
+}
+
+@test "lists of rules have a bound" {
+    for n in 1000 1001; do
+        { printf '%sslaProperties:\n' "$FRAME"; awk -v n=$n 'BEGIN { for (i = 0; i < n; i++) print "  - {property: latency, value: 1, element: t.a" i "}" }'; } >$n.yaml
+    done
+    run -0 dp-contract diff 1000.yaml 1000.yaml
+    run -4 --separate-stderr dp-contract diff 1001.yaml 1001.yaml
+    [[ $stderr == *'1001.yaml:7: slaProperties: more than 1000 entries' ]] || fail "$stderr"
+    run -2 dp-contract lint 1001.yaml
 }
 
 # ---- diff ----

@@ -19,6 +19,7 @@
 #define DP_LIMIT_YAML_BYTES (16u << 20)
 #define DP_LIMIT_YAML_DEPTH 64u
 #define DP_LIMIT_YAML_NODES 200000u        /* after aliases are expanded */
+#define DP_LIMIT_CONTRACT_RULES 1000u      /* one list of quality, relationships or slaProperties of a contract */
 #define DP_LIMIT_EXPR_BYTES 65536u
 #define DP_LIMIT_EXPR_DEPTH 100u
 #define DP_LIMIT_EXPR_STEPS (16u << 20)    /* outputs and calls that one record may cost */
