@@ -46,6 +46,8 @@ static enum dp_status note_end(struct dp_stream *s, const struct dp_mark *m, str
     return DP_OK;
 }
 
+static bool header_is_classified(const char *fields);
+
 static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
 {
     switch (m->kind) {
@@ -53,6 +55,8 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
     case DP_MARK_BEGIN:
         if (s->in_begin || s->in_data) return dp_err_set(err, DP_FORMAT, "a begin in the middle of a stream");
         s->in_begin = true;
+        /* here, not when it goes out: records behind it may be looked at before that, by another thread */
+        if (header_is_classified(m->fields)) s->run->hide_raw = true;
         return DP_OK;
     case DP_MARK_END:
         if (!s->in_begin) return dp_err_set(err, DP_FORMAT, "an end in a stream without begin");
