@@ -348,17 +348,28 @@ static bool bare_is_safe(struct dp_str s) {
     return true;
 }
 
+/* Of two and three bytes: what readers take for the end of a line, for control or for a byte order mark.  Returns its length, 0: it is none of them. */
+static size_t add_unprintable(struct dp_buf *b, const char *p, size_t n) {
+    const unsigned char *u = (const unsigned char *)p;
+    if (n >= 2 && u[0] == 0xc2 && u[1] < 0xa0) return dp_buf_addf(b, "\\x%02x", u[1]), 2;
+    if (n < 3 || (u[0] != 0xe2 && u[0] != 0xef)) return 0;
+    unsigned c = (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+    if (c != 0x2028 && c != 0x2029 && c != 0xfeff && c < 0xfffe) return 0;
+    return dp_buf_addf(b, "\\u%04x", c), 3;
+}
+
 void dp_yaml_add_scalar(struct dp_buf *b, struct dp_str s) {
     if (bare_is_safe(s)) {
         dp_buf_adds(b, s);
         return;
     }
     dp_buf_addc(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0, skip; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c == '"' || c == '\\') dp_buf_addc(b, '\\'), dp_buf_addc(b, (char)c);
         else if (c == '\n') dp_buf_addz(b, "\\n");
         else if (c < 0x20 || c == 0x7f) dp_buf_addf(b, "\\x%02x", c);
+        else if (c >= 0xc2 && (skip = add_unprintable(b, s.p + i, s.n - i)) != 0) i += skip - 1;
         else dp_buf_addc(b, (char)c);
     }
     dp_buf_addc(b, '"');

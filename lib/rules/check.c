@@ -168,6 +168,7 @@ static enum dp_status make_field(struct check_compile *c, struct check_field *pa
     f->parent = parent;
     f->index = index;
     f->logical = p->logical;
+    f->is_floating = dp_contract_is_floating(p);
     f->path = path_text(c, parent, p->name);
     f->type_rule = CHECK_NONE;
     f->is_classified = dp_contract_is_classified(p) || (parent && parent->is_classified);

@@ -108,6 +108,7 @@ struct check_field {
     bool is_classified;                 /* it, or what holds it */
     bool any_time;                      /* 3.0's date: a date, a timestamp or a time */
     bool is_opaque;                     /* times in a form that is not read here: any string will do */
+    bool is_floating;                   /* physicalType double, float, ...: "NaN" is a value */
     bool needs_number;                  /* an op compares its number */
     uint32_t type_rule;                 /* CHECK_NONE: anything may stand there */
     struct check_op *ops;

@@ -301,7 +301,9 @@ static bool has_type(const struct check_field *f, const struct dp_record *rec, s
     case DP_LOGICAL_INTEGER:
         if (node->kind == DP_KIND_NUMBER) return (node->flags & DP_NODE_INTEGER) || dp_number_is_integer(v->text);
         return lenient == 2 && node->kind == DP_KIND_STRING && lenient_number(v, lenient) && dp_number_is_integer(v->text);
-    case DP_LOGICAL_NUMBER: return node->kind == DP_KIND_NUMBER || (lenient && node->kind == DP_KIND_STRING && lenient_number(v, lenient));
+    case DP_LOGICAL_NUMBER:
+        if (!lenient) lenient = f->is_floating;
+        return node->kind == DP_KIND_NUMBER || (lenient && node->kind == DP_KIND_STRING && lenient_number(v, lenient));
     case DP_LOGICAL_DATE:
     case DP_LOGICAL_TIMESTAMP:
     case DP_LOGICAL_TIME:

@@ -75,6 +75,13 @@ static bool is_one_of(const char *text, const char *const *words) {
     return *words;
 }
 
+bool dp_contract_is_floating(const struct dp_contract_property *p) {
+    struct physical physical;
+    split_physical(p->physical_type, &physical);
+    enum dp_type_id id = find_word(number_words, physical.word);
+    return id == DP_TYPE_FLOAT || id == DP_TYPE_DOUBLE;
+}
+
 struct typing {
     const struct dp_contract *c;
     const struct dp_contract_property *p;

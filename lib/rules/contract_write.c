@@ -99,8 +99,21 @@ static void write_facts(struct writing *w, const struct dp_type *t, int at) {
     write_children(w, t, at);
 }
 
+static bool has_name(const struct dp_type *t) { return t->name_n && !memchr(t->name, 0, t->name_n); }
+
+static bool any_name(const struct dp_type *t) {
+    for (size_t i = 0; i < t->n_children; i++)
+        if (has_name(t->children[i])) return true;
+    return false;
+}
+
 static void write_property(struct writing *w, const struct dp_type *t, int at) {
     size_t back = w->path.n;
+    if (!has_name(t)) {
+        indent(w->b, at);
+        dp_buf_addz(w->b, "# A field whose name is empty or holds a NUL is left out: contracts can't name it.\n");
+        return;
+    }
     if (back) dp_buf_addc(&w->path, '.');
     dp_buf_add(&w->path, t->name, t->name_n);
     indent(w->b, at);
@@ -115,8 +128,7 @@ static void write_property(struct writing *w, const struct dp_type *t, int at) {
 /* A map has no words of its own in 3.1: it is an object whose keys are not named. */
 static void write_children(struct writing *w, const struct dp_type *t, int at) {
     if (t->id == DP_TYPE_STRUCT && t->n_children) {
-        indent(w->b, at);
-        dp_buf_addz(w->b, "properties:\n");
+        if (any_name(t)) indent(w->b, at), dp_buf_addz(w->b, "properties:\n");
         for (size_t i = 0; i < t->n_children; i++) write_property(w, t->children[i], at + 2);
     }
     if (t->id != DP_TYPE_LIST || !t->n_children) return;
@@ -175,7 +187,7 @@ void dp_contract_write(const struct dp_contract_draft *d, struct dp_buf *b) {
     dp_buf_addz(b, "\n    logicalType: object\n    physicalType: table\n");
     write_partition_hint(d, b);
     write_key_hint(&w);
-    if (d->schema->n_children) dp_buf_addz(b, "    properties:\n");
+    if (any_name(d->schema)) dp_buf_addz(b, "    properties:\n");
     for (size_t i = 0; i < d->schema->n_children; i++) write_property(&w, d->schema->children[i], 6);
     dp_map_release(&w.evidence);
     dp_buf_release(&w.path);

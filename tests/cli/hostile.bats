@@ -73,3 +73,21 @@ silent() { # FILE...
     [ -L link ]
     [ "$(grep -c retired ring)" -eq 1 ]
 }
+
+@test "infer writes odd names so that they read back, and leaves out those that no contract can name" {
+    printf '%s\n' '{"a\u2028b":1,"\u0085":"x\u0085y","\ufeffz":true,"\u009fq":[{"\u2029":"v"}],"":5,"o":{"":1}}' >in
+    dp-contract infer --all --rules exact --name t <in >c.yaml 2>err
+    dp-contract lint c.yaml
+    dp-validate -c c.yaml --closed <<<'{"a\u2028b":1,"\u0085":"x\u0085y","\ufeffz":true,"\u009fq":[{"\u2029":"v"}]}'
+    dp-validate -c c.yaml <in | cmp - in
+    grep -q 'left out' c.yaml
+}
+
+@test "infer and validate agree on NaN: a value where the contract says double" {
+    printf '%s\n' '{"a":"NaN","b":[{"c":"-Infinity"}]}' '{"a":1.5,"b":[{"c":2.5}]}' >in
+    dp-contract infer --all --name t <in >c.yaml
+    dp-validate -c c.yaml <in | cmp - in
+    sed -i '/physicalType: double/d' c.yaml
+    run dp-validate -c c.yaml <in
+    [ "$status" -eq 1 ]
+}

@@ -120,6 +120,8 @@ enum dp_status dp_contract_schema(const struct dp_contract *c, const struct dp_c
 /* Indexes of top-level properties in the order of their positions (those without one behind, in document order); returns how many, at most cap are written. */
 size_t dp_contract_primary_key(const struct dp_contract_object *o, size_t *index, size_t cap);
 size_t dp_contract_partitions(const struct dp_contract_object *o, size_t *index, size_t cap);
+/* Does physicalType say floating point, whose values "NaN" and "Infinity" are strings? */
+bool dp_contract_is_floating(const struct dp_contract_property *p);
 /* Classified: any classification but public and internal. */
 bool dp_contract_is_classified(const struct dp_contract_property *p);
 
