@@ -16,6 +16,7 @@
 #include <dp/delta/snapshot.h>
 #include <dp/io/lay.h>
 #include <dp/record/infer.h>
+#include <dp/record/json.h>
 #include <dp/rules/contract.h>
 
 #include <stdatomic.h>
@@ -53,6 +54,9 @@ struct worker { struct dp_shred *shred; };
 struct state {
     struct dp_cli *cli;
     struct dp_layout layout;
+    size_t n_given;               /* keys that --by names, the first of the layout */
+    atomic_bool *met;             /* by key: some row's record has its field */
+    atomic_bool all_met, any_row;
     struct dp_delta_snapshot *table;
     struct dp_contract contract;
     struct dp_type *fixed;        /* of the table or contract, until the types are settled */
@@ -163,6 +167,7 @@ static enum dp_status check_derived(const struct state *s, struct dp_err *err) {
 static enum dp_status settle(struct state *s, const struct dp_type *base, struct dp_err *err) {
     const struct conf *c = s->cli->conf;
     s->schema = s->fixed ? without_derived(s, base) : dp_type_copy(base);
+    s->met = dp_calloc(s->layout.n + 1, sizeof *s->met);
     DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
     DP_TRY(check_derived(s, err));
     s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->table, .layout = &s->layout, .schema = s->schema,
@@ -217,9 +222,44 @@ static void hide_value(const struct state *s, struct dp_shred_reject *why) {
     if (dp_map_get(&s->classified, dp_str(why->path, strcspn(why->path, ".[")))) snprintf(why->reason, sizeof why->reason, "expected %s", why->expected);
 }
 
-static enum dp_status shred(const struct state *s, struct dp_shred *sh, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) {
+/* Which partition columns that nobody asked for by --by have a field in the records?  Asked until each has had one. */
+static void meet(struct state *s, const struct dp_record *r) {
+    bool all = true;
+    if (atomic_load_explicit(&s->all_met, memory_order_relaxed)) return;
+    for (size_t k = s->n_given; k < s->layout.n; k++) {
+        bool met = s->layout.keys[k].fn != DP_LAYOUT_VALUE || atomic_load_explicit(&s->met[k], memory_order_relaxed) ||
+                   dp_json_member(r, 0, s->layout.keys[k].name) != 0;
+        if (met) atomic_store_explicit(&s->met[k], true, memory_order_relaxed);
+        all &= met;
+    }
+    atomic_store_explicit(&s->any_row, true, memory_order_relaxed);
+    if (all) atomic_store_explicit(&s->all_met, true, memory_order_relaxed);
+}
+
+/* A column that no record has was meant to be made from another: null in every row would be a guess. */
+static enum dp_status check_met(const struct state *s, struct dp_err *err) {
+    if (!atomic_load(&s->any_row) || atomic_load(&s->all_met)) return DP_OK;
+    for (size_t k = s->n_given; k < s->layout.n; k++) {
+        const char *name = s->layout.keys[k].name;
+        if (!atomic_load(&s->met[k]))
+            return dp_err_set(err, DP_SCHEMA, "partition column %s: no record has it: --by '%s=FUNCTION(COLUMN)' makes it, --by %s takes it as null", name, name, name);
+    }
+    return DP_OK;
+}
+
+/* A field that the layout makes, in the record: say how to take it as it stands. */
+static void explain_derived(const struct state *s, struct dp_shred_reject *why) {
+    for (size_t k = 0; k < s->layout.n; k++) {
+        const struct dp_layout_key *key = &s->layout.keys[k];
+        if (key->fn != DP_LAYOUT_VALUE && strcmp(why->path, key->name) == 0 && strcmp(why->rule, "unknown-field") == 0)
+            snprintf(why->reason, sizeof why->reason, "it is made from %s; --by %s takes it from the records", key->column, key->name);
+    }
+}
+
+static enum dp_status shred(struct state *s, struct dp_shred *sh, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) {
     enum dp_status status = dp_shred_record(sh, r, b, why);
-    if (status == DP_RECORD) hide_value(s, why);
+    if (status == DP_RECORD) hide_value(s, why), explain_derived(s, why);
+    if (status == DP_OK && s->layout.n > s->n_given) meet(s, r);
     if (status != DP_OK || !empty_partition(s, b, why)) return status;
     b->length--;
     for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
@@ -476,6 +516,7 @@ static enum dp_status cut(struct state *s, struct dp_err *err) {
     int64_t now = clock_ms();
     if (!s->cuts || !s->covered || s->checkpoints.n == 0 || now < s->next_cut) return DP_OK;
     if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
+    DP_TRY(check_met(s, err));
     if (s->lay) DP_TRY(dp_lay_cut(s->lay, err));
     if (s->cli->run.rejects) DP_TRY(dp_rejects_flush(s->cli->run.rejects, err));
     DP_TRY(pass_checkpoints(s, err));
@@ -503,6 +544,7 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, st
 static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     struct state *s = ctx;
     if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
+    DP_TRY(check_met(s, err));
     if (s->lay) DP_TRY(dp_lay_finish(s->lay, err));
     return pass_checkpoints(s, err);
 }
@@ -522,27 +564,56 @@ static void on_job_close(void *ctx, void *job_mem) {
 
 /* ---- the run ---- */
 
-static enum dp_status add_value_key(struct state *s, struct dp_str name, struct dp_err *err) {
-    for (size_t i = 0; i < s->layout.n; i++) {
-        if (dp_str_eqz(name, s->layout.keys[i].name)) return DP_OK;
+static const struct dp_layout_key *find_key(const struct dp_layout *l, struct dp_str name) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (dp_str_eqz(name, l->keys[i].name)) return &l->keys[i];
     }
-    return dp_layout_add(&s->layout, name, err);
+    return NULL;
 }
 
-/* A table's partition columns are what --by must make; without --by they are taken as they stand in the records. */
+/* What --by says of a column may be that it is taken as it stands, or what the table's layout says. */
+static enum dp_status check_given(const struct state *s, const struct dp_layout *kept, struct dp_err *err) {
+    const struct dp_delta_strs *columns = &s->table->metadata.partition_columns;
+    for (size_t i = 0; i < s->layout.n; i++) {
+        const struct dp_layout_key *key = &s->layout.keys[i], *theirs = find_key(kept, dp_str_z(key->name));
+        bool known = false;
+        for (size_t k = 0; k < columns->n; k++) known |= dp_str_eqz(columns->v[k], key->name);
+        if (!known) return dp_err_set(err, DP_USAGE, "--by %s: the table is not partitioned by it", key->name);
+        if (!theirs || theirs->fn == DP_LAYOUT_VALUE || key->fn == DP_LAYOUT_VALUE || dp_layout_key_eq(theirs, key)) continue;
+        struct dp_buf a = {0}, b = {0};
+        dp_layout_key_print(key, &a);
+        dp_layout_key_print(theirs, &b);
+        dp_err_set(err, DP_SCHEMA, "--by %s: the table's layout has %s", dp_buf_z(&a), dp_buf_z(&b));
+        dp_buf_release(&a);
+        dp_buf_release(&b);
+        return DP_SCHEMA;
+    }
+    return DP_OK;
+}
+
+static enum dp_status add_kept(struct state *s, const struct dp_layout_key *key, struct dp_err *err) {
+    struct dp_buf spec = {0};
+    dp_layout_key_print(key, &spec);
+    enum dp_status status = dp_layout_add(&s->layout, dp_buf_str(&spec), err);
+    if (status == DP_OK) dp_run_log(&s->cli->run, DP_LOG_VERBOSE, "--by '%s', as the table's layout has it", dp_buf_z(&spec));
+    dp_buf_release(&spec);
+    return status;
+}
+
+/* A table's partition columns are made as --by says, else as the layout that is kept with it, else they are taken as they stand in the records. */
 static enum dp_status keys_of_table(struct state *s, struct dp_err *err) {
     const struct dp_delta_strs *columns = &s->table->metadata.partition_columns;
-    if (s->layout.n == 0) {
-        for (size_t i = 0; i < columns->n; i++) DP_TRY(add_value_key(s, columns->v[i], err));
-        return DP_OK;
+    struct dp_str text = dp_delta_property(s->table, DP_LAYOUT_PROPERTY, "");
+    struct dp_layout kept = {0};
+    enum dp_status status = text.n ? dp_layout_parse(&kept, text, err) : DP_OK;
+    if (status == DP_OK) status = check_given(s, &kept, err);
+    for (size_t k = 0; status == DP_OK && k < columns->n; k++) {
+        const struct dp_layout_key *key = find_key(&kept, columns->v[k]);
+        if (find_key(&s->layout, columns->v[k])) continue;
+        status = key && key->fn != DP_LAYOUT_VALUE ? add_kept(s, key, err) : dp_layout_add_column(&s->layout, columns->v[k], err);
     }
-    for (size_t i = 0; i < s->layout.n; i++) {
-        bool known = false;
-        for (size_t k = 0; k < columns->n; k++) known |= dp_str_eqz(columns->v[k], s->layout.keys[i].name);
-        if (!known) return dp_err_set(err, DP_USAGE, "--by %s: the table is not partitioned by it", s->layout.keys[i].name);
-    }
-    for (size_t k = 0; k < columns->n; k++) DP_TRY(add_value_key(s, columns->v[k], err));
-    return DP_OK;
+    dp_layout_release(&kept);
+    return status;
 }
 
 static enum dp_status read_contract(struct state *s, struct dp_type **schema, struct dp_err *err) {
@@ -557,7 +628,7 @@ static enum dp_status read_contract(struct state *s, struct dp_type **schema, st
     }
     if (s->layout.n > 0 || s->table) return DP_OK;
     size_t n = dp_contract_partitions(o, index, 64);
-    for (size_t i = 0; i < n && i < 64; i++) DP_TRY(dp_layout_add(&s->layout, dp_str_z(o->properties[index[i]].name), err));
+    for (size_t i = 0; i < n && i < 64; i++) DP_TRY(dp_layout_add_column(&s->layout, dp_str_z(o->properties[index[i]].name), err));
     return DP_OK;
 }
 
@@ -591,6 +662,7 @@ static void release(struct state *s) {
     dp_lay_close(s->lay);
     dp_lay_rows_release(&s->rows);
     dp_layout_release(&s->layout);
+    free(s->met);
     dp_delta_close(s->table);
     dp_contract_release(&s->contract);
     dp_type_free(s->fixed);
@@ -621,6 +693,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     s.scan = dp_scan_open(cli->run.max_record, DP_SCAN_AUTO);
     s.infer = dp_infer_open();
     for (size_t i = 0; i < c->by.n; i++) DP_TRY_OUT(dp_layout_add(&s.layout, dp_str_z(c->by.v[i]), err));
+    s.n_given = s.layout.n;
     DP_TRY_OUT(dp_lay_check_codec(c->codec, err));
     if (dp_delta_is_table(cli->common.output)) DP_TRY_OUT(dp_delta_open(cli->common.output, -1, &s.table, err));
     DP_TRY_OUT(fix_types(&s, err));

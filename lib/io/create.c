@@ -1,5 +1,6 @@
 /*
- * Tables from contracts (dp/io/create.h; dp-table(1), create).  The contract itself becomes the property dp.contract, which later programs read.
+ * Tables from contracts (dp/io/create.h; dp-table(1), create).  The contract itself becomes the property dp.contract and the
+ * keys of the layout dp.layout, which later programs read.
  * What it does not do: switch on table features that would put duties on writers, but column mapping.
  */
 #include <dp/base/file.h>
@@ -17,6 +18,7 @@ struct create {
     const struct dp_contract_object *object;
     struct dp_type *schema;
     struct dp_delta_strs by;
+    struct dp_layout layout; /* the keys of by */
     struct dp_delta_pairs configuration;
 };
 
@@ -30,28 +32,20 @@ void dp_create_warn(struct dp_run *run, const char *table, struct dp_str cause)
 }
 
 /* A key that is made by a function is a column of its own. */
-static enum dp_status choose_keys(struct create *c, struct dp_err *err)
-{
-    struct dp_layout layout = {0};
-    enum dp_status status = DP_OK;
-    for (size_t i = 0; i < c->o->n_by && status == DP_OK; i++) status = dp_layout_add(&layout, dp_str_z(c->o->by[i]), err);
-    if (status == DP_OK) status = dp_layout_bind(&layout, c->schema, err);
-    for (size_t i = 0; status == DP_OK && i < layout.n; i++) {
-        struct dp_str name = dp_str_z(layout.keys[i].name);
-        if (!dp_type_child(c->schema, name)) dp_type_add(c->schema, dp_type_copy(layout.schema->children[i]));
-        c->by.v[c->by.n++] = dp_arena_str(&c->arena, name);
-    }
-    dp_layout_release(&layout);
-    return status;
-}
-
 static enum dp_status choose_partitions(struct create *c, struct dp_err *err)
 {
     size_t index[64], n = c->o->n_by ? 0 : dp_contract_partitions(c->object, index, 64);
     if (n > 64) return dp_err_set(err, DP_LIMIT, "more than 64 partition columns");
-    c->by = (struct dp_delta_strs){dp_arena_calloc(&c->arena, c->o->n_by + n + 1, sizeof(struct dp_str)), 0, true};
-    for (size_t i = 0; i < n; i++) c->by.v[c->by.n++] = dp_str_z(c->object->properties[index[i]].name);
-    return choose_keys(c, err);
+    for (size_t i = 0; i < n; i++) DP_TRY(dp_layout_add_column(&c->layout, dp_str_z(c->object->properties[index[i]].name), err));
+    for (size_t i = 0; i < c->o->n_by; i++) DP_TRY(dp_layout_add(&c->layout, dp_str_z(c->o->by[i]), err));
+    DP_TRY(dp_layout_bind(&c->layout, c->schema, err));
+    c->by = (struct dp_delta_strs){dp_arena_calloc(&c->arena, c->layout.n + 1, sizeof(struct dp_str)), 0, true};
+    for (size_t i = 0; i < c->layout.n; i++) {
+        struct dp_str name = dp_str_z(c->layout.keys[i].name);
+        if (!dp_type_child(c->schema, name)) dp_type_add(c->schema, dp_type_copy(c->layout.schema->children[i]));
+        c->by.v[c->by.n++] = dp_arena_str(&c->arena, name);
+    }
+    return DP_OK;
 }
 
 static void put_property(struct create *c, struct dp_str key, struct dp_str value)
@@ -65,6 +59,7 @@ static enum dp_status check_property(struct dp_str key, struct dp_err *err)
     static const char *const free_keys[] = {"delta.checkpointInterval", "delta.logRetentionDuration", "delta.deletedFileRetentionDuration", "delta.appendOnly",
                                             "delta.dataSkippingNumIndexedCols", "delta.dataSkippingStatsColumns", "delta.dataSkippingStringPrefixLength",
                                             "delta.setTransactionRetentionDuration", "delta.checkpoint.writeStatsAsJson", DP_DELTA_KEY_MODE, NULL};
+    if (dp_str_eqz(key, DP_LAYOUT_PROPERTY)) return dp_err_set(err, DP_USAGE, "--property " DP_LAYOUT_PROPERTY ": it is made from --by");
     if (!dp_str_starts(key, DP_STR("delta."))) return DP_OK;
     for (size_t i = 0; free_keys[i]; i++)
         if (dp_str_eqz(key, free_keys[i])) return DP_OK;
@@ -89,11 +84,11 @@ static enum dp_status read_contract_text(const char *name, struct dp_buf *text, 
     return status;
 }
 
-/* Those given, and the contract. */
+/* Those given, the contract, and the keys of the layout. */
 static enum dp_status choose_properties(struct create *c, struct dp_err *err)
 {
     struct dp_buf text = {0};
-    c->configuration.v = dp_arena_calloc(&c->arena, c->o->n_property + 2, sizeof *c->configuration.v);
+    c->configuration.v = dp_arena_calloc(&c->arena, c->o->n_property + 3, sizeof *c->configuration.v);
     for (size_t i = 0; i < c->o->n_property; i++) {
         const char *p = c->o->property[i], *eq = strchr(p, '=');
         if (!eq || eq == p) return dp_err_set(err, DP_USAGE, "--property %s: KEY=VALUE is wanted", p);
@@ -105,7 +100,23 @@ static enum dp_status choose_properties(struct create *c, struct dp_err *err)
     enum dp_status status = read_contract_text(c->o->contract, &text, err);
     if (status == DP_OK) put_property(c, DP_STR("dp.contract"), dp_buf_str(&text));
     if (status == DP_OK && c->contract.n_objects > 1 && c->object->name) put_property(c, DP_STR("dp.contract.object"), dp_str_z(c->object->name));
+    dp_buf_reset(&text);
+    dp_layout_print(&c->layout, &text);
+    if (status == DP_OK && c->layout.n) put_property(c, DP_STR(DP_LAYOUT_PROPERTY), dp_buf_str(&text));
     dp_buf_release(&text);
+    return status;
+}
+
+/* A table may have no layout (others made it): then none contradicts. */
+static enum dp_status compare_layout(const struct create *c, const struct dp_delta_snapshot *s, struct dp_err *err)
+{
+    struct dp_str theirs = dp_delta_property(s, DP_LAYOUT_PROPERTY, "");
+    struct dp_buf ours = {0};
+    enum dp_status status = DP_OK;
+    dp_layout_print(&c->layout, &ours);
+    if (c->layout.n && theirs.n && !dp_str_eq(dp_buf_str(&ours), theirs))
+        status = dp_err_set(err, DP_SCHEMA, "%s exists already, with another layout: %.*s, not %s", c->o->table, DP_STR_FMT(theirs), dp_buf_z(&ours));
+    dp_buf_release(&ours);
     return status;
 }
 
@@ -126,6 +137,7 @@ static enum dp_status compare_existing(struct create *c, struct dp_created *out,
     out->version = s->version;
     if (!same)
         status = dp_err_set(err, DP_SCHEMA, "%s exists already, with another schema or other partition columns (version %lld)", c->o->table, (long long)s->version);
+    else status = compare_layout(c, s, err);
     dp_type_free(bare);
     dp_buf_release(&theirs);
     dp_buf_release(&ours);
@@ -184,6 +196,7 @@ enum dp_status dp_create_table(struct dp_run *run, const struct dp_create_opts *
     }
     dp_type_free(declared);
     dp_type_free(c.schema);
+    dp_layout_release(&c.layout);
     dp_contract_release(&c.contract);
     dp_arena_release(&c.arena);
     return status;

@@ -3,6 +3,7 @@
 
 #include <dp/base/num.h>
 #include <dp/base/time.h>
+#include <dp/record/json.h>
 
 #include <stdlib.h>
 
@@ -51,6 +52,18 @@ static enum dp_status parse_call(struct dp_layout_key *k, struct dp_str spec, st
     return DP_OK;
 }
 
+static enum dp_status check_new(const struct dp_layout *l, struct dp_str name, struct dp_err *err) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (dp_str_eqz(name, l->keys[i].name)) return dp_err_set(err, DP_USAGE, "--by: \"%.*s\" is given twice", DP_STR_FMT(name));
+    }
+    return DP_OK;
+}
+
+static void push(struct dp_layout *l, struct dp_layout_key k) {
+    l->keys = dp_grow(l->keys, &l->cap, l->n + 1, sizeof *l->keys);
+    l->keys[l->n++] = k;
+}
+
 enum dp_status dp_layout_add(struct dp_layout *l, struct dp_str spec, struct dp_err *err) {
     struct dp_layout_key k = {0};
     struct dp_str text = trim(spec);
@@ -59,15 +72,76 @@ enum dp_status dp_layout_add(struct dp_layout *l, struct dp_str spec, struct dp_
     if (!eq && memchr(text.p, '(', text.n))
         return dp_err_set(err, DP_USAGE, "--by \"%.*s\": give the column a name: NAME=%.*s", DP_STR_FMT(spec), DP_STR_FMT(text));
     if (name.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected a column or NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
-    for (size_t i = 0; i < l->n; i++) {
-        if (dp_str_eqz(name, l->keys[i].name)) return dp_err_set(err, DP_USAGE, "--by: \"%.*s\" is given twice", DP_STR_FMT(name));
-    }
+    DP_TRY(check_new(l, name, err));
     if (eq) DP_TRY(parse_call(&k, spec, trim(dp_str(eq + 1, text.n - (size_t)(eq - text.p) - 1)), err));
     else k.column = dp_strndup(name.p, name.n);
     k.name = dp_strndup(name.p, name.n);
-    l->keys = dp_grow(l->keys, &l->cap, l->n + 1, sizeof *l->keys);
-    l->keys[l->n++] = k;
+    push(l, k);
     return DP_OK;
+}
+
+enum dp_status dp_layout_add_column(struct dp_layout *l, struct dp_str name, struct dp_err *err) {
+    DP_TRY(check_new(l, name, err));
+    push(l, (struct dp_layout_key){.name = dp_strndup(name.p, name.n), .column = dp_strndup(name.p, name.n)});
+    return DP_OK;
+}
+
+/* ---- as text ---- */
+
+void dp_layout_key_print(const struct dp_layout_key *k, struct dp_buf *out) {
+    dp_buf_addz(out, k->name);
+    if (k->fn == DP_LAYOUT_VALUE) return;
+    dp_buf_addf(out, "=%s(", fn_names[k->fn]);
+    if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) dp_buf_addf(out, "%lld,", (long long)k->n);
+    dp_buf_addf(out, "%s)", k->column);
+}
+
+bool dp_layout_key_eq(const struct dp_layout_key *a, const struct dp_layout_key *b) {
+    return a->fn == b->fn && a->n == b->n && strcmp(a->name, b->name) == 0 && strcmp(a->column, b->column) == 0;
+}
+
+void dp_layout_print(const struct dp_layout *l, struct dp_buf *out) {
+    struct dp_buf key = {0};
+    dp_buf_addc(out, '[');
+    for (size_t i = 0; i < l->n; i++) {
+        dp_buf_reset(&key);
+        dp_layout_key_print(&l->keys[i], &key);
+        if (i) dp_buf_addc(out, ',');
+        if (l->keys[i].fn == DP_LAYOUT_VALUE) dp_buf_addz(out, "{\"column\":");
+        dp_json_add_string(out, dp_buf_str(&key));
+        if (l->keys[i].fn == DP_LAYOUT_VALUE) dp_buf_addc(out, '}');
+    }
+    dp_buf_addc(out, ']');
+    dp_buf_release(&key);
+}
+
+static enum dp_status parse_item(struct dp_layout *l, const struct dp_record *r, uint32_t node, struct dp_err *err) {
+    struct dp_buf text = {0};
+    uint32_t column = r->nodes[node].kind == DP_KIND_OBJECT ? dp_json_member(r, node, "column") : 0;
+    enum dp_status status = DP_FORMAT;
+    if (!dp_json_get_string(r, column ? column : node, &text) || memchr(dp_buf_z(&text), 0, text.n))
+        dp_err_set(err, DP_FORMAT, "a key is a text, or {\"column\":NAME}");
+    else status = column ? dp_layout_add_column(l, dp_buf_str(&text), err) : dp_layout_add(l, dp_buf_str(&text), err);
+    dp_buf_release(&text);
+    return status;
+}
+
+enum dp_status dp_layout_parse(struct dp_layout *l, struct dp_str text, struct dp_err *err) {
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_PORTABLE);
+    struct dp_buf b = {0};
+    struct dp_record r;
+    dp_buf_adds(&b, text);
+    memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    enum dp_status status = dp_scan_value(scan, b.p, b.n, &r, err);
+    if (status == DP_OK && r.nodes[0].kind != DP_KIND_ARRAY) status = dp_err_set(err, DP_FORMAT, "not an array");
+    for (uint32_t i = 1; status == DP_OK && i < r.n_nodes; i = r.nodes[i].next) status = parse_item(l, &r, i, err);
+    if (status != DP_OK) {
+        if (err) err->status = DP_FORMAT; /* whoever wrote it, it was not the command line */
+        dp_err_prefix(err, "property " DP_LAYOUT_PROPERTY ": ");
+    }
+    dp_scan_close(scan);
+    dp_buf_release(&b);
+    return status == DP_OK ? DP_OK : DP_FORMAT;
 }
 
 void dp_layout_release(struct dp_layout *l) {

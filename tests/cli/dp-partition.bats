@@ -219,3 +219,74 @@ Y
     [ "$status" -eq 141 ]
     [ -z "$(find out -type f 2>/dev/null)" ]
 }
+
+@test "a table's layout: kept by create, taken by default; another expression is a conflict" {
+    cat >o.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: o
+version: 1.0.0
+status: active
+schema:
+  - name: o
+    properties:
+      - {name: id, logicalType: integer}
+      - {name: ts, logicalType: timestamp}
+      - {name: word, logicalType: string}
+      - {name: price, logicalType: number, physicalType: "decimal(18,2)"}
+Y
+    dp-table create t -c o.yaml --by 'day = day(ts)' --by word --by 'b=hash( 4, id)' >/dev/null
+    jq -se '.[2].metaData.configuration["dp.layout"] == "[\"day=day(ts)\",{\"column\":\"word\"},\"b=hash(4,id)\"]"' t/_delta_log/00000000000000000000.json
+    rows 1 60 >in
+    run --separate-stderr dp-partition -v -o t in
+    assert_success
+    assert_regex "$stderr" "--by 'day=day\(ts\)', as the table's layout has it"
+    dp-table commit --eof-commits -q t <<<"$output"
+    dp-cat --to records --columns id,day t | jq -se 'length == 60 and all(.[]; .day == "2026-01-0\(.id % 3 + 1)")'
+    # some of them given, in another spelling: the same directories
+    run dp-partition -q -o t --by 'b=hash(4,id)' in
+    assert_success
+    run --separate-stderr dp-partition -o t --by 'day=month(ts)' in
+    dp_expect 1 "--by day=month(ts): the table's layout has day=day(ts)"
+    # the column as it stands in the records: asked for, it is taken; else it is a field too many
+    sed 's/}$/,"day":"2030-01-01"}/' in >own
+    run --separate-stderr dp-partition -q -o t own
+    dp_expect 1 "--by day takes it from the records"
+    run dp-partition -q -o t --by day own
+    assert_success
+    # create again: the same layout, and another
+    run dp-table create t -c o.yaml --by 'day=day(ts)' --by word --by 'b=hash(4,id)'
+    assert_success
+    run --separate-stderr dp-table create t -c o.yaml --by 'day=day(ts)' --by word --by 'b=hash(8,id)'
+    dp_expect 1 'with another layout'
+    run --separate-stderr dp-table create u -c o.yaml --property dp.layout=x
+    dp_expect 2 'it is made from --by'
+}
+
+@test "a partition column that no record has is refused unless --by names it" {
+    contract
+    dp-table create t -c c.yaml >/dev/null
+    sed -i 's/"dp.layout":"[^}]*}]"/"x":"y"/' t/_delta_log/*0.json # a table that others made
+    run ! grep -q dp.layout t/_delta_log/*0.json
+    seq 1 20 | sed 's/.*/{"id":&,"word":"w"}/' >in
+    for j in 1 2; do
+        run --separate-stderr dp-partition -j $j -o t in
+        dp_expect 1 "partition column day: no record has it"
+        assert_equal "$output" ""
+    done
+    run dp-partition -q -o t --by day in
+    assert_success
+    # one field is enough, a null too; no record at all is no fault
+    { cat in; echo '{"id":21,"day":null}'; } >some
+    run dp-partition -q -o t some
+    assert_success
+    run dp-partition -q -o t /dev/null
+    assert_success
+    # by the contract alone, into a directory
+    run --separate-stderr dp-partition -o plain -c c.yaml in
+    dp_expect 1 "partition column day: no record has it"
+    [ -z "$(find plain -name '*.parquet')" ]
+    sed -i 's/"x":"y"/"dp.layout":"[\\"day=dya(id)\\"]"/' t/_delta_log/*0.json
+    run --separate-stderr dp-partition -o t in
+    dp_expect 4 'property dp.layout: '
+}

@@ -19,6 +19,28 @@ static void words(void **state) {
     }
 }
 
+/* What a table keeps of its keys, and what of it can't be one. */
+static void kept(void **state) {
+    (void)state;
+    static const struct { const char *text; enum dp_status status; } cases[] = {
+        {"[]", DP_OK}, {"[\"day=day(ts)\",{\"column\":\"a=b(c)\"},\"b=hash(16,i\\\"d)\",\"t=truncate(2,\xc3\xa9)\"]", DP_OK}, {"", DP_FORMAT}, {"{}", DP_FORMAT},
+        {"[1]", DP_FORMAT}, {"[\"a=dya(b)\"]", DP_FORMAT}, {"[\"a=day(b)\",\"a=day(b)\"]", DP_FORMAT}, {"[{\"column\":\"a\"},{\"column\":\"a\"}]", DP_FORMAT},
+        {"[{\"column\":1}]", DP_FORMAT}, {"[{}]", DP_FORMAT}, {"[\"a\\u0000b\"]", DP_FORMAT}, {"[\"a\"", DP_FORMAT}, {"[[\"a\"]]", DP_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dp_layout l = {0};
+        struct dp_buf text = {0};
+        struct dp_err err = DP_ERR_INIT;
+        if (dp_layout_parse(&l, dp_str_z(cases[i].text), &err) != cases[i].status) fail_msg("%s: %s", cases[i].text, err.msg);
+        if (cases[i].status == DP_OK) {
+            dp_layout_print(&l, &text);
+            assert_string_equal(dp_buf_z(&text), cases[i].text);
+        }
+        dp_buf_release(&text);
+        dp_layout_release(&l);
+    }
+}
+
 static void values(void **state) {
     (void)state;
     static const struct { const char *spec; int64_t in; const char *out; } cases[] = {
@@ -78,6 +100,6 @@ static void outside_the_calendar(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(values), cmocka_unit_test(outside_the_calendar)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(kept), cmocka_unit_test(values), cmocka_unit_test(outside_the_calendar)};
     return cmocka_run_group_tests_name("layout", tests, NULL, NULL);
 }

@@ -7,11 +7,15 @@
  *   p=truncate(2, code)  the first two code points; of an integer the multiple of two at or below it
  *
  * A null gives a null. A derived key makes a column of its name.
+ *
+ * dp-table create keeps the keys with the table (DP_LAYOUT_PROPERTY), and dp-partition takes them from there.
  */
 #ifndef DP_RULES_LAYOUT_H
 #define DP_RULES_LAYOUT_H
 
 #include <dp/record/batch.h>
+
+#define DP_LAYOUT_PROPERTY "dp.layout"
 
 enum dp_layout_fn { DP_LAYOUT_VALUE, DP_LAYOUT_YEAR, DP_LAYOUT_MONTH, DP_LAYOUT_DAY, DP_LAYOUT_HOUR, DP_LAYOUT_HASH, DP_LAYOUT_TRUNCATE };
 
@@ -32,6 +36,14 @@ struct dp_layout {
 
 /* Adds one key. DP_USAGE with the nearest right word; also for a name that was there before. */
 enum dp_status dp_layout_add(struct dp_layout *l, struct dp_str spec, struct dp_err *err) DP_MUST_CHECK;
+/* Adds a column by its name alone, whatever characters it holds. DP_USAGE: it was there before. */
+enum dp_status dp_layout_add_column(struct dp_layout *l, struct dp_str name, struct dp_err *err) DP_MUST_CHECK;
+/* One key as --by has it, in its one spelling, behind out's content. */
+void dp_layout_key_print(const struct dp_layout_key *k, struct dp_buf *out);
+bool dp_layout_key_eq(const struct dp_layout_key *a, const struct dp_layout_key *b);
+/* All keys as a JSON array, each as --by has it, a column as {"column":NAME}: what a table keeps as its property dp.layout; and back. DP_FORMAT. */
+void dp_layout_print(const struct dp_layout *l, struct dp_buf *out);
+enum dp_status dp_layout_parse(struct dp_layout *l, struct dp_str text, struct dp_err *err) DP_MUST_CHECK;
 /* Finds the columns. DP_USAGE: a column that is not there; DP_SCHEMA: a type that the function does not take, or a derived name that is taken. */
 enum dp_status dp_layout_bind(struct dp_layout *l, const struct dp_type *schema, struct dp_err *err) DP_MUST_CHECK;
 /* True when the key is the column itself. */
