@@ -23,6 +23,7 @@ lying() {
              my $sum = unpack("%32C*", $h); substr($h, 148, 8) = sprintf("%06o\0 ", $sum); print $h; print while <STDIN>; print "\0" x 1024' "$1"
 }
 
+# DP_LIMIT_ARCHIVE_MEMBERS
 @test "an archive of a million members, and of one more" {
     # directories in a cpio: 112 bytes each
     for n in 1000000 1000001; do
@@ -33,6 +34,7 @@ lying() {
     done
 }
 
+# DP_LIMIT_EXPANSION
 @test "bytes out for each byte in: 10000 above a gigabyte" {
     # lines of 16 MiB, nearly all of them one byte repeated
     perl -e '$l = "{\"a\":\"" . "x" x ((16 << 20) - 9) . "\"}\n"; print $l for 1 .. 64' | zstd -q -1 >at.zst
@@ -54,6 +56,7 @@ lying() {
     hostile 4 . dp-ingest -f csv x.csv.gz
 }
 
+# DP_LIMIT_RECORD, DP_LIMIT_RECORD_MAX
 @test "--max-record: at the limit and one past it; its own bound" {
     for n in 1023 1024 1025; do
         perl -e 'print "{\"a\":\"", "x" x ($ARGV[0] - 8), "\"}\n"' $n >in
@@ -66,6 +69,7 @@ lying() {
     dp_expect 2 max-record
 }
 
+# DP_LIMIT_PATH
 @test "a path line of 4096 bytes, and of 4097" {
     perl -e 'print "./" x 2046 . "abcd\n"' >at
     perl -e 'print "./" x 2046 . "abcde\n"' >past
@@ -74,6 +78,7 @@ lying() {
     hostile 4 '4096' dp-cat --to records <past
 }
 
+# DP_LIMIT_COLUMNS
 @test "10000 columns, and one more" {
     for n in 10000 10001; do
         perl -e 'print join(",", map { "c$_" } 1 .. $ARGV[0]), "\n", join(",", (1) x $ARGV[0]), "\n"' $n >in.csv
@@ -84,11 +89,33 @@ lying() {
     done
 }
 
+# DP_LIMIT_COMMIT_BYTES
 @test "a log entry of a gigabyte and more: exit 4, not read" {
     echo '{"a":1}' | dp-contract infer - >c.yaml
     dp-table create t -c c.yaml
     truncate -s $(((1 << 30) + 1)) t/_delta_log/00000000000000000001.json
     hostile 4 00000000000000000001.json dp-cat --to records t
+}
+
+# DP_LIMIT_ARCHIVE_HEADER, but for the blocks in which it is read
+@test "a member whose header takes 4 MiB, and one with more" {
+    for n in $(((4 << 20) - (64 << 10))) $(((4 << 20) + (256 << 10))); do
+        perl -e 'my ($n, $body) = ($ARGV[0], "{\"a\":1}\n");
+            sub entry { my ($mode, $name, $data) = @_; my $e = "070701" . sprintf("%08x" x 13, 1, $mode, 0, 0, 1, 0, length $data, 0, 0, 0, 0, length($name) + 1, 0) . "$name\0";
+                        $e .= "\0" x (-length($e) % 4) . $data; $e . "\0" x (-length($e) % 4) }
+            print entry(0100644, "n" x $n, $body), entry(0, "TRAILER!!!", "")' $n >name.cpio
+        if [ "$n" -lt $((4 << 20)) ]; then dp-ingest -q -f ndjson name.cpio | grep -q '{"a":1}'; else hostile 4 'the header of a member' dp-ingest -f ndjson name.cpio; fi
+    done
+}
+
+# DP_LIMIT_SAMPLE: lines of a MiB each; a record belongs to the sample when less than the limit stands before it
+@test "types come from the first 32 MiB: the record that fills them counts, the next does not" {
+    for odd in 32 33; do
+        perl -e 'for (1 .. 34) { my $a = $_ == $ARGV[0] ? "\"x\"" : 1; my $r = "{\"a\":$a,\"s\":\""; print $r, "s" x ((1 << 20) - length($r) - 3), "\"}\n" }' $odd >in.ndjson
+        rm -rf out
+        run --separate-stderr dp-partition -q -o out in.ndjson
+        if [ $odd -eq 32 ]; then assert_success; else dp_expect 1 'in.ndjson:33'; fi
+    done
 }
 
 @test "names in an archive are only names" {
@@ -136,6 +163,7 @@ lying() {
     done
 }
 
+# DP_LIMIT_ARCHIVE_MEMORY
 @test "a tar that lies about a member's size; a cpio about its name's; a 7z about its directory's" {
     for size in 77777777777 '\\x80\\x00\\x00\\x00\\x7f\\xff\\xff\\xff\\xff\\xff\\xff\\xff' '\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00'; do
         echo '{"a":1}' | lying "$size" >t.tar

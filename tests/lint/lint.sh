@@ -95,4 +95,11 @@ grep -rnE '\b(TODO|FIXME|XXX)\b|not (yet )?implemented|placeholder|for now' lib 
     awk -F: '{ printf "%s\tline %s: %s\n", $1, $2, $3 }' >"$tmp/found"
 report finished 'no word that marks an unfinished place'
 
+# (h) each named limit stands in a test, which is where it is met and passed by one
+grep -oE '^#define DP_LIMIT_[A-Z_]+' include/dp/base/limits.h | sed 's/.* //' | while read -r name; do
+    # as an argument of a scanner it is only borrowed
+    grep -hw "$name" tests/unit/*.c tests/cli/*.bats | grep -vq "dp_scan_open($name" || printf '%s\tno test at the limit and one past it names it\n' "$name"
+done >"$tmp/found"
+report limits 'each limit of dp/base/limits.h is named in a test'
+
 echo "1..$n"

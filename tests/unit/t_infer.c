@@ -154,6 +154,28 @@ static void limits(void **state) {
     }
 }
 
+/* So many fields in nested objects of a hundred, over one record and over one a line: one more is JSON. */
+static void fields_below_the_top(void **state) {
+    (void)state;
+    for (unsigned lines = 0; lines < 2; lines++)
+        for (unsigned n = DP_LIMIT_INFER_FIELDS; n <= DP_LIMIT_INFER_FIELDS + 1; n++) {
+            struct dp_buf b = {0}, got = {0};
+            dp_buf_addc(&b, '{');
+            for (unsigned i = 0; i < n; i++) {
+                if (i % 100 == 0) dp_buf_addf(&b, "%s\"o%u\":{", !i ? "" : lines ? "}}\n{" : "},", i);
+                dp_buf_addf(&b, "%s\"k%u\":1", i % 100 ? "," : "", i);
+            }
+            dp_buf_addz(&b, "}}\n");
+            struct dp_infer *in = dp_infer_open();
+            struct dp_type *t = infer_lines(dp_buf_z(&b), in);
+            dp_type_print(t, &got);
+            assert_int_equal(strstr(dp_buf_z(&got), "json") != NULL, n > DP_LIMIT_INFER_FIELDS);
+            dp_buf_release(&b), dp_buf_release(&got);
+            dp_type_free(t);
+            dp_infer_close(in);
+        }
+}
+
 static void evidence(void **state) {
     (void)state;
     struct dp_infer *in = dp_infer_open();
@@ -186,7 +208,7 @@ static void evidence(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rules), cmocka_unit_test(order_and_duplicates), cmocka_unit_test(limits),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rules), cmocka_unit_test(order_and_duplicates), cmocka_unit_test(limits), cmocka_unit_test(fields_below_the_top),
                                        cmocka_unit_test(evidence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

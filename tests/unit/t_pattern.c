@@ -1,4 +1,6 @@
 /* Patterns of contracts: ECMA's sense where PCRE2's differs, what is refused and how, plain patterns against PCRE2, and the match limit. */
+#include <dp/base/limits.h>
+
 #include "dpt.h"
 
 #include "../../lib/rules/pattern_priv.h"
@@ -93,6 +95,31 @@ static void plain(void **state) {
     dp_pattern_run_close(r);
 }
 
+/* Each letter doubles the work: up to some length all match or not, beyond it DP_LIMIT_PCRE_MATCH ends all. */
+static void match_limit(void **state) {
+    (void)state;
+    struct dp_pattern *p = NULL;
+    struct dp_pattern_run *r = dp_pattern_run_open();
+    struct dp_buf b = {0};
+    unsigned refused = 0;
+    assert_int_equal(dp_pattern_compile(DP_STR("^(a|a)+$"), &p, NULL), DP_OK);
+    for (unsigned n = 1; n <= 30; n++) {
+        struct dp_err err = DP_ERR_INIT;
+        bool yes = true;
+        dp_buf_reset(&b);
+        for (unsigned i = 0; i < n; i++) dp_buf_addc(&b, 'a');
+        dp_buf_addc(&b, '!');
+        enum dp_status status = dp_pattern_match(p, r, dp_buf_str(&b), &yes, &err);
+        assert_int_equal(status, status == DP_OK && !refused ? DP_OK : DP_LIMIT);
+        if (status == DP_OK) assert_false(yes);
+        else if (!refused) refused = n, assert_non_null(strstr(err.msg, "match limit 1000000"));
+    }
+    assert_in_range(1u << refused, DP_LIMIT_PCRE_MATCH / 8, 8ull * DP_LIMIT_PCRE_MATCH); /* the first that was too long */
+    dp_buf_release(&b);
+    dp_pattern_free(p);
+    dp_pattern_run_close(r);
+}
+
 static void explodes(void **state) {
     (void)state;
     struct dp_pattern *p = NULL;
@@ -116,6 +143,6 @@ static void explodes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sense), cmocka_unit_test(refused), cmocka_unit_test(plain), cmocka_unit_test(explodes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sense), cmocka_unit_test(refused), cmocka_unit_test(plain), cmocka_unit_test(match_limit), cmocka_unit_test(explodes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
