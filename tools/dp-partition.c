@@ -266,6 +266,13 @@ static enum dp_status shred(struct state *s, struct dp_shred *sh, const struct d
     return DP_RECORD;
 }
 
+/* A huge record's copy is not kept beside the next copy of it. */
+static void let_go(struct dp_buf *b) {
+    if (b->n >= SAMPLE_BLOCK || b->cap <= 4 * SAMPLE_BLOCK) return;
+    b->cap = 2 * SAMPLE_BLOCK;
+    b->p = dp_realloc(b->p, b->cap);
+}
+
 static void hold(struct held_list *h, struct held x, struct dp_str raw) {
     x.at = h->text.n, x.n = raw.n;
     h->v = dp_grow(h->v, &h->cap, h->n + 1, sizeof *h->v);
@@ -344,6 +351,7 @@ static enum dp_status release_held(struct state *s, struct held_list *h, struct 
         DP_TRY(dp_scan_next(s->scan, &r, err));
         if (shred(s, s->shred, &r, &s->rows.rows, &why) != DP_OK) DP_TRY(late_reject(s, &h->v[i], dp_str(r.raw, r.raw_n), &why, err));
         if (s->rows.rows.length < 8192 && i + 1 < h->n) continue;
+        if (i + 1 == h->n) dp_buf_reset(&h->text), let_go(&h->text);
         DP_TRY(dp_lay_group(&s->lay_opts, &s->rows, err));
         DP_TRY(add_rows(s, &s->rows, err));
         dp_batch_reset(&s->rows.rows);
@@ -375,14 +383,21 @@ static enum dp_status sample_add(struct sample *m, struct held x, struct dp_str 
     if (dp_fd_write(m->fd, m->block.p, m->block.n, err) != DP_OK) return dp_err_prefix(err, "spilling: ");
     m->size += m->block.n;
     dp_buf_reset(&m->block);
-    if (m->block.cap > 4 * SAMPLE_BLOCK) dp_buf_release(&m->block);
+    let_go(&m->block);
     return DP_OK;
 }
 
 static enum dp_status sample_release(struct state *s, struct held_list *some, struct dp_err *err) {
     enum dp_status status = release_held(s, some, err);
-    if (some->text.cap > 4 * SAMPLE_BLOCK) dp_buf_release(&some->text);
+    let_go(&some->text);
     return status;
+}
+
+/* The first n bytes are used up. */
+static void take_front(struct dp_buf *b, size_t n) {
+    if (n) memmove(b->p, b->p + n, b->n - n);
+    b->n -= n;
+    let_go(b);
 }
 
 /* The records in a buffer, as far as they are whole; the rest stays at its front. */
@@ -394,10 +409,11 @@ static enum dp_status sample_release_block(struct state *s, struct dp_buf *b, st
         if (b->n - at - sizeof x < x.n) break;
         hold(some, x, dp_str(b->p + at + sizeof x, x.n));
         at += sizeof x + x.n;
-        if (some->text.n >= SAMPLE_BLOCK / 4) DP_TRY(sample_release(s, some, err));
+        if (some->text.n < SAMPLE_BLOCK / 4) continue;
+        take_front(b, at), at = 0;
+        DP_TRY(sample_release(s, some, err));
     }
-    if (at) memmove(b->p, b->p + at, b->n - at);
-    b->n -= at;
+    take_front(b, at);
     return DP_OK;
 }
 
@@ -474,7 +490,11 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     s->covered = false;
     if (x->rows.is_open && x->raw.n == 0) return add_rows(s, &x->rows, err);
     if (!atomic_load(&s->ready) && typed) DP_TRY(settle(s, typed, err));
-    return atomic_load(&s->ready) ? release_held(s, &x->raw, err) : sample(s, &x->raw, err);
+    if (atomic_load(&s->ready)) return release_held(s, &x->raw, err);
+    DP_TRY(sample(s, &x->raw, err));
+    dp_buf_reset(&x->raw.text);
+    let_go(&x->raw.text);
+    return DP_OK;
 }
 
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {

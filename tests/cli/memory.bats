@@ -36,6 +36,38 @@ setup_file() {
     done
 }
 
+@test "records that are held to a contract, and masked" {
+    cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: r
+version: 1.0.0
+status: active
+schema:
+  - name: r
+    properties:
+      - {name: p, logicalType: integer, required: true}
+      - {name: id, logicalType: integer, primaryKey: true, primaryKeyPosition: 1}
+      - {name: a, logicalType: string, classification: confidential}
+      - {name: b, logicalType: string, logicalTypeOptions: {minLength: 10}}
+      - {name: l, logicalType: array, items: {logicalType: integer}}
+Y
+    dp-mask keygen key
+    for j in 1 2; do
+        bounded 16 dp-validate -q -c c.yaml -m 16M -j "$j" "$BATS_FILE_TMPDIR/rows.ndjson"
+        bounded 16 dp-mask -q -c c.yaml --key-file key -m 16M -j "$j" "$BATS_FILE_TMPDIR/rows.ndjson"
+    done
+}
+
+# A record of 50 MB: five copies at most where types are inferred, three where they are known (dp(7), --memory).
+@test "one huge record: it is not held more often than said" {
+    perl -e 'print "{\"id\":1,\"s\":\"", "x" x (50 << 20), "\"}\n"' >big.ndjson
+    dp-contract infer big.ndjson >big.yaml
+    bounded 218 dp-partition -q -m 16M -o out big.ndjson
+    bounded 150 dp-partition -q -m 16M -c big.yaml -o out big.ndjson
+    bounded 150 dp-cat -m 16M --to csv big.ndjson
+}
+
 @test "records into files: one, some, sorted, very many" {
     for j in 1 2; do
         bounded 16 dp-partition -q -m 16M -j "$j" -o out "$BATS_FILE_TMPDIR/rows.ndjson"
