@@ -122,9 +122,9 @@ static enum dp_status duplicates_of(struct check_compile *c, const struct dp_con
             check_unsupported(c, rule, "a field inside an array can't be unique over records");
             return DP_OK;
         }
-        dp_buf_addf(&names, "%s%s", i ? "," : "", fields[i]->path);
         check_rule(c, rule)->is_classified |= fields[i]->is_classified;
     }
+    for (size_t i = 0; i < list->n; i++) dp_buf_addf(&names, "%s%s", i ? "," : "", fields[i]->path);
     check_rule(c, rule)->property = NULL;
     char text[200];
     snprintf(text, sizeof text, "each combination of %.150s once", dp_buf_z(&names));
