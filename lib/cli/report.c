@@ -141,6 +141,20 @@ void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct
     dp_buf_addz(out, "}\n");
 }
 
+/* Words that may hold names out of data: no control bytes, no line breaks, and in Markdown nothing that is markup. */
+static void add_words(struct dp_buf *out, const char *p, size_t n, bool markdown)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        bool c1 = c == 0xc2 && i + 1 < n && (unsigned char)p[i + 1] < 0xa0;
+        if (c1) i++;
+        if (c1 || c < 0x20 || c == 0x7f) dp_buf_addc(out, '?');
+        else if (markdown && c == '<') dp_buf_addz(out, "&lt;");
+        else if (markdown && strchr("\\`*_[]|", c)) dp_buf_addc(out, '\\'), dp_buf_addc(out, (char)c);
+        else dp_buf_addc(out, (char)c);
+    }
+}
+
 static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bool markdown, struct dp_buf *out)
 {
     struct figure f[N_FIGURES];
@@ -148,11 +162,19 @@ static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bo
     const char *name = cli->root->name, *command = cli->tool == cli->root ? "" : cli->tool->name;
     dp_buf_addf(out, "%s%s%s%s: %s (exit %d)\n\n", markdown ? "# " : "", name, *command ? " " : "", command, dp_status_name(o->status),
                 o->exit_code);
-    if (o->exit_code != 0 && o->err->msg[0]) dp_buf_addf(out, "%s%s\n\n", markdown ? "> " : "", o->err->msg);
+    if (o->exit_code != 0 && o->err->msg[0]) {
+        dp_buf_addz(out, markdown ? "> " : "");
+        add_words(out, o->err->msg, strlen(o->err->msg), markdown);
+        dp_buf_addz(out, "\n\n");
+    }
     if (markdown) dp_buf_addz(out, "| records | count |\n| --- | ---: |\n");
     for (int i = 0; i < N_FIGURES; i++)
         dp_buf_addf(out, markdown ? "| %s | %llu |\n" : "%-14s %12llu\n", f[i].name, (unsigned long long)f[i].value);
-    if (cli->set_aside.n) dp_buf_addf(out, "\nSet aside: %.*s.\n", (int)cli->set_aside.n, cli->set_aside.p);
+    if (cli->set_aside.n) {
+        dp_buf_addz(out, "\nSet aside: ");
+        add_words(out, cli->set_aside.p, cli->set_aside.n, markdown);
+        dp_buf_addz(out, ".\n");
+    }
     dp_buf_addf(out, "\nrun %s, job %s, %lld ms, %llu bytes in, %llu bytes out\n", cli->run.run_id, cli->run.job,
                 (long long)(o->elapsed_micros / 1000), (unsigned long long)cli->run.books.bytes_in,
                 (unsigned long long)cli->run.books.bytes_out);

@@ -91,3 +91,13 @@ silent() { # FILE...
     run dp-validate -c c.yaml <in
     [ "$status" -eq 1 ]
 }
+
+@test "names out of data can't break into a report's text or Markdown" {
+    contract '{name: "x\n# forged\u001b[31m<b>\u009b", logicalType: integer}'
+    for form in txt md; do
+        run dp-validate -c c.yaml --check --report "r.$form" <<<'{"x\n# forged\u001b[31m<b>\u009b":"a"}'
+        [ "$status" -eq 1 ]
+        run ! grep -qP '^# forged|\x1b|\xc2\x9b' "r.$form"
+    done
+    run ! grep -q '<b>' r.md
+}
