@@ -203,7 +203,7 @@ static enum dp_status shred_flat(const struct dp_column *c, const struct dp_pq_n
     int32_t *index = room(&s->index, (n + 1) * sizeof *index);
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
-        uint8_t valid = none ? 0 : c->validity[i >> 3] >> (i & 7) & 1;
+        uint8_t valid = (uint8_t)(none ? 0 : c->validity[i >> 3] >> (i & 7) & 1);
         def[i] = valid;
         index[k] = (int32_t)i;
         k += valid;

@@ -167,7 +167,7 @@ static bool parse_v4(struct dp_str s, uint8_t a[4]) {
 
 static void clear_bits(uint8_t *a, size_t bytes, size_t keep) {
     for (size_t i = 0; i < bytes; i++)
-        if (i * 8 + 8 > keep) a[i] = i * 8 >= keep ? 0 : (uint8_t)(a[i] & 0xffu << (8 - (keep - i * 8)));
+        if (i * 8 + 8 > keep) a[i] = (uint8_t)(i * 8 >= keep ? 0u : a[i] & 0xffu << (8 - (keep - i * 8)));
 }
 
 static void print_v4(const uint8_t a[4], struct dp_buf *b) {
