@@ -5,6 +5,7 @@
 #include "source_priv.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { BLOCK = 256 << 10 };
 
@@ -152,15 +153,16 @@ static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
     size_t n = s->path_n;
     s->path_n = 0;
     if (!n) return DP_OK;
+    bool hide = s->run->hide_raw && !s->run->rejects_clear; /* a line that is no path may be a row of data */
     if (n > DP_LIMIT_PATH) dp_err_set(err, DP_LIMIT, "a path of more than %u bytes", DP_LIMIT_PATH);
     else if (memchr(s->path_line, '\0', n)) dp_err_set(err, DP_FORMAT, "a path with a NUL byte");
+    else if (hide && access(s->path_line, F_OK) != 0) dp_err_set(err, DP_IO, "the line names no file that is there: a record begins with {, and raw data goes through dp-ingest");
     else if (strstr(s->path_line, "://")) dp_err_set(err, DP_FORMAT, "'%.200s' is a URL: a line in a pipe names a local file", s->path_line);
     else {
         s->has_learnt = true; /* paths come one by one: each file is its own sample */
         return dp_sources_open_name(s, s->path_line, err);
     }
-    (void)dp_err_at(err, "-", s->path_at_line, s->path_at);
-    return n > DP_LIMIT_PATH ? DP_LIMIT : DP_FORMAT;
+    return dp_err_at(err, "-", s->path_at_line, s->path_at);
 }
 
 enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {

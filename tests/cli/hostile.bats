@@ -101,3 +101,13 @@ silent() { # FILE...
     done
     run ! grep -q '<b>' r.md
 }
+
+@test "rows of data that come where paths are read are not quoted" {
+    classified
+    run dp-mask -c c.yaml <<<'NEEDLE@example.org,4111'
+    [ "$status" -eq 3 ]
+    refute_output --partial NEEDLE
+    assert_output --partial 'dp-ingest'
+    run dp-mask -c c.yaml <<<'NEEDLE://example.org'
+    refute_output --partial NEEDLE
+}
