@@ -389,8 +389,10 @@ static void print_reasons(struct dp_cli *cli, const struct dp_compat *k, const s
         if (conf->form) {
             reason_json(r, old->names[r->version], b);
             dp_buf_addc(b, '\n');
-        } else if (r->is_warning) dp_run_log(&cli->run, DP_LOG_WARN, "%s: %s", r->path, r->text);
-        else {
+        } else if (r->is_warning) {
+            bool again = both && r->class_ == DP_COMPAT_GOVERNANCE && r->direction == DP_COMPAT_IS_FORWARD; /* it was said of BACKWARD */
+            if (!again) dp_run_log(&cli->run, DP_LOG_WARN, "%s: %s", r->path, r->text);
+        } else {
             dp_buf_addf(b, "%s: %s", r->path, r->text);
             if (both) dp_buf_addf(b, " [%s]", direction_word(r->direction));
             if (many) dp_buf_addf(b, " [%s]", old->names[r->version]);
@@ -465,7 +467,7 @@ static const struct dp_tool infer_tool = {.name = "infer",
                                           .run = infer};
 static const struct dp_tool lint_tool = {.name = "lint",
                                          .summary = "say everything that is wrong in contracts",
-                                         .synopsis = "lint FILE...",
+                                         .synopsis = "FILE...",
                                          .options = lint_options,
                                          .conf_size = sizeof(struct lint_conf),
                                          .common = DP_COMMON_JSON,
@@ -475,7 +477,7 @@ static const struct dp_tool lint_tool = {.name = "lint",
                                          .run = lint};
 static const struct dp_tool diff_tool = {.name = "diff",
                                          .summary = "say what changed between two contracts",
-                                         .synopsis = "diff OLD NEW",
+                                         .synopsis = "OLD NEW",
                                          .options = diff_options,
                                          .conf_size = sizeof(struct diff_conf),
                                          .common = DP_COMMON_JSON,
@@ -485,7 +487,7 @@ static const struct dp_tool diff_tool = {.name = "diff",
                                          .run = diff};
 static const struct dp_tool compat_tool = {.name = "compat",
                                            .summary = "can one contract read what another wrote",
-                                           .synopsis = "compat [--mode MODE] OLD... NEW\ncompat [--mode MODE] TABLE NEW",
+                                           .synopsis = "[--mode MODE] OLD... NEW\n[--mode MODE] TABLE NEW",
                                            .options = compat_options,
                                            .conf_size = sizeof(struct compat_conf),
                                            .common = DP_COMMON_JSON,

@@ -276,7 +276,7 @@ static enum dp_status check(void *ctx, struct dp_job *j, const struct dp_record 
     }
     if (status == DP_OK) return dp_job_pass(j, r), DP_OK;
     if (status != DP_RECORD) return dp_err_set(err, status, "%s", why.reason);
-    if (is_hidden(g, why.path)) dp_job_reject(j, r, why.rule, why.path, why.expected, "expected %s", why.expected);
+    if (is_hidden(g, why.path) && strcmp(why.rule, "required") != 0) dp_job_reject(j, r, why.rule, why.path, why.expected, "expected %s", why.expected);
     else dp_job_reject(j, r, why.rule, why.path, why.expected, "%s", why.reason);
     return DP_OK;
 }

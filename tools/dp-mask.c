@@ -371,7 +371,7 @@ static const struct dp_tool *const commands[] = {&keygen_tool, NULL};
 
 static const struct dp_tool tool = {.name = "dp-mask",
                                     .summary = "mask personal data in records, by contract, policy and role",
-                                    .synopsis = "-c CONTRACT [-p POLICY] [--role ROLE] [--key-file FILE] [SOURCE...]",
+                                    .synopsis = "-c CONTRACT [-p POLICY] [--role NAME] [--key-file FILE] [SOURCE...]",
                                     .options = options,
                                     .conf_size = sizeof(struct conf),
                                     .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT | DP_COMMON_FORMATS,

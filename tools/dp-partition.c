@@ -219,6 +219,7 @@ static bool empty_partition(const struct state *s, const struct dp_batch *b, str
 /* The reason may quote the value: not that of a classified column. */
 static void hide_value(const struct state *s, struct dp_shred_reject *why) {
     if (s->classified.n == 0 || s->cli->run.rejects_clear) return;
+    if (!strcmp(why->rule, "required")) return; /* no value in it */
     if (dp_map_get(&s->classified, dp_str(why->path, strcspn(why->path, ".[")))) snprintf(why->reason, sizeof why->reason, "expected %s", why->expected);
 }
 

@@ -336,22 +336,22 @@ static enum dp_status run_checkpoint(struct dp_cli *cli, struct dp_err *err)
 #define COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
 
 static const struct dp_tool create_tool = {
-    .name = "create", .summary = "make an empty table from a contract", .args = "TABLE", .synopsis = "create TABLE -c CONTRACT [--by KEY]... [--property KEY=VALUE]...",
+    .name = "create", .summary = "make an empty table from a contract", .args = "TABLE", .synopsis = "TABLE -c CONTRACT [--by KEY]... [--property KEY=VALUE]...",
     .options = create_options, .conf_size = sizeof(struct create_conf), .common = DP_COMMON_CONTRACT | DP_COMMON_DRY_RUN | DP_COMMON_JSON,
     .min_args = 1, .max_args = 1, .run = run_create};
 static const struct dp_tool commit_tool = {
     .name = "commit", .summary = "publish finished Parquet files as one version", .args = "TABLE",
-    .synopsis = "commit TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--contract] [--commit-every D] [--eof-commits]",
+    .synopsis = "TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--contract] [--commit-every D] [--eof-commits]",
     .options = commit_options, .conf_size = sizeof(struct commit_conf), .common = COMMON | DP_COMMON_THREADS | DP_COMMON_MEMORY, .min_args = 1, .max_args = 1, .run = run_commit};
 static const struct dp_tool files_tool = {
     .name = "files", .summary = "print the paths of a version's data files", .args = "TABLE",
-    .synopsis = "files TABLE [--as-of VERSION|TIME] [--where EXPR]", .options = files_options, .conf_size = sizeof(struct files_conf),
+    .synopsis = "TABLE [--as-of VERSION|TIME] [--where EXPR]", .options = files_options, .conf_size = sizeof(struct files_conf),
     .common = DP_COMMON_WHERE | DP_COMMON_MARKS | DP_COMMON_EMPTY, .is_stream = true, .min_args = 1, .max_args = 1, .run = run_files};
 static const struct dp_tool log_tool = {
-    .name = "log", .summary = "print the table's history, newest first", .args = "TABLE", .synopsis = "log TABLE [--limit N] [--json]",
+    .name = "log", .summary = "print the table's history, newest first", .args = "TABLE", .synopsis = "TABLE [--limit N] [--json]",
     .options = log_options, .conf_size = sizeof(struct log_conf), .common = DP_COMMON_JSON, .min_args = 1, .max_args = 1, .run = run_log};
 static const struct dp_tool checkpoint_tool = {
-    .name = "checkpoint", .summary = "write the latest version's state as one file, for fast readers", .args = "TABLE", .synopsis = "checkpoint TABLE",
+    .name = "checkpoint", .summary = "write the latest version's state as one file, for fast readers", .args = "TABLE", .synopsis = "TABLE",
     .common = DP_COMMON_DRY_RUN | DP_COMMON_JSON, .min_args = 1, .max_args = 1, .run = run_checkpoint};
 
 static const struct dp_tool *const commands[] = {&create_tool, &commit_tool, &files_tool, &log_tool, &checkpoint_tool, NULL};

@@ -385,6 +385,7 @@ static enum dp_status on_finish(void *ctx, struct dp_err *err) {
                 first->name ? first->name : first->check);
     if (first->reason) dp_buf_addf(&text, ": %s", first->reason);
     else dp_buf_addf(&text, ": counted %llu in %llu records", (unsigned long long)first->count, (unsigned long long)first->rows);
+    if (!first->reason && first->op != DP_OPERATOR_NONE) dp_buf_addz(&text, ", allowed: "), dp_verdict_allowed(first, &text);
     if (n > 1) dp_buf_addf(&text, " (and %zu more rules failed)", n - 1);
     dp_err_set(err, DP_RULE, "%s", dp_buf_z(&text));
     dp_buf_release(&text);

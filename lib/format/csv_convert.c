@@ -67,13 +67,11 @@ static bool refuse(struct dp_csv_converter *c, const struct dp_csv_column *col, 
     c->why.rule = "type";
     c->why.path = col->name.p;
     c->why.expected = col->expected;
-    if (col->hidden) {
-        (void)snprintf(c->why.reason, sizeof c->why.reason, "expected %s, got text of %zu bytes (--types '%.80s=string' would let it pass)", col->expected,
-                       got.n, col->name.p);
-        return false;
-    }
-    (void)snprintf(c->why.reason, sizeof c->why.reason, "expected %s, got \"%.*s\" (--types '%.80s=string' would let it pass)", col->expected,
-                   (int)(got.n > 40 ? 40 : got.n), got.p, col->name.p);
+    size_t size = sizeof c->why.reason;
+    int n = col->hidden ? snprintf(c->why.reason, size, "expected %s, got text of %zu bytes", col->expected, got.n)
+                        : snprintf(c->why.reason, size, "expected %s, got \"%.*s\"", col->expected, (int)(got.n > 40 ? 40 : got.n), got.p);
+    if (!col->by_schema && n >= 0 && (size_t)n < size)
+        (void)snprintf(c->why.reason + n, size - (size_t)n, " (--types '%.80s=string' would let it pass)", col->name.p);
     return false;
 }
 

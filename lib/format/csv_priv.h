@@ -29,7 +29,7 @@ struct dp_csv_column {
     unsigned max_whole, max_scale;
     bool fractions, double_ok, decimal_ok, int64_ok;
     enum dp_csv_kind kind;      /* decided */
-    bool forced, utc, whole_only, hidden;
+    bool forced, utc, whole_only, hidden, by_schema; /* by_schema: a contract says the type, so --types is no way out */
     char *expected;             /* the type in words */
 };
 

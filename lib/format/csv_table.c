@@ -264,6 +264,7 @@ enum dp_status dp_csv_table_decide(struct dp_csv_table *t, const struct dp_type 
             type = decide_column(&t->dialect, c);
         }
         c->hidden = false;
+        c->by_schema = s != NULL;
         for (const char *const *h = t->dialect.hidden; h && *h; h++) c->hidden |= dp_str_eqz(c->name, *h);
         struct dp_buf words = {0};
         dp_type_print(type, &words);

@@ -123,7 +123,12 @@ enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_t
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "--rejects: %s is a directory", path);
     bool direct;
     dp_side_file(path, &direct, &r->path);
-    if (!direct) return DP_OK;
+    if (!direct) { /* what can't be kept is said before the work, not after it */
+        char *dir = dp_path_dir(r->path);
+        enum dp_status status = stat(dir, &st) == 0 ? DP_OK : dp_err_sys(err, DP_IO, "--rejects: cannot open directory %s", dir);
+        free(dir);
+        return status;
+    }
     r->fd = dp_side_open(path);
     if (r->fd < 0) return dp_err_sys(err, DP_IO, "--rejects: cannot open %s", path);
     r->direct = true;

@@ -94,7 +94,7 @@ static enum dp_status default_rule(struct compile *c, const struct dp_contract_p
     if (text || n->type->nullable) return DP_OK;
     struct dp_buf b = {0};
     dp_type_print_leaf(n->type, &b);
-    wrong(c, n, p->node, "it is %.40s and required, and a %.60s can't be a token nor, being required, null: say in a policy (-p) what becomes of it", classification, dp_buf_z(&b));
+    wrong(c, n, p->node, "it is %.40s and required, and %.60s can be neither a token nor, being required, null: say in a policy (-p) what becomes of it", classification, dp_buf_z(&b));
     dp_buf_release(&b);
     return DP_USAGE;
 }
@@ -138,7 +138,7 @@ static enum dp_status check_rule(struct compile *c, const struct dp_contract_pro
         dp_buf_release(&b);
         return DP_USAGE;
     }
-    if (!n->type->nullable && makes_null(n) && strcmp(t->name, "drop") != 0) return wrong(c, n, p->node, "it is required, and %s would make it null", t->name);
+    if (!n->type->nullable && makes_null(n) && strcmp(t->name, "drop") != 0) return wrong(c, n, p->node, "it is required, and %s would make it null; drop or fixed would not", t->name);
     if (!n->name && !strcmp(t->name, "drop")) return wrong(c, n, p->node, "drop takes a field away, not the elements of a list");
     if (n->constant && !constant_fits(n)) return wrong(c, n, p->node, "the value of fixed is not of its type");
     return DP_OK;

@@ -120,7 +120,8 @@ static enum dp_status read_back(struct batch_run *b, struct dp_scan *scan, struc
     if (status != DP_RECORD) return status;
     struct dp_mask_reject w = {.rule = "type"};
     (void)snprintf(w.path, sizeof w.path, "%s", why.path);
-    (void)snprintf(w.reason, sizeof w.reason, "expected %s", why.expected);
+    if (!strcmp(why.rule, "required")) (void)snprintf(w.reason, sizeof w.reason, "%.199s", why.reason); /* has no value in it */
+    else (void)snprintf(w.reason, sizeof w.reason, "expected %s", why.expected);
     report(b, row, &w);
     append_null_row(to);
     return DP_OK;

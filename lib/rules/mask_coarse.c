@@ -26,7 +26,7 @@ const char *dp_mask_band(const struct mask_node *n, struct dp_buf *scratch, stru
     dp_i128 xs, w, f, d, low, high;
     char text[48];
     if (is_special(v)) return as_it_is(v, out);
-    if (v.kind != DP_KIND_NUMBER || !dp_decimal_parse(v.text, &x)) return "a number beyond 38 digits";
+    if (v.kind != DP_KIND_NUMBER || !dp_decimal_parse(v.text, &x)) return v.kind == DP_KIND_NUMBER ? "a number beyond 38 digits" : "not a number";
     int scale = width.scale > from.scale ? width.scale : from.scale, fine = x.scale > scale ? x.scale : scale;
     bool fits = dp_decimal_rescale(x, 38, fine, &xs) && dp_decimal_rescale(width, 38, fine, &w) && dp_decimal_rescale(from, 38, fine, &f);
     if (!fits || dp_sub_overflow(xs, f, &d)) return "a number beyond 38 digits";

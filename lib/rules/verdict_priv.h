@@ -9,8 +9,6 @@ bool dp_verdict_number(struct dp_str s, struct dp_buf *out);
 bool dp_verdict_two_operands(enum dp_operator op);
 /* 100 * count / rows for people and reports: six digits behind the point or what it takes to show that it is not 0, cut. */
 void dp_verdict_percent(uint64_t count, uint64_t rows, struct dp_buf *out);
-/* "less than 10 %"; "none" without an operator. */
-void dp_verdict_allowed(const struct dp_verdict_rule *r, struct dp_buf *out);
 /* "2 of 5 rows (40 %)", "1 key more than once, 3 rows too many of 9", the reason of what was not decided. */
 void dp_verdict_found(const struct dp_verdict_rule *r, struct dp_buf *out);
 /* pass, fail, warning, info, error, unsupported: a failed rule's severity is in the word. */

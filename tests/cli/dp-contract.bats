@@ -186,3 +186,13 @@ minimum: 0" ]
     grep -q '# seen: 19 of 19, all different, 1 .. 19' c.yaml
     run ! grep -q 'unique\|minimum\|quality' c.yaml
 }
+
+@test "compat: FULL tells a stricter classification once; help names a command once" {
+    printf '{"a":1}\n' | dp-contract infer >old.yaml
+    sed 's/logicalType: integer/&\n        classification: restricted/' old.yaml >new.yaml
+    run --separate-stderr dp-contract compat --mode full old.yaml new.yaml
+    dp_expect 0
+    [ "$(grep -c 'classification is now restricted' <<<"$stderr")" -eq 1 ]
+    run dp-contract compat --help
+    assert_line --index 0 'Usage: dp-contract compat [OPTION...] [--mode MODE] OLD... NEW'
+}

@@ -248,14 +248,18 @@ END
 @test "required: what would be null is refused, by name" {
     contract '{name: n, logicalType: integer, required: true, classification: restricted}'
     run --separate-stderr mask </dev/null
-    dp_expect 2 'column n: it is restricted and required, and a int64'
+    dp_expect 2 'column n: it is restricted and required, and int64 can be neither'
     policy 'columns: {n: {mask: band, width: 5}}'
     [ "$(mask -p p.yaml <<<'{"n":7}')" = '{"n":"[5,10)"}' ]
     for rule in null redact '{mask: band, width: 5, otherwise: null}'; do
         policy "columns: {n: $rule}"
         run --separate-stderr mask -p p.yaml </dev/null
-        dp_expect 2 'would make it null'
+        dp_expect 2 'would make it null; drop or fixed would not'
     done
+    contract '{name: n, logicalType: number, classification: restricted}'
+    policy 'columns: {n: {mask: band, width: 5}}'
+    run --separate-stderr mask -p p.yaml <<<'{"n":"x7"}'
+    dp_expect 1 'n: band: not a number (a string of 2 bytes)'
 }
 
 @test "keys: none, from a file, from the environment, with others' rights" {

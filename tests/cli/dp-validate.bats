@@ -287,3 +287,23 @@ END
 {"id":2,"day":"2026-01-02"}'
     grep -q '"rule":"primaryKey"' bad
 }
+
+@test "messages say what was allowed, and no way out that there is not" {
+    contract c.yaml <<'END'
+- {name: id, logicalType: integer, required: true, classification: restricted}
+- {name: n, logicalType: integer, required: true}
+END
+    printf 'id,n\n1,2\n,3\n' >in.csv
+    run --separate-stderr dp-ingest -q -c c.yaml in.csv
+    dp_expect 1 'in.csv:3: id: required, but null'
+    printf 'id,n\n1,x\n' >in.csv
+    run --separate-stderr dp-validate -c c.yaml in.csv
+    dp_expect 1 'in.csv:2: n: expected int64, got "x"'
+    refute [ "${stderr/--types/}" != "$stderr" ]
+    run --separate-stderr dp-validate -c c.yaml --rejects nowhere/bad in.csv
+    dp_expect 3 '--rejects: cannot open directory nowhere'
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+    sed 's/^    properties:/    quality:\n      - {metric: rowCount, mustBeGreaterThan: 5}\n&/' c.yaml >q.yaml
+    run --separate-stderr dp-validate -c q.yaml <<<'{"id":1,"n":1}'
+    dp_expect 1 'rowCount: counted 1 in 1 records, allowed: more than 5'
+}

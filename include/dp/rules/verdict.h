@@ -73,6 +73,8 @@ struct dp_verdict_counts { size_t pass, fail, warn, error, unsupported; }; /* wa
 struct dp_verdict_counts dp_verdict_count(const struct dp_verdict *v);
 void dp_verdict_release(struct dp_verdict *v);
 
+/* "less than 10 %"; "none" without an operator. */
+void dp_verdict_allowed(const struct dp_verdict_rule *r, struct dp_buf *out);
 enum dp_verdict_form { DP_VERDICT_TEXT, DP_VERDICT_NDJSON, DP_VERDICT_JSON, DP_VERDICT_JUNIT, DP_VERDICT_MARKDOWN, DP_VERDICT_PROMETHEUS };
 /*
  * Appends the report; text and Markdown have what failed first, with examples; NDJSON has a row for each rule and a summary at the end.
