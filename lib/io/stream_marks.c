@@ -71,26 +71,6 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
     return DP_OK;
 }
 
-enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err)
-{
-    if (!s->piped) return DP_OK;
-    if (s->in_end) return dp_err_set(err, DP_FORMAT, "the stream goes on behind its end");
-    if (c->kind == DP_CHUNK_MARK) {
-        if (c->mark.kind == DP_MARK_BEGIN && c->mark.schema && !s->in_types) s->in_types = dp_type_copy(c->mark.schema);
-        return note_mark(s, &c->mark, err);
-    }
-    s->in_data = true;
-    /* Records of sources whose paths came in the stream are not part of the stream. */
-    bool of_stream = c->kind == DP_CHUNK_PATHS || !c->origin || strcmp(c->origin->name, "-") == 0;
-    if (!s->in_begin || !of_stream) return DP_OK;
-    const struct dp_str text = c->passed_over.n ? c->passed_over : dp_str(c->text, c->n);
-    dp_linehash_add(s->in_hash, text.p, text.n);
-    s->in_lines += dp_count_byte(text.p, text.n, '\n');
-    return DP_OK;
-}
-
-/* ---- the header ---- */
-
 /* Does the header say that a field is classified as anything but public and internal?  Then rejects here show no raw record either. */
 static bool header_is_classified(const char *fields)
 {
@@ -117,6 +97,28 @@ static bool header_is_classified(const char *fields)
     return classified;
 }
 
+enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err)
+{
+    if (!s->piped) return DP_OK;
+    if (s->in_end) return dp_err_set(err, DP_FORMAT, "the stream goes on behind its end");
+    if (c->kind == DP_CHUNK_MARK) {
+        /* Here, where it is read: records behind it may be at work before the begin has its turn in the output. */
+        if (c->mark.kind == DP_MARK_BEGIN && !s->in_begin && !s->run->hide_raw && header_is_classified(c->mark.fields)) s->run->hide_raw = true;
+        if (c->mark.kind == DP_MARK_BEGIN && c->mark.schema && !s->in_types) s->in_types = dp_type_copy(c->mark.schema);
+        return note_mark(s, &c->mark, err);
+    }
+    s->in_data = true;
+    /* Records of sources whose paths came in the stream are not part of the stream. */
+    bool of_stream = c->kind == DP_CHUNK_PATHS || !c->origin || strcmp(c->origin->name, "-") == 0;
+    if (!s->in_begin || !of_stream) return DP_OK;
+    const struct dp_str text = c->passed_over.n ? c->passed_over : dp_str(c->text, c->n);
+    dp_linehash_add(s->in_hash, text.p, text.n);
+    s->in_lines += dp_count_byte(text.p, text.n, '\n');
+    return DP_OK;
+}
+
+/* ---- the header ---- */
+
 static void replace_text(char **field, const char *text)
 {
     free(*field);
@@ -138,7 +140,7 @@ static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
     struct dp_mark *m = &s->begin;
     m->chain = dp_realloc_array(m->chain, m->n_chain + 1, sizeof *m->chain);
     m->chain[m->n_chain++] = dp_strdup(s->run->program);
-    if (header_is_classified(m->fields)) s->run->hide_raw = true;
+    if (!s->run->hide_raw && header_is_classified(m->fields)) s->run->hide_raw = true;
     if (s->where) dp_lineage_where(s->where, m);
     if (s->ops->begin) DP_TRY(s->ops->begin(s->ctx, m, err));
     if (s->conf->sink) return DP_OK;

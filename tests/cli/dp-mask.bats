@@ -316,8 +316,12 @@ END
 @test "behind a mask, rejects still hide what is a pseudonym" {
     echo '{"email":"ann@example.org","id":"x"}' | dp-mask -c c.yaml --marks - >masked 2>/dev/null || true
     printf '{"id":1,"email":"ann@example.org"}\n' >in.ndjson
-    dp-mask -c c.yaml --marks in.ndjson | dp-map '.id | error' --max-rejects 1 --rejects r >/dev/null
-    jq -e '.raw == null' r || fail "$(cat r)"
+    dp-mask -c c.yaml --marks in.ndjson >masked
+    for i in $(seq 20); do # header and record come at once: whoever is first, the header counts
+        rm -f r
+        dp-map -j 4 '.id | error' --max-rejects 1 --rejects r >/dev/null <masked
+        jq -e '.raw == null' r || fail "$(cat r)"
+    done
 }
 
 @test "in a pipeline: ingest, mask, partition, commit; a contract of the masked view" {
