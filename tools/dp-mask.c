@@ -290,6 +290,13 @@ static enum dp_status compile_rows(struct masking *m, struct dp_err *err) {
     return DP_OK;
 }
 
+/* A word of the policy that names no column may be a slip. */
+static void warn_unused(struct masking *m) {
+    const char *const *words;
+    size_t n = dp_mask_unused(m->mask, &words);
+    for (size_t i = 0; i < n; i++) dp_run_log(&m->cli->run, DP_LOG_WARN, "%s", words[i]);
+}
+
 static enum dp_status prepare(struct masking *m, struct dp_err *err) {
     const struct conf *c = m->cli->conf;
     const struct dp_contract_object *o;
@@ -299,6 +306,7 @@ static enum dp_status prepare(struct masking *m, struct dp_err *err) {
     if (c->policy) DP_TRY(dp_policy_read(c->policy, &m->policy, err));
     DP_TRY(dp_mask_compile(&m->contract, o, c->policy ? &m->policy : NULL, c->role, (enum dp_mask_unknown)c->unknown, &m->mask, err));
     DP_TRY(compile_rows(m, err));
+    warn_unused(m);
     m->cli->run.hide_raw = m->cli->run.hide_raw || dp_mask_hides(m->mask);
     return set_key(m, err);
 }

@@ -270,6 +270,62 @@ static enum dp_status check_columns(struct compile *c) {
     return DP_OK;
 }
 
+/* ---- rules that nothing is under ---- */
+
+/* Tags and classifications of properties, at every depth: "t:pii", "c:restricted". */
+static void note_words(struct dp_map *words, const struct dp_contract_property *p, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const struct dp_yaml_node *tags = dp_yaml_get(p[i].node, "tags");
+        struct dp_buf b = {0};
+        for (size_t k = 0; tags && tags->kind == DP_YAML_LIST && k < tags->n; k++) {
+            dp_buf_reset(&b);
+            dp_buf_addz(&b, "t:");
+            dp_buf_adds(&b, tags->items[k]->text);
+            dp_map_put(words, dp_buf_str(&b), NULL);
+        }
+        if (p[i].classification) {
+            dp_buf_reset(&b);
+            dp_buf_addf(&b, "c:%s", p[i].classification);
+            dp_map_put(words, dp_buf_str(&b), NULL);
+        }
+        dp_buf_release(&b);
+        note_words(words, p[i].properties, p[i].n_properties);
+        if (p[i].items) note_words(words, p[i].items, 1);
+    }
+}
+
+static void find_unused(struct dp_mask *m, const struct dp_map *words, const struct dp_policy_entry *e, size_t n, char kind) {
+    struct dp_buf b = {0};
+    for (size_t i = 0; i < n; i++) {
+        dp_buf_reset(&b);
+        dp_buf_addf(&b, "%c:%s", kind, e[i].name);
+        if (dp_map_get(words, dp_buf_str(&b))) continue;
+        m->unused = dp_grow(m->unused, &m->unused_cap, m->n_unused + 1, sizeof *m->unused);
+        m->unused[m->n_unused++] = dp_arena_printf(&m->arena, "%s:%llu: no column of the contract has the %s \"%.100s\"", m->policy->doc.source,
+                                                   (unsigned long long)e[i].at->line, kind == 't' ? "tag" : "classification", e[i].name);
+    }
+    dp_buf_release(&b);
+}
+
+/* A tag or classification that no column has may be another contract's, or a slip that lets a value pass: the caller tells it. */
+static void note_unused(struct dp_mask *m, const struct dp_contract_object *o) {
+    const struct dp_policy *p = m->policy;
+    struct dp_map words = {0};
+    if (!p) return;
+    note_words(&words, o->properties, o->n_properties);
+    for (size_t v = 0; v <= p->n_roles; v++) {
+        const struct dp_policy_view *view = v ? &p->roles[v - 1] : &p->all;
+        find_unused(m, &words, view->tags, view->n_tags, 't');
+        find_unused(m, &words, view->classifications, view->n_classifications, 'c');
+    }
+    dp_map_release(&words);
+}
+
+size_t dp_mask_unused(const struct dp_mask *m, const char *const **words) {
+    *words = m->unused;
+    return m->n_unused;
+}
+
 enum dp_status dp_mask_compile(const struct dp_contract *contract, const struct dp_contract_object *o, const struct dp_policy *policy, const char *role,
                                enum dp_mask_unknown unknown, struct dp_mask **out, struct dp_err *err) {
     struct dp_mask *m = dp_calloc(1, sizeof *m);
@@ -285,6 +341,7 @@ enum dp_status dp_mask_compile(const struct dp_contract *contract, const struct 
     m->root = (struct mask_node){.name = "", .path = "", .type = m->schema};
     DP_TRY_OUT(build_children(&c, o->properties, o->n_properties, NULL, NULL, &m->root));
     DP_TRY_OUT(check_columns(&c));
+    note_unused(m, o);
     m->root.act = MASK_INTO;
 out:
     dp_map_release(&c.columns[0]);
@@ -298,6 +355,7 @@ out:
 
 void dp_mask_free(struct dp_mask *m) {
     if (!m) return;
+    free(m->unused);
     dp_secret_free(m->hmacs, m->n_keyed * sizeof *m->hmacs);
     for (size_t i = 0; i < m->n_tables; i++) {
         dp_map_release(m->tables[i]);

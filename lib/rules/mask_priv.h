@@ -79,6 +79,8 @@ struct dp_mask {
     struct dp_hmac *hmacs; /* secret */
     struct dp_map **tables; /* to be released */
     size_t n_tables, tables_cap;
+    const char **unused; /* words about rules that nothing is under */
+    size_t n_unused, unused_cap;
     bool classified;
 };
 

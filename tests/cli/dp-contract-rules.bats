@@ -382,3 +382,12 @@ Y
     done <"$DP_SHARED/corpus/contract/compat.ndjson"
     assert_equal "$n" 27
 }
+
+@test "a list of rules has its bound (DP_LIMIT_CONTRACT_RULES)" {
+    rules() { echo '- name: a'; echo '  quality:'; for i in $(seq "$1"); do echo "    - {metric: nullValues, mustBeLessThan: $i}"; done; }
+    rules 1000 | contract at.yaml
+    run -0 dp-contract lint at.yaml
+    rules 1001 | contract past.yaml
+    run -2 --separate-stderr dp-contract lint past.yaml
+    [[ $output$stderr == *"more than 1000 entries"* ]] || fail "$output$stderr"
+}

@@ -245,6 +245,15 @@ END
     dp_expect 2 '--role needs the policy'
 }
 
+@test "a tag or classification that no column has is told" {
+    policy 'tags:' '  pi: redact' '  pii: redact' 'roles:' '  analyst:' '    classifications:' '      secret: pass'
+    run --separate-stderr mask -p p.yaml </dev/null
+    assert_equal "$status" 0
+    [[ $stderr == *'p.yaml:3: no column of the contract has the tag "pi"'* ]] || fail "$stderr"
+    [[ $stderr == *'no column of the contract has the classification "secret"'* ]] || fail "$stderr"
+    [[ $stderr != *'"pii"'* ]] || fail "$stderr"
+}
+
 @test "required: what would be null is refused, by name" {
     contract '{name: n, logicalType: integer, required: true, classification: restricted}'
     run --separate-stderr mask </dev/null

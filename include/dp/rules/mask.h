@@ -28,6 +28,8 @@ enum dp_status dp_mask_compile(const struct dp_contract *c, const struct dp_cont
                                enum dp_mask_unknown unknown, struct dp_mask **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_mask_free(struct dp_mask *m); /* wipes its keys; NULL is legal */
 
+/* Tags and classifications of the policy that no column of the contract has, each as a message with file and line; borrowed until free. */
+size_t dp_mask_unused(const struct dp_mask *m, const char *const **words);
 /* The first column that needs a key; NULL: none does. */
 const char *dp_mask_needs_key(const struct dp_mask *m);
 /* Derives a key for each of them from the ring's active one. DP_USAGE: none is active. */
