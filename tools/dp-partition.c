@@ -218,9 +218,13 @@ static bool empty_partition(const struct state *s, const struct dp_batch *b, str
 
 /* The reason may quote the value: not that of a classified column. */
 static void hide_value(const struct state *s, struct dp_shred_reject *why) {
-    if (s->classified.n == 0 || s->cli->run.rejects_clear) return;
+    const struct dp_stream *in = dp_stream_of(&s->cli->run);
+    if (!s->cli->run.hide_raw || s->cli->run.rejects_clear) return;
     if (!strcmp(why->rule, "required")) return; /* no value in it */
-    if (dp_map_get(&s->classified, dp_str(why->path, strcspn(why->path, ".[")))) snprintf(why->reason, sizeof why->reason, "expected %s", why->expected);
+    struct dp_str top = dp_str(why->path, strcspn(why->path, ".["));
+    bool classified = dp_map_get(&s->classified, top) || dp_map_get(&s->classified, dp_str_z(why->path)) || dp_stream_is_classified(in, top) ||
+                      dp_stream_is_classified(in, dp_str_z(why->path));
+    if (classified) snprintf(why->reason, sizeof why->reason, "expected %s", why->expected);
 }
 
 /* Which partition columns that nobody asked for by --by have a field in the records?  Asked until each has had one. */

@@ -88,6 +88,7 @@ struct state {
     size_t n_foreign;
     uint64_t share;               /* memory of one set */
     struct dp_check_run *words;   /* for what is found in order */
+    bool hides;                   /* it was told what the header calls classified */
     struct dp_scan *scan;
     struct dp_buf fields;
     bool is_settled, only_counts;
@@ -139,6 +140,8 @@ static void job_close(void *ctx, void *mem) {
     dp_arena_release(&x->arena);
 }
 
+static bool header_hides(void *ctx, struct dp_str column) { return dp_stream_is_classified(ctx, column); }
+
 static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct state *s = ctx;
     struct worker *w = j->worker_mem;
@@ -150,6 +153,7 @@ static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) 
     for (size_t i = 0; i < s->n_keys; i++) x->keys[i].n = x->keys[i].at = 0;
     if (w->has_types && w->types == types) return DP_OK;
     const char *name = j->chunk->origin ? j->chunk->origin->name : "-";
+    if (j->run->hide_raw && !j->run->rejects_clear) dp_check_hide(w->run, header_hides, j->stream);
     DP_TRY(dp_check_types(w->run, types, strcmp(name, "-") != 0 ? name : "the stream's header", err));
     w->types = types;
     w->has_types = true;
@@ -261,6 +265,7 @@ static enum dp_status repeated(struct state *s, struct keys *k, struct dp_key ke
     struct dp_err own = DP_ERR_INIT;
     bool again;
     uint64_t line, offset;
+    if (!s->hides && j->run->hide_raw && !j->run->rejects_clear) dp_check_hide(s->words, header_hides, j->stream), s->hides = true;
     if (!k->again) k->again = dp_keyset_open(s->share / 4);
     DP_TRY(dp_keyset_add(k->again, &key, 1, &again, err));
     dp_job_place(j, raw, &line, &offset);

@@ -77,6 +77,11 @@ const struct dp_type *dp_job_types(const struct dp_job *j)
     return j->chunk->origin && j->chunk->origin->schema ? j->chunk->origin->schema : j->stream->in_types;
 }
 
+bool dp_stream_is_classified(const struct dp_stream *s, struct dp_str column)
+{
+    return s && (s->in_all_classified || dp_map_get(&s->in_classified, column));
+}
+
 static void origin_text(const struct dp_origin *o, char *out, size_t size)
 {
     if (!o) snprintf(out, size, "-");

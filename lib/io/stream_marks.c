@@ -23,6 +23,7 @@ void dp_marks_release(struct dp_stream *s)
     if (s->out_hash) dp_linehash_close(s->out_hash);
     dp_type_free(s->schema);
     dp_type_free(s->in_types);
+    dp_map_release(&s->in_classified);
     dp_mark_release(&s->begin);
     dp_mark_release(&s->end);
 }
@@ -46,7 +47,37 @@ static enum dp_status note_end(struct dp_stream *s, const struct dp_mark *m, str
     return DP_OK;
 }
 
-static bool header_is_classified(const char *fields);
+/* Does this entry of the header's fields say more than public or internal? */
+static bool entry_is_classified(const struct dp_record *r, uint32_t entry)
+{
+    uint32_t v = dp_json_member(r, entry, "classification");
+    if (!v || r->nodes[v].kind == DP_KIND_NULL) return false;
+    bool open = dp_json_equal(dp_node_str(r, v), r->nodes[v].flags, DP_STR("public")) || dp_json_equal(dp_node_str(r, v), r->nodes[v].flags, DP_STR("internal"));
+    return r->nodes[v].kind != DP_KIND_STRING || !open;
+}
+
+/* Which columns the header calls classified: rejects here show no raw record then, and no value of such a column. */
+static void note_classified(struct dp_stream *s, const char *fields)
+{
+    if (!fields || !strstr(fields, "classification")) return;
+    struct dp_buf b = {NULL, 0, 0}, name = {NULL, 0, 0};
+    struct dp_record r;
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_MARK, DP_SCAN_PORTABLE);
+    dp_buf_addz(&b, fields);
+    dp_buf_reserve(&b, DP_SCAN_PAD);
+    s->in_all_classified = dp_scan_value(scan, b.p, b.n, &r, NULL) != DP_OK || r.nodes[0].kind != DP_KIND_ARRAY;
+    for (uint32_t i = 1; !s->in_all_classified && i < r.n_nodes; i = r.nodes[i].next) {
+        if (r.nodes[i].kind == DP_KIND_OBJECT && !entry_is_classified(&r, i)) continue;
+        dp_buf_reset(&name);
+        uint32_t at = r.nodes[i].kind == DP_KIND_OBJECT ? dp_json_member(&r, i, "name") : 0;
+        if (at && dp_json_get_string(&r, at, &name)) dp_map_put(&s->in_classified, dp_buf_str(&name), NULL);
+        else s->in_all_classified = true;
+    }
+    if (s->in_all_classified || s->in_classified.n) s->run->hide_raw = true;
+    dp_scan_close(scan);
+    dp_buf_release(&name);
+    dp_buf_release(&b);
+}
 
 static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
 {
@@ -56,7 +87,8 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
         if (s->in_begin || s->in_data) return dp_err_set(err, DP_FORMAT, "a begin in the middle of a stream");
         s->in_begin = true;
         /* here, not when it goes out: records behind it may be looked at before that, by another thread */
-        if (header_is_classified(m->fields)) s->run->hide_raw = true;
+        note_classified(s, m->fields);
+        if (m->run && strlen(m->run) < sizeof s->run->run_id) snprintf(s->run->run_id, sizeof s->run->run_id, "%s", m->run);
         return DP_OK;
     case DP_MARK_END:
         if (!s->in_begin) return dp_err_set(err, DP_FORMAT, "an end in a stream without begin");
@@ -71,39 +103,11 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
     return DP_OK;
 }
 
-/* Does the header say that a field is classified as anything but public and internal?  Then rejects here show no raw record either. */
-static bool header_is_classified(const char *fields)
-{
-    if (!fields || !strstr(fields, "classification")) return false;
-    struct dp_buf b = {NULL, 0, 0};
-    struct dp_record r;
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_MARK, DP_SCAN_PORTABLE);
-    bool classified = true; /* also when it can't be read */
-    dp_buf_addz(&b, fields);
-    dp_buf_reserve(&b, DP_SCAN_PAD);
-    if (dp_scan_value(scan, b.p, b.n, &r, NULL) == DP_OK) {
-        classified = false;
-        for (uint32_t i = 0; i + 1 < r.n_nodes; i++) {
-            const struct dp_node *k = &r.nodes[i], *v = &r.nodes[i + 1];
-            if (!(k->flags & DP_NODE_KEY) || !dp_json_equal(dp_node_str(&r, i), k->flags, DP_STR("classification"))) continue;
-            if (v->kind == DP_KIND_NULL) continue;
-            bool open = dp_json_equal(dp_node_str(&r, i + 1), v->flags, DP_STR("public")) ||
-                        dp_json_equal(dp_node_str(&r, i + 1), v->flags, DP_STR("internal"));
-            classified = classified || v->kind != DP_KIND_STRING || !open;
-        }
-    }
-    dp_scan_close(scan);
-    dp_buf_release(&b);
-    return classified;
-}
-
 enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err)
 {
     if (!s->piped) return DP_OK;
     if (s->in_end) return dp_err_set(err, DP_FORMAT, "the stream goes on behind its end");
     if (c->kind == DP_CHUNK_MARK) {
-        /* Here, where it is read: records behind it may be at work before the begin has its turn in the output. */
-        if (c->mark.kind == DP_MARK_BEGIN && !s->in_begin && !s->run->hide_raw && header_is_classified(c->mark.fields)) s->run->hide_raw = true;
         if (c->mark.kind == DP_MARK_BEGIN && c->mark.schema && !s->in_types) s->in_types = dp_type_copy(c->mark.schema);
         return note_mark(s, &c->mark, err);
     }
@@ -140,7 +144,6 @@ static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
     struct dp_mark *m = &s->begin;
     m->chain = dp_realloc_array(m->chain, m->n_chain + 1, sizeof *m->chain);
     m->chain[m->n_chain++] = dp_strdup(s->run->program);
-    if (!s->run->hide_raw && header_is_classified(m->fields)) s->run->hide_raw = true;
     if (s->where) dp_lineage_where(s->where, m);
     if (s->ops->begin) DP_TRY(s->ops->begin(s->ctx, m, err));
     if (s->conf->sink) return DP_OK;

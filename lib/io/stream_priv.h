@@ -2,6 +2,7 @@
 #ifndef DP_IO_STREAM_PRIV_H
 #define DP_IO_STREAM_PRIV_H
 
+#include <dp/base/map.h>
 #include <dp/io/stream.h>
 
 #include <pthread.h>
@@ -54,6 +55,8 @@ struct dp_stream {
     struct dp_linehash *in_hash;
     uint64_t in_lines;
     struct dp_type *in_types; /* of begin, before anybody amends it */
+    struct dp_map in_classified; /* names of columns that begin calls classified */
+    bool in_all_classified;   /* what begin says of its fields can't be read */
 
     /* Kept by consume. */
     struct dp_mark begin, end;

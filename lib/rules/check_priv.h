@@ -233,6 +233,8 @@ struct dp_check_run {
     struct dp_buf text, words;
     struct dp_check_tally tally;
     uint8_t *taken;                     /* by rule: samples that this run took */
+    bool *hidden;                       /* by rule: its values are not shown; NULL: as the contract says */
+    bool any_hidden;
     const struct dp_record *rec;
     uint64_t undecided_at;              /* serial of the latest record with a rule that could not be decided, which rule, and why */
     uint32_t undecided_rule;

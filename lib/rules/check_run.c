@@ -154,7 +154,7 @@ static enum dp_status ask_expressions(struct dp_check_run *r, struct dp_err *err
         if (!r->exprs[i]) r->exprs[i] = dp_expr_run_open(x->expr);
         enum dp_status status = dp_expr_test(r->exprs[i], r->rec, &yes, &own);
         if (status == DP_RECORD) {
-            check_undecided(r, x->rule, r->k->is_classified ? "it errs on this record" : own.msg); /* the message may hold a value */
+            check_undecided(r, x->rule, r->k->is_classified || r->any_hidden ? "it errs on this record" : own.msg); /* the message may hold a value */
         } else if (status != DP_OK) {
             if (err) *err = own;
             return status;
@@ -260,6 +260,7 @@ void dp_check_run_close(struct dp_check_run *r) {
     free(r->stamp);
     free(r->slot);
     free(r->taken);
+    free(r->hidden);
     free(r->breaches);
     free(r->items);
     dp_buf_release(&r->text);

@@ -66,6 +66,27 @@ static void add_value(const struct dp_record *rec, uint32_t node, bool hide, str
     if (is_text) dp_buf_addc(b, '"');
 }
 
+static bool hides(const struct dp_check_run *r, uint32_t rule) { return r->k->infos[rule].is_classified || (r->hidden && r->hidden[rule]); }
+
+/* Top-level names in "a.b", "items[].x", and in the "a,b" of a tuple. */
+static bool property_is(const char *property, bool is_tuple, dp_check_hides is_classified, void *ctx) {
+    while (property && *property) {
+        size_t n = is_tuple ? strcspn(property, ",") : strlen(property), top = strcspn(property, ".[");
+        if (is_classified(ctx, dp_str(property, n)) || is_classified(ctx, dp_str(property, top < n ? top : n))) return true;
+        property += n + (property[n] == ',');
+    }
+    return false;
+}
+
+void dp_check_hide(struct dp_check_run *r, dp_check_hides is_classified, void *ctx) {
+    if (!r->hidden) r->hidden = dp_calloc(r->k->n_rules + 1, sizeof *r->hidden);
+    for (size_t i = 0; i < r->k->n_rules; i++) {
+        const struct check_info *info = &r->k->infos[i];
+        r->hidden[i] = property_is(info->property, info->is_tuple, is_classified, ctx);
+    }
+    r->any_hidden = true;
+}
+
 struct dp_check_words dp_check_explain(struct dp_check_run *r, const struct dp_record *rec, const struct dp_check_breach *breach) {
     const struct check_info *info = &r->k->infos[breach->rule];
     const struct check_item *item = &r->items[breach->item];
@@ -85,7 +106,7 @@ struct dp_check_words dp_check_explain(struct dp_check_run *r, const struct dp_r
     else if (!breach->node) dp_buf_addf(b, "expected %s, and the field is absent", info->expected ? info->expected : "a value");
     else {
         dp_buf_addf(b, "expected %s, got ", info->expected ? info->expected : "another value");
-        add_value(rec, breach->node, info->is_classified, b);
+        add_value(rec, breach->node, hides(r, breach->rule), b);
         if (undecided) dp_buf_addf(b, " (not decided: %s)", r->undecided);
     }
     if (breach->more) dp_buf_addf(b, " (and %u more)", breach->more);
@@ -106,7 +127,7 @@ struct dp_check_words dp_check_explain_rule(struct dp_check_run *r, const struct
     for (size_t i = 0; rec && t && i < t->n_paths; i++) {
         uint32_t node = dp_path_find(&t->paths[i], NULL, rec);
         dp_buf_addz(b, i ? ", " : ": ");
-        if (node) add_value(rec, node, info->is_classified, b);
+        if (node) add_value(rec, node, hides(r, rule), b);
     }
     return (struct dp_check_words){.rule = info->check, .path = info->property, .expected = info->expected, .reason = dp_buf_z(b)};
 }
@@ -122,7 +143,7 @@ void dp_check_note(struct dp_check_run *r, const struct dp_record *rec, const st
         s->rule = b->rule;
         s->line = line;
         dp_buf_reset(&r->words);
-        if (b->node) add_value(rec, b->node, r->k->infos[b->rule].is_classified, &r->words);
+        if (b->node) add_value(rec, b->node, hides(r, b->rule), &r->words);
         size_t len = cut(dp_buf_str(&r->words), sizeof s->value - 1);
         memcpy(s->value, r->words.p ? r->words.p : "", len);
         s->value[len] = 0;

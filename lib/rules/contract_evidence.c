@@ -11,6 +11,7 @@
 #define ENOUGH 20           /* values before a bound, a format or a pattern is a rule, or uniqueness */
 #define ENOUGH_OF_EACH 5    /* of each value before all are an enumeration: a rare one says that there are others */
 #define LONGEST_KEY 64      /* bytes; longer texts are prose */
+#define TELLING 12          /* characters of a whole number that may be a card or an account: its values are not shown */
 
 static uint64_t values_of(const struct dp_infer_field *e) { return e->watched ? dp_profile_count(e->watched) : 0; }
 
@@ -20,6 +21,10 @@ bool dp_contract_seems_unique(const struct dp_type *t, const struct dp_infer_fie
     if (!identifies || values_of(e) < ENOUGH || !dp_profile_is_unique(e->watched)) return false;
     enum dp_textform form = dp_profile_format(e->watched);
     return form != DP_TEXTFORM_IPV4 && form != DP_TEXTFORM_IPV6; /* two records from one machine will come */
+}
+
+static bool is_telling(const struct dp_infer_field *e) {
+    return e->max.n >= TELLING && !memchr(e->max.p, '.', e->max.n) && !memchr(e->min.p, '.', e->min.n);
 }
 
 static void indent(struct dp_buf *b, int n) {
@@ -50,6 +55,7 @@ static bool add_rounded(struct dp_buf *b, struct dp_str v) {
 static void add_bounds(const struct dp_contract_draft *d, const struct dp_type *t, const struct dp_infer_field *e, struct dp_buf *options, int at) {
     bool exact = d->rules == DP_CONTRACT_RULES_EXACT;
     double min, max;
+    exact = exact && !is_telling(e);
     if (!is_number(t) || !e->min.n || !dp_parse_double(e->min, &min) || !dp_parse_double(e->max, &max)) return;
     struct dp_buf bound = {0};
     if (exact) add_plain(&bound, e->min);
@@ -115,7 +121,9 @@ static void add_evidence(const struct dp_contract_draft *d, const struct dp_type
     if (!in_list && d->records) dp_buf_addf(b, " of %llu", (unsigned long long)d->records);
     if (dp_profile_is_unique(e->watched) && values_of(e) > 1) dp_buf_addz(b, ", all different");
     else if (n_values) dp_buf_addf(b, ", %zu different", n_values);
-    if ((is_number(t) || times) && e->min.n) {
+    if (is_number(t) && e->min.n && is_telling(e)) {
+        dp_buf_addf(b, ", up to %zu digits", e->max.n);
+    } else if ((is_number(t) || times) && e->min.n) {
         dp_buf_addz(b, ", ");
         add_plain(b, e->min);
         dp_buf_addz(b, " .. ");

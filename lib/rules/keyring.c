@@ -176,8 +176,14 @@ static enum dp_status read_all(int fd, const char *path, char *text, size_t *n, 
     return dp_err_set(err, DP_USAGE, "%s is too long for a key ring", path);
 }
 
-/* Is this a key, where the name of its file should stand?  It must not be told in a message. */
+/* Is this a key, where the name of its file should stand?  It must not be told in a message.  A name in a folder that is there is a name. */
 static bool is_key(const char *path) {
+    if (strchr(path, '/')) {
+        char *dir = dp_path_dir(path);
+        bool there = access(dir, F_OK) == 0;
+        free(dir);
+        if (there) return false;
+    }
     struct dp_key *k = dp_secret_alloc(sizeof *k);
     bool yes = !take_bare(dp_str_z(path), k);
     dp_secret_free(k, sizeof *k);

@@ -307,3 +307,23 @@ END
     run --separate-stderr dp-validate -c q.yaml <<<'{"id":1,"n":1}'
     dp_expect 1 'rowCount: counted 1 in 1 records, allowed: more than 5'
 }
+
+@test "what the stream's header calls classified is told by type and length, though this contract doesn't" {
+    local frame='apiVersion: v3.1.0
+kind: DataContract
+id: c
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    properties:'
+    printf '%s\n' "$frame" '      - {name: a.b, logicalType: string, classification: restricted}' '      - {name: o, logicalType: object, properties: [{name: x, logicalType: string, classification: secret}]}' \
+        '      - {name: p, logicalType: string}' '      - {name: k, logicalType: string, classification: restricted}' >in.yaml
+    printf '%s\n' "$frame" '      - {name: a.b, logicalType: string, logicalTypeOptions: {maxLength: 1}}' '      - {name: p, logicalType: string, logicalTypeOptions: {maxLength: 1}}' \
+        '      - {name: o, logicalType: object, properties: [{name: x, logicalType: string, logicalTypeOptions: {maxLength: 1}}]}' '      - {name: k, logicalType: string, unique: true}' >c.yaml
+    for i in 1 2; do echo '{"a.b":"secretval","o":{"x":"secretx"},"p":"shown","k":"secretkey"}'; done >in.ndjson
+    dp-ingest --marks -f ndjson -c in.yaml in.ndjson >marked
+    run dp-validate -c c.yaml --max-rejects 2 --rejects bad --report r.json --junit r.xml <marked
+    [ "$(grep -c '"p","reason":"expected at most 1 characters, got .*shown' bad)" = 2 ] || fail "$(cat bad)"
+    run ! grep -q 'secret[vxk]' bad r.json r.xml <(echo "$output$stderr")
+}

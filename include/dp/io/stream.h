@@ -113,6 +113,8 @@ enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_
 
 /* The types of this chunk's records as their source or the stream's begin tells them, NULL: not known. Any thread; borrowed until the end of the run. */
 const struct dp_type *dp_job_types(const struct dp_job *j);
+/* Does the header of the stream that came in call this column classified?  Any thread; NULL: no. */
+bool dp_stream_is_classified(const struct dp_stream *s, struct dp_str column);
 
 /* ---- from inside the callbacks that run in order ---- */
 struct dp_stream *dp_stream_of(const struct dp_run *run); /* the stream that runs now, NULL outside */

@@ -36,6 +36,9 @@ enum dp_status dp_check_compile(const struct dp_contract *c, const struct dp_con
 void dp_check_free(struct dp_check *k); /* NULL is legal */
 /* Has any property, at any depth, a classification other than public and internal? */
 bool dp_check_is_classified(const struct dp_check *k);
+/* Values of these top-level columns too are told as type and length only: what the stream's header calls classified. Before the first record. */
+typedef bool (*dp_check_hides)(void *ctx, struct dp_str column);
+void dp_check_hide(struct dp_check_run *r, dp_check_hides is_classified, void *ctx);
 /* Of the expressions, how many run in libjq; *why is of the first (NULL: none). For -v. */
 size_t dp_check_in_libjq(const struct dp_check *k, const char **why);
 
