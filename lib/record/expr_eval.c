@@ -500,9 +500,11 @@ void dp_eval_plan(struct dp_expr *e) {
 
 bool dp_eval_quick(struct dp_expr_run *run, bool *out) {
     const struct dp_expr *e = run->e;
-    for (const struct dp_quick *q = e->quick, *end = q + e->n_quick; q < end; q++)
+    for (size_t i = 0; i < e->n_quick; i++) {
+        const struct dp_quick *q = &e->quick[i];
         if (!quick_compare(run, q->field, q->k, q->op, out)) return false;
-        else if (!*out) return true;
+        if (!*out) return true;
+    }
     return e->is_quick;
 }
 
