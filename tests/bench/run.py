@@ -233,7 +233,8 @@ def startup():
                 "    properties:\n      - {name: id, logicalType: integer}\n")
     subprocess.check_call([BIN + "/dp-table", "create", table, "-c", yaml], stdout=subprocess.DEVNULL)
     out = os.path.join(DIR, "start-out")
-    argvs = {"dp-ingest": [rec], "dp-map": [".", rec], "dp-cat": [rec], "dp-contract": ["infer", rec], "dp-mask": ["-c", yaml, rec], "dp-partition": ["-c", yaml, "-o", out, rec],
+    argvs = {"dp-ingest": [rec], "dp-map": [".", rec], "dp-cat": [rec], "dp-contract": ["infer", rec], "dp-validate": ["-c", yaml, rec], "dp-mask": ["-c", yaml, rec],
+             "dp-partition": ["-c", yaml, "-o", out, rec],
              "dp-table": ["log", table], "dp-run": ["--", "/bin/true"],
              "dp-run, bash": ["--", ":"], "/bin/true": [], "mawk": ["{print}", rec], "jq": [".", rec]}
     print("\n| program | start-up, ms: median (min) |\n| --- | --- |")
