@@ -245,6 +245,8 @@ void check_break(struct dp_check_run *r, uint32_t rule, const struct check_field
 void check_undecided(struct dp_check_run *r, uint32_t rule, const char *why);
 /* A value that is there and not null. */
 void check_value(struct dp_check_run *r, const struct check_field *f, uint32_t node, uint8_t lenient);
+/* Are all values of a column of this type what the field wants?  Of those that a record spells as themselves. */
+bool check_holds_type(const struct check_field *f, const struct dp_type *t);
 bool check_read_moment(const struct check_field *f, struct dp_str text, struct check_moment *m);
 int check_moment_cmp(const struct check_moment *a, const struct check_moment *b);
 /* Of a name by its first 8 bytes and its length. */

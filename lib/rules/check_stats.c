@@ -39,7 +39,7 @@ static bool decide(struct answer *a, uint32_t rule, uint64_t count) {
 
 /* ---- one column ---- */
 
-static bool holds_type(const struct check_field *f, const struct dp_type *t) {
+bool check_holds_type(const struct check_field *f, const struct dp_type *t) {
     switch (f->logical) {
     case DP_LOGICAL_NONE: return true;
     case DP_LOGICAL_STRING: return t->id == DP_TYPE_STRING || t->id == DP_TYPE_ENUM || t->id == DP_TYPE_UUID;
@@ -100,7 +100,7 @@ static bool answer_op(struct answer *a, const struct check_field *f, const struc
     bool is_empty = c->nulls >= 0 && (uint64_t)c->nulls == a->stats->rows;
     if (op->kind == CHECK_TIMES) return !f->timeform && take_times(a, op, c, is_empty);
     bool kept = is_empty;
-    if (!kept && c->type && holds_type(f, c->type)) {
+    if (!kept && c->type && check_holds_type(f, c->type)) {
         kept = (c->has_numbers && (op->needs & CHECK_NEEDS_NUMBER) && is_kept_by_number(op, c)) ||
                ((op->needs & CHECK_NEEDS_TIME) && (c->has_times || op->kind == CHECK_ZONE) && is_kept_by_time(op, c));
     }
@@ -127,7 +127,7 @@ static void answer_field(struct answer *a, struct check_field *f) {
     for (size_t i = 0; i < f->n_null; i++)
         if (c.nulls < 0 || !decide(a, f->null_rules[i], (uint64_t)c.nulls)) f->null_rules[kept++] = f->null_rules[i];
     f->n_null = kept;
-    if (f->type_rule != CHECK_NONE && (is_empty || (c.type && holds_type(f, c.type))) && decide(a, f->type_rule, 0)) f->type_rule = CHECK_NONE;
+    if (f->type_rule != CHECK_NONE && (is_empty || (c.type && check_holds_type(f, c.type))) && decide(a, f->type_rule, 0)) f->type_rule = CHECK_NONE;
 }
 
 void dp_check_answer(struct dp_check *k, struct dp_verdict *v, const struct dp_check_stats *stats) {

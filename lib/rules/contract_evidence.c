@@ -27,10 +27,6 @@ static bool is_telling(const struct dp_infer_field *e) {
     return e->max.n >= TELLING && !memchr(e->max.p, '.', e->max.n) && !memchr(e->min.p, '.', e->min.n);
 }
 
-static void indent(struct dp_buf *b, int n) {
-    for (int i = 0; i < n; i++) dp_buf_addc(b, ' ');
-}
-
 static bool is_number(const struct dp_type *t) {
     return t->id == DP_TYPE_DECIMAL || t->id == DP_TYPE_FLOAT || t->id == DP_TYPE_DOUBLE || (t->id >= DP_TYPE_INT8 && t->id <= DP_TYPE_UINT64);
 }

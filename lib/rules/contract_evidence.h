@@ -4,6 +4,10 @@
 
 #include <dp/rules/contract.h>
 
+static inline void indent(struct dp_buf *b, int n) {
+    for (int i = 0; i < n; i++) dp_buf_addc(b, ' ');
+}
+
 /* Is it of a type that identifies, and were all values different, of enough? */
 bool dp_contract_seems_unique(const struct dp_type *t, const struct dp_infer_field *e);
 /* unique, logicalTypeOptions, quality, and the comment with the evidence, each line indented by `at`. */

@@ -51,10 +51,6 @@ static struct words type_words(const struct dp_type *t) {
     return (struct words){"string", "string"};
 }
 
-static void indent(struct dp_buf *b, int n) {
-    for (int i = 0; i < n; i++) dp_buf_addc(b, ' ');
-}
-
 static void add_key(struct dp_buf *b, int at, const char *key, const char *value) {
     indent(b, at);
     dp_buf_addf(b, "%s: %s\n", key, value);
