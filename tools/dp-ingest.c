@@ -215,30 +215,17 @@ static enum dp_status settle(struct dp_cli *cli, enum dp_status status, struct d
 
 /* ---- the contract ---- */
 
-static bool is_classified(const struct dp_contract_property *p) {
-    if (dp_contract_is_classified(p) || (p->items && is_classified(p->items))) return true;
-    for (size_t i = 0; i < p->n_properties; i++)
-        if (is_classified(&p->properties[i])) return true;
-    return false;
-}
-
 /* Classifications go into the header, so that programs behind hide what must be hidden. */
 static void note_classified(struct ingest *g) {
     for (size_t i = 0; i < g->object->n_properties; i++) {
         const struct dp_contract_property *p = &g->object->properties[i];
-        if (!is_classified(p)) continue;
+        if (!dp_contract_holds_classified(p)) continue;
         g->hidden = dp_grow(g->hidden, &g->cap_hidden, g->n_hidden + 2, sizeof *g->hidden);
         g->hidden[g->n_hidden++] = p->name;
         g->hidden[g->n_hidden] = NULL;
-        dp_buf_addz(&g->fields, g->fields.n ? ",{\"name\":" : "[{\"name\":");
-        dp_json_add_string(&g->fields, dp_str_z(p->name));
-        dp_buf_addz(&g->fields, ",\"classification\":");
-        dp_json_add_string(&g->fields, dp_str_z(dp_contract_is_classified(p) ? p->classification : "restricted")); /* by what is nested in it */
-        dp_buf_addc(&g->fields, '}');
     }
-    if (!g->n_hidden) return;
-    dp_buf_addc(&g->fields, ']');
-    g->cli->run.hide_raw = true;
+    dp_contract_header_fields(g->object, &g->fields);
+    if (g->n_hidden) g->cli->run.hide_raw = true;
 }
 
 static enum dp_status open_contract(struct ingest *g, struct dp_err *err) {

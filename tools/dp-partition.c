@@ -647,7 +647,7 @@ static enum dp_status read_contract(struct state *s, struct dp_type **schema, st
     DP_TRY(dp_contract_load(s->cli->common.contract, &s->contract, &o, err));
     DP_TRY(dp_contract_schema(&s->contract, o, schema, err));
     for (size_t i = 0; i < o->n_properties; i++) {
-        if (!dp_contract_is_classified(&o->properties[i])) continue;
+        if (!dp_contract_holds_classified(&o->properties[i])) continue;
         s->cli->run.hide_raw = true;
         dp_map_put(&s->classified, dp_str_z(o->properties[i].name), NULL);
     }

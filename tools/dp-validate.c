@@ -437,27 +437,11 @@ static void say_unsupported(const struct state *s) {
 
 /* ---- the program ---- */
 
-static bool is_classified(const struct dp_contract_property *p) {
-    if (dp_contract_is_classified(p) || (p->items && is_classified(p->items))) return true;
-    for (size_t i = 0; i < p->n_properties; i++)
-        if (is_classified(&p->properties[i])) return true;
-    return false;
-}
-
 /* Into the header, so that programs behind hide what must be hidden. */
 static void note_classified(struct state *s) {
     if (!dp_check_is_classified(s->check)) return;
     s->cli->run.hide_raw = true;
-    for (size_t i = 0; i < s->object->n_properties; i++) {
-        const struct dp_contract_property *p = &s->object->properties[i];
-        if (!is_classified(p)) continue;
-        dp_buf_addz(&s->fields, s->fields.n ? ",{\"name\":" : "[{\"name\":");
-        dp_json_add_string(&s->fields, dp_str_z(p->name));
-        dp_buf_addz(&s->fields, ",\"classification\":");
-        dp_json_add_string(&s->fields, dp_str_z(dp_contract_is_classified(p) ? p->classification : "restricted"));
-        dp_buf_addc(&s->fields, '}');
-    }
-    if (s->fields.n) dp_buf_addc(&s->fields, ']');
+    dp_contract_header_fields(s->object, &s->fields);
 }
 
 static enum dp_status open_contract(struct state *s, struct dp_err *err) {

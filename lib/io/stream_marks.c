@@ -7,6 +7,7 @@
 
 #include <dp/base/time.h>
 #include <dp/record/lineage.h>
+#include <dp/rules/contract.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,10 @@ static bool entry_is_classified(const struct dp_record *r, uint32_t entry)
 {
     uint32_t v = dp_json_member(r, entry, "classification");
     if (!v || r->nodes[v].kind == DP_KIND_NULL) return false;
-    bool open = dp_json_equal(dp_node_str(r, v), r->nodes[v].flags, DP_STR("public")) || dp_json_equal(dp_node_str(r, v), r->nodes[v].flags, DP_STR("internal"));
-    return r->nodes[v].kind != DP_KIND_STRING || !open;
+    struct dp_buf word = {NULL, 0, 0};
+    bool hides = !dp_json_get_string(r, v, &word) || !word.n || memchr(word.p, 0, word.n) || dp_classification_hides(dp_buf_z(&word));
+    dp_buf_release(&word);
+    return hides;
 }
 
 /* Which columns the header calls classified: rejects here show no raw record then, and no value of such a column. */
@@ -79,6 +82,14 @@ static void note_classified(struct dp_stream *s, const char *fields)
     dp_buf_release(&b);
 }
 
+static enum dp_status note_run(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
+{
+    if (!m->run || !*m->run) return dp_err_set(err, DP_FORMAT, "a begin without a run id");
+    if (strlen(m->run) >= sizeof s->run->run_id) return dp_err_set(err, DP_LIMIT, "a run id of %zu bytes", strlen(m->run));
+    snprintf(s->run->run_id, sizeof s->run->run_id, "%s", m->run);
+    return DP_OK;
+}
+
 static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
 {
     switch (m->kind) {
@@ -88,8 +99,7 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
         s->in_begin = true;
         /* here, not when it goes out: records behind it may be looked at before that, by another thread */
         note_classified(s, m->fields);
-        if (m->run && strlen(m->run) < sizeof s->run->run_id) snprintf(s->run->run_id, sizeof s->run->run_id, "%s", m->run);
-        return DP_OK;
+        return note_run(s, m, err);
     case DP_MARK_END:
         if (!s->in_begin) return dp_err_set(err, DP_FORMAT, "an end in a stream without begin");
         return note_end(s, m, err);
@@ -168,11 +178,8 @@ enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin
 
 static enum dp_status take_begin(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
 {
-    if (!m->run || !*m->run) return dp_err_set(err, DP_FORMAT, "a begin without a run id");
-    if (strlen(m->run) >= sizeof s->run->run_id) return dp_err_set(err, DP_LIMIT, "a run id of %zu bytes", strlen(m->run));
     s->begin = *m;
     *m = (struct dp_mark){.kind = DP_MARK_NONE, .table_version = -1};
-    snprintf(s->run->run_id, sizeof s->run->run_id, "%s", s->begin.run);
     if (s->begin.job) snprintf(s->run->job, sizeof s->run->job, "%s", s->begin.job);
     return begin_out(s, err);
 }

@@ -280,6 +280,29 @@ static size_t ordered(const struct dp_contract_object *o, bool partitions, size_
 size_t dp_contract_primary_key(const struct dp_contract_object *o, size_t *index, size_t cap) { return ordered(o, false, index, cap); }
 size_t dp_contract_partitions(const struct dp_contract_object *o, size_t *index, size_t cap) { return ordered(o, true, index, cap); }
 
-bool dp_contract_is_classified(const struct dp_contract_property *p) {
-    return p->classification && *p->classification && strcmp(p->classification, "public") != 0 && strcmp(p->classification, "internal") != 0;
+bool dp_classification_hides(const char *classification) {
+    return classification && *classification && strcmp(classification, "public") != 0 && strcmp(classification, "internal") != 0;
+}
+
+bool dp_contract_is_classified(const struct dp_contract_property *p) { return dp_classification_hides(p->classification); }
+
+bool dp_contract_holds_classified(const struct dp_contract_property *p) {
+    if (dp_contract_is_classified(p) || (p->items && dp_contract_holds_classified(p->items))) return true;
+    for (size_t i = 0; i < p->n_properties; i++)
+        if (dp_contract_holds_classified(&p->properties[i])) return true;
+    return false;
+}
+
+void dp_contract_header_fields(const struct dp_contract_object *o, struct dp_buf *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_properties; i++) {
+        const struct dp_contract_property *p = &o->properties[i];
+        if (!dp_contract_holds_classified(p)) continue;
+        dp_buf_addz(out, n++ ? ",{\"name\":" : "[{\"name\":");
+        dp_json_add_string(out, dp_str_z(p->name));
+        dp_buf_addz(out, ",\"classification\":");
+        dp_json_add_string(out, dp_str_z(dp_contract_is_classified(p) ? p->classification : "restricted")); /* by what is nested in it */
+        dp_buf_addc(out, '}');
+    }
+    if (n) dp_buf_addc(out, ']');
 }

@@ -70,9 +70,6 @@ static void index_policy(struct compile *c) {
     }
 }
 
-static bool is_classified(const char *classification) {
-    return classification && *classification && strcmp(classification, "public") != 0 && strcmp(classification, "internal") != 0;
-}
 
 /* ---- rules and types ---- */
 
@@ -160,7 +157,7 @@ static enum dp_status apply_rule(struct compile *c, const struct dp_contract_pro
     struct dp_mask *m = c->m;
     const struct dp_mask_technique *t = n->rule.technique;
     if (!strcmp(t->name, "pass")) {
-        if (is_classified(classification)) note_column(c, n, top, classification);
+        if (dp_classification_hides(classification)) note_column(c, n, top, classification);
         return n->act = MASK_KEEP, DP_OK;
     }
     enum dp_status bound = dp_mask_bind(m->policy, &m->arena, n, c->err);
@@ -228,7 +225,7 @@ static enum dp_status build(struct compile *c, const struct dp_contract_property
     const char *classification = own ? p->classification : inherited;
     const struct dp_policy_entry *e = column_entry(c, n->path);
     dp_map_put(&c->paths, dp_str_z(n->path), NULL);
-    c->m->classified = c->m->classified || is_classified(classification);
+    c->m->classified = c->m->classified || dp_classification_hides(classification);
     if (!e && box && has_inside(c, n->path)) return build_inside(c, p, classification, top, n);
     if (!e) e = tag_entry(c, p);
     if (!e) e = class_entry(c, classification);
@@ -238,7 +235,7 @@ static enum dp_status build(struct compile *c, const struct dp_contract_property
         n->rule = e->rule;
         return apply_rule(c, p, classification, top, n);
     }
-    if (is_classified(classification)) {
+    if (dp_classification_hides(classification)) {
         DP_TRY(default_rule(c, p, classification, n));
         return apply_rule(c, p, classification, top, n);
     }

@@ -290,3 +290,20 @@ Y
     run --separate-stderr dp-partition -o t in
     dp_expect 4 'property dp.layout: '
 }
+
+@test "a value in a column that holds something classified is in no reason" {
+    cat >c.yaml <<'END'
+apiVersion: v3.1.0
+kind: DataContract
+id: c
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    properties:
+      - {name: o, logicalType: object, properties: [{name: x, logicalType: integer, classification: restricted}]}
+END
+    run -1 dp-partition -c c.yaml -o out --rejects bad <<<'{"o":{"x":"secretx"}}'
+    [[ $output == *"o.x"* ]] || fail "$output"
+    run ! grep -q secretx bad <(echo "$output")
+}

@@ -124,6 +124,12 @@ size_t dp_contract_partitions(const struct dp_contract_object *o, size_t *index,
 bool dp_contract_is_floating(const struct dp_contract_property *p);
 /* Classified: any classification but public and internal. */
 bool dp_contract_is_classified(const struct dp_contract_property *p);
+/* The same for a classification as written; NULL and "" are none. */
+bool dp_classification_hides(const char *classification);
+/* Is it, or anything in it, classified? */
+bool dp_contract_holds_classified(const struct dp_contract_property *p);
+/* Appends the `fields` of a stream's header: [{"name","classification"}] of the columns that hold something classified; nothing when none does. */
+void dp_contract_header_fields(const struct dp_contract_object *o, struct dp_buf *out);
 
 /* ---- writing ---- */
 
