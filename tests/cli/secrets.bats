@@ -207,8 +207,8 @@ copy_open() {
             kill -STOP $pid 2>/dev/null || break
             copy_open $pid "$signal$i"
             [ "$(find . -maxdepth 1 -name "spill.$signal*" -size +0 | wc -l)" -lt 3 ] || stop=yes
-            kill -CONT $pid
-            if [ "${stop:-}" = yes ] && [ $signal != none ]; then kill -$signal $pid; break; fi
+            kill -CONT $pid 2>/dev/null || break # it may have ended just before it was stopped: a zombie takes signals until bash has reaped it
+            if [ "${stop:-}" = yes ] && [ $signal != none ]; then kill -$signal $pid 2>/dev/null || true; break; fi
             sleep 0.02
         done
         wait $pid || true
