@@ -341,6 +341,7 @@ static const struct dp_tool create_tool = {
     .min_args = 1, .max_args = 1, .run = run_create};
 static const struct dp_tool commit_tool = {
     .name = "commit", .summary = "publish finished Parquet files as one version", .args = "TABLE",
+    .too_many = "the paths to commit come on standard input, and --contract takes no file: it means the contract that `create TABLE -c FILE` put into the table",
     .synopsis = "TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--contract] [--commit-every D] [--eof-commits]",
     .options = commit_options, .conf_size = sizeof(struct commit_conf), .common = COMMON | DP_COMMON_THREADS | DP_COMMON_MEMORY, .min_args = 1, .max_args = 1, .run = run_commit};
 static const struct dp_tool files_tool = {

@@ -23,17 +23,22 @@ static unsigned least(unsigned a, unsigned b, unsigned c) {
     return m < c ? m : c;
 }
 
-/* Edits between two words, a swap of neighbours counting as one (optimal string alignment). */
+/*
+ * Edits between two words, a swap of neighbours counting as one (optimal string alignment), EDIT each; a letter that is another costs a little more than one
+ * that is missing, so that of two words as near "rols" means "roles", not "rows".
+ */
+enum { EDIT = 2 * WORD };
+
 static unsigned distance(const char *a, size_t an, const char *b, size_t bn) {
     unsigned rows[3][WORD + 1];
-    for (size_t j = 0; j <= bn; j++) rows[0][j] = (unsigned)j;
+    for (size_t j = 0; j <= bn; j++) rows[0][j] = (unsigned)j * EDIT;
     for (size_t i = 1; i <= an; i++) {
         unsigned *cur = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-        cur[0] = (unsigned)i;
+        cur[0] = (unsigned)i * EDIT;
         for (size_t j = 1; j <= bn; j++) {
-            cur[j] = least(last[j] + 1, cur[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < cur[j])
-                cur[j] = before[j - 2] + 1;
+            cur[j] = least(last[j] + EDIT, cur[j - 1] + EDIT, last[j - 1] + (a[i - 1] != b[j - 1] ? EDIT + 1 : 0));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + EDIT < cur[j])
+                cur[j] = before[j - 2] + EDIT;
         }
     }
     return rows[an % 3][bn];
@@ -43,13 +48,13 @@ const char *dp_str_nearest(const char *s, const char *const *words) {
     const char *best = NULL;
     size_t n = strlen(s);
     if (!n || n > WORD) return NULL;
-    unsigned best_d = (unsigned)(n / 3) + 1; /* a third of the letters may be wrong */
+    unsigned best_d = ((unsigned)(n / 3) + 1) * EDIT + EDIT - 1; /* a third of the letters may be wrong */
     for (; *words; words++) {
         size_t m = strlen(*words);
         if (!m || m > WORD) continue;
         unsigned d = distance(s, n, *words, m);
         bool prefix = n >= 3 && n < m && memcmp(s, *words, n) == 0;
-        if (prefix && d > 1) d = 1;
+        if (prefix && d > EDIT) d = EDIT;
         if (d < best_d || (d == best_d && !best)) best = *words, best_d = d;
     }
     return best;

@@ -109,14 +109,19 @@ static bool served(struct main_state *m, int argc, char **argv, int *code)
 
 /* ---- words to options ---- */
 
-static enum dp_status no_command(const struct dp_tool *root, const char *word, struct dp_err *err)
+static const char *near_command(const struct dp_tool *root, const char *word)
 {
     const char *names[64];
     size_t n = 0;
     for (const struct dp_tool *const *c = root->commands; *c && n < 63; c++) names[n++] = (*c)->name;
     names[n] = NULL;
+    return dp_str_nearest(word, names);
+}
+
+static enum dp_status no_command(const struct dp_tool *root, const char *word, struct dp_err *err)
+{
     if (!word) return dp_err_set(err, DP_USAGE, "a command is needed (--help lists them)");
-    const char *near = dp_str_nearest(word, names);
+    const char *near = near_command(root, word);
     if (near) return dp_err_set(err, DP_USAGE, "no such command \"%.60s\"; did you mean \"%s\"?", word, near);
     return dp_err_set(err, DP_USAGE, "no such command \"%.60s\" (--help lists them)", word);
 }
@@ -135,6 +140,14 @@ static void choose_command(struct main_state *m, int *argc, char ***argv)
         }
 }
 
+/* A program that runs without a command too: a first operand that is no file may be a command's name with a slip. */
+static enum dp_status check_command(const struct dp_cli *cli, struct dp_err *err)
+{
+    if (cli->tool != cli->root || !cli->root->commands || !cli->n_args || access(cli->args[0], F_OK) == 0) return DP_OK;
+    const char *near = near_command(cli->root, cli->args[0]);
+    return near ? dp_err_set(err, DP_USAGE, "\"%.60s\" is no file and no command; did you mean \"%s\"?", cli->args[0], near) : DP_OK;
+}
+
 static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *err)
 {
     const struct dp_tool *t = cli->tool;
@@ -142,8 +155,8 @@ static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *er
     if (!t->run) return no_command(cli->root, cli->n_args ? cli->args[0] : NULL, err);
     if (cli->n_args < (size_t)t->min_args) return dp_err_set(err, DP_USAGE, "%s is missing (--help shows how)", what);
     if (t->max_args >= 0 && cli->n_args > (size_t)t->max_args)
-        return dp_err_set(err, DP_USAGE, "one word too many: \"%.100s\"", cli->args[t->max_args]);
-    return DP_OK;
+        return dp_err_set(err, DP_USAGE, "one word too many: \"%.100s\"%s%s", cli->args[t->max_args], t->too_many ? "; " : "", t->too_many ? t->too_many : "");
+    return check_command(cli, err);
 }
 
 static size_t count_rows(const struct dp_opt *o)

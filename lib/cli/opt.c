@@ -239,6 +239,15 @@ static enum dp_status parse_long(const struct dp_opt_set *sets, size_t n_sets, i
     return apply(&f, argv[++*i], err);
 }
 
+/* What a letter means in most programs; one whose option is of another kind has the word without the letter. */
+static const char *common_word(char letter)
+{
+    static const struct { char letter; const char *word; } common[] = {{'c', "contract"}, {'o', "output"}, {'w', "where"}, {'j', "threads"}, {'m', "memory"}, {'n', "dry-run"}};
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++)
+        if (common[i].letter == letter) return common[i].word;
+    return NULL;
+}
+
 /* A word of letters: flags may be grouped, the last one may take the rest of the word or the next word as its value. */
 static enum dp_status parse_letters(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, int *i, struct dp_err *err)
 {
@@ -248,6 +257,8 @@ static enum dp_status parse_letters(const struct dp_opt_set *sets, size_t n_sets
         if (!find_letter(sets, n_sets, *p, &f)) {
             if (find_long(sets, n_sets, dp_str_z(argv[*i] + 1), &f))
                 return dp_err_set(err, DP_USAGE, "unknown option -%c; did you mean --%s?", *p, f.o->name);
+            const char *common = common_word(*p);
+            if (common && find_long(sets, n_sets, dp_str_z(common), &f)) return dp_err_set(err, DP_USAGE, "unknown option -%c; did you mean --%s?", *p, common);
             return dp_err_set(err, DP_USAGE, "unknown option -%c (--help lists them)", *p >= ' ' && *p < 127 ? *p : '?');
         }
         if (!takes_value(f.o)) {

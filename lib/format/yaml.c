@@ -21,6 +21,7 @@ struct frame {
 
 struct parse {
     struct dp_yaml *doc;
+    struct dp_str text;
     struct dp_err *err;
     yaml_parser_t parser;
     struct frame stack[DP_LIMIT_YAML_DEPTH];
@@ -56,7 +57,12 @@ enum dp_status dp_yaml_error(const struct dp_yaml *doc, const struct dp_yaml_nod
     return place(err, doc->source, at ? at->line : 0);
 }
 
-static enum dp_status fail_at(struct parse *p, enum dp_status status, yaml_mark_t mark, const char *text) {
+static enum dp_status DP_PRINTF(4, 5) fail_at(struct parse *p, enum dp_status status, yaml_mark_t mark, const char *fmt, ...) {
+    char text[300];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
     dp_err_set(p->err, status, "%s (column %zu)", text, mark.column + 1);
     dp_err_at(p->err, p->doc->source, mark.line + 1, DP_NO_OFFSET);
     return status;
@@ -149,16 +155,14 @@ static enum dp_status check_key(struct parse *p, struct frame *f, const struct d
     if (key->kind == DP_YAML_LIST || key->kind == DP_YAML_MAP) return fail_at(p, DP_USAGE, mark, "a key must be a scalar");
     dp_map_put(&f->keys, key->text, &is_new);
     if (is_new) return DP_OK;
-    char text[160];
-    snprintf(text, sizeof text, "duplicate key \"%.100s\"", key->text.p);
-    return fail_at(p, DP_USAGE, mark, text);
+    return fail_at(p, DP_USAGE, mark, "duplicate key \"%.100s\"", key->text.p);
 }
 
 /* Puts a finished node into what is open. */
 static enum dp_status attach(struct parse *p, const struct dp_yaml_node *n, yaml_mark_t mark) {
     p->weight += n->kind == DP_YAML_LIST || n->kind == DP_YAML_MAP ? 1 : n->weight;
-    if (p->weight > DP_LIMIT_YAML_NODES) return fail_at(p, DP_LIMIT, mark, "more nodes than DP_LIMIT_YAML_NODES, aliases written out");
-    if (p->depth + n->height > DP_LIMIT_YAML_DEPTH) return fail_at(p, DP_LIMIT, mark, "nested deeper than DP_LIMIT_YAML_DEPTH");
+    if (p->weight > DP_LIMIT_YAML_NODES) return fail_at(p, DP_LIMIT, mark, "more than %u nodes, aliases written out", DP_LIMIT_YAML_NODES);
+    if (p->depth + n->height > DP_LIMIT_YAML_DEPTH) return fail_at(p, DP_LIMIT, mark, "nested deeper than %u levels", DP_LIMIT_YAML_DEPTH);
     if (!p->depth) {
         p->doc->root = n;
         return DP_OK;
@@ -202,7 +206,7 @@ static enum dp_status on_open(struct parse *p, const yaml_event_t *e, bool map, 
     struct dp_yaml_node *n = new_node(p, map ? DP_YAML_MAP : DP_YAML_LIST, e->start_mark);
     keep_anchor(p, anchor, n);
     DP_TRY(attach(p, n, e->start_mark));
-    if (p->depth == DP_LIMIT_YAML_DEPTH) return fail_at(p, DP_LIMIT, e->start_mark, "nested deeper than DP_LIMIT_YAML_DEPTH");
+    if (p->depth == DP_LIMIT_YAML_DEPTH) return fail_at(p, DP_LIMIT, e->start_mark, "nested deeper than %u levels", DP_LIMIT_YAML_DEPTH);
     p->stack[p->depth++] = (struct frame){.node = n};
     return DP_OK;
 }
@@ -224,16 +228,30 @@ static void on_close(struct parse *p) {
     dp_map_release(&f->keys);
 }
 
+/* Does the line's indentation hold a tab? */
+static bool find_tab(struct dp_str text, size_t line, size_t *column) {
+    const char *p = text.p, *end = text.p + text.n;
+    for (; line; line--) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        if (!p) return false;
+        p++;
+    }
+    const char *at = p;
+    while (at < end && *at == ' ') at++;
+    *column = (size_t)(at - p);
+    return at < end && *at == '\t';
+}
+
 static enum dp_status parser_error(struct parse *p) {
     const yaml_parser_t *y = &p->parser;
-    char text[300];
     if (y->error == YAML_MEMORY_ERROR) return dp_err_set(p->err, DP_IO, "out of memory"), DP_IO;
     if (y->error == YAML_READER_ERROR) {
         dp_err_set(p->err, DP_USAGE, "%s at byte %zu", y->problem ? y->problem : "unreadable text", y->problem_offset);
         return place(p->err, p->doc->source, 0);
     }
-    snprintf(text, sizeof text, "%s%s%s", y->context ? y->context : "", y->context ? ": " : "", y->problem ? y->problem : "not YAML");
-    return fail_at(p, DP_USAGE, y->problem_mark, text);
+    yaml_mark_t tab = y->problem_mark;
+    if (find_tab(p->text, tab.line, &tab.column)) return fail_at(p, DP_USAGE, tab, "a tab can't indent YAML: write spaces instead");
+    return fail_at(p, DP_USAGE, y->problem_mark, "%s%s%s", y->context ? y->context : "", y->context ? ": " : "", y->problem ? y->problem : "not YAML");
 }
 
 static enum dp_status on_event(struct parse *p, const yaml_event_t *e) {
@@ -273,11 +291,12 @@ enum dp_status dp_yaml_parse(struct dp_str text, const char *source, struct dp_y
     memset(doc, 0, sizeof *doc);
     doc->source = dp_arena_strdup(&doc->arena, source);
     p->doc = doc;
+    p->text = dp_str(text.n ? text.p : "", text.n);
     p->err = err;
     bool opened = yaml_parser_initialize(&p->parser);
     if (!opened) DP_TRY_OUT(dp_err_set(err, DP_IO, "out of memory"));
-    if (text.n > DP_LIMIT_YAML_BYTES) DP_TRY_OUT(dp_err_set(err, DP_LIMIT, "larger than DP_LIMIT_YAML_BYTES, %u bytes", DP_LIMIT_YAML_BYTES));
-    yaml_parser_set_input_string(&p->parser, (const unsigned char *)(text.n ? text.p : ""), text.n);
+    if (text.n > DP_LIMIT_YAML_BYTES) DP_TRY_OUT(dp_err_set(err, DP_LIMIT, "larger than %u bytes", DP_LIMIT_YAML_BYTES));
+    yaml_parser_set_input_string(&p->parser, (const unsigned char *)p->text.p, p->text.n);
     DP_TRY_OUT(all_events(p));
     if (!doc->root) DP_TRY_OUT(dp_yaml_error(doc, NULL, err, "an empty document"));
 out:

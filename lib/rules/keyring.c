@@ -193,7 +193,7 @@ static bool is_key(const char *path) {
 enum dp_status dp_keyring_read(const char *path, struct dp_keyring **out, struct dp_err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && errno != EACCES && is_key(path)) return dp_err_set(err, DP_USAGE, "what is named as key file is a key itself: keys never stand on the command line (DP_MASK_KEY or a file holds them), take a new one");
-    if (fd < 0 && errno == ENOENT) return dp_err_set(err, DP_USAGE, "there is no key file %s: `dp-mask keygen %s` makes it", path, path);
+    if (fd < 0 && errno == ENOENT) return dp_err_set(err, DP_IO, "there is no key file %s: `dp-mask keygen %s` makes it", path, path);
     if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open key file %s", path);
     char *text = dp_secret_alloc(RING_BYTES);
     size_t n = 0;

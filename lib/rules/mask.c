@@ -165,7 +165,11 @@ static enum dp_status apply_rule(struct compile *c, const struct dp_contract_pro
         m->tables = dp_grow(m->tables, &m->tables_cap, m->n_tables + 1, sizeof *m->tables);
         m->tables[m->n_tables++] = n->table;
     }
-    if (bound != DP_OK) return wrong(c, n, p->node, "%s", c->err ? c->err->msg : "its file can't be read");
+    if (bound != DP_OK) { /* the place is the policy's, the status that of the file */
+        (void)!wrong(c, n, p->node, "%s", c->err ? c->err->msg : "its file can't be read");
+        if (c->err) c->err->status = bound;
+        return bound;
+    }
     DP_TRY(check_rule(c, p, n));
     n->act = !strcmp(t->name, "drop") ? MASK_DROP : MASK_APPLY;
     if (t->keyed) {

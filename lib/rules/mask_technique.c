@@ -183,7 +183,7 @@ static enum dp_status read_table(const struct dp_policy *policy, struct dp_arena
         (void)snprintf(why, sizeof why, "%.190s", err->msg);
         dp_err_set(err, DP_USAGE, "%s:%llu: %s", path, (unsigned long long)err->line, why);
     }
-    if (status != DP_OK && status != DP_LIMIT) status = DP_USAGE;
+    if (status != DP_OK && status != DP_LIMIT && status != DP_IO) status = DP_USAGE;
     dp_buf_release(&text);
     free(path);
     return status;

@@ -173,6 +173,20 @@ static enum dp_status no_param(struct reading *in, const struct dp_yaml_node *at
     return DP_USAGE;
 }
 
+/* A map without the key mask: a key that nothing takes may be meant for it. */
+static enum dp_status no_mask(struct reading *in, const struct dp_yaml_node *n) {
+    const char *keys[sizeof params / sizeof *params + 2] = {"mask"};
+    for (size_t i = 0; i < sizeof params / sizeof *params; i++) keys[i + 1] = params[i].key;
+    for (size_t i = 0; i < n->n; i++) {
+        const struct dp_yaml_node *key = n->items[2 * i];
+        if (find_param(key->text.p)) continue;
+        const char *near = dp_str_nearest(key->text.p, keys);
+        return dp_yaml_error(&in->p->doc, key, in->err, "a rule has no key \"%.60s\"%s%s%s, and it needs the key \"mask\": the name of a technique", key->text.p,
+                             near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    return dp_yaml_error(&in->p->doc, n, in->err, "a rule needs the key \"mask\": the name of a technique");
+}
+
 static void set_defaults(struct dp_mask_rule *r, const struct dp_yaml_node *node) {
     *r = (struct dp_mask_rule){.node = node, .bits = 256, .digits = 3, .v4 = 24, .v6 = 48, .level = 1, .unit = -1};
 }
@@ -184,7 +198,7 @@ static enum dp_status read_rule(struct reading *in, const struct dp_yaml_node *n
         DP_TRY(set_technique(in, n, r));
     } else {
         const struct dp_yaml_node *mask = dp_yaml_get(n, "mask");
-        if (!mask) return dp_yaml_error(&in->p->doc, n, in->err, "a rule needs the key \"mask\": the name of a technique");
+        if (!mask) return no_mask(in, n);
         DP_TRY(set_technique(in, mask, r));
     }
     if (!strcmp(r->technique->name, "token")) r->bits = 128;

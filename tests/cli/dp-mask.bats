@@ -232,9 +232,15 @@ columns: {"nest[]": drop}|drop takes a field away
 columns: {any.x: redact}|takes the column that it is in as a whole
 columns: {items: null, "items[].sku": redact}|another rule takes the column that it is in as a whole
 columns: {born: {mask: date, to: hour}}|date does not take
-columns: {note: {mask: hierarchy, file: nowhere.csv}}|nowhere.csv
+columns: {note: {msk: redact}}|p.yaml:2: a rule has no key "msk", did you mean "mask"?
+columns: {note: {technique: redact}}|p.yaml:2: a rule has no key "technique", and it needs the key "mask"
+columns: {note: {text: x}}|p.yaml:2: a rule needs the key "mask"
+rols: {}|p.yaml:2: a policy has no key "rols", did you mean "roles"?
 roles: {a: {colums: {}}}|a role has no key "colums"
 END
+    printf 'version: 1\ncolumns:\n\tnote: redact\n' >p.yaml
+    run --separate-stderr mask -p p.yaml </dev/null
+    dp_expect 2 "p.yaml:3: a tab can't indent YAML: write spaces instead"
     printf 'columns: {}\n' >p.yaml
     run --separate-stderr mask -p p.yaml </dev/null
     dp_expect 2 'a policy begins with `version: 1`'
@@ -243,6 +249,28 @@ END
     dp_expect 2 'no role "analist"; there is analyst, support'
     run --separate-stderr mask --role analyst </dev/null
     dp_expect 2 '--role needs the policy'
+}
+
+@test "a file that is named and can't be opened is exit 3, whoever names it" {
+    for rule in '{mask: hierarchy, file: nowhere.csv}' '{mask: hierarchy, file: /}'; do
+        policy "columns: {note: $rule}"
+        run --separate-stderr mask -p p.yaml </dev/null
+        dp_expect 3 'p.yaml:2: column note: can'
+    done
+    policy 'columns: {zip: {mask: zip, file: nowhere}}'
+    run --separate-stderr mask -p p.yaml </dev/null
+    dp_expect 3 "column zip: can't open ./nowhere"
+    run --separate-stderr mask -p nowhere.yaml </dev/null
+    dp_expect 3 "can't open nowhere.yaml"
+}
+
+@test "a command with a slip is named" {
+    run --separate-stderr dp-mask keygn ring
+    dp_expect 2 '"keygn" is no file and no command; did you mean "keygen"?'
+    [ ! -e ring ]
+    contract '{name: n, logicalType: integer}'
+    echo '{"n":1}' >keygn
+    [ "$(dp-mask -c c.yaml keygn)" = '{"n":1}' ]
 }
 
 @test "a tag or classification that no column has is told" {
@@ -276,7 +304,7 @@ END
     run --separate-stderr mask </dev/null
     dp_expect 2 'column email needs a key, and there is none: `dp-mask keygen FILE` makes one'
     run --separate-stderr mask --key-file nowhere </dev/null
-    dp_expect 2 'there is no key file nowhere: `dp-mask keygen nowhere` makes it'
+    dp_expect 3 'there is no key file nowhere: `dp-mask keygen nowhere` makes it'
     run --separate-stderr dp-mask keygen ring
     [ "$status" -eq 0 ] && [[ $output =~ ^[0-9a-f]{8}$ ]] || fail "$output $stderr"
     id=$output

@@ -85,6 +85,15 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     dp_expect 2
 }
 
+@test "commit: what takes no word says so" {
+    contract
+    dp-table create t -c c.yaml
+    run --separate-stderr dp-table commit t --contract c.yaml </dev/null
+    dp_expect 2 'one word too many: "c.yaml"; the paths to commit come on standard input, and --contract takes no file'
+    run --separate-stderr dp-table commit t -c c.yaml </dev/null
+    dp_expect 2 'unknown option -c; did you mean --contract?'
+}
+
 @test "create: usage" {
     contract
     run --separate-stderr dp-table create t

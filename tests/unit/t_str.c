@@ -23,6 +23,9 @@ static void nearest(void **state) {
         const char *in, *out;
     } cases[] = {{"reject", "rejects"}, {"thraeds", "threads"}, {"wher", "where"}, {"max-reject", "max-rejects"},
                  {"outptu", "output"},  {"out", "output"},      {"zzz", NULL},     {"", NULL}};
+    static const char *const keys[] = {"rows", "roles", NULL}; /* as many edits to both: a letter is rather missing than another */
+    assert_string_equal(dp_str_nearest("rols", keys), "roles");
+    assert_string_equal(dp_str_nearest("rws", keys), "rows");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *got = dp_str_nearest(cases[i].in, words);
         if (cases[i].out) assert_non_null(got), assert_string_equal(got, cases[i].out);

@@ -70,7 +70,10 @@ static void refused(void **state) {
         {"a: !!int x\n", "tag", 1},
         {"a: !!set {x}\n", "tag", 1},
         {"a: !python/object x\n", "tag", 1},
-        {"a:\n\tb: 1\n", "cannot start any token", 2},
+        {"a:\n\tb: 1\n", "a tab can't indent YAML: write spaces instead (column 1)", 2},
+        {"a:\n  b: 1\n  \tc: 2\n", "a tab can't indent YAML: write spaces instead (column 3)", 3},
+        {"a:\n  - b: 1\n\t- c: 2\n", "a tab", 3},
+        {"a: 1\n\nb: x\n\tc: 2\n", "a tab", 4},
         {"a: [1\n", "", 2},
         {"a: \"\xff\"\n", "", 0},
     };
@@ -90,7 +93,9 @@ static void depth_limit(void **state) {
         struct dp_yaml doc;
         for (unsigned i = 0; i < n; i++) dp_buf_addc(&b, '[');
         for (unsigned i = 0; i < n; i++) dp_buf_addc(&b, ']');
-        assert_int_equal(parse(dp_buf_z(&b), &doc, NULL), n <= DP_LIMIT_YAML_DEPTH ? DP_OK : DP_LIMIT);
+        struct dp_err err = DP_ERR_INIT;
+        assert_int_equal(parse(dp_buf_z(&b), &doc, &err), n <= DP_LIMIT_YAML_DEPTH ? DP_OK : DP_LIMIT);
+        if (n > DP_LIMIT_YAML_DEPTH) assert_non_null(strstr(err.msg, "nested deeper than 64 levels"));
         dp_yaml_release(&doc);
         dp_buf_release(&b);
     }
@@ -122,7 +127,9 @@ static void node_limit(void **state) {
         dp_buf_addz(&b, "[0");
         for (unsigned i = 2; i < n; i++) dp_buf_addz(&b, ",0"); /* and the list itself */
         dp_buf_addc(&b, ']');
-        assert_int_equal(parse(dp_buf_z(&b), &doc, NULL), n <= DP_LIMIT_YAML_NODES ? DP_OK : DP_LIMIT);
+        struct dp_err err = DP_ERR_INIT;
+        assert_int_equal(parse(dp_buf_z(&b), &doc, &err), n <= DP_LIMIT_YAML_NODES ? DP_OK : DP_LIMIT);
+        if (n > DP_LIMIT_YAML_NODES) assert_null(strstr(err.msg, "DP_"));
         dp_yaml_release(&doc);
         dp_buf_release(&b);
     }

@@ -70,6 +70,7 @@ struct dp_tool {
     unsigned common;         /* enum dp_common_bits */
     bool is_stream;          /* standard output is records or paths: a failure writes abort when marks are on */
     int min_args, max_args;  /* operands; max -1: any number */
+    const char *too_many;    /* said behind "one word too many", or NULL */
     const char *args;        /* "SOURCE": what operands are, for messages and completion (SOURCE, FILE, TABLE: files; else words) */
     enum dp_status (*run)(struct dp_cli *cli, struct dp_err *err);
     /* NULL, or called behind run, with its status or that of a later failure: rejects are published and standard output is flushed. A failure fails the run. */
