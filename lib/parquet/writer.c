@@ -13,7 +13,8 @@
 
 #define ROW_GROUP_ROWS 122880
 #define ROW_GROUP_BYTES (128 << 20)
-#define KEEP_PAGES (64 << 10) /* bytes of a column's pages whose memory is kept for the next row group */
+#define KEEP_PAGES (1 << 20) /* bytes of all columns' pages whose memory a frugal writer keeps for the next row group */
+#define SAMPLE_ROWS 64       /* by which the rows of a row group are estimated, so that its columns' memory is taken at once */
 #define BOUNDS_ARRAY_MAX (1 << 30) /* bytes of column memory after which offsets would overflow soon */
 
 struct leaf {
@@ -268,6 +269,16 @@ static int64_t rows_that_fit(const struct dp_batch *b, int64_t from, int64_t n, 
     return lo;
 }
 
+/* Columns that grow by doubling would take up to twice the row group: room is made once, for as many rows as the first ones say. */
+static void reserve_rows(struct dp_pq_writer *w, int64_t before) {
+    int64_t rows = w->rows->length;
+    if (before >= SAMPLE_ROWS || rows < SAMPLE_ROWS) return;
+    int64_t fit = w->o.row_group_bytes / (w->row_bytes / rows + 1);
+    fit += fit / 16; /* later rows may be smaller, and one more would double everything */
+    int64_t all = fit < w->o.row_group_rows ? fit : w->o.row_group_rows;
+    for (size_t i = 0; i < w->rows->n_columns && all > rows; i++) dp_column_reserve(&w->rows->columns[i], all - rows);
+}
+
 static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err);
 
 enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) {
@@ -276,7 +287,9 @@ enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_bat
     if (n > w->o.row_group_rows - w->rows->length) n = w->o.row_group_rows - w->rows->length;
     n = rows_that_fit(b, from, n, w->o.row_group_bytes - w->row_bytes);
     w->row_bytes += batch_range_bytes(b, from, n);
+    int64_t before = w->rows->length;
     dp_batch_append(w->rows, b, from, n);
+    reserve_rows(w, before);
     *taken = n;
     return w->rows->length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? flush(w, err) : DP_OK;
 }
@@ -409,11 +422,12 @@ static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err
     *g = (struct dp_pq_row_group){.num_rows = w->rows->length, .n_chunks = w->n_leaves};
     g->chunks = dp_arena_calloc(&w->meta.arena, w->n_leaves + 1, sizeof *g->chunks);
     g->sorting = (struct dp_pq_sorting *)(uintptr_t)w->o.sorting, g->n_sorting = w->o.n_sorting;
+    size_t kept = 0;
     for (size_t i = 0; i < w->n_leaves; i++) {
         struct dp_pq_encoded *e = &w->work->encoded[i];
         int64_t start = (int64_t)w->size;
         DP_TRY(put(w, e->pages.p, e->pages.n, err));
-        if (w->work->frugal && e->pages.cap > KEEP_PAGES) dp_buf_release(&e->pages);
+        if (w->work->frugal && (kept += e->pages.cap) > KEEP_PAGES) dp_buf_release(&e->pages);
         keep_meta(w, &g->chunks[i], &e->meta, start);
         keep_indexes(w, i, e, start);
         g->total_byte_size += e->meta.total_uncompressed;
@@ -426,7 +440,8 @@ static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err
             g->chunks[i].bloom_length = (int32_t)e->bloom.n;
             DP_TRY(put(w, e->bloom.p, e->bloom.n, err));
         }
-        dp_arena_reset(&e->arena);
+        if (w->work->frugal && kept > KEEP_PAGES) dp_arena_release(&e->arena);
+        else dp_arena_reset(&e->arena);
     }
     w->meta.n_row_groups++;
     w->meta.num_rows += w->rows->length;

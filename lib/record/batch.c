@@ -13,11 +13,14 @@ static bool has_offsets(const struct dp_type *t) {
     return dp_type_is_bytes(t) || t->id == DP_TYPE_LIST || t->id == DP_TYPE_MAP;
 }
 
-/* Makes *p hold at least `want` bytes, keeping the first `used`; a borrowed buffer becomes an owned one. */
+/*
+ * Makes *p hold at least `want` bytes, keeping the first `used`; a borrowed buffer becomes an owned one.  It doubles, but what is more than twice
+ * as much was asked for by somebody who knows how much it will be, and is taken as it is.
+ */
 static void *grow_bytes(void *p, size_t used, size_t *cap, size_t want) {
     if (*cap >= want && p) return p;
-    size_t n = *cap ? *cap : FIRST_BYTES;
-    while (n < want) n = n > SIZE_MAX / 2 ? want : n * 2;
+    size_t n = *cap ? *cap : FIRST_BYTES / 2;
+    n = n > SIZE_MAX / 2 || n * 2 < want ? want : n * 2;
     if (*cap) p = dp_realloc(p, n);
     else {
         void *q = dp_alloc(n);
