@@ -41,7 +41,7 @@ static bool shares_prefixes(const struct dp_pq_values *v) {
  * measured ones, since files must not depend on the machine.  zstd: a millisecond of one core for 12 kB up to level 3, which is speed in
  * the user's words; above it size alone counts, but for ties.
  */
-static double price(const struct dp_pq_writer_opts *o, int level) {
+static double price(const struct dp_pq_leaf_opts *o, int level) {
     switch (o->codec) {
     case DP_PQ_ZSTD: break;
     case DP_PQ_SNAPPY:
@@ -56,7 +56,7 @@ static double price(const struct dp_pq_writer_opts *o, int level) {
 
 struct trial { enum dp_pq_encoding encoding; int level; bool store; double cost; };
 
-static enum dp_status pack(const struct dp_pq_writer_opts *o, int level, struct dp_pq_scratch *s, size_t *stored, struct dp_err *err) {
+static enum dp_status pack(const struct dp_pq_leaf_opts *o, int level, struct dp_pq_scratch *s, size_t *stored, struct dp_err *err) {
     dp_buf_reset(&s->packed);
     DP_TRY(dp_codec_compress(s->codec, o->codec, level, s->sample.p, s->sample.n, &s->packed, err));
     *stored = s->packed.n;
@@ -78,7 +78,7 @@ static size_t put_slices(const struct dp_pq_values *v, const struct dp_pq_dict *
 }
 
 /* What is in s->sample, in the cheapest of n ways or left as it is; the cost is that of the sample. */
-static enum dp_status try_levels(const struct dp_pq_writer_opts *o, const int *levels, size_t n, struct dp_pq_scratch *s, struct trial *t, struct dp_err *err) {
+static enum dp_status try_levels(const struct dp_pq_leaf_opts *o, const int *levels, size_t n, struct dp_pq_scratch *s, struct trial *t, struct dp_err *err) {
     t->store = true;
     t->level = o->level;
     t->cost = (double)s->sample.n;
@@ -95,7 +95,7 @@ static enum dp_status try_levels(const struct dp_pq_writer_opts *o, const int *l
 }
 
 /* The ways to try, the cheap ones first; returns how many. */
-static size_t ways(const struct dp_pq_writer_opts *o, bool all, int levels[4]) {
+static size_t ways(const struct dp_pq_leaf_opts *o, bool all, int levels[4]) {
     size_t n = 0;
     if (o->codec != DP_PQ_ZSTD) return levels[0] = o->level, 1;
     levels[n++] = DP_ZSTD_ENTROPY;
@@ -106,7 +106,7 @@ static size_t ways(const struct dp_pq_writer_opts *o, bool all, int levels[4]) {
 }
 
 /* Encodes the slices in one way and compresses them; the cost is scaled up to all values. */
-static enum dp_status try_one(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
+static enum dp_status try_one(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
                               struct dp_pq_scratch *s, struct trial *t, struct dp_err *err) {
     int levels[4];
     size_t n = ways(o, false, levels), most = plain / v->n ? SLICE_BYTES / (plain / v->n) : SLICE, slice = most > SLICE ? SLICE : most < 32 ? 32 : most;
@@ -126,7 +126,7 @@ static enum dp_status try_one(const struct dp_pq_writer_opts *o, const struct dp
     return DP_OK;
 }
 
-static size_t candidates(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, bool has_dict, struct trial *t) {
+static size_t candidates(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, bool has_dict, struct trial *t) {
     size_t n = 0;
     if (has_dict) t[n++].encoding = DP_PQ_RLE_DICTIONARY;
     switch (v->type) {
@@ -163,7 +163,7 @@ static enum dp_pq_encoding by_raw_size(const struct dp_pq_values *v, const struc
  * How hard zstd works on the chosen encoding.  A level above the first is an upper bound of effort, not an order: for bit-packed numbers, ids
  * and short words less of it gives the same size.  One slice that is long enough to hold the repeats there are.
  */
-static enum dp_status choose_level(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
+static enum dp_status choose_level(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
                                    struct dp_pq_scratch *s, struct dp_pq_choice *c, struct dp_err *err) {
     struct trial t;
     int levels[4];
@@ -181,7 +181,7 @@ static enum dp_status choose_level(const struct dp_pq_writer_opts *o, const stru
     return DP_OK;
 }
 
-static enum dp_status by_trial(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, struct dp_pq_scratch *s,
+static enum dp_status by_trial(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, struct dp_pq_scratch *s,
                                struct dp_pq_choice *c, struct dp_err *err) {
     struct trial t[4];
     size_t n = candidates(o, v, d != NULL, t), best = 0, plain = dp_pq_plain_size(v);
@@ -193,15 +193,31 @@ static enum dp_status by_trial(const struct dp_pq_writer_opts *o, const struct d
     return choose_level(o, v, d, plain, s, c, err);
 }
 
-enum dp_status dp_pq_choose(const struct dp_pq_writer_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
+/* The encoding that was asked for; a dictionary that became too large gives way to PLAIN. */
+static enum dp_status as_asked(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
+                               struct dp_pq_scratch *s, struct dp_pq_dict *dict, struct dp_err *err) {
+    bool has_dict = o->encoding == DP_PQ_RLE_DICTIONARY && dp_pq_dict_build(v, max_dict_bytes, true, s, dict);
+    enum dp_pq_encoding e = o->encoding == DP_PQ_RLE_DICTIONARY && !has_dict ? DP_PQ_PLAIN : o->encoding;
+    if (!has_dict) dict->n = 0;
+    if (c->set && c->uses < KEEP_FOR && c->encoding == e) {
+        c->uses++;
+        return DP_OK;
+    }
+    *c = (struct dp_pq_choice){.set = v->n >= 4096, .encoding = e, .level = o->level};
+    if (v->n < TINY || o->codec == DP_PQ_UNCOMPRESSED || v->type == DP_PQ_BOOLEAN) return DP_OK;
+    return choose_level(o, v, has_dict ? dict : NULL, dp_pq_plain_size(v), s, c, err);
+}
+
+enum dp_status dp_pq_choose(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
                             struct dp_pq_scratch *s, struct dp_pq_dict *dict, struct dp_err *err) {
     bool again = c->set && c->uses < KEEP_FOR;
     dict->n = 0;
+    if (v->n > 0 && o->set_encoding) return as_asked(o, v, max_dict_bytes, c, s, dict, err);
     if (v->type == DP_PQ_BOOLEAN || v->n == 0) {
         *c = (struct dp_pq_choice){.encoding = DP_PQ_PLAIN, .level = o->level};
         return DP_OK;
     }
-    bool has_dict = !o->no_dictionary && !(again && c->encoding != DP_PQ_RLE_DICTIONARY) && dp_pq_dict_build(v, max_dict_bytes, s, dict);
+    bool has_dict = !o->no_dictionary && !(again && c->encoding != DP_PQ_RLE_DICTIONARY) && dp_pq_dict_build(v, max_dict_bytes, false, s, dict);
     if (again && (has_dict || c->encoding != DP_PQ_RLE_DICTIONARY)) {
         c->uses++;
         return DP_OK;

@@ -14,6 +14,7 @@ struct page { size_t level, n_levels, value, n_values, row, n_rows; };
 
 struct job {
     const struct dp_pq_writer_opts *o;
+    const struct dp_pq_leaf_opts *lo;
     const struct dp_pq_element *e;
     const struct dp_pq_levels *levels;
     const struct dp_pq_values *v;
@@ -146,7 +147,7 @@ static enum dp_status put_page(struct job *j, struct dp_pq_page_header *h, const
     if (j->codec != DP_PQ_UNCOMPRESSED && !(v2 && body->n == head)) {
         dp_buf_reset(packed);
         dp_buf_add(packed, body->p, head);
-        int level = h->type != DP_PQ_DICTIONARY_PAGE ? j->choice->level : j->codec == DP_PQ_ZSTD && j->o->level <= 3 ? DP_ZSTD_QUICK : j->o->level;
+        int level = h->type != DP_PQ_DICTIONARY_PAGE ? j->choice->level : j->codec == DP_PQ_ZSTD && j->lo->level <= 3 ? DP_ZSTD_QUICK : j->lo->level;
         DP_TRY(dp_codec_compress(j->s->codec, j->codec, level, body->p + head, body->n - head, packed, err));
         h->is_compressed = packed->n < body->n || !v2;
         if (h->is_compressed) stored = packed;
@@ -350,16 +351,16 @@ static enum dp_status put_pages(struct job *j, struct dp_err *err) {
     return DP_OK;
 }
 
-enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struct dp_pq_element *e, bool bloom, const struct dp_pq_levels *levels,
-                                  const struct dp_pq_values *values, size_t n_rows, struct dp_pq_choice *choice, struct dp_pq_scratch *s,
+enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struct dp_pq_leaf_opts *lo, const struct dp_pq_element *e,
+                                  const struct dp_pq_levels *levels, const struct dp_pq_values *values, size_t n_rows, struct dp_pq_choice *choice, struct dp_pq_scratch *s,
                                   struct dp_pq_encoded *out, struct dp_err *err) {
-    struct job j = {.o = o, .e = e, .levels = levels, .v = values, .choice = choice, .s = s, .out = out, .n_rows = n_rows, .compare = dp_pq_compare_of(e),
+    struct job j = {.o = o, .lo = lo, .e = e, .levels = levels, .v = values, .choice = choice, .s = s, .out = out, .n_rows = n_rows, .compare = dp_pq_compare_of(e),
         .text = e->logical == DP_PQ_L_STRING || e->logical == DP_PQ_L_ENUM || e->logical == DP_PQ_L_JSON};
     if (!s->codec) s->codec = dp_codec_open();
     dp_buf_reset(&out->pages);
     dp_buf_reset(&out->bloom);
-    DP_TRY(dp_pq_choose(o, values, DICT_MAX, choice, s, &j.dict, err));
-    j.codec = choice->store ? DP_PQ_UNCOMPRESSED : o->codec;
+    DP_TRY(dp_pq_choose(lo, values, DICT_MAX, choice, s, &j.dict, err));
+    j.codec = choice->store ? DP_PQ_UNCOMPRESSED : lo->codec;
     out->meta = (struct dp_pq_chunk){.type = e->type, .codec = j.codec, .num_values = (int64_t)levels->n, .dictionary_page_offset = -1, .bloom_offset = -1,
         .bloom_length = -1, .column_index_offset = -1, .offset_index_offset = -1,
         .stats = {.distinct_count = -1, .nan_count = -1, .min_exact = -1, .max_exact = -1}};
@@ -368,9 +369,9 @@ enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struc
     count_pages(&j);
     DP_TRY(put_pages(&j, err));
     out->meta.total_compressed = (int64_t)out->pages.n;
-    if (bloom) {
+    if (lo->bloom) {
         struct dp_pq_values dv = j.dict.n ? dp_pq_dict_values(&j.dict, values) : *values;
-        dp_pq_bloom_write(&dv, &out->bloom);
+        dp_pq_bloom_write(&dv, lo->bloom_fpp, &out->bloom);
     }
     return DP_OK;
 }

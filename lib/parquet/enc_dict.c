@@ -15,6 +15,7 @@ struct builder {
     const struct dp_pq_values *v;
     struct dp_pq_scratch *s;
     size_t n_slots, n, max_n, max_bytes, bytes;
+    bool always;     /* whether it pays or not */
     uint64_t probes; /* beyond the first of each look-up */
     struct slot *slots;
 };
@@ -35,7 +36,7 @@ static bool still_pays(size_t distinct, size_t seen) {
 
 static bool out_of_bounds(const struct builder *b, size_t seen) {
     if (b->n > b->max_n || b->bytes > b->max_bytes || b->probes > 8 * seen + 65536) return true;
-    return seen >= STEP && (seen & (seen - 1)) == 0 && !still_pays(b->n, seen);
+    return !b->always && seen >= STEP && (seen & (seen - 1)) == 0 && !still_pays(b->n, seen);
 }
 
 static uint64_t mix(uint64_t x) {
@@ -192,8 +193,8 @@ static bool pass_bytes(struct builder *b, uint32_t *codes) {
     return true;
 }
 
-bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, struct dp_pq_scratch *s, struct dp_pq_dict *out) {
-    struct builder b = {.v = v, .s = s, .n_slots = 1024, .max_bytes = max_bytes, .max_n = v->n / 2 + 1};
+bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, bool always, struct dp_pq_scratch *s, struct dp_pq_dict *out) {
+    struct builder b = {.v = v, .s = s, .n_slots = 1024, .max_bytes = max_bytes, .always = always, .max_n = always ? v->n : v->n / 2 + 1};
     if (v->n == 0 || v->type == DP_PQ_BOOLEAN || (v->width && (uint64_t)v->n * (uint64_t)v->width > UINT32_MAX)) return false;
     b.slots = room(&s->slots, b.n_slots * sizeof(struct bytes_slot)); /* the larger of the two kinds */
     memset(b.slots, 0, b.n_slots * sizeof(struct bytes_slot));

@@ -64,21 +64,38 @@ static uint32_t common_prefix(const uint8_t *a, uint32_t an, const uint8_t *b, u
     return i;
 }
 
+/* Value i as a span of the bytes that `base` is. */
+static struct dp_pq_span span_of(const struct dp_pq_values *v, size_t i) {
+    return v->spans ? v->spans[i] : (struct dp_pq_span){(uint32_t)(i * (size_t)v->width), (uint32_t)v->width};
+}
+
 static void put_delta_bytes(struct dp_buf *out, const struct dp_pq_values *v, size_t from, size_t n, struct dp_buf *aux) {
-    const struct dp_pq_span *s = v->spans + from;
+    const uint8_t *base = v->spans ? v->bytes : v->fixed;
+    struct dp_pq_span before = {0}, *rest;
     dp_buf_reset(aux);
-    int32_t *prefix = (int32_t *)(void *)dp_buf_reserve(aux, n * (4 + sizeof *s) + 4);
-    struct dp_pq_span *rest = (struct dp_pq_span *)(void *)(prefix + n + (n & 1));
+    int32_t *prefix = (int32_t *)(void *)dp_buf_reserve(aux, n * (4 + sizeof *rest) + 4);
+    rest = (struct dp_pq_span *)(void *)(prefix + n + (n & 1));
     int32_t *lengths = prefix; /* written anew once the prefixes are out */
     for (size_t i = 0; i < n; i++) {
-        uint32_t k = i ? common_prefix(v->bytes + s[i - 1].off, s[i - 1].len, v->bytes + s[i].off, s[i].len) : 0;
+        struct dp_pq_span x = span_of(v, from + i);
+        uint32_t k = common_prefix(base + before.off, before.len, base + x.off, x.len);
         prefix[i] = (int32_t)k;
-        rest[i] = (struct dp_pq_span){s[i].off + k, s[i].len - k};
+        rest[i] = (struct dp_pq_span){x.off + k, x.len - k};
+        before = x;
     }
     dp_pq_put_delta32(out, prefix, n);
     for (size_t i = 0; i < n; i++) lengths[i] = (int32_t)rest[i].len;
     dp_pq_put_delta32(out, lengths, n);
-    for (size_t i = 0; i < n; i++) dp_buf_add(out, v->bytes + rest[i].off, rest[i].len);
+    for (size_t i = 0; i < n; i++) dp_buf_add(out, base + rest[i].off, rest[i].len);
+}
+
+/* Booleans as runs, behind the number of their bytes. */
+static void put_runs(struct dp_buf *out, const uint8_t *v, size_t n) {
+    size_t at = out->n;
+    dp_buf_add(out, "\0\0\0", 4);
+    dp_pq_put_hybrid8(out, v, n, 1);
+    uint32_t len = (uint32_t)(out->n - at - 4);
+    memcpy(out->p + at, &len, 4);
 }
 
 void dp_pq_put_values(struct dp_buf *out, enum dp_pq_encoding encoding, const struct dp_pq_values *v, size_t from, size_t n, struct dp_buf *aux) {
@@ -92,9 +109,9 @@ void dp_pq_put_values(struct dp_buf *out, enum dp_pq_encoding encoding, const st
     case DP_PQ_DELTA_LENGTH_BYTE_ARRAY: put_delta_length(out, v, v->spans + from, n, aux); return;
     case DP_PQ_DELTA_BYTE_ARRAY: put_delta_bytes(out, v, from, n, aux); return;
     case DP_PQ_BYTE_STREAM_SPLIT: dp_pq_put_split(out, v->fixed + from * width, n, width); return;
+    case DP_PQ_RLE: put_runs(out, v->fixed + from, n); return;
     case DP_PQ_PLAIN:
     case DP_PQ_PLAIN_DICTIONARY:
-    case DP_PQ_RLE:
     case DP_PQ_BIT_PACKED:
     case DP_PQ_RLE_DICTIONARY:
     case DP_PQ_ALP: break;

@@ -38,6 +38,22 @@ struct dp_pq_scratch {
     struct dp_buf pages;                                      /* chunk.c: page plan */
 };
 
+/* What is asked of one leaf. */
+struct dp_pq_leaf_opts {
+    enum dp_pq_codec codec;
+    int level;
+    bool no_dictionary;
+    bool set_encoding;
+    enum dp_pq_encoding encoding;
+    bool bloom;
+    double bloom_fpp;
+};
+
+/* ---- columns.c ---- */
+/* The options of leaf number `leaf`; DP_USAGE where its type can't have the encoding that was asked for. */
+enum dp_status dp_pq_leaf_opts(const struct dp_pq_writer_opts *o, const struct dp_pq_meta *meta, size_t leaf, struct dp_pq_leaf_opts *out,
+                               struct dp_err *err) DP_MUST_CHECK;
+
 /* ---- shred.c ---- */
 struct dp_pq_path { const struct dp_pq_node **nodes; size_t n; }; /* from below the root to the leaf */
 /* DP_SCHEMA when a required value is null. Results point into the batch and the scratch. */
@@ -67,8 +83,8 @@ struct dp_pq_dict {
     const uint8_t *fixed;  /* n * width; BYTE_ARRAY: NULL */
     const struct dp_pq_span *spans;
 };
-/* False: it does not pay (too many distinct values, or over max_bytes). The result points into the scratch. */
-bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, struct dp_pq_scratch *s, struct dp_pq_dict *out);
+/* False: over max_bytes, or, unless `always`, it does not pay (too many distinct values). The result points into the scratch. */
+bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, bool always, struct dp_pq_scratch *s, struct dp_pq_dict *out);
 struct dp_pq_values dp_pq_dict_values(const struct dp_pq_dict *d, const struct dp_pq_values *v);
 
 /* ---- stats.c ---- */
@@ -88,8 +104,8 @@ bool dp_pq_bound_bytes(enum dp_pq_compare c, const struct dp_pq_values *v, const
 int dp_pq_bound_cmp(enum dp_pq_compare c, enum dp_pq_type type, struct dp_str a, struct dp_str b);
 
 /* ---- bloom.c ---- */
-/* Header and bit set of a split-block filter over the values. */
-void dp_pq_bloom_write(const struct dp_pq_values *v, struct dp_buf *out);
+/* Header and bit set of a split-block filter over the values, as small as the share of false hits allows. */
+void dp_pq_bloom_write(const struct dp_pq_values *v, double fpp, struct dp_buf *out);
 bool dp_pq_bloom_maybe(const uint8_t *bits, size_t n_bytes, uint64_t hash);
 
 /* ---- chunk.c ---- */
@@ -103,8 +119,8 @@ struct dp_pq_encoded {
     bool has_index;
     struct dp_buf bloom;
 };
-enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struct dp_pq_element *e, bool bloom, const struct dp_pq_levels *levels,
-                                  const struct dp_pq_values *values, size_t n_rows, struct dp_pq_choice *choice, struct dp_pq_scratch *s,
+enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struct dp_pq_leaf_opts *lo, const struct dp_pq_element *e,
+                                  const struct dp_pq_levels *levels, const struct dp_pq_values *values, size_t n_rows, struct dp_pq_choice *choice, struct dp_pq_scratch *s,
                                   struct dp_pq_encoded *out, struct dp_err *err) DP_MUST_CHECK;
 void dp_pq_scratch_release(struct dp_pq_scratch *s);
 /* Gives back what a huge value took. */

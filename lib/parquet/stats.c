@@ -146,17 +146,23 @@ void dp_pq_bounds_of(enum dp_pq_compare c, const struct dp_pq_values *v, size_t 
 
 /* ---- bytes of a bound ---- */
 
+/* A double that came from a half, back to its bits. */
+static uint16_t half_of(double d) {
+    uint16_t sign = __builtin_signbit(d) ? 0x8000 : 0;
+    double x = sign ? -d : d;
+    int exponent;
+    if (x > 65504) return sign | 0x7c00;
+    if (x < 0x1p-14) return sign | (uint16_t)(x * 0x1p24);
+    uint16_t fraction = (uint16_t)(__builtin_frexp(x, &exponent) * 2048); /* 1024 to 2047 */
+    return (uint16_t)(sign | (uint16_t)((exponent + 14) << 10) | (fraction & 1023));
+}
+
 static struct dp_str float_bytes(const struct dp_pq_values *v, double d, struct dp_arena *a) {
     float f = (float)d;
+    uint16_t h = half_of(d);
     if (v->width == 8) return dp_arena_str(a, dp_str((const char *)&d, 8));
     if (v->width == 4) return dp_arena_str(a, dp_str((const char *)&f, 4));
-    /* a half that is a value of the column is exact: search its bits by value */
-    for (uint32_t h = 0; h <= 0xffff; h++) {
-        double x = half_to_double((uint16_t)h);
-        uint16_t bits = (uint16_t)h;
-        if (x == d && !!__builtin_signbit(x) == !!__builtin_signbit(d)) return dp_arena_str(a, dp_str((const char *)&bits, 2));
-    }
-    return dp_str("", 0);
+    return dp_arena_str(a, dp_str((const char *)&h, 2));
 }
 
 /* Largest cut at or below `max` that does not part a code point. */

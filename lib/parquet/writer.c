@@ -21,7 +21,7 @@ struct leaf {
     uint32_t *steps;
     struct dp_pq_path path;
     const struct dp_pq_element *element;
-    bool bloom;
+    struct dp_pq_leaf_opts opts;
     struct dp_pq_choice choice;
     int64_t weight; /* bytes of the row group at hand */
 };
@@ -89,10 +89,6 @@ static void find_leaves(struct dp_pq_writer *w, const struct dp_pq_node *node, c
         memcpy(l->path.nodes, nodes, (depth + 1) * sizeof *nodes);
         memcpy(l->steps, steps, (depth + 1) * sizeof *steps);
         l->element = &w->meta.elements[w->meta.leaves[child->leaf]];
-        for (size_t k = 0; w->o.bloom && k < w->o.n_bloom_columns; k++) {
-            const struct dp_type *top = nodes[0]->type;
-            l->bloom |= l->element->type != DP_PQ_BOOLEAN && dp_str_eqz(dp_str(top->name, top->name_n), w->o.bloom_columns[k]);
-        }
     }
 }
 
@@ -127,6 +123,8 @@ static enum dp_status open_schema(struct dp_pq_writer *w, struct dp_err *err) {
     w->leaves = dp_calloc(w->n_leaves + 1, sizeof *w->leaves);
     w->order = dp_calloc(w->n_leaves + 1, sizeof *w->order);
     find_leaves(w, root, nodes, steps, 0);
+    for (size_t i = 0; i < w->n_leaves; i++) DP_TRY(dp_pq_leaf_opts(&w->o, &w->meta, i, &w->leaves[i].opts, err));
+    w->o.columns = NULL, w->o.n_columns = 0; /* the caller's, read */
     return DP_OK;
 }
 
@@ -317,7 +315,7 @@ static enum dp_status encode_leaf(struct dp_pq_writer *w, unsigned worker, size_
     struct dp_pq_levels levels;
     struct dp_pq_values values;
     DP_TRY(dp_pq_shred(w->rows, l->steps, &l->path, l->element, s, &levels, &values, err));
-    DP_TRY(dp_pq_chunk_encode(&w->o, l->element, l->bloom, &levels, &values, (size_t)w->rows->length, &l->choice, s, &k->encoded[i], err));
+    DP_TRY(dp_pq_chunk_encode(&w->o, &l->opts, l->element, &levels, &values, (size_t)w->rows->length, &l->choice, s, &k->encoded[i], err));
     dp_pq_scratch_trim(s);
     if (!k->frugal) return DP_OK;
     struct dp_column *top = &w->rows->columns[l->steps[0]];

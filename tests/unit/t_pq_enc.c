@@ -104,7 +104,7 @@ static void dictionaries_of_strings(void **state) {
     memcpy(exact, bytes.p, bytes.n);
     struct dp_pq_values v = {.type = DP_PQ_BYTE_ARRAY, .n = N, .spans = spans, .bytes = exact, .n_bytes = bytes.n};
     struct dp_pq_dict d;
-    assert_true(dp_pq_dict_build(&v, 1 << 20, &s, &d));
+    assert_true(dp_pq_dict_build(&v, 1 << 20, false, &s, &d));
     assert_int_equal(d.n, KINDS - 9);
     for (size_t i = 0; i < N; i++) {
         struct dp_pq_span x = d.spans[d.codes[i]];
@@ -184,6 +184,17 @@ static void floats(void **state) {
     assert_memory_equal(s.p, "\0\0\0\0\0\0\0\0", 8);
     dp_pq_bounds_of(DP_PQ_CMP_FLOAT, &v, 0, 1, &acc);
     assert_false(acc.has);
+    for (uint32_t h = 0; h <= 0xffff; h++) { /* every half is its own bound, zeros widened */
+        uint16_t bits = (uint16_t)h;
+        struct dp_pq_values one = {.type = DP_PQ_FLBA, .width = 2, .n = 1, .fixed = (const uint8_t *)&bits};
+        dp_pq_bounds_of(DP_PQ_CMP_FLOAT, &one, 0, 1, &acc);
+        assert_int_equal(acc.has, (h & 0x7fff) <= 0x7c00);
+        if (!acc.has) continue;
+        assert_true(dp_pq_bound_bytes(DP_PQ_CMP_FLOAT, &one, &acc, h >> 15, false, 64, &a, &s, &exact));
+        uint16_t got;
+        memcpy(&got, s.p, 2);
+        assert_int_equal(got, h == 0 ? 0x8000 : h == 0x8000 ? 0 : h);
+    }
     dp_arena_release(&a);
 }
 
@@ -197,12 +208,21 @@ static void bloom_filters(void **state) {
     char bytes[8000];
     for (unsigned i = 0; i < 1000; i++) spans[i] = (struct dp_pq_span){i * 8, (uint32_t)snprintf(bytes + i * 8, 8, "v%u", i)};
     struct dp_pq_values v = {.type = DP_PQ_BYTE_ARRAY, .n = 1000, .spans = spans, .bytes = (const uint8_t *)bytes, .n_bytes = sizeof bytes};
-    dp_pq_bloom_write(&v, &b);
+    dp_pq_bloom_write(&v, 0.01, &b);
     const uint8_t *bits = (const uint8_t *)b.p + b.n - 2048;
     unsigned hits = 0;
     for (unsigned i = 0; i < 1000; i++) assert_true(dp_pq_bloom_maybe(bits, 2048, XXH64(bytes + spans[i].off, spans[i].len, 0)));
     for (uint64_t i = 0; i < 10000; i++) hits += dp_pq_bloom_maybe(bits, 2048, XXH64(&i, 8, 0));
     assert_true(hits < 200);
+    /* the same values many times over: no larger, and as sharp */
+    struct dp_pq_span many[16000];
+    for (unsigned i = 0; i < 16000; i++) many[i] = spans[i % 1000];
+    size_t once = b.n;
+    dp_buf_reset(&b);
+    v.spans = many, v.n = 16000;
+    dp_pq_bloom_write(&v, 0.01, &b);
+    assert_int_equal(b.n, once);
+    for (unsigned i = 0; i < 1000; i++) assert_true(dp_pq_bloom_maybe((const uint8_t *)b.p + b.n - 2048, 2048, XXH64(bytes + spans[i].off, spans[i].len, 0)));
     dp_buf_reset(&b);
     assert_int_equal(dp_file_read(dpt_shared(path, "corpus/parquet/parquet-testing/bloom_filter.xxhash.bin"), 1 << 20, &b, &err), DP_OK);
     static const char *const words[] = {"hello", "parquet", "bloom", "filter"};

@@ -107,13 +107,13 @@ static void same_rows(const struct dp_batch *b, const struct dp_buf *file) {
 
 static void all_ways(void **state) {
     (void)state;
-    static const char *const bloom[] = {"id", "s"};
+    static const struct dp_pq_column_opts bloom[] = {{.leaf = 0, .n_leaves = 1, .bloom = true}, {.leaf = 9, .n_leaves = 1, .bloom = true, .bloom_fpp = 0.001}};
     static const struct dp_pq_writer_opts cases[] = {
         {.codec = DP_PQ_ZSTD, .level = 3},
         {.codec = DP_PQ_UNCOMPRESSED, .level = -1},
         {.codec = DP_PQ_ZSTD, .level = 1, .page_v2 = true, .crc = true},
         {.codec = DP_PQ_GZIP, .level = 1, .row_group_rows = 1000, .page_rows = 77, .no_dictionary = true},
-        {.codec = DP_PQ_LZ4_RAW, .level = -1, .row_group_bytes = 50000, .page_bytes = 500, .bloom = true, .bloom_columns = bloom, .n_bloom_columns = 2},
+        {.codec = DP_PQ_LZ4_RAW, .level = -1, .row_group_bytes = 50000, .page_bytes = 500, .columns = bloom, .n_columns = 2},
         {.codec = DP_PQ_ZSTD, .level = -1, .page_v2 = true, .row_group_rows = 1, .no_page_index = true},
     };
     struct dp_batch b;
@@ -128,9 +128,103 @@ static void all_ways(void **state) {
     }
 }
 
+/* Every encoding for every leaf: where its type allows it the file has it and reads back, else it is refused by name. */
+static void encodings_as_asked(void **state) {
+    (void)state;
+    static const enum dp_pq_encoding all[] = {DP_PQ_PLAIN, DP_PQ_RLE, DP_PQ_DELTA_BINARY_PACKED, DP_PQ_DELTA_LENGTH_BYTE_ARRAY, DP_PQ_DELTA_BYTE_ARRAY,
+                                              DP_PQ_RLE_DICTIONARY, DP_PQ_BYTE_STREAM_SPLIT};
+    struct dp_batch b;
+    struct dp_type *schema = make_rows(&b, 3000);
+    size_t n_leaves = dp_type_leaves(schema), allowed = 0;
+    struct dp_pq_column_opts *columns = dp_calloc(n_leaves, sizeof *columns);
+    for (size_t e = 0; e < sizeof all / sizeof *all; e++) {
+        struct dp_buf out = {0};
+        struct dp_pq_writer *w;
+        struct dp_pq_writer_opts o = {.codec = e % 2 ? DP_PQ_ZSTD : DP_PQ_UNCOMPRESSED, .level = 1, .page_rows = 500, .page_v2 = e % 3 == 0};
+        size_t n = 0;
+        for (size_t i = 0; i < n_leaves; i++) {
+            struct dp_err err = DP_ERR_INIT;
+            columns[n] = (struct dp_pq_column_opts){.leaf = i, .n_leaves = 1, .set_encoding = true, .encoding = all[e]};
+            o.columns = &columns[n], o.n_columns = 1;
+            enum dp_status status = dp_pq_writer_open(schema, &o, NULL, to_buf, &out, &w, &err);
+            if (status == DP_OK) dp_pq_writer_close(w), n++;
+            else assert_int_equal(status, DP_USAGE), assert_non_null(strstr(err.msg, "can't be encoded as"));
+        }
+        dp_buf_reset(&out);
+        allowed += n;
+        o.columns = columns, o.n_columns = n;
+        write_all(&b, 3000, NULL, &o, &out);
+        same_rows(&b, &out);
+        struct dp_pq_file *f;
+        struct dp_err err = DP_ERR_INIT;
+        assert_int_equal(dp_pq_open_memory(out.p, out.n, "test", &f, &err), DP_OK);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t seen = dp_pq_meta(f)->row_groups[0].chunks[columns[i].leaf].encodings;
+            if (columns[i].leaf != n_leaves - 1) assert_true(seen >> all[e] & 1); /* the last column has no values */
+        }
+        dp_pq_close(f);
+        dp_buf_release(&out);
+    }
+    assert_int_equal(allowed, 12 * 4 + 2 * 3 + 2 + 2 * 4 + 5 * 4); /* integers, floats, boolean, fixed, bytes */
+    free(columns);
+    dp_batch_release(&b);
+    dp_type_free(schema);
+}
+
+static void columns_by_name(void **state) {
+    (void)state;
+    static const struct { const char *path; int leaf, n; const char *says; } cases[] = {
+        {"id", 0, 1, NULL}, {".l", 16, 1, NULL}, {"l.element", 16, 1, NULL}, {"m", 17, 2, NULL}, {"m.value", 18, 1, NULL}, {".st", 19, 2, NULL},
+        {"st.y.z", 20, 1, NULL}, {"st.y.element.z", 20, 1, NULL}, {".\"v\"", 21, 1, NULL}, {"idd", 0, 0, "did you mean id?"},
+        {"m.z", 0, 0, "key or value"}, {"l[0]", 0, 0, "an index"}, {"id.x", 0, 0, "no column id.x"}, {"", 0, 0, ""},
+    };
+    struct dp_batch b;
+    struct dp_type *schema = make_rows(&b, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dp_err err = DP_ERR_INIT;
+        size_t leaf, n;
+        enum dp_status status = dp_pq_find_column(schema, dp_str_z(cases[i].path), &leaf, &n, &err);
+        assert_int_equal(status, cases[i].says ? DP_USAGE : DP_OK);
+        if (!cases[i].says) assert_int_equal(leaf, cases[i].leaf), assert_int_equal(n, cases[i].n);
+        else if (!strstr(err.msg, cases[i].says)) fail_msg("%s: %s", cases[i].path, err.msg);
+    }
+    enum dp_pq_encoding e;
+    struct dp_err err = DP_ERR_INIT;
+    assert_int_equal(dp_pq_encoding_parse(DP_STR("delta_byte_array"), &e, &err), DP_OK);
+    assert_int_equal(e, DP_PQ_DELTA_BYTE_ARRAY);
+    assert_int_equal(dp_pq_encoding_parse(DP_STR("dictionry"), &e, &err), DP_USAGE);
+    assert_non_null(strstr(err.msg, "did you mean dictionary?"));
+    dp_batch_release(&b);
+    dp_type_free(schema);
+}
+
+/* Codecs that columns have of their own, and filters that hold every value. */
+static void codecs_by_column(void **state) {
+    (void)state;
+    struct dp_pq_column_opts columns[] = {{.leaf = 0, .n_leaves = 22, .set_codec = true, .codec = DP_PQ_GZIP, .level = 1},
+                                          {.leaf = 9, .n_leaves = 1, .set_codec = true, .codec = DP_PQ_UNCOMPRESSED, .level = -1}};
+    struct dp_pq_writer_opts o = {.codec = DP_PQ_ZSTD, .level = 3, .columns = columns, .n_columns = 2};
+    struct dp_batch b;
+    struct dp_type *schema = make_rows(&b, 6000);
+    struct dp_buf out = {0};
+    struct dp_pq_file *f;
+    struct dp_err err = DP_ERR_INIT;
+    write_all(&b, 6000, NULL, &o, &out);
+    same_rows(&b, &out);
+    assert_int_equal(dp_pq_open_memory(out.p, out.n, "test", &f, &err), DP_OK);
+    for (size_t i = 0; i < 22; i++) assert_true(dp_pq_meta(f)->row_groups[0].chunks[i].codec != DP_PQ_ZSTD);
+    assert_int_equal(dp_pq_meta(f)->row_groups[0].chunks[9].codec, DP_PQ_UNCOMPRESSED);
+    assert_int_equal(dp_pq_meta(f)->row_groups[0].chunks[1].codec, DP_PQ_GZIP);
+    dp_pq_close(f);
+    dp_buf_release(&out);
+    dp_batch_release(&b);
+    dp_type_free(schema);
+}
+
 static void bytes_depend_on_rows_alone(void **state) {
     (void)state;
-    struct dp_pq_writer_opts o = {.codec = DP_PQ_ZSTD, .level = 3, .row_group_bytes = 300000, .row_group_rows = 4000};
+    static const struct dp_pq_column_opts columns[] = {{.leaf = 0, .n_leaves = 12, .bloom = true}, {.leaf = 9, .n_leaves = 1, .set_encoding = true, .encoding = DP_PQ_DELTA_BYTE_ARRAY}};
+    struct dp_pq_writer_opts o = {.codec = DP_PQ_ZSTD, .level = 3, .row_group_bytes = 300000, .row_group_rows = 4000, .columns = columns, .n_columns = 2, .crc = true};
     struct dp_buf first = {0}, other = {0};
     struct dp_batch b;
     struct dp_type *schema = make_rows(&b, 9000);
@@ -186,7 +280,8 @@ static void null_in_a_required_column(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_ways), cmocka_unit_test(bytes_depend_on_rows_alone), cmocka_unit_test(no_rows),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_ways), cmocka_unit_test(encodings_as_asked), cmocka_unit_test(columns_by_name),
+                                       cmocka_unit_test(codecs_by_column), cmocka_unit_test(bytes_depend_on_rows_alone), cmocka_unit_test(no_rows),
                                        cmocka_unit_test(null_in_a_required_column)};
     return cmocka_run_group_tests_name("pq_writer", tests, NULL, NULL);
 }

@@ -9,6 +9,18 @@
 #include <dp/parquet/codec.h>
 #include <dp/record/batch.h>
 
+/* What is asked of some columns in particular; of a leaf that two entries name the later one holds for what it sets. */
+struct dp_pq_column_opts {
+    size_t leaf, n_leaves;      /* leaf numbers from, and how many: dp_pq_find_column */
+    bool set_encoding;          /* of data pages; else it is chosen from the data */
+    enum dp_pq_encoding encoding; /* RLE_DICTIONARY holds as long as the dictionary stays within 1 MiB, behind that PLAIN */
+    bool set_codec;
+    enum dp_pq_codec codec;
+    int level;                  /* -1 default */
+    bool bloom;                 /* a bloom filter */
+    double bloom_fpp;           /* its share of false hits, over 0 and below 1; 0: 0.01 */
+};
+
 struct dp_pq_writer_opts {
     enum dp_pq_codec codec;     /* from dp_codec_parse; UNCOMPRESSED is the zero value, so set it */
     int level;                  /* -1 default; an upper bound of effort: where zstd's level 1 gives the same size in a trial, it is used, and a
@@ -22,12 +34,19 @@ struct dp_pq_writer_opts {
     bool crc;                   /* page checksums */
     bool json_as_string;        /* JSON columns are annotated as strings: some readers of Delta take the annotation JSON for bytes */
     struct dp_pq_work *work;    /* of several writers of one schema, of which one at a time has rows that wait; NULL: its own */
-    bool bloom;                 /* bloom filters for the columns named in bloom_columns */
-    const char *const *bloom_columns; size_t n_bloom_columns; /* top-level names */
+    const struct dp_pq_column_opts *columns; size_t n_columns; /* read at open */
     const struct dp_pq_sorting *sorting; size_t n_sorting;    /* leaf numbers; says that rows are sorted so */
     const char *created_by;     /* NULL = "dp version X" */
     const struct dp_pq_key_value *kv; size_t n_kv;            /* copied */
 };
+
+/*
+ * The leaves of a column, for dp_pq_column_opts and dp_pq_sorting: `path` is `a`, `.a.b` or `."odd name".b` (dp_path_parse); a nested column means
+ * all leaves below it, the step into a list's element may be left out, a map's are key and value.  DP_USAGE names the nearest right word.
+ */
+enum dp_status dp_pq_find_column(const struct dp_type *schema, struct dp_str path, size_t *leaf, size_t *n_leaves, struct dp_err *err) DP_MUST_CHECK;
+/* plain, dictionary, delta_binary_packed, delta_length_byte_array, delta_byte_array, byte_stream_split, rle; DP_USAGE names the nearest right word. */
+enum dp_status dp_pq_encoding_parse(struct dp_str word, enum dp_pq_encoding *out, struct dp_err *err) DP_MUST_CHECK;
 
 struct dp_pq_writer;
 
@@ -43,7 +62,7 @@ void dp_pq_work_close(struct dp_pq_work *w); /* behind its writers; NULL is lega
 /* Where bytes go: append-only. Returning anything but DP_OK ends the writer. */
 typedef enum dp_status (*dp_pq_sink)(void *ctx, const void *p, size_t n, struct dp_err *err);
 
-/* schema and pool (NULL: this thread alone) are borrowed until close. */
+/* schema and pool (NULL: this thread alone) are borrowed until close.  DP_USAGE: an encoding that a column's type can't have. */
 enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_pq_writer_opts *opts, struct dp_pool *pool, dp_pq_sink sink, void *ctx,
                                  struct dp_pq_writer **out, struct dp_err *err) DP_MUST_CHECK;
 /* Adds rows; writes row groups as they fill. The batch is copied from, the caller keeps it. */
