@@ -9,12 +9,13 @@
  * A record that does not fit is a reject.  Checkpoints are held back until the files that hold their rows are written: at the end, or, with
  * --commit-every, on the way.
  */
-#include <dp/base/file.h>
 #include <dp/cli/cli.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/held.h>
 #include <dp/io/lay.h>
+#include <dp/io/target.h>
 #include <dp/record/infer.h>
 #include <dp/record/json.h>
 #include <dp/rules/contract.h>
@@ -40,15 +41,7 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
     DP_OPT_END};
 
-/* A record whose columns could not be made on its thread, because the types were not known yet. */
-struct held { const struct dp_origin *origin; uint64_t line, offset; size_t at, n; };
-struct held_list { struct held *v; size_t n, cap; struct dp_buf text; };
-
-/* Records by which types are inferred; they wait in memory, and beyond a block of it in a temporary file, each behind its struct held. */
-struct sample { struct dp_buf block; int fd; bool is_open; uint64_t size, text; size_t n; };
-enum { SAMPLE_BLOCK = 1 << 20 };
-
-struct job { struct dp_lay_rows rows; struct held_list raw; };
+struct job { struct dp_lay_rows rows; struct dp_held raw; }; /* raw: records of a chunk that began before the types were known */
 struct worker { struct dp_shred *shred; };
 
 struct state {
@@ -65,7 +58,7 @@ struct state {
     struct dp_lay_opts lay_opts;
     struct dp_lay *lay;
     atomic_bool ready;            /* schema and layout may be used by all threads */
-    struct sample sample;
+    struct dp_held_store sample;  /* records by which types are inferred */
     struct dp_infer *infer;
     struct dp_type *header;      /* of the stream, when it leaves types open: they are inferred */
     struct dp_scan *scan;
@@ -81,61 +74,6 @@ struct state {
 };
 
 /* ---- types ---- */
-
-/* What JSON form a type has; two types of different forms can never hold the same records. */
-static const char *form(const struct dp_type *t) {
-    switch (t->id) {
-    case DP_TYPE_NONE:
-    case DP_TYPE_JSON: return NULL;
-    case DP_TYPE_BOOLEAN: return "boolean";
-    case DP_TYPE_LIST: return "list";
-    case DP_TYPE_STRUCT:
-    case DP_TYPE_MAP: return "object";
-    case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64:
-    case DP_TYPE_UINT8: case DP_TYPE_UINT16: case DP_TYPE_UINT32: case DP_TYPE_UINT64:
-    case DP_TYPE_FLOAT16: case DP_TYPE_FLOAT: case DP_TYPE_DOUBLE:
-    case DP_TYPE_DECIMAL: return "number";
-    case DP_TYPE_STRING: case DP_TYPE_ENUM: case DP_TYPE_BINARY: case DP_TYPE_FIXED: case DP_TYPE_UUID:
-    case DP_TYPE_DATE: case DP_TYPE_TIME: case DP_TYPE_TIMESTAMP:
-    case DP_TYPE_INTERVAL: return "string";
-    }
-    return NULL;
-}
-
-static enum dp_status conflict(const char *column, const char *a, const struct dp_type *ta, const char *b, const struct dp_type *tb, struct dp_err *err) {
-    struct dp_buf x = {0}, y = {0};
-    dp_type_print(ta, &x);
-    dp_type_print(tb, &y);
-    dp_err_set(err, DP_SCHEMA, "column %s: the %s says %s, the %s says %s", column, a, dp_buf_z(&x), b, dp_buf_z(&y));
-    dp_buf_release(&x);
-    dp_buf_release(&y);
-    return DP_SCHEMA;
-}
-
-/* Records typed as the header says must be able to fit what the table or contract says. */
-static enum dp_status check_header(const struct dp_type *fixed, const char *by, const struct dp_type *header, struct dp_err *err) {
-    for (size_t i = 0; i < header->n_children; i++) {
-        const struct dp_type *h = header->children[i], *t = dp_type_child(fixed, dp_str(h->name, h->name_n));
-        if (!t) continue; /* a field too many is the records' fault: rejects */
-        const char *a = form(t), *b = form(h);
-        if (a && b && strcmp(a, b) != 0) return conflict(h->name, by, t, "stream's header", h, err);
-    }
-    return DP_OK;
-}
-
-static enum dp_status check_contract(const struct dp_type *table, const struct dp_type *contract, struct dp_err *err) {
-    struct dp_type *fit = NULL;
-    struct dp_buf why = {0};
-    enum dp_status status = dp_delta_schema_fit(contract, &fit, err);
-    for (size_t i = 0; status == DP_OK && i < fit->n_children; i++) {
-        const struct dp_type *c = fit->children[i], *t = dp_type_child(table, dp_str(c->name, c->name_n));
-        if (!t) status = dp_err_set(err, DP_SCHEMA, "column %s: the contract has it, the table does not", c->name);
-        else if (!dp_delta_file_fits(t, c, &why)) status = conflict(c->name, "table", t, "contract", c, err);
-    }
-    dp_buf_release(&why);
-    dp_type_free(fit);
-    return status;
-}
 
 /* A copy without the columns that --by derives. */
 static struct dp_type *without_derived(const struct state *s, const struct dp_type *base) {
@@ -156,7 +94,7 @@ static enum dp_status check_derived(const struct state *s, struct dp_err *err) {
         if (!t) {
             if (s->table) return dp_err_set(err, DP_SCHEMA, "--by %s: the table has no such column", made->name);
         } else if (s->layout.keys[k].fn != DP_LAYOUT_VALUE && t->id != made->id) {
-            return conflict(made->name, s->fixed_by, t, "option --by", made, err);
+            return dp_target_conflict(made->name, s->fixed_by, t, "option --by", made, err);
         }
         if (!dp_delta_partition_type_ok(made)) return dp_err_set(err, DP_SCHEMA, "--by %s: a column of this type can't partition", made->name);
     }
@@ -271,27 +209,11 @@ static enum dp_status shred(struct state *s, struct dp_shred *sh, const struct d
     return DP_RECORD;
 }
 
-/* A huge record's copy is not kept beside the next copy of it. */
-static void let_go(struct dp_buf *b) {
-    if (b->n >= SAMPLE_BLOCK || b->cap <= 4 * SAMPLE_BLOCK) return;
-    b->cap = 2 * SAMPLE_BLOCK;
-    b->p = dp_realloc(b->p, b->cap);
-}
-
-static void hold(struct held_list *h, struct held x, struct dp_str raw) {
-    x.at = h->text.n, x.n = raw.n;
-    h->v = dp_grow(h->v, &h->cap, h->n + 1, sizeof *h->v);
-    h->v[h->n++] = x;
-    dp_buf_adds(&h->text, raw);
-    dp_buf_addc(&h->text, '\n');
-}
-
 static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct state *s = ctx;
     struct job *x = j->mem;
     (void)err;
-    x->raw.n = 0;
-    dp_buf_reset(&x->raw.text);
+    dp_held_reset(&x->raw);
     if (!atomic_load(&s->ready)) return DP_OK;
     if (!x->rows.is_open) dp_lay_rows_open(&s->lay_opts, &x->rows);
     dp_batch_reset(&x->rows.rows);
@@ -305,9 +227,9 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     struct dp_shred_reject why;
     (void)err;
     if (!x->rows.is_open) { /* the types were not known when this chunk began */
-        struct held h = {.origin = j->chunk->origin};
+        struct dp_held_record h = {.origin = j->chunk->origin};
         dp_job_place(j, r, &h.line, &h.offset);
-        hold(&x->raw, h, dp_str(r->raw, r->raw_n));
+        dp_held_add(&x->raw, h, dp_str(r->raw, r->raw_n));
         dp_job_use(j);
         return DP_OK;
     }
@@ -326,7 +248,7 @@ static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *e
 /* ---- in order ---- */
 
 /* A held record that does not fit: the books had it as used. */
-static enum dp_status late_reject(struct state *s, const struct held *h, struct dp_str raw, const struct dp_shred_reject *why, struct dp_err *err) {
+static enum dp_status late_reject(struct state *s, const struct dp_held_record *h, struct dp_str raw, const struct dp_shred_reject *why, struct dp_err *err) {
     struct dp_run *run = &s->cli->run;
     struct dp_reject_rule rule = {why->rule, why->path, why->reason, why->expected};
     struct dp_reject r = {.origin = h->origin, .line = h->line, .offset = h->offset, .rules = &rule, .n_rules = 1, .raw = raw, .raw_is_json = true};
@@ -344,7 +266,8 @@ static enum dp_status late_reject(struct state *s, const struct held *h, struct 
 }
 
 /* Columns from held records, in pieces, so that memory stays small. */
-static enum dp_status release_held(struct state *s, struct held_list *h, struct dp_err *err) {
+static enum dp_status release_held(void *ctx, struct dp_held *h, struct dp_err *err) {
+    struct state *s = ctx;
     size_t bytes = h->text.n, i = 0;
     struct dp_record r;
     struct dp_shred_reject why;
@@ -356,13 +279,12 @@ static enum dp_status release_held(struct state *s, struct held_list *h, struct 
         DP_TRY(dp_scan_next(s->scan, &r, err));
         if (shred(s, s->shred, &r, &s->rows.rows, &why) != DP_OK) DP_TRY(late_reject(s, &h->v[i], dp_str(r.raw, r.raw_n), &why, err));
         if (s->rows.rows.length < 8192 && i + 1 < h->n) continue;
-        if (i + 1 == h->n) dp_buf_reset(&h->text), let_go(&h->text);
+        if (i + 1 == h->n) dp_held_free_text(h);
         DP_TRY(dp_lay_group(&s->lay_opts, &s->rows, err));
         DP_TRY(add_rows(s, &s->rows, err));
         dp_batch_reset(&s->rows.rows);
     }
-    h->n = 0;
-    dp_buf_reset(&h->text);
+    dp_held_reset(h);
     return DP_OK;
 }
 
@@ -372,78 +294,6 @@ static void say_inferred(const struct state *s) {
     dp_run_log(&s->cli->run, DP_LOG_VERBOSE, "types from the first %llu records (-c with what dp-contract infer prints of them forces such): %s",
                (unsigned long long)dp_infer_count(s->infer), dp_buf_z(&text));
     dp_buf_release(&text);
-}
-
-static enum dp_status sample_add(struct sample *m, struct held x, struct dp_str raw, struct dp_err *err) {
-    x.n = raw.n;
-    dp_buf_add(&m->block, &x, sizeof x);
-    dp_buf_adds(&m->block, raw);
-    m->text += raw.n + 1;
-    m->n++;
-    if (m->block.n < SAMPLE_BLOCK) return DP_OK;
-    if (!m->is_open) {
-        DP_TRY(dp_spill_open(&m->fd, err));
-        m->is_open = true;
-    }
-    if (dp_fd_write(m->fd, m->block.p, m->block.n, err) != DP_OK) return dp_err_prefix(err, "spilling: ");
-    m->size += m->block.n;
-    dp_buf_reset(&m->block);
-    let_go(&m->block);
-    return DP_OK;
-}
-
-static enum dp_status sample_release(struct state *s, struct held_list *some, struct dp_err *err) {
-    enum dp_status status = release_held(s, some, err);
-    let_go(&some->text);
-    return status;
-}
-
-/* The first n bytes are used up. */
-static void take_front(struct dp_buf *b, size_t n) {
-    if (n) memmove(b->p, b->p + n, b->n - n);
-    b->n -= n;
-    let_go(b);
-}
-
-/* The records in a buffer, as far as they are whole; the rest stays at its front. */
-static enum dp_status sample_release_block(struct state *s, struct dp_buf *b, struct held_list *some, struct dp_err *err) {
-    size_t at = 0;
-    struct held x;
-    while (b->n - at >= sizeof x) {
-        memcpy(&x, b->p + at, sizeof x);
-        if (b->n - at - sizeof x < x.n) break;
-        hold(some, x, dp_str(b->p + at + sizeof x, x.n));
-        at += sizeof x + x.n;
-        if (some->text.n < SAMPLE_BLOCK / 4) continue;
-        take_front(b, at), at = 0;
-        DP_TRY(sample_release(s, some, err));
-    }
-    take_front(b, at);
-    return DP_OK;
-}
-
-/* All records of the sample, in order. */
-static enum dp_status sample_out(struct state *s, struct sample *m, struct dp_err *err) {
-    struct held_list some = {0};
-    struct dp_buf b = {0};
-    enum dp_status status = DP_OK;
-    for (uint64_t at = 0; at < m->size;) {
-        size_t n = m->size - at < SAMPLE_BLOCK / 4 ? (size_t)(m->size - at) : SAMPLE_BLOCK / 4;
-        DP_TRY_OUT(dp_fd_pread(m->fd, dp_buf_reserve(&b, n), n, at, err));
-        b.n += n, at += n;
-        DP_TRY_OUT(sample_release_block(s, &b, &some, err));
-    }
-    DP_TRY_OUT(sample_release_block(s, &m->block, &some, err));
-    DP_TRY_OUT(sample_release(s, &some, err));
-out:
-    if (m->is_open) close(m->fd);
-    m->is_open = false;
-    m->size = m->text = m->n = 0;
-    dp_buf_release(&m->block);
-    dp_buf_release(&b);
-    free(some.v);
-    dp_buf_release(&some.text);
-    return status;
 }
 
 static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
@@ -457,11 +307,11 @@ static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
     dp_type_free(t);
     DP_TRY(status);
     say_inferred(s);
-    return sample_out(s, &s->sample, err);
+    return dp_held_store_take(&s->sample, release_held, s, err);
 }
 
 /* Adds records of a chunk to the sample; the record that fills it ends it, wherever chunks end. */
-static enum dp_status sample(struct state *s, struct held_list *raw, struct dp_err *err) {
+static enum dp_status sample(struct state *s, struct dp_held *raw, struct dp_err *err) {
     struct dp_record r;
     size_t bytes = raw->text.n;
     const uint64_t most = DP_LIMIT_SAMPLE; /* whatever --memory says: the types must not depend on it */
@@ -471,15 +321,14 @@ static enum dp_status sample(struct state *s, struct held_list *raw, struct dp_e
     for (; i < raw->n && s->sample.text < most; i++) {
         DP_TRY(dp_scan_next(s->scan, &r, err));
         dp_infer_record(s->infer, &r);
-        DP_TRY(sample_add(&s->sample, raw->v[i], dp_str(r.raw, r.raw_n), err));
+        DP_TRY(dp_held_store_add(&s->sample, raw->v[i], dp_str(r.raw, r.raw_n), err));
     }
     if (s->sample.text < most) return DP_OK;
     DP_TRY(settle_inferred(s, err));
-    struct held_list rest = {0};
-    for (; i < raw->n; i++) hold(&rest, raw->v[i], dp_str(raw->text.p + raw->v[i].at, raw->v[i].n));
+    struct dp_held rest = {0};
+    for (; i < raw->n; i++) dp_held_add(&rest, raw->v[i], dp_str(raw->text.p + raw->v[i].at, raw->v[i].n));
     enum dp_status status = release_held(s, &rest, err);
-    free(rest.v);
-    dp_buf_release(&rest.text);
+    dp_held_release(&rest);
     return status;
 }
 
@@ -488,8 +337,8 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct job *x = j->mem;
     const struct dp_type *typed = j->chunk->origin ? j->chunk->origin->schema : NULL;
     if (typed && j->chunk->origin != s->last_origin) {
-        if (s->fixed) DP_TRY(check_header(s->fixed, s->fixed_by, typed, err));
-        else if (s->schema) DP_TRY(check_header(s->schema, "input so far", typed, err));
+        if (s->fixed) DP_TRY(dp_target_check_header(s->fixed, s->fixed_by, typed, err));
+        else if (s->schema) DP_TRY(dp_target_check_header(s->schema, "input so far", typed, err));
     }
     s->last_origin = j->chunk->origin;
     s->covered = false;
@@ -497,15 +346,14 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     if (!atomic_load(&s->ready) && typed) DP_TRY(settle(s, typed, err));
     if (atomic_load(&s->ready)) return release_held(s, &x->raw, err);
     DP_TRY(sample(s, &x->raw, err));
-    dp_buf_reset(&x->raw.text);
-    let_go(&x->raw.text);
+    dp_held_free_text(&x->raw);
     return DP_OK;
 }
 
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct state *s = ctx;
     if (!begin->schema || begin->schema->n_children == 0) return DP_OK;
-    if (s->fixed) return check_header(s->fixed, s->fixed_by, begin->schema, err);
+    if (s->fixed) return dp_target_check_header(s->fixed, s->fixed_by, begin->schema, err);
     if (atomic_load(&s->ready)) return DP_OK;
     if (dp_type_is_complete(begin->schema)) return settle(s, begin->schema, err);
     s->header = dp_type_copy(begin->schema);
@@ -583,63 +431,10 @@ static void on_job_close(void *ctx, void *job_mem) {
     struct job *x = job_mem;
     (void)ctx;
     dp_lay_rows_release(&x->rows);
-    free(x->raw.v);
-    dp_buf_release(&x->raw.text);
+    dp_held_release(&x->raw);
 }
 
 /* ---- the run ---- */
-
-static const struct dp_layout_key *find_key(const struct dp_layout *l, struct dp_str name) {
-    for (size_t i = 0; i < l->n; i++) {
-        if (dp_str_eqz(name, l->keys[i].name)) return &l->keys[i];
-    }
-    return NULL;
-}
-
-/* What --by says of a column may be that it is taken as it stands, or what the table's layout says. */
-static enum dp_status check_given(const struct state *s, const struct dp_layout *kept, struct dp_err *err) {
-    const struct dp_delta_strs *columns = &s->table->metadata.partition_columns;
-    for (size_t i = 0; i < s->layout.n; i++) {
-        const struct dp_layout_key *key = &s->layout.keys[i], *theirs = find_key(kept, dp_str_z(key->name));
-        bool known = false;
-        for (size_t k = 0; k < columns->n; k++) known |= dp_str_eqz(columns->v[k], key->name);
-        if (!known) return dp_err_set(err, DP_USAGE, "--by %s: the table is not partitioned by it", key->name);
-        if (!theirs || theirs->fn == DP_LAYOUT_VALUE || key->fn == DP_LAYOUT_VALUE || dp_layout_key_eq(theirs, key)) continue;
-        struct dp_buf a = {0}, b = {0};
-        dp_layout_key_print(key, &a);
-        dp_layout_key_print(theirs, &b);
-        dp_err_set(err, DP_SCHEMA, "--by %s: the table's layout has %s", dp_buf_z(&a), dp_buf_z(&b));
-        dp_buf_release(&a);
-        dp_buf_release(&b);
-        return DP_SCHEMA;
-    }
-    return DP_OK;
-}
-
-static enum dp_status add_kept(struct state *s, const struct dp_layout_key *key, struct dp_err *err) {
-    struct dp_buf spec = {0};
-    dp_layout_key_print(key, &spec);
-    enum dp_status status = dp_layout_add(&s->layout, dp_buf_str(&spec), err);
-    if (status == DP_OK) dp_run_log(&s->cli->run, DP_LOG_VERBOSE, "--by '%s', as the table's layout has it", dp_buf_z(&spec));
-    dp_buf_release(&spec);
-    return status;
-}
-
-/* A table's partition columns are made as --by says, else as the layout that is kept with it, else they are taken as they stand in the records. */
-static enum dp_status keys_of_table(struct state *s, struct dp_err *err) {
-    const struct dp_delta_strs *columns = &s->table->metadata.partition_columns;
-    struct dp_str text = dp_delta_property(s->table, DP_LAYOUT_PROPERTY, "");
-    struct dp_layout kept = {0};
-    enum dp_status status = text.n ? dp_layout_parse(&kept, text, err) : DP_OK;
-    if (status == DP_OK) status = check_given(s, &kept, err);
-    for (size_t k = 0; status == DP_OK && k < columns->n; k++) {
-        const struct dp_layout_key *key = find_key(&kept, columns->v[k]);
-        if (find_key(&s->layout, columns->v[k])) continue;
-        status = key && key->fn != DP_LAYOUT_VALUE ? add_kept(s, key, err) : dp_layout_add_column(&s->layout, columns->v[k], err);
-    }
-    dp_layout_release(&kept);
-    return status;
-}
 
 static enum dp_status read_contract(struct state *s, struct dp_type **schema, struct dp_err *err) {
     const struct dp_contract_object *o;
@@ -663,8 +458,8 @@ static enum dp_status fix_types(struct state *s, struct dp_err *err) {
     enum dp_status status = DP_OK;
     if (s->cli->common.contract) DP_TRY_OUT(read_contract(s, &contract, err));
     if (s->table) {
-        DP_TRY_OUT(keys_of_table(s, err));
-        if (contract) DP_TRY_OUT(check_contract(s->table->schema, contract, err));
+        DP_TRY_OUT(dp_target_layout(&s->cli->run, s->table, &s->layout, err));
+        if (contract) DP_TRY_OUT(dp_target_check_contract(s->table->schema, contract, err));
         s->fixed = dp_delta_schema_unfit(s->table->schema), s->fixed_by = "table";
     } else if (contract) {
         s->fixed = dp_type_copy(contract), s->fixed_by = "contract";
@@ -696,8 +491,7 @@ static void release(struct state *s) {
     dp_scan_close(s->scan);
     dp_infer_close(s->infer);
     dp_type_free(s->header);
-    if (s->sample.is_open) close(s->sample.fd);
-    dp_buf_release(&s->sample.block);
+    dp_held_store_release(&s->sample);
     for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
     dp_map_release(&s->checkpoints);
     dp_map_release(&s->classified);
