@@ -6,10 +6,9 @@
 
 #include <dp/base/limits.h>
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "enc_priv.h"
+#include "writer_priv.h"
 
 #define ROW_GROUP_ROWS 122880
 #define ROW_GROUP_BYTES (128 << 20)
@@ -17,54 +16,7 @@
 #define SAMPLE_ROWS 64       /* by which the rows of a row group are estimated, so that its columns' memory is taken at once */
 #define BOUNDS_ARRAY_MAX (1 << 30) /* bytes of column memory after which offsets would overflow soon */
 
-struct leaf {
-    uint32_t *steps;
-    struct dp_pq_path path;
-    const struct dp_pq_element *element;
-    struct dp_pq_leaf_opts opts;
-    struct dp_pq_choice choice;
-    int64_t weight; /* bytes of the row group at hand */
-};
-
-struct index_place { size_t row_group, leaf, at, n; bool is_column_index; };
-
-struct dp_pq_work {
-    unsigned lanes;
-    bool frugal;
-    struct dp_batch rows;
-    bool has_rows;              /* the batch is initialised */
-    struct dp_pq_scratch *scratch;
-    unsigned n_scratch;
-    struct dp_pq_encoded *encoded; /* of each leaf */
-    size_t n_encoded;
-    atomic_uint *unencoded;     /* of each column: leaves that still need its memory */
-};
-
-struct dp_pq_writer {
-    struct dp_pq_writer_opts o;
-    struct dp_pq_work *work;
-    struct dp_pool *pool;
-    dp_pq_sink sink;
-    void *ctx;
-    const struct dp_type *schema;
-    struct dp_type *mapped;     /* the node tree borrows from it */
-    struct dp_arena arena;
-    struct dp_batch *rows;      /* of work */
-    int64_t row_bytes;          /* of rows that wait */
-    bool own_work;
-    struct dp_pq_meta meta;
-    size_t row_groups_cap;
-    struct leaf *leaves;
-    size_t n_leaves;
-    uint32_t *order;            /* leaves, heaviest first */
-    struct dp_buf column_indexes, offset_indexes;
-    struct index_place *places;
-    size_t n_places, places_cap;
-    uint64_t size;
-    bool failed, finished;
-};
-
-static enum dp_status put(struct dp_pq_writer *w, const void *p, size_t n, struct dp_err *err) {
+enum dp_status dp_pq_writer_put(struct dp_pq_writer *w, const void *p, size_t n, struct dp_err *err) {
     if (n == 0) return DP_OK;
     DP_TRY(w->sink(w->ctx, p, n, err));
     w->size += n;
@@ -82,7 +34,7 @@ static void find_leaves(struct dp_pq_writer *w, const struct dp_pq_node *node, c
             find_leaves(w, child, nodes, steps, depth + 1);
             continue;
         }
-        struct leaf *l = &w->leaves[child->leaf];
+        struct dp_pq_leaf *l = &w->leaves[child->leaf];
         l->path.n = depth + 1;
         l->path.nodes = dp_arena_calloc(&w->arena, depth + 1, sizeof *nodes);
         l->steps = dp_arena_calloc(&w->arena, depth + 1, sizeof *steps);
@@ -178,7 +130,7 @@ enum dp_status dp_pq_writer_open(const struct dp_type *schema, const struct dp_p
     copy_options(w, opts);
     DP_TRY_OUT(open_schema(w, err));
     open_work(w);
-    DP_TRY_OUT(put(w, "PAR1", 4, err));
+    DP_TRY_OUT(dp_pq_writer_put(w, "PAR1", 4, err));
     *out = w;
     return DP_OK;
 out:
@@ -277,8 +229,6 @@ static void reserve_rows(struct dp_pq_writer *w, int64_t before) {
     for (size_t i = 0; i < w->rows->n_columns && all > rows; i++) dp_column_reserve(&w->rows->columns[i], all - rows);
 }
 
-static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err);
-
 enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) {
     *taken = 0;
     if (w->failed || w->finished || b->n_columns != w->rows->n_columns) return dp_err_set(err, DP_BUG, "rows for a Parquet writer that can't take them");
@@ -289,7 +239,7 @@ enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_bat
     dp_batch_append(w->rows, b, from, n);
     reserve_rows(w, before);
     *taken = n;
-    return w->rows->length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? flush(w, err) : DP_OK;
+    return w->rows->length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? dp_pq_writer_flush(w, err) : DP_OK;
 }
 
 enum dp_status dp_pq_writer_add(struct dp_pq_writer *w, const struct dp_batch *b, struct dp_err *err) {
@@ -310,7 +260,7 @@ void dp_pq_writer_drop_pending(struct dp_pq_writer *w) {
 
 static enum dp_status encode_leaf(struct dp_pq_writer *w, unsigned worker, size_t i, struct dp_err *err) {
     struct dp_pq_work *k = w->work;
-    struct leaf *l = &w->leaves[i];
+    struct dp_pq_leaf *l = &w->leaves[i];
     struct dp_pq_scratch *s = &k->scratch[worker];
     struct dp_pq_levels levels;
     struct dp_pq_values values;
@@ -367,14 +317,14 @@ static enum dp_status encode_all(struct dp_pq_writer *w, struct dp_err *err) {
     return status;
 }
 
-static bool heavier(const struct leaf *leaves, uint32_t a, uint32_t b) {
+static bool heavier(const struct dp_pq_leaf *leaves, uint32_t a, uint32_t b) {
     return leaves[a].weight != leaves[b].weight ? leaves[a].weight > leaves[b].weight : a < b;
 }
 
 /* The heaviest columns first, so that the threads end together. */
 static void order_leaves(struct dp_pq_writer *w) {
     for (size_t i = 0; i < w->n_leaves; i++) {
-        struct leaf *l = &w->leaves[i];
+        struct dp_pq_leaf *l = &w->leaves[i];
         const struct dp_column *top = &w->rows->columns[l->steps[0]];
         l->weight = range_bytes(top, 0, w->rows->length, false) / (int64_t)dp_type_leaves(top->type);
         size_t at = i;
@@ -385,7 +335,7 @@ static void order_leaves(struct dp_pq_writer *w) {
 
 static void place_index(struct dp_pq_writer *w, size_t leaf, size_t at, size_t n, bool is_column_index) {
     w->places = dp_grow(w->places, &w->places_cap, w->n_places + 1, sizeof *w->places);
-    w->places[w->n_places++] = (struct index_place){w->meta.n_row_groups, leaf, at, n, is_column_index};
+    w->places[w->n_places++] = (struct dp_pq_index_place){w->meta.n_row_groups, leaf, at, n, is_column_index};
 }
 
 static void keep_indexes(struct dp_pq_writer *w, size_t leaf, struct dp_pq_encoded *e, int64_t start) {
@@ -414,39 +364,52 @@ static void keep_meta(struct dp_pq_writer *w, struct dp_pq_chunk *to, const stru
     if (from->rep_histogram) to->rep_histogram = memcpy(dp_arena_alloc(a, 8 * from->n_rep_histogram), from->rep_histogram, 8 * from->n_rep_histogram);
 }
 
-static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err) {
+struct dp_pq_row_group *dp_pq_writer_group(struct dp_pq_writer *w, int64_t rows) {
     w->meta.row_groups = dp_grow(w->meta.row_groups, &w->row_groups_cap, w->meta.n_row_groups + 1, sizeof *w->meta.row_groups);
     struct dp_pq_row_group *g = &w->meta.row_groups[w->meta.n_row_groups];
-    *g = (struct dp_pq_row_group){.num_rows = w->rows->length, .n_chunks = w->n_leaves};
+    *g = (struct dp_pq_row_group){.num_rows = rows, .n_chunks = w->n_leaves};
     g->chunks = dp_arena_calloc(&w->meta.arena, w->n_leaves + 1, sizeof *g->chunks);
     g->sorting = (struct dp_pq_sorting *)(uintptr_t)w->o.sorting, g->n_sorting = w->o.n_sorting;
-    size_t kept = 0;
-    for (size_t i = 0; i < w->n_leaves; i++) {
-        struct dp_pq_encoded *e = &w->work->encoded[i];
-        int64_t start = (int64_t)w->size;
-        DP_TRY(put(w, e->pages.p, e->pages.n, err));
-        if (w->work->frugal && (kept += e->pages.cap) > KEEP_PAGES) dp_buf_release(&e->pages);
-        keep_meta(w, &g->chunks[i], &e->meta, start);
-        keep_indexes(w, i, e, start);
-        g->total_byte_size += e->meta.total_uncompressed;
-        g->total_compressed += e->meta.total_compressed;
-    }
+    return g;
+}
+
+void dp_pq_writer_keep(struct dp_pq_writer *w, struct dp_pq_row_group *g, size_t leaf, struct dp_pq_encoded *e, int64_t start) {
+    keep_meta(w, &g->chunks[leaf], &e->meta, start);
+    keep_indexes(w, leaf, e, start);
+    g->total_byte_size += e->meta.total_uncompressed;
+    g->total_compressed += e->meta.total_compressed;
+}
+
+enum dp_status dp_pq_writer_end_group(struct dp_pq_writer *w, struct dp_pq_row_group *g, bool keep_memory, struct dp_err *err) {
     for (size_t i = 0; i < w->n_leaves; i++) {
         struct dp_pq_encoded *e = &w->work->encoded[i];
         if (e->bloom.n) {
             g->chunks[i].bloom_offset = (int64_t)w->size;
             g->chunks[i].bloom_length = (int32_t)e->bloom.n;
-            DP_TRY(put(w, e->bloom.p, e->bloom.n, err));
+            DP_TRY(dp_pq_writer_put(w, e->bloom.p, e->bloom.n, err));
         }
-        if (w->work->frugal && kept > KEEP_PAGES) dp_arena_release(&e->arena);
-        else dp_arena_reset(&e->arena);
+        if (keep_memory) dp_arena_reset(&e->arena);
+        else dp_arena_release(&e->arena);
     }
     w->meta.n_row_groups++;
-    w->meta.num_rows += w->rows->length;
+    w->meta.num_rows += g->num_rows;
     return DP_OK;
 }
 
-static enum dp_status flush(struct dp_pq_writer *w, struct dp_err *err) {
+static enum dp_status write_row_group(struct dp_pq_writer *w, struct dp_err *err) {
+    struct dp_pq_row_group *g = dp_pq_writer_group(w, w->rows->length);
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n_leaves; i++) {
+        struct dp_pq_encoded *e = &w->work->encoded[i];
+        int64_t start = (int64_t)w->size;
+        DP_TRY(dp_pq_writer_put(w, e->pages.p, e->pages.n, err));
+        if (w->work->frugal && (kept += e->pages.cap) > KEEP_PAGES) dp_buf_release(&e->pages);
+        dp_pq_writer_keep(w, g, i, e, start);
+    }
+    return dp_pq_writer_end_group(w, g, !w->work->frugal || kept <= KEEP_PAGES, err);
+}
+
+enum dp_status dp_pq_writer_flush(struct dp_pq_writer *w, struct dp_err *err) {
     enum dp_status status = DP_OK;
     if (w->rows->length == 0) return DP_OK;
     order_leaves(w);
@@ -461,7 +424,7 @@ out:
 
 static void set_index_places(struct dp_pq_writer *w, uint64_t column_indexes, uint64_t offset_indexes) {
     for (size_t i = 0; i < w->n_places; i++) {
-        const struct index_place *x = &w->places[i];
+        const struct dp_pq_index_place *x = &w->places[i];
         struct dp_pq_chunk *c = &w->meta.row_groups[x->row_group].chunks[x->leaf];
         if (x->is_column_index) c->column_index_offset = (int64_t)(column_indexes + x->at), c->column_index_length = (int32_t)x->n;
         else c->offset_index_offset = (int64_t)(offset_indexes + x->at), c->offset_index_length = (int32_t)x->n;
@@ -472,11 +435,11 @@ enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) {
     struct dp_buf footer = {0};
     enum dp_status status = DP_OK;
     if (w->failed || w->finished) return dp_err_set(err, DP_BUG, "a Parquet writer is finished twice or after a failure");
-    DP_TRY_OUT(flush(w, err));
+    DP_TRY_OUT(dp_pq_writer_flush(w, err));
     uint64_t column_indexes = w->size;
-    DP_TRY_OUT(put(w, w->column_indexes.p, w->column_indexes.n, err));
+    DP_TRY_OUT(dp_pq_writer_put(w, w->column_indexes.p, w->column_indexes.n, err));
     uint64_t offset_indexes = w->size;
-    DP_TRY_OUT(put(w, w->offset_indexes.p, w->offset_indexes.n, err));
+    DP_TRY_OUT(dp_pq_writer_put(w, w->offset_indexes.p, w->offset_indexes.n, err));
     set_index_places(w, column_indexes, offset_indexes);
     dp_pq_meta_write(&w->meta, &footer);
     if (footer.n > DP_LIMIT_FOOTER) {
@@ -486,7 +449,7 @@ enum dp_status dp_pq_writer_finish(struct dp_pq_writer *w, struct dp_err *err) {
     uint32_t n = (uint32_t)footer.n;
     dp_buf_add(&footer, &n, 4);
     dp_buf_add(&footer, "PAR1", 4);
-    DP_TRY_OUT(put(w, footer.p, footer.n, err));
+    DP_TRY_OUT(dp_pq_writer_put(w, footer.p, footer.n, err));
     w->finished = true;
 out:
     w->failed |= status != DP_OK;
