@@ -147,7 +147,7 @@ obj/fuzz/fuzz_%: obj/fuzz/tests/fuzz/fuzz_%.o obj/fuzz/libdp.a
 
 # ---- measuring ----
 
-bench: all ## measure against the peers that are there; prints ratios (tests/bench/README.md)
+bench: all $(O)/bench/bench_parquet ## measure against the peers that are there; prints ratios (tests/bench/README.md)
 	$(Q)DP_BIN=$(CURDIR)/$(O)/bin sh tests/bench/run.sh
 
 # ---- generated, committed ----

@@ -1,7 +1,7 @@
-"""Jobs a to d, g and h, each of ours paired with DuckDB in one run: A B A B ..., the ratio pair by pair, the median of the ratios.
+"""Jobs a to d, g, h and u, each of ours paired with DuckDB in one run: A B A B ..., the ratio pair by pair, the median of the ratios.
 
 Our time is that of the whole process; DuckDB's is that of the statement alone, without its start.  Both drain into the
-same kind of pipe or write the same kind of file.  A ratio over 1 means that we are faster.
+same kind of pipe or write the same kind of file.  A ratio over 1 means that we are faster.  Behind them whole tables in and out of Parquet (parquet.py), and start-up.
 """
 import json
 import math
@@ -12,6 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import parquet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -185,6 +187,8 @@ def keys_contract(path):
 
 
 def throughput(size, threads):
+    if not any(JOBS.search(job) for job in BAR):
+        return []
     nd, csv, pq = prepare(size)
     yaml_geo, yaml_flat = os.path.join(DIR, "events.odcs.yaml"), os.path.join(DIR, "events-flat.odcs.yaml")
     contract(yaml_geo, True), contract(yaml_flat, False)
@@ -255,14 +259,16 @@ def startup():
 
 def main():
     os.makedirs(DIR, exist_ok=True)
-    if not os.path.exists(os.path.join(SHARED, "bench", "gen.py")):
+    if any(JOBS.search(job) for job in BAR) and not os.path.exists(os.path.join(SHARED, "bench", "gen.py")):
         sys.exit("bench: the data generator is not there (%s/bench/gen.py)" % SHARED)
-    print("| job | rows | threads | times DuckDB: median (min-max) | bar | ours, s | DuckDB, s | ours / floor | peak MB ours / DuckDB | MB out ours / DuckDB |\n"
-          "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    if any(JOBS.search(job) for job in BAR):
+        print("| job | rows | threads | times DuckDB: median (min-max) | bar | ours, s | DuckDB, s | ours / floor | peak MB ours / DuckDB | MB out ours / DuckDB |\n"
+              "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     rows = []
     for size in SIZES:
         for threads in ((1, 2) if size != "5m" else (2,)):
             rows += throughput(size, threads)
+    rows += parquet.bench(os.path.join(DIR, "tables"), os.path.join(BIN, "..", "bench", "bench_parquet"), RUNS, JOBS)
     if JOBS.search("startup"):
         rows += startup()
     with open(os.path.join(DIR, "results.json"), "w") as f:

@@ -7,4 +7,4 @@ if ! python=$(sh "$here/../interop/venv.sh"); then
     echo "bench: the peers' venv can't be made here" >&2
     exit 3
 fi
-exec "$python" "$here/run.py" "$@"
+exec "$python" -B "$here/run.py" "$@"

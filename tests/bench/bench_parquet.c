@@ -1,0 +1,143 @@
+/*
+ * Our side of the Parquet bench: a whole file into memory, or rows in memory into a file, timed inside of the process.
+ * usage: bench_parquet read FILE THREADS
+ *        bench_parquet write FILE THREADS CODEC ROW_GROUP_ROWS OUT
+ * Prints one line of JSON: seconds and processor seconds of the job alone, peak memory in MB, and how much of it was there before the job.
+ */
+#include <dp/base/file.h>
+#include <dp/base/pool.h>
+#include <dp/parquet/reader.h>
+#include <dp/parquet/writer.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+struct table {
+    struct dp_pq_file *file;
+    struct dp_pq_reader **readers; /* of each thread */
+    struct dp_batch *batches;
+    size_t n_batches;
+    const struct dp_type *schema;
+};
+
+struct clock { double wall, cpu, memory; };
+
+static _Noreturn void die(const struct dp_err *err) {
+    fprintf(stderr, "bench_parquet: %s\n", err->msg);
+    exit(3);
+}
+
+static double field_of_status(const char *name) {
+    char line[256];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    if (!f) return 0;
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, name, strlen(name)) == 0) kb = strtod(line + strlen(name), NULL);
+    fclose(f);
+    return kb / 1024;
+}
+
+/* From here on the peak counts anew. */
+static struct clock start(void) {
+    struct timespec t;
+    struct rusage u;
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (write(fd, "5", 1) != 1) perror("clear_refs");
+        close(fd);
+    }
+    double memory = field_of_status("VmRSS:");
+    getrusage(RUSAGE_SELF, &u);
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (struct clock){(double)t.tv_sec + (double)t.tv_nsec / 1e9,
+        (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6, memory};
+}
+
+static void report(struct clock from, int64_t rows) {
+    struct timespec t;
+    struct rusage u;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    getrusage(RUSAGE_SELF, &u);
+    double wall = (double)t.tv_sec + (double)t.tv_nsec / 1e9 - from.wall;
+    double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6 - from.cpu;
+    printf("{\"s\":%.6f,\"cpu\":%.6f,\"rows\":%lld,\"peak\":%.1f,\"before\":%.1f}\n", wall, cpu, (long long)rows, field_of_status("VmHWM:"), from.memory);
+}
+
+/* ---- reading: a row group is one batch, the threads take them in turn ---- */
+
+static enum dp_status read_group(void *ctx, unsigned worker, size_t i, struct dp_err *err) {
+    struct table *t = ctx;
+    struct dp_pq_reader **r = &t->readers[worker];
+    int64_t rows = dp_pq_meta(t->file)->row_groups[i].num_rows;
+    if (!*r) DP_TRY(dp_pq_reader_open(t->file, NULL, 0, r, err));
+    DP_TRY(dp_pq_reader_seek(*r, i, err));
+    enum dp_status status = dp_pq_reader_next(*r, rows, &t->batches[i], err);
+    if (status == DP_OK && t->batches[i].length != rows) return dp_err_set(err, DP_LIMIT, "a row group of this table does not fit one batch");
+    return status;
+}
+
+static int64_t read_table(const char *path, struct dp_pool *pool, struct table *t) {
+    struct dp_err err = DP_ERR_INIT;
+    int64_t rows = 0;
+    if (dp_pq_open(path, &t->file, &err) != DP_OK) die(&err);
+    t->readers = dp_calloc(dp_pool_threads(pool), sizeof(struct dp_pq_reader *));
+    t->n_batches = dp_pq_meta(t->file)->n_row_groups;
+    t->batches = dp_calloc(t->n_batches + 1, sizeof *t->batches);
+    t->schema = dp_pq_schema(t->file);
+    for (size_t i = 0; i < t->n_batches; i++) dp_batch_init(&t->batches[i], t->schema);
+    if (dp_pool_for(pool, t->n_batches, read_group, t, &err) != DP_OK) die(&err);
+    for (size_t i = 0; i < t->n_batches; i++) rows += t->batches[i].length;
+    return rows;
+}
+
+/* ---- writing ---- */
+
+static enum dp_status to_file(void *ctx, const void *p, size_t n, struct dp_err *err) { return dp_fd_write(*(int *)ctx, p, n, err); }
+
+static void write_table(const struct table *t, struct dp_pool *pool, const char *codec, int64_t row_group_rows, const char *path) {
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_writer_opts o = {.level = -1, .row_group_rows = row_group_rows, .row_group_bytes = INT64_C(1) << 30};
+    struct dp_pq_writer *w;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) perror(path), exit(3);
+    if (dp_codec_parse(dp_str_z(codec), &o.codec, &o.level, &err) != DP_OK) die(&err);
+    if (dp_pq_writer_open(t->schema, &o, pool, to_file, &fd, &w, &err) != DP_OK) die(&err);
+    for (size_t i = 0; i < t->n_batches; i++)
+        if (dp_pq_writer_add(w, &t->batches[i], &err) != DP_OK) die(&err);
+    if (dp_pq_writer_finish(w, &err) != DP_OK) die(&err);
+    dp_pq_writer_close(w);
+    if (close(fd) < 0) perror(path), exit(3);
+}
+
+static void release(struct table *t, struct dp_pool *pool) {
+    for (size_t i = 0; i < t->n_batches; i++) dp_batch_release(&t->batches[i]);
+    for (unsigned i = 0; i < dp_pool_threads(pool); i++) dp_pq_reader_close(t->readers[i]);
+    free(t->readers);
+    free(t->batches);
+    dp_pq_close(t->file);
+}
+
+int main(int argc, char **argv) {
+    bool writes = argc == 7 && strcmp(argv[1], "write") == 0;
+    if (!writes && !(argc == 4 && strcmp(argv[1], "read") == 0))
+        return fputs("usage: bench_parquet read FILE THREADS | write FILE THREADS CODEC ROW_GROUP_ROWS OUT\n", stderr), 2;
+    struct dp_pool *pool = dp_pool_open((unsigned)strtoul(argv[3], NULL, 10));
+    struct table t = {0};
+    struct clock c = start();
+    int64_t rows = read_table(argv[2], pool, &t);
+    if (!writes) report(c, rows);
+    else {
+        c = start();
+        write_table(&t, pool, argv[4], strtoll(argv[5], NULL, 10), argv[6]);
+        report(c, rows);
+    }
+    release(&t, pool);
+    dp_pool_close(pool);
+    return 0;
+}
