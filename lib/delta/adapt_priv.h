@@ -18,6 +18,5 @@ int adapt_find(const struct adapt *a, const struct dp_type *file, const struct d
  * DP_SCHEMA: the file's type is neither the table's nor one that it was widened from.
  */
 enum dp_status adapt_column(const struct adapt *a, struct dp_column *dst, const struct dp_type *physical, struct dp_column *src, struct dp_err *err) DP_MUST_CHECK;
-void adapt_nulls(struct dp_column *dst, int64_t n);
 
 #endif

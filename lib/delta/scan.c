@@ -9,6 +9,7 @@
 #include <dp/delta/path.h>
 #include <dp/delta/scan.h>
 #include <dp/parquet/reader.h>
+#include <dp/record/cast.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -208,7 +209,7 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     return DP_OK;
 }
 
-/* The file's column whose bounds hold for the table's field: of the very type, since bounds are compared as records spell them; integers are all spelled alike. */
+/* The file's column whose bounds hold for the table's field. */
 static const struct dp_type *bounded_column(void *ctx, struct dp_str field) {
     const struct dp_delta_scan *scan = ctx;
     const struct dp_delta_snapshot *s = scan->s;
@@ -219,8 +220,7 @@ static const struct dp_type *bounded_column(void *ctx, struct dp_str field) {
     int at = adapt_find(&scan->adapt, file, s->physical->children[i]);
     if (at < 0) return NULL;
     const struct dp_type *t = s->schema->children[i], *f = file->children[at];
-    bool alike = t->id == f->id && (t->id != DP_TYPE_TIMESTAMP || t->utc == f->utc);
-    return alike || (dp_type_is_integer(t) && dp_type_is_integer(f)) ? f : NULL;
+    return dp_cast_keeps_bounds(t, f) ? f : NULL;
 }
 
 /* Makes a row group of a file current; DP_END: no more. */
@@ -343,7 +343,7 @@ static enum dp_status adapt_batch(struct dp_delta_read *r, struct dp_batch *b, s
             *dst = *src, *src = t;
             src->type = dst->type, dst->type = t.type;
         } else if (r->source[i] < 0) {
-            adapt_nulls(dst, n);
+            dp_column_append_nulls(dst, n);
         } else {
             DP_TRY(adapt_column(&scan->adapt, dst, scan->columns[i].physical, &r->raw.columns[r->source[i]], err));
         }

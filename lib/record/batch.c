@@ -168,7 +168,8 @@ void dp_column_append_bytes(struct dp_column *c, const void *p, size_t n) {
     dp_column_push_valid(c, 1);
 }
 
-static void append_nulls(struct dp_column *c, int64_t n) {
+void dp_column_append_nulls(struct dp_column *c, int64_t n) {
+    if (n <= 0) return;
     dp_column_reserve(c, n);
     if (c->type->id == DP_TYPE_NONE) {
         c->length += n, c->null_count += n;
@@ -187,13 +188,13 @@ static void append_nulls(struct dp_column *c, int64_t n) {
         int32_t end = c->offsets[c->length];
         for (int64_t i = 1; i <= n; i++) c->offsets[c->length + i] = end;
     } else {
-        for (size_t i = 0; i < c->n_children; i++) append_nulls(&c->children[i], n);
+        for (size_t i = 0; i < c->n_children; i++) dp_column_append_nulls(&c->children[i], n);
     }
     c->length += n;
     c->null_count += n;
 }
 
-void dp_column_append_null(struct dp_column *c) { append_nulls(c, 1); }
+void dp_column_append_null(struct dp_column *c) { dp_column_append_nulls(c, 1); }
 
 /* Children first and in any case: a row that was given up half-way is in them and not yet in the parent. */
 void dp_column_truncate(struct dp_column *c, int64_t length) {

@@ -67,6 +67,7 @@ void dp_column_append_bool(struct dp_column *c, bool v);
 void dp_column_append_bytes(struct dp_column *c, const void *p, size_t n);
 /* One null appended (children of a STRUCT too). */
 void dp_column_append_null(struct dp_column *c);
+void dp_column_append_nulls(struct dp_column *c, int64_t n);
 /* Rows from `length` on are dropped. */
 void dp_column_truncate(struct dp_column *c, int64_t length);
 /* Appends rows [from, from + n) of a column of the same type. */
