@@ -59,6 +59,8 @@ struct cat {
     char **header;               /* CSV, table: the columns of the output */
     size_t n_header;
     /* typed sources */
+    char **files;                /* operands, directories and globs expanded */
+    size_t n_files;
     struct dp_typed *typed;
     struct dp_expr *where;
     const char *const *where_fields;
@@ -369,30 +371,13 @@ static void release_job(void *ctx, void *job) {
 
 /* A source without rows has columns all the same. */
 static enum dp_status header_alone(struct cat *c, struct dp_err *err) {
+    const struct dp_type *schema = dp_typed_schema(c->typed);
     if (c->form == TO_RECORDS || c->n_header) return DP_OK;
-    struct dp_buf b = {0};
-    struct dp_record r;
-    enum dp_status status = DP_OK;
     dp_buf_reset(&c->text);
-    if (c->columns) {
-        for (size_t i = 0; i < c->n_columns; i++) add_header(c, dp_str_z(c->columns[i]), false);
-    } else {
-        struct dp_scan *scan = dp_scan_open(c->run->max_record, DP_SCAN_AUTO);
-        status = dp_typed_describe_schema(c->cli->args[0], c->conf->as_of, &b, err);
-        dp_buf_reserve(&b, DP_SCAN_PAD);
-        if (status == DP_OK) dp_scan_begin(scan, b.p, b.n);
-        while (status == DP_OK && (status = dp_scan_next(scan, &r, err)) == DP_OK) {
-            struct dp_buf name = {0};
-            if (dp_json_get_string(&r, dp_json_member(&r, 0, "column"), &name)) add_header(c, dp_str(name.n ? name.p : "", name.n), false);
-            dp_buf_release(&name);
-        }
-        if (status == DP_END) status = DP_OK;
-        dp_scan_close(scan);
-    }
-    if (status == DP_OK && c->form == TO_CSV) print_csv_header(c, &c->text);
-    if (status == DP_OK && c->text.n) status = dp_out_write(c->run->out, c->text.p, c->text.n, err);
-    dp_buf_release(&b);
-    return status;
+    for (size_t i = 0; c->columns && i < c->n_columns; i++) add_header(c, dp_str_z(c->columns[i]), false);
+    for (size_t i = 0; !c->columns && i < schema->n_children; i++) add_header(c, dp_str(schema->children[i]->name, schema->children[i]->name_n), false);
+    if (c->form == TO_CSV) print_csv_header(c, &c->text);
+    return c->text.n ? dp_out_write(c->run->out, c->text.p, c->text.n, err) : DP_OK;
 }
 
 static enum dp_status finish_table(struct cat *c, struct dp_err *err) {
@@ -425,7 +410,7 @@ static enum dp_status run_typed(struct cat *c, struct dp_err *err) {
         opts.columns = c->columns, opts.n_columns = c->n_columns;
         opts.extra = c->where_fields, opts.n_extra = c->n_where_fields;
     }
-    DP_TRY_OUT(dp_typed_open(c->run, c->cli->args, c->cli->n_args, &opts, &c->typed, err));
+    DP_TRY_OUT(dp_typed_open(c->run, (const char *const *)c->files, c->n_files, &opts, &c->typed, err));
     int64_t skipped = 0;
     if (!c->where && c->first > 1) DP_TRY_OUT(dp_typed_skip(c->typed, c->first - 1, &skipped, err));
     c->row = skipped;
@@ -623,21 +608,20 @@ static enum dp_status run_about(struct cat *c, bool typed, struct dp_err *err) {
         dp_infer_close(c->infer);
         c->infer = NULL;
     }
-    for (size_t i = 0; typed && status == DP_OK && i < c->cli->n_args; i++)
-        status = c->conf->schema ? dp_typed_describe_schema(c->cli->args[i], c->conf->as_of, &lines, err)
-                                 : dp_typed_describe_meta(c->cli->args[i], c->conf->as_of, &lines, err);
+    if (typed && c->conf->schema) {
+        struct dp_type *schema = NULL;
+        status = dp_evolve_schema(c->run, (const char *const *)c->files, c->n_files, c->conf->as_of, &schema, err);
+        if (status == DP_OK) dp_typed_print_schema(schema, &lines);
+        dp_type_free(schema);
+    }
+    for (size_t i = 0; typed && c->conf->meta && status == DP_OK && i < c->n_files; i++)
+        status = dp_typed_describe_meta(c->files[i], c->conf->as_of, &lines, err);
     if (status == DP_OK) status = print_about(c, &lines, err);
     dp_buf_release(&lines);
     return status;
 }
 
 /* ---- the program ---- */
-
-static bool all_typed(const struct dp_cli *cli) {
-    for (size_t i = 0; i < cli->n_args; i++)
-        if (!dp_typed_is(cli->args[i])) return false;
-    return cli->n_args > 0;
-}
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct cat c = {.cli = cli, .run = &cli->run, .conf = cli->conf};
@@ -646,10 +630,13 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     DP_TRY_OUT(parse_columns(&c, err));
     DP_TRY_OUT(parse_rows(&c, err));
     set_form(&c);
-    bool typed = all_typed(cli);
+    DP_TRY_OUT(dp_typed_expand(c.run, cli->args, cli->n_args, &c.files, &c.n_files, err));
+    bool typed = c.n_files > 0;
     if (c.conf->schema || c.conf->meta) status = run_about(&c, typed, err);
     else status = typed ? run_typed(&c, err) : run_records(&c, err);
 out:
+    for (size_t i = 0; i < c.n_files; i++) free(c.files[i]);
+    free(c.files);
     for (size_t i = 0; i < c.n_header; i++) free(c.header[i]);
     free(c.header);
     free(c.names);

@@ -4,6 +4,8 @@
  */
 #include "source_priv.h"
 
+#include <dp/io/typed.h>
+
 #include <dp/base/file.h>
 
 #include <dirent.h>
@@ -131,4 +133,28 @@ enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names,
     if (s->opts->files_from) DP_TRY(expand_list(s, s->opts->files_from, err));
     else if (!n) dp_sources_add_name(s, "-");
     return DP_OK;
+}
+
+enum dp_status dp_typed_expand(const struct dp_run *run, const char *const *names, size_t n, char ***out, size_t *n_out, struct dp_err *err) {
+    struct dp_run own = *run;
+    const struct dp_source_opts opts = {0};
+    struct dp_sources s = {.run = &own, .opts = &opts};
+    enum dp_status status = DP_OK;
+    bool typed = n > 0;
+    for (size_t i = 0; i < n && typed && status == DP_OK; i++) {
+        struct stat st;
+        bool pattern = strpbrk(names[i], "*?[") && stat(names[i], &st) != 0;
+        if (!strcmp(names[i], "-")) typed = false;
+        else if (pattern || (stat(names[i], &st) == 0 && S_ISDIR(st.st_mode))) status = expand_one(&s, names[i], err);
+        else dp_sources_add_name(&s, names[i]);
+    }
+    for (size_t i = 0; i < s.n_names && typed && status == DP_OK; i++) typed = dp_typed_is(s.names[i]);
+    if (!typed || status != DP_OK || !s.n_names) {
+        for (size_t i = 0; i < s.n_names; i++) free(s.names[i]);
+        free(s.names);
+        s.names = NULL, s.n_names = 0;
+    }
+    *out = s.names;
+    *n_out = s.n_names;
+    return status;
 }

@@ -5,16 +5,12 @@
 #include <dp/io/typed.h>
 
 #include <dp/delta/scan.h>
+#include <dp/delta/schema.h>
 #include <dp/parquet/reader.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-struct kept { struct kept *next; struct dp_type *schema; };
 
 /* A table that is being read. */
-struct table { struct dp_delta_snapshot *snapshot; struct dp_delta_scan *scan; struct dp_delta_task *task; struct dp_delta_read *read; };
+struct table { struct dp_delta_snapshot *snapshot; struct dp_delta_scan *scan; struct dp_delta_task *task; struct dp_delta_read *read; struct dp_type *own; };
 
 struct dp_typed {
     const char *const *names;
@@ -26,24 +22,11 @@ struct dp_typed {
     struct dp_pq_reader *reader;
     size_t group;                       /* its next row group */
     bool in_group;
-    struct dp_type *schema;             /* of batches now */
-    struct kept *kept;                  /* all schemas so far */
+    struct dp_type *set;                /* of all names together */
+    struct dp_type *schema;             /* of batches: what of it is wanted */
+    struct dp_evolve evolve;            /* the source's columns as these */
     struct dp_typed_counts counts;      /* of what is closed, and of plain files */
 };
-
-/* ---- names ---- */
-
-static bool is_parquet(const char *name) {
-    struct stat st;
-    char head[4];
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return false;
-    bool yes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && pread(fd, head, 4, 0) == 4 && (!memcmp(head, "PAR1", 4) || !memcmp(head, "PARE", 4));
-    close(fd);
-    return yes;
-}
-
-bool dp_typed_is(const char *name) { return dp_delta_is_table(name) || is_parquet(name); }
 
 /* ---- what is read ---- */
 
@@ -56,28 +39,34 @@ static void pick(struct picked *p, const char *name) {
     p->v[p->n++] = name;
 }
 
-/* Names of the columns to read, out of those that `schema` has; none: all. */
-static enum dp_status choose(const struct dp_typed *t, const struct dp_type *schema, struct picked *p, struct dp_err *err) {
+/* Names of the columns to read, out of those that there are; none: all. */
+static enum dp_status choose(const struct dp_typed *t, struct picked *p, struct dp_err *err) {
     const struct dp_typed_opts *o = t->opts;
     for (size_t i = 0; o->columns && i < o->n_columns; i++) {
-        if (!dp_type_child(schema, dp_str_z(o->columns[i]))) {
-            const char *near = dp_type_nearest(schema, dp_str_z(o->columns[i]));
+        if (!dp_type_child(t->set, dp_str_z(o->columns[i]))) {
+            const char *near = dp_type_nearest(t->set, dp_str_z(o->columns[i]));
             dp_err_set(err, DP_SCHEMA, "no column %.200s%s%.100s%s", o->columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-            return dp_err_at(err, t->name, 0, DP_NO_OFFSET);
+            return t->n_names == 1 ? dp_err_at(err, t->names[0], 0, DP_NO_OFFSET) : DP_SCHEMA;
         }
         pick(p, o->columns[i]);
     }
     for (size_t i = 0; o->columns && i < o->n_extra; i++)
-        if (dp_type_child(schema, dp_str_z(o->extra[i]))) pick(p, o->extra[i]);
+        if (dp_type_child(t->set, dp_str_z(o->extra[i]))) pick(p, o->extra[i]);
     return DP_OK;
 }
 
-/* Batches may outlive the source that their schema came from. */
-static void keep_schema(struct dp_typed *t, const struct dp_type *schema) {
-    struct kept *k = dp_calloc(1, sizeof *k);
-    k->schema = t->schema = dp_type_copy(schema);
-    k->next = t->kept;
-    t->kept = k;
+/* The schema of all batches: of the set, what is wanted of it. */
+static enum dp_status settle(struct dp_typed *t, struct dp_err *err) {
+    struct picked p = {0};
+    enum dp_status status = choose(t, &p, err);
+    if (status == DP_OK && !t->opts->columns) t->schema = dp_type_copy(t->set);
+    if (status == DP_OK && t->opts->columns) {
+        t->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+        t->schema->nullable = false;
+        for (size_t i = 0; i < p.n; i++) dp_type_add(t->schema, dp_type_copy(dp_type_child(t->set, dp_str_z(p.v[i]))));
+    }
+    free(p.v);
+    return status;
 }
 
 static void close_task(struct table *b) {
@@ -89,9 +78,11 @@ static void close_task(struct table *b) {
 
 static void close_source(struct dp_typed *t) {
     t->counts = dp_typed_counts(t);
+    dp_evolve_release(&t->evolve);
     close_task(&t->table);
     dp_delta_scan_close(t->table.scan);
     dp_delta_close(t->table.snapshot);
+    dp_type_free(t->table.own);
     t->table = (struct table){0};
     dp_pq_reader_close(t->reader);
     dp_pq_close(t->file);
@@ -101,28 +92,28 @@ static void close_source(struct dp_typed *t) {
     t->in_group = false;
 }
 
+/* Files are passed over by the table's own types: where one is another in the set, by none. */
+static const struct dp_expr *where_of_table(const struct dp_typed *t, const struct dp_type *table) {
+    bool same = true;
+    for (size_t i = 0; i < table->n_children; i++) {
+        const struct dp_type *c = table->children[i];
+        same = same && dp_evolve_bounded(t->set, table, dp_str(c->name, c->name_n));
+    }
+    return same ? t->opts->where : NULL;
+}
+
 static enum dp_status open_table(struct dp_typed *t, struct dp_err *err) {
-    struct picked p = {0};
     int64_t version = -1;
     if (t->opts->as_of) DP_TRY(dp_delta_as_of(t->name, dp_str_z(t->opts->as_of), &version, err));
     DP_TRY(dp_delta_open(t->name, version, &t->table.snapshot, err));
-    enum dp_status status = choose(t, t->table.snapshot->schema, &p, err);
-    if (status == DP_OK) status = dp_delta_scan_open(t->table.snapshot, t->opts->columns ? p.v : NULL, p.n, t->opts->where, &t->table.scan, err);
-    if (status == DP_OK) keep_schema(t, dp_delta_scan_schema(t->table.scan));
-    free(p.v);
-    return status;
+    t->table.own = dp_delta_schema_unfit(t->table.snapshot->schema);
+    return DP_OK;
 }
 
 static enum dp_status open_file(struct dp_typed *t, struct dp_err *err) {
-    struct picked p = {0};
     if (t->opts->as_of) return dp_err_set(err, DP_USAGE, "--as-of: %s is not a table", t->name);
     t->counts.files++;
-    DP_TRY(dp_pq_open(t->name, &t->file, err));
-    enum dp_status status = choose(t, dp_pq_schema(t->file), &p, err);
-    if (status == DP_OK) status = dp_pq_reader_open(t->file, t->opts->columns ? p.v : NULL, p.n, &t->reader, err);
-    if (status == DP_OK) keep_schema(t, dp_pq_reader_schema(t->reader));
-    free(p.v);
-    return status;
+    return dp_pq_open(t->name, &t->file, err);
 }
 
 /* Makes the next operand current; DP_END: no more. */
@@ -131,6 +122,16 @@ static enum dp_status next_source(struct dp_typed *t, struct dp_err *err) {
     if (t->next_name == t->n_names) return DP_END;
     t->name = t->names[t->next_name++];
     return dp_delta_is_table(t->name) ? open_table(t, err) : open_file(t, err);
+}
+
+static const struct dp_type *source_schema(const struct dp_typed *t) { return t->file ? dp_pq_schema(t->file) : t->table.own; }
+
+/* What is open is read for the columns that are wanted. */
+static enum dp_status begin_source(struct dp_typed *t, struct dp_err *err) {
+    struct dp_evolve *e = &t->evolve;
+    dp_evolve_open(e, t->schema, source_schema(t));
+    if (t->file) return dp_pq_reader_open(t->file, e->whole ? NULL : e->names, e->n_names, &t->reader, err);
+    return dp_delta_scan_open(t->table.snapshot, e->whole ? NULL : e->names, e->n_names, where_of_table(t, t->table.own), &t->table.scan, err);
 }
 
 /* ---- batches ---- */
@@ -149,12 +150,17 @@ static enum dp_status next_of_table(struct table *s, int64_t max_rows, struct dp
     }
 }
 
+static const struct dp_type *bounded(void *ctx, struct dp_str field) {
+    const struct dp_typed *t = ctx;
+    return dp_evolve_bounded(t->set, dp_pq_schema(t->file), field);
+}
+
 /* Positions at the file's next row group that may hold rows; DP_END: the file is done. */
 static enum dp_status next_group(struct dp_typed *t, struct dp_err *err) {
     for (; t->group < dp_pq_meta(t->file)->n_row_groups; t->counts.groups_skipped++) {
         size_t g = t->group++;
         t->counts.groups++;
-        if (t->opts->where && dp_pq_skip(t->file, g, t->opts->where, NULL, NULL) == DP_NEVER) continue;
+        if (t->opts->where && dp_pq_skip(t->file, g, t->opts->where, bounded, t) == DP_NEVER) continue;
         t->in_group = true;
         return dp_pq_reader_seek(t->reader, g, err);
     }
@@ -171,16 +177,16 @@ static enum dp_status next_of_file(struct dp_typed *t, int64_t max_rows, struct 
 }
 
 enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
+    if (!b->schema) dp_batch_init(b, t->schema);
     for (;;) {
         if (t->table.scan || t->file) {
-            if (b->schema != t->schema) {
-                if (b->schema) dp_batch_release(b);
-                dp_batch_init(b, t->schema);
-            }
-            enum dp_status status = t->file ? next_of_file(t, max_rows, b, err) : next_of_table(&t->table, max_rows, b, err);
+            struct dp_batch *raw = dp_evolve_target(&t->evolve, t->file ? dp_pq_reader_schema(t->reader) : dp_delta_scan_schema(t->table.scan), b);
+            enum dp_status status = t->file ? next_of_file(t, max_rows, raw, err) : next_of_table(&t->table, max_rows, raw, err);
+            if (status == DP_OK && (status = dp_evolve_batch(&t->evolve, b, err)) != DP_OK) return dp_err_at(err, t->name, 0, DP_NO_OFFSET);
             if (status != DP_END) return status;
         }
         DP_TRY(next_source(t, err));
+        DP_TRY(begin_source(t, err));
     }
 }
 
@@ -202,32 +208,38 @@ enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped,
                                 : t->table.scan ? dp_delta_scan_skip(t->table.scan, rows - *skipped, &n, err)
                                                 : DP_END;
         *skipped += n;
-        if (status == DP_END) status = next_source(t, err);
-        else return status;
+        if (status != DP_END) return status;
+        status = next_source(t, err);
+        if (status == DP_OK) status = begin_source(t, err);
         if (status != DP_OK) return status == DP_END ? DP_OK : status;
     }
 }
 
 enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_typed_opts *opts, struct dp_typed **out,
                              struct dp_err *err) {
-    (void)run;
-    (void)err;
     struct dp_typed *t = dp_calloc(1, sizeof *t);
+    enum dp_status status = DP_OK;
     t->names = names;
     t->n_names = n;
     t->opts = opts;
+    if (opts->schema) t->set = dp_type_copy(opts->schema);
+    else if (n > 1) status = dp_evolve_schema(run, names, n, opts->as_of, &t->set, err);
+    else if ((status = next_source(t, err)) == DP_OK) t->set = dp_type_copy(source_schema(t));
+    if (status == DP_OK && t->set) status = settle(t, err);
+    if (status == DP_OK && t->set && (t->file || t->table.own)) status = begin_source(t, err);
+    if (status == DP_OK && !t->set) status = dp_err_set(err, DP_USAGE, "no Parquet file and no table");
+    if (status != DP_OK) dp_typed_close(t), t = NULL;
     *out = t;
-    return DP_OK;
+    return status;
 }
+
+const struct dp_type *dp_typed_schema(const struct dp_typed *t) { return t->schema; }
 
 void dp_typed_close(struct dp_typed *t) {
     if (!t) return;
     close_source(t);
-    for (struct kept *k = t->kept, *next; k; k = next) {
-        next = k->next;
-        dp_type_free(k->schema);
-        free(k);
-    }
+    dp_type_free(t->schema);
+    dp_type_free(t->set);
     free(t);
 }
 

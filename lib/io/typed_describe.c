@@ -54,21 +54,6 @@ static enum dp_status open_file(const char *name, const char *as_of, struct dp_p
     return dp_pq_open(name, out, err);
 }
 
-enum dp_status dp_typed_describe_schema(const char *name, const char *as_of, struct dp_buf *out, struct dp_err *err) {
-    if (dp_delta_is_table(name)) {
-        struct dp_delta_snapshot *s;
-        DP_TRY(open_table(name, as_of, &s, err));
-        dp_typed_print_schema(s->schema, out);
-        dp_delta_close(s);
-        return DP_OK;
-    }
-    struct dp_pq_file *f;
-    DP_TRY(open_file(name, as_of, &f, err));
-    dp_typed_print_schema(dp_pq_schema(f), out);
-    dp_pq_close(f);
-    return DP_OK;
-}
-
 /* ---- metadata ---- */
 
 static void add_encodings(struct dp_buf *b, uint32_t set) {

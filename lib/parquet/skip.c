@@ -37,6 +37,7 @@ static bool bounds(void *ctx, struct dp_str field, struct dp_expr_bounds *out) {
     const struct dp_pq_meta *m = dp_pq_meta(a->f);
     *out = (struct dp_expr_bounds){.nulls = -1, .rows = m->row_groups[a->group].num_rows};
     const struct dp_type *type = a->column_of ? a->column_of(a->ctx, field) : dp_type_child(dp_pq_schema(a->f), field);
+    if (type && type->id == DP_TYPE_NONE) return out->nulls = out->rows, out->known = true; /* null in every row */
     int leaf = type ? find_leaf(m, dp_str(type->name, type->name_n)) : -1;
     if (leaf < 0 || bounds_kind(type) == DP_KIND_NONE) return false;
     a->texts = dp_grow(a->texts, &a->cap, a->n + 2, sizeof *a->texts);

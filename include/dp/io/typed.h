@@ -1,17 +1,18 @@
 /*
  * Typed sources: Parquet files and Delta tables as a row of batches, for programs that want columns and not text (dp-cat, and whoever
  * lays data out anew).  Files and row groups that statistics exclude are passed over; only the columns asked for are read.
+ * Several are one set (dp/io/evolve.h): all batches have its schema.
  *
  * A table's batches have the table's names and types, its partition columns among them, and not the rows that deletion vectors delete.
  */
 #ifndef DP_IO_TYPED_H
 #define DP_IO_TYPED_H
 
-#include <dp/io/run.h>
-#include <dp/record/batch.h>
+#include <dp/io/evolve.h>
 #include <dp/record/expr.h>
 
 struct dp_typed_opts {
+    const struct dp_type *schema;                 /* of the set that the names belong to, borrowed; NULL: they are the set */
     const char *const *columns; size_t n_columns; /* NULL: all; a name that is nowhere is DP_SCHEMA */
     const char *const *extra; size_t n_extra;     /* further columns where columns is set, behind them, those that are there */
     const struct dp_expr *where;                  /* only for passing over; rows are not tested */
@@ -22,13 +23,14 @@ struct dp_typed_counts { uint64_t files, files_skipped, groups, groups_skipped; 
 
 struct dp_typed;
 
-/* Is this name a Parquet file or a Delta table?  Looks at it, says nothing of what can't be opened. */
-bool dp_typed_is(const char *name);
+/* The files and tables that names stand for (globs and directories expanded), when all of them are Parquet or tables; else *n_out is 0.  Caller frees all. */
+enum dp_status dp_typed_expand(const struct dp_run *run, const char *const *names, size_t n, char ***out, size_t *n_out, struct dp_err *err) DP_MUST_CHECK;
 /* Names and opts are borrowed until close. */
 enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_typed_opts *opts, struct dp_typed **out,
                              struct dp_err *err) DP_MUST_CHECK;
+const struct dp_type *dp_typed_schema(const struct dp_typed *t); /* of all batches; borrowed until close */
 void dp_typed_close(struct dp_typed *t); /* NULL is legal; batches must be released before */
-/* Up to max_rows into b, which is zero or came from here; its schema may change from batch to batch and lives until close. DP_END: no more. */
+/* Up to max_rows into b, which is zero or came from here; its schema is that of dp_typed_schema. DP_END: no more. */
 enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 /* Passes over up to `rows` rows by whole row groups, before the first next; returns how many. Not with opts->where. */
 enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
@@ -37,8 +39,7 @@ bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str
 /* What was passed over, in files and row groups. */
 struct dp_typed_counts dp_typed_counts(const struct dp_typed *t);
 
-/* One record a line behind out's content: columns of a source; or its metadata (row groups by column, or the table's). */
-enum dp_status dp_typed_describe_schema(const char *name, const char *as_of, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+/* One record a line behind out's content: metadata of a source (row groups by column, or the table's). */
 enum dp_status dp_typed_describe_meta(const char *name, const char *as_of, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
 /* The columns of a schema, one record a line. */
 void dp_typed_print_schema(const struct dp_type *schema, struct dp_buf *out);

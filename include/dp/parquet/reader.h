@@ -38,7 +38,7 @@ bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, 
 /* Bounds of a leaf of dates or timestamps as microseconds since the epoch (rounded outwards from nanoseconds), where they may be trusted. */
 bool dp_pq_bounds_micros(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, int64_t *min, int64_t *max);
 
-/* The file's column (of dp_pq_schema) that an expression's field means; NULL: none whose bounds would hold for it. */
+/* The file's column (of dp_pq_schema) that an expression's field means; one of DP_TYPE_NONE: the field is null in all rows; NULL: none whose bounds would hold. */
 typedef const struct dp_type *(*dp_pq_column_of)(void *ctx, struct dp_str field);
 /* What a row group's bounds say of an expression. column_of NULL: fields are the file's columns by name. */
 enum dp_maybe dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx);

@@ -1,0 +1,42 @@
+/*
+ * Parquet files and tables whose schemas differ, read as one set: its schema is the union of theirs by name, in order of first appearance, each column of the
+ * narrowest type that holds all of its files' (dp/record/cast.h), null where a file lacks it.  Names that differ in case are two columns.
+ * All footers are read before the first row, one at a time.
+ */
+#ifndef DP_IO_EVOLVE_H
+#define DP_IO_EVOLVE_H
+
+#include <dp/io/run.h>
+#include <dp/record/batch.h>
+
+/* Is this name a Parquet file or a Delta table?  Looks at it, says nothing of what can't be opened. */
+bool dp_typed_is(const char *name);
+
+/*
+ * The schema that the sources among names have together; names that are neither Parquet nor table are passed over.  as_of: of tables, NULL: latest.  Caller releases
+ * with dp_type_free; *out NULL: there is no such source.  DP_SCHEMA: two have types of a column that no type holds; both, the column's path and both types are named.
+ */
+enum dp_status dp_evolve_schema(const struct dp_run *run, const char *const *names, size_t n, const char *as_of, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
+
+/* One source's columns as a set's. */
+struct dp_evolve {
+    const struct dp_type *schema; /* what comes out; borrowed */
+    const char **names;           /* columns to read of the source, in this order */
+    size_t n_names;
+    int *at;                      /* for each column that comes out: which of them, -1: null */
+    bool plain;                   /* the source's batches are those that come out */
+    bool whole;                   /* and names are all of its columns, in its order */
+    struct dp_batch raw;          /* as read; belongs to the source's reader, so it goes before it */
+};
+
+/* schema: what is to come out; source: the source's; both are borrowed until release. */
+void dp_evolve_open(struct dp_evolve *e, const struct dp_type *schema, const struct dp_type *source);
+void dp_evolve_release(struct dp_evolve *e); /* the zero value is legal */
+/* Readies e->raw for the reader's schema and says which batch it fills: b itself where e is plain. */
+struct dp_batch *dp_evolve_target(struct dp_evolve *e, const struct dp_type *reader, struct dp_batch *b);
+/* What was read, into b of e->schema, by then in b already where e is plain. */
+enum dp_status dp_evolve_batch(struct dp_evolve *e, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* The source's column whose bounds hold for a field of the set (dp_pq_column_of); one of DP_TYPE_NONE where the source has none; NULL: none to go by. */
+const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const struct dp_type *source, struct dp_str field);
+
+#endif
