@@ -100,22 +100,26 @@ static void put_runs(struct dp_buf *out, const uint8_t *v, size_t n) {
 
 void dp_pq_put_values(struct dp_buf *out, enum dp_pq_encoding encoding, const struct dp_pq_values *v, size_t from, size_t n, struct dp_buf *aux) {
     size_t width = (size_t)v->width;
-    if (n == 0) return;
+    /* a page without values has the header of its encoding all the same: Arrow C++ looks for it */
     switch (encoding) {
     case DP_PQ_DELTA_BINARY_PACKED:
-        if (v->width == 4) dp_pq_put_delta32(out, (const int32_t *)(const void *)v->fixed + from, n);
+        if (n == 0) dp_pq_put_delta64(out, NULL, 0);
+        else if (v->width == 4) dp_pq_put_delta32(out, (const int32_t *)(const void *)v->fixed + from, n);
         else dp_pq_put_delta64(out, (const int64_t *)(const void *)v->fixed + from, n);
         return;
-    case DP_PQ_DELTA_LENGTH_BYTE_ARRAY: put_delta_length(out, v, v->spans + from, n, aux); return;
+    case DP_PQ_DELTA_LENGTH_BYTE_ARRAY: put_delta_length(out, v, n ? v->spans + from : NULL, n, aux); return;
     case DP_PQ_DELTA_BYTE_ARRAY: put_delta_bytes(out, v, from, n, aux); return;
-    case DP_PQ_BYTE_STREAM_SPLIT: dp_pq_put_split(out, v->fixed + from * width, n, width); return;
-    case DP_PQ_RLE: put_runs(out, v->fixed + from, n); return;
+    case DP_PQ_BYTE_STREAM_SPLIT:
+        if (n) dp_pq_put_split(out, v->fixed + from * width, n, width);
+        return;
+    case DP_PQ_RLE: put_runs(out, n ? v->fixed + from : NULL, n); return;
     case DP_PQ_PLAIN:
     case DP_PQ_PLAIN_DICTIONARY:
     case DP_PQ_BIT_PACKED:
     case DP_PQ_RLE_DICTIONARY:
     case DP_PQ_ALP: break;
     }
+    if (n == 0) return;
     if (v->type == DP_PQ_BOOLEAN) put_bits(out, v->fixed + from, n);
     else if (v->type == DP_PQ_BYTE_ARRAY) put_plain_bytes(out, v, from, n);
     else dp_buf_add(out, v->fixed + from * width, n * width);
