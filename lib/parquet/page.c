@@ -9,17 +9,31 @@
 #include <stdio.h>
 #include <zlib.h>
 
-enum dp_status pq_fail(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) {
-    char text[300];
+static enum dp_status fail(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, int32_t page, const char *fmt, va_list ap) {
+    char text[300], where[32] = "";
     struct dp_buf path = {0};
     dp_pq_leaf_path(&l->file->meta, l->number, &path);
-    va_list ap;
-    va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    dp_err_set(err, status, "row group %zu, column %.*s, page %d: %s", l->row_group, DP_STR_FMT(dp_buf_str(&path)), l->page_no, text);
+    if (page >= 0) snprintf(where, sizeof where, ", page %d", page);
+    dp_err_set(err, status, "row group %zu, column %.*s%s: %s", l->row_group, DP_STR_FMT(dp_buf_str(&path)), where, text);
     dp_err_at(err, l->file->name, 0, DP_NO_OFFSET);
     dp_buf_release(&path);
+    return status;
+}
+
+enum dp_status pq_fail(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fail(l, err, status, l->page_no, fmt, ap);
+    va_end(ap);
+    return status;
+}
+
+enum dp_status pq_fail_chunk(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fail(l, err, status, -1, fmt, ap);
+    va_end(ap);
     return status;
 }
 

@@ -89,6 +89,7 @@ enum dp_status dp_pq_open_memory(const void *p, size_t n, const char *name, stru
 
 void dp_pq_close(struct dp_pq_file *f) {
     if (!f) return;
+    dp_pq_unmap(f->root);
     dp_type_free(f->schema);
     dp_pq_meta_release(&f->meta);
     if (f->fd >= 0) close(f->fd);
@@ -135,6 +136,10 @@ static void set_form(struct pq_leaf *l, const struct dp_pq_element *e) {
 }
 
 static enum dp_status add_leaves(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_err *err) {
+    if (n->raw) {
+        r->variants = dp_grow(r->variants, &r->variants_cap, r->n_variants + 1, sizeof *r->variants);
+        DP_TRY(dp_variant_open(&r->variants[r->n_variants++], &r->file->meta, n, &r->arena, err));
+    }
     for (size_t i = 0; i < n->n_children; i++) DP_TRY(add_leaves(r, &n->children[i], err));
     if (n->leaf < 0) return DP_OK;
     const struct dp_pq_element *e = &r->file->meta.elements[n->element];
@@ -209,6 +214,9 @@ out:
 void dp_pq_reader_close(struct dp_pq_reader *r) {
     if (!r) return;
     for (size_t i = 0; i < r->n_leaves; i++) pq_leaf_release(&r->leaves[i]);
+    for (size_t i = 0; i < r->n_variants; i++) dp_variant_close(&r->variants[i]);
+    free(r->variants);
+    dp_arena_release(&r->arena);
     dp_codec_close(r->codec);
     dp_type_free(r->schema);
     dp_buf_release(&r->scratch);
@@ -254,6 +262,16 @@ static enum dp_status try_rows(struct dp_pq_reader *r, int64_t *rows, bool *agai
     return DP_OK;
 }
 
+/* Lists, structs and Variants of the rows that were read; where Variants take too much text, fewer rows are to be tried. */
+static enum dp_status assemble(struct dp_pq_reader *r, struct dp_batch *b, int64_t *rows, bool *again, struct dp_err *err) {
+    r->over = false;
+    enum dp_status status = pq_nodes_finish(r, b, *rows, err);
+    if (status != DP_LIMIT || !r->over || *rows == 1) return status;
+    *rows /= 2;
+    *again = true;
+    return DP_OK;
+}
+
 /* Nothing may be left of a row group's columns behind its last row. */
 static enum dp_status check_end(struct dp_pq_reader *r, struct dp_err *err) {
     for (size_t i = 0; i < r->n_leaves; i++) {
@@ -277,12 +295,12 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
     for (;;) {
         pq_nodes_bind(r, b);
         DP_TRY(try_rows(r, &rows, &again, err));
+        if (!again) DP_TRY(assemble(r, b, &rows, &again, err));
         if (!again) break;
         r->row_hint = rows;
         dp_batch_reset(b);
         for (size_t i = 0; i < r->n_leaves; i++) DP_TRY(pq_leaf_rewind(&r->leaves[i], r->marks[i], err));
     }
-    DP_TRY(pq_nodes_finish(r, b, rows, err));
     b->length = rows;
     r->rows_left -= rows;
     if (r->row_hint) r->row_hint += r->row_hint / 4 + 1; /* wide values may be followed by narrow ones */

@@ -57,10 +57,17 @@ static void bind(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_c
         leaf_of(r, n)->col = c;
         return;
     }
+    if (n->raw) {
+        struct dp_column *raw = &r->variants[r->variant_at++].raw;
+        dp_column_reset(raw);
+        bind(r, n->children, raw);
+        return;
+    }
     for (size_t i = 0; i < n->n_children; i++) bind(r, &n->children[i], &c->children[i]);
 }
 
 void pq_nodes_bind(struct dp_pq_reader *r, struct dp_batch *b) {
+    r->variant_at = 0;
     for (size_t i = 0; i < b->n_columns; i++) bind(r, r->tops[i], &b->columns[i]);
 }
 
@@ -106,7 +113,7 @@ static enum dp_status agree(struct dp_pq_reader *r, const struct dp_pq_node *n, 
         bool same = shape(l, n, at, valid2, offsets2, &entries) == slots && !memcmp(valid, valid2, slots);
         if (same && offsets && memcmp(offsets, offsets2, (slots + 1) * 4)) same = false;
         if (same) continue;
-        status = pq_fail(l, err, DP_FORMAT, "its levels disagree with those of its sibling columns");
+        status = pq_fail_chunk(l, err, DP_FORMAT, "its levels disagree with those of its sibling columns");
         break;
     }
     dp_buf_release(&v);
@@ -138,9 +145,9 @@ static enum dp_status finish_list(struct dp_pq_reader *r, const struct dp_pq_nod
         struct dp_column *child = &c->children[i];
         if (n->children[i].element < 0) child->length = child->null_count = entries;
         else DP_TRY_OUT(finish(r, &n->children[i], child, below, err));
-        if (child->length != entries) DP_TRY_OUT(pq_fail(l, err, DP_FORMAT, "a list's elements do not add up"));
+        if (child->length != entries) DP_TRY_OUT(pq_fail_chunk(l, err, DP_FORMAT, "a list's elements do not add up"));
     }
-    if (c->type->id == DP_TYPE_MAP && c->children[0].null_count) status = pq_fail(l, err, DP_FORMAT, "a map with a null key");
+    if (c->type->id == DP_TYPE_MAP && c->children[0].null_count) status = pq_fail_chunk(l, err, DP_FORMAT, "a map with a null key");
 out:
     dp_buf_release(&v);
     return status;
@@ -153,7 +160,7 @@ static enum dp_status finish_struct(struct dp_pq_reader *r, const struct dp_pq_n
     struct place below = {.def = at.def, .rep = at.rep, .parent_def = n->def};
     for (size_t i = 0; i < n->n_children; i++) {
         DP_TRY_OUT(finish(r, &n->children[i], &c->children[i], below, err));
-        if (c->children[i].length != c->children[0].length) DP_TRY_OUT(pq_fail(l, err, DP_FORMAT, "a struct's fields are of different lengths"));
+        if (c->children[i].length != c->children[0].length) DP_TRY_OUT(pq_fail_chunk(l, err, DP_FORMAT, "a struct's fields are of different lengths"));
     }
     c->length = c->children[0].length;
     if (n->def > at.parent_def) {
@@ -161,7 +168,7 @@ static enum dp_status finish_struct(struct dp_pq_reader *r, const struct dp_pq_n
         uint8_t *valid = (uint8_t *)dp_buf_reserve(&v, l->defs.n + 1);
         size_t slots = shape(l, n, at, valid, NULL, &entries);
         DP_TRY_OUT(agree(r, n, at, valid, NULL, slots, err));
-        if ((int64_t)slots != c->length) DP_TRY_OUT(pq_fail(l, err, DP_FORMAT, "a struct and its fields are of different lengths"));
+        if ((int64_t)slots != c->length) DP_TRY_OUT(pq_fail_chunk(l, err, DP_FORMAT, "a struct and its fields are of different lengths"));
         set_validity(c, valid, slots);
     }
 out:
@@ -169,16 +176,31 @@ out:
     return status;
 }
 
+/* The group as the struct that it is, and its rows to JSON. */
+static enum dp_status finish_variant(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_column *c, struct place at, struct dp_err *err) {
+    struct dp_variant_column *v = &r->variants[r->variant_at++];
+    const struct pq_leaf *l = leaf_of(r, first_leaf(n));
+    int64_t at_row;
+    DP_TRY(finish_struct(r, n->children, &v->raw, at, err));
+    if (dp_variant_finish(v, c, l->cap, &at_row)) return DP_OK;
+    r->over |= v->out.over;
+    at_row += r->file->meta.row_groups[r->row_group].num_rows - r->rows_left;
+    if (l->max_rep) return pq_fail_chunk(l, err, v->out.over ? DP_LIMIT : DP_FORMAT, "a Variant that can't be read: %s", v->out.why);
+    return pq_fail_chunk(l, err, v->out.over ? DP_LIMIT : DP_FORMAT, "row %lld: a Variant that can't be read: %s", (long long)at_row, v->out.why);
+}
+
 static enum dp_status finish(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_column *c, struct place at, struct dp_err *err) {
     if (n->leaf >= 0) return DP_OK;
+    if (n->raw) return finish_variant(r, n, c, at, err);
     return is_list(n) ? finish_list(r, n, c, at, err) : finish_struct(r, n, c, at, err);
 }
 
 enum dp_status pq_nodes_finish(struct dp_pq_reader *r, struct dp_batch *b, int64_t rows, struct dp_err *err) {
+    r->variant_at = 0;
     for (size_t i = 0; i < b->n_columns; i++) {
         DP_TRY(finish(r, r->tops[i], &b->columns[i], (struct place){0}, err));
         if (b->columns[i].length != rows)
-            return pq_fail(leaf_of(r, first_leaf(r->tops[i])), err, DP_FORMAT, "the column has another number of rows than the row group");
+            return pq_fail_chunk(leaf_of(r, first_leaf(r->tops[i])), err, DP_FORMAT, "the column has another number of rows than the row group");
     }
     return DP_OK;
 }

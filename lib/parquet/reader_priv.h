@@ -8,6 +8,7 @@
 #define DP_PARQUET_READER_PRIV_H
 
 #include "dec_priv.h"
+#include "variant_priv.h"
 #include <dp/base/limits.h>
 #include <dp/parquet/reader.h>
 #include <dp/record/json.h>
@@ -115,6 +116,10 @@ struct dp_pq_reader {
     size_t n_leaves;
     const struct dp_pq_node **tops; /* node of each column */
     uint32_t *leaf_at;        /* by leaf number of the file: its place in leaves */
+    struct dp_variant_column *variants; /* in the order of the tree */
+    size_t n_variants, variants_cap, variant_at;
+    struct dp_arena arena;    /* plans of the variants */
+    bool over;                /* their text met the cap */
     size_t row_group;
     bool positioned;
     int64_t rows_left, row_hint; /* hint: what fitted last time a batch did not fit */
@@ -125,8 +130,10 @@ struct dp_pq_reader {
     struct dp_buf scratch;
 };
 
-/* DP_FORMAT and the like with "row group R, column a.b, page P: " in front. */
+/* DP_FORMAT and the like with "row group R, column a.b, page P: " in front (no page before the first one). */
 enum dp_status pq_fail(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) DP_PRINTF(4, 5);
+/* The same without the page, for what is found when all pages of a batch are read. */
+enum dp_status pq_fail_chunk(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) DP_PRINTF(4, 5);
 
 /* ---- page.c ---- */
 enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err *err) DP_MUST_CHECK;

@@ -1,8 +1,9 @@
 /*
  * Parquet schema <-> dp types (spec: Parquet LogicalTypes: logical and converted types, nested types with their legacy forms).
- * An annotation on a physical type that it does not allow is ignored; VARIANT and FILE groups are plain structs.
+ * An annotation on a physical type that it does not allow is ignored; VARIANT groups are JSON columns, FILE groups plain structs.
  */
 #include "meta_priv.h"
+#include "variant_priv.h"
 
 #include <dp/base/limits.h>
 #include <stdlib.h>
@@ -220,6 +221,19 @@ static bool is_map(const struct dp_pq_meta *m, int32_t i) {
     return r[1].repetition != DP_PQ_REPEATED;
 }
 
+/* JSON to the outside; what the group is made of is read as a struct of its own (variant_column.c). */
+static enum dp_status build_variant(const struct build *c, int32_t i, struct dp_type *t, struct dp_pq_node *node) {
+    const struct dp_pq_element *e = &c->m->elements[i];
+    t->id = DP_TYPE_JSON;
+    node->leaf = -1;
+    node->n_children = 1;
+    node->children = dp_arena_calloc(c->arena, 1, sizeof *node->children);
+    node->raw = new_type(e, NULL);
+    node->children[0] = node_at(e, i);
+    node->children[0].type = node->raw;
+    return build_struct(c, i, node->raw, &node->children[0]);
+}
+
 /* The type of element i, whatever its repetition. */
 static enum dp_status build_value(const struct build *c, int32_t i, struct dp_type *t, struct dp_pq_node *node) {
     const struct dp_pq_element *e = &c->m->elements[i];
@@ -227,7 +241,15 @@ static enum dp_status build_value(const struct build *c, int32_t i, struct dp_ty
     if (!e->is_group) return leaf_type(c, e, t);
     if (i > 0 && is_list(c->m, i)) return build_list(c, i, t, node);
     if (i > 0 && is_map(c->m, i)) return build_map(c, i, t, node);
+    if (i > 0 && e->logical == DP_PQ_L_VARIANT && dp_variant_fits(c->m, i)) return build_variant(c, i, t, node);
     return build_struct(c, i, t, node);
+}
+
+void dp_pq_unmap(struct dp_pq_node *root) {
+    if (!root) return;
+    dp_type_free(root->raw);
+    root->raw = NULL;
+    for (size_t i = 0; i < root->n_children; i++) dp_pq_unmap(&root->children[i]);
 }
 
 enum dp_status dp_pq_map(const struct dp_pq_meta *meta, struct dp_arena *a, struct dp_type **schema, struct dp_pq_node **root, struct dp_err *err) {
@@ -238,6 +260,7 @@ enum dp_status dp_pq_map(const struct dp_pq_meta *meta, struct dp_arena *a, stru
     node->leaf = -1;
     enum dp_status status = build_value(&c, 0, t, node);
     if (status != DP_OK) {
+        dp_pq_unmap(node);
         dp_type_free(t);
         return status;
     }
@@ -248,8 +271,9 @@ enum dp_status dp_pq_map(const struct dp_pq_meta *meta, struct dp_arena *a, stru
 
 enum dp_status dp_pq_to_schema(const struct dp_pq_meta *meta, struct dp_type **schema, struct dp_err *err) {
     struct dp_arena arena = {0};
-    struct dp_pq_node *root;
+    struct dp_pq_node *root = NULL;
     enum dp_status status = dp_pq_map(meta, &arena, schema, &root, err);
+    dp_pq_unmap(root);
     dp_arena_release(&arena);
     return status;
 }

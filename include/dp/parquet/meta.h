@@ -141,7 +141,7 @@ void dp_pq_column_index_write(const struct dp_pq_column_index *x, struct dp_buf 
 
 /*
  * A dp type with the Parquet nodes that it came from: what the reader assembles by and the writer shreds by.
- * Children are the fields of a STRUCT, the element of a LIST, key and value of a MAP.
+ * Children are the fields of a STRUCT, the element of a LIST, key and value of a MAP.  A VARIANT is a JSON type whose only child is its group.
  */
 struct dp_pq_node {
     const struct dp_type *type;
@@ -152,9 +152,12 @@ struct dp_pq_node {
     int16_t entry_def;   /* LIST, MAP: definition level from which an entry exists */
     int16_t entry_rep;   /* LIST, MAP: repetition level of a further entry */
     struct dp_pq_node *children; size_t n_children;
+    struct dp_type *raw; /* VARIANT: its group as a struct, owned; else NULL */
 };
-/* Schema (caller releases with dp_type_free) and its node tree (in the arena; node->type borrows from the schema). */
+/* Schema (caller releases with dp_type_free) and its node tree (in the arena, but call dp_pq_unmap; node->type borrows from the schema). */
 enum dp_status dp_pq_map(const struct dp_pq_meta *meta, struct dp_arena *a, struct dp_type **schema, struct dp_pq_node **root, struct dp_err *err) DP_MUST_CHECK;
+/* Frees what the nodes own (NULL is legal); before the arena goes. */
+void dp_pq_unmap(struct dp_pq_node *root);
 enum dp_status dp_pq_to_schema(const struct dp_pq_meta *meta, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
 /* Fills meta->elements, leaves and column_orders (the rest is left alone). A struct without fields is DP_UNSUPPORTED by name. */
 enum dp_status dp_pq_from_schema(const struct dp_type *schema, struct dp_pq_meta *meta, struct dp_err *err) DP_MUST_CHECK;
