@@ -250,10 +250,10 @@ enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_ta
     return DP_OK;
 }
 
-/* Rows of the current row group that are not deleted. */
-static int64_t live_rows(const struct dp_delta_scan *scan) {
-    int64_t rows = dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows, n = rows;
-    for (int64_t i = 0; scan->file->deleted.bits && i < rows; i++) n -= dp_delta_is_deleted(&scan->file->deleted, scan->first_row + i);
+/* Rows of a row group that are not deleted. */
+static int64_t live_rows(const struct open_file *f, size_t row_group, int64_t first_row) {
+    int64_t rows = dp_pq_meta(f->pq)->row_groups[row_group].num_rows, n = rows;
+    for (int64_t i = 0; f->deleted.bits && i < rows; i++) n -= dp_delta_is_deleted(&f->deleted, first_row + i);
     return n;
 }
 
@@ -261,7 +261,7 @@ enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int6
     *skipped = 0;
     for (;;) {
         DP_TRY(find_group(scan, err));
-        int64_t n = live_rows(scan);
+        int64_t n = live_rows(scan->file, scan->row_group, scan->first_row);
         if (n > rows - *skipped) return DP_OK;
         *skipped += n;
         pass_group(scan);
@@ -278,6 +278,7 @@ void dp_delta_task_release(struct dp_delta_task *t) {
 
 const char *dp_delta_task_path(const struct dp_delta_task *t) { return t->file->path; }
 int64_t dp_delta_task_first_row(const struct dp_delta_task *t) { return t->first_row; }
+int64_t dp_delta_task_rows(const struct dp_delta_task *t) { return live_rows(t->file, t->row_group, t->first_row); }
 
 /* ---- read ---- */
 
@@ -322,6 +323,8 @@ void dp_delta_read_close(struct dp_delta_read *r) {
     free(r->rows);
     free(r);
 }
+
+size_t dp_delta_read_bytes(const struct dp_delta_read *r) { return dp_pq_reader_bytes(r->reader); }
 
 static void need_rows(struct dp_delta_read *r, size_t n) { r->rows = dp_grow(r->rows, &r->cap, n, sizeof *r->rows); }
 

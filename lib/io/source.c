@@ -19,6 +19,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     s->retries = dp_calloc(threads, sizeof *s->retries);
     s->converter_of = dp_calloc(threads, sizeof *s->converter_of);
     s->line = s->stream_line = 1;
+    if (opts->by_groups) s->gate = dp_group_gate_open(run->memory);
     *out = s;
     enum dp_status status = opts->follow ? dp_follow_open(s, err) : DP_OK;
     if (!status) status = dp_sources_expand(s, names, n, err);
@@ -67,6 +68,7 @@ void dp_sources_close(struct dp_sources *s) {
     for (size_t i = 0; i < s->n_specs; i++) free(s->specs[i]);
     free(s->specs);
     dp_origin_free(s->stdin_origin);
+    dp_group_gate_close(s->gate);
     dp_buf_release(&s->carry);
     dp_buf_release(&s->block);
     free(s->path_line);

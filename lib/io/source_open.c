@@ -141,7 +141,10 @@ void dp_sources_close_member(struct dp_sources *s) {
     dp_text_close(s->text);
     s->text = NULL;
     if (s->pq) dp_pq_reader_close(s->pq), s->pq = NULL;
-    if (s->reading && s->reading->parquet) dp_pq_close(s->reading->parquet), s->reading->parquet = NULL;
+    if (s->reading) {
+        dp_shared_drop(s->reading->shared);
+        s->reading->shared = NULL, s->reading->parquet = NULL;
+    }
     s->reading = NULL;
     s->carry.n = s->carry_at = 0;
     if (s->carry.cap > 4u << 20) dp_buf_release(&s->carry); /* a sample's worth */
@@ -166,6 +169,8 @@ enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err 
     return DP_OK;
 }
 
+static void close_parquet(void *p) { dp_pq_close(p); }
+
 /* Parquet wants to seek: what is not a plain file is written to a temporary one first. */
 static enum dp_status open_parquet(struct dp_sources *s, struct dp_err *err) {
     uint64_t size;
@@ -186,6 +191,7 @@ static enum dp_status open_parquet(struct dp_sources *s, struct dp_err *err) {
         if (fd >= 0) close(fd);
         if (status) return status;
     }
+    r->shared = dp_shared_new(r->parquet, close_parquet);
     s->n_row_groups = 0; /* found out by seeking */
     s->row_group = 0;
     r->schema = dp_type_copy(dp_pq_schema(r->parquet));

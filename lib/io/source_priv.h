@@ -17,6 +17,7 @@ struct dp_reading {
     struct dp_origin *origin;
     struct dp_csv_table *table;    /* CSV */
     struct dp_pq_file *parquet;
+    struct dp_shared *shared;      /* which owns it */
     struct dp_type *schema;        /* Parquet: a copy, since batches outlive the file */
 };
 
@@ -68,6 +69,7 @@ struct dp_sources {
     struct dp_retry **retries;     /* the same, NULL until needed */
     const struct dp_csv_table **converter_of;
     struct dp_map warned;
+    struct dp_group_gate *gate;
     /* opts->follow */
     char **specs;                  /* operands as they were given, to be expanded again */
     size_t n_specs, cap_specs;
@@ -113,6 +115,23 @@ struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c); /* 
 enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, struct dp_err *err);
 enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: it is done */
 void dp_sources_close_table(struct dp_sources *s);
+
+/* source_groups.c: row groups that are read by whoever converts the chunk (opts->by_groups) */
+struct dp_delta_task;
+struct dp_group; /* one row group that waits to be read, or is */
+struct dp_group_gate *dp_group_gate_open(uint64_t memory);
+void dp_group_gate_close(struct dp_group_gate *g); /* NULL is legal */
+struct dp_shared *dp_shared_new(void *p, void (*close)(void *p)); /* takes ownership */
+void dp_shared_drop(struct dp_shared *s); /* closes it when no chunk reads it any more; NULL is legal */
+/* Of a Parquet file (`source` is a struct dp_pq_file, task NULL), or a table's task, which it takes over. */
+struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task);
+/* Up to `rows` rows, at least one; DP_END: it is done.  Any thread, which may wait for others first. */
+enum dp_status dp_group_next(struct dp_group *g, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+void dp_group_close(struct dp_group *g); /* NULL is legal */
+/* The chunk of the open source is that row group (taken over), which has so many rows. */
+void dp_sources_group(struct dp_sources *s, struct dp_chunk *c, struct dp_group *g, uint64_t rows);
+/* Is it worth while?  A source with one row group alone is read in order, so that at least its pieces are spread over threads. */
+bool dp_sources_by_groups(const struct dp_sources *s, size_t groups);
 
 /* source_retry.c: lines of rejects to the records that were set aside; what is still bad goes to the chunk's bad lines. One per worker. */
 struct dp_retry;

@@ -57,6 +57,7 @@ void dp_sources_begin_chunk(struct dp_sources *s, struct dp_chunk *c) {
     c->rec_line = NULL, c->rec_offset = NULL;
     c->last_of_origin = false;
     c->bad = c->bad_malformed = c->coerced = c->screened = 0;
+    c->more = false;
     c->passed_over = dp_str(NULL, 0);
     c->source = s->reading;
     c->in_array = s->doc_in_array;
@@ -205,6 +206,8 @@ static enum dp_status read_text(struct dp_sources *s, struct dp_chunk *c, struct
 /* ---- Parquet: batches are decoded in order, printed by the workers ---- */
 
 struct pq_state {
+    struct dp_group *group; /* that convert reads, or NULL */
+    uint64_t first, done;   /* rows in front of it, and those read of it */
     struct dp_batch batch;
     const struct dp_type *schema;
     int64_t from;
@@ -212,6 +215,7 @@ struct pq_state {
 
 static void pq_release(void *state) {
     struct pq_state *p = state;
+    dp_group_close(p->group);
     dp_batch_release(&p->batch);
     free(p);
 }
@@ -238,13 +242,36 @@ struct dp_batch *dp_sources_batch(struct dp_sources *s, struct dp_chunk *c) {
     return &p->batch;
 }
 
+bool dp_sources_by_groups(const struct dp_sources *s, size_t groups) {
+    return s->opts->by_groups && (groups > 1 || s->n_names > 1 || s->run->threads < 2);
+}
+
+void dp_sources_group(struct dp_sources *s, struct dp_chunk *c, struct dp_group *g, uint64_t rows) {
+    struct pq_state *p = state_of(s, c);
+    dp_group_close(p->group); /* of a run that had stopped */
+    p->group = g;
+    p->first = s->rows;
+    p->done = 0;
+    p->from = 0;
+    c->line = s->rows + 1;
+    c->offset = s->rows;
+    s->rows += rows;
+    s->offset = c->end_offset = s->rows;
+}
+
 static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    const struct dp_pq_meta *m = dp_pq_meta(s->reading->parquet);
+    if (dp_sources_by_groups(s, m->n_row_groups)) {
+        if (s->row_group == m->n_row_groups) return DP_END;
+        size_t group = s->row_group++;
+        dp_sources_group(s, c, dp_group_new(s->gate, s->reading->shared, group, NULL), (uint64_t)m->row_groups[group].num_rows);
+        return DP_OK;
+    }
     struct pq_state *p = state_of(s, c);
     uint64_t skip = s->offset; /* rows that an earlier run took */
     for (;;) {
-        size_t groups = dp_pq_meta(s->reading->parquet)->n_row_groups;
         if (!s->n_row_groups) { /* none is begun */
-            if (s->row_group == groups) return DP_END;
+            if (s->row_group == m->n_row_groups) return DP_END;
             DP_TRY(dp_pq_reader_seek(s->pq, s->row_group++, err));
             s->n_row_groups = 1;
         }
@@ -327,11 +354,27 @@ static bool print_screened(struct dp_sources *s, unsigned worker, struct dp_chun
         dp_batch_print(&few, 0, few.length, &s->opts->print, &c->converted);
         dp_batch_release(&few);
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
-        c->screened = n - k;
+        c->screened += n - k;
     }
     free(look);
     free(rows);
     return screened;
+}
+
+/* The next rows of a row group; none are left: an empty batch. */
+static enum dp_status next_piece(struct dp_sources *s, struct dp_chunk *c, struct pq_state *p, struct dp_err *err) {
+    enum dp_status status = dp_group_next(p->group, s->opts, PQ_ROWS, &p->batch, err);
+    c->more = status == DP_OK;
+    if (status) {
+        dp_group_close(p->group);
+        p->group = NULL;
+        dp_batch_reset(&p->batch);
+        return status == DP_END ? DP_OK : dp_err_at(err, c->origin->name, 0, DP_NO_OFFSET);
+    }
+    c->line = p->first + p->done + 1;
+    c->offset = p->first + p->done;
+    p->done += (uint64_t)p->batch.length;
+    return DP_OK;
 }
 
 enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct dp_chunk *c, struct dp_err *err) {
@@ -350,7 +393,8 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
         DP_TRY(dp_retry_convert(s->retries[worker], c, err));
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
     } else if (r->format == DP_SOURCE_PARQUET || r->format == DP_SOURCE_TABLE) {
-        const struct pq_state *p = c->format_state;
+        struct pq_state *p = c->format_state;
+        if (p->group) DP_TRY(next_piece(s, c, p, err));
         if (!s->opts->screen || !print_screened(s, worker, c, p))
             dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);
     }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 struct dp_table_source {
+    struct dp_shared *shared; /* by those who read its row groups */
     struct dp_delta_snapshot *snapshot;
     struct dp_expr *where;
     struct dp_delta_scan *scan;
@@ -20,15 +21,22 @@ struct dp_table_source {
 
 enum { TABLE_ROWS = 8192 };
 
+static void close_table(void *p) {
+    struct dp_table_source *t = p;
+    dp_delta_scan_close(t->scan);
+    dp_delta_close(t->snapshot);
+    dp_expr_free(t->where);
+    free(t);
+}
+
 void dp_sources_close_table(struct dp_sources *s) {
     struct dp_table_source *t = s->table;
     if (!t) return;
     dp_delta_read_close(t->read);
     dp_delta_task_release(t->task);
-    dp_delta_scan_close(t->scan);
-    dp_delta_close(t->snapshot);
-    dp_expr_free(t->where);
-    free(t);
+    t->read = NULL;
+    t->task = NULL;
+    dp_shared_drop(t->shared);
     s->table = NULL;
     s->reading = NULL;
 }
@@ -48,6 +56,7 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     if (s->opts->resume) return dp_err_set(err, DP_UNSUPPORTED, "%s is a table: going on at a position is not supported for tables", name);
     if (s->opts->as_of) DP_TRY(dp_delta_as_of(name, dp_str_z(s->opts->as_of), &version, err));
     struct dp_table_source *t = s->table = dp_calloc(1, sizeof *t);
+    t->shared = dp_shared_new(t, close_table);
     struct dp_reading *r = dp_calloc(1, sizeof *r);
     r->next = s->readings;
     s->readings = s->reading = r;
@@ -75,6 +84,13 @@ static enum dp_status next_task(struct dp_table_source *t, struct dp_err *err) {
 
 enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
     struct dp_table_source *t = s->table;
+    if (dp_sources_by_groups(s, t->snapshot->n_files)) {
+        struct dp_delta_task *task;
+        DP_TRY(dp_delta_scan_next(t->scan, &task, err));
+        dp_sources_begin_chunk(s, c);
+        dp_sources_group(s, c, dp_group_new(s->gate, t->shared, 0, task), (uint64_t)dp_delta_task_rows(task));
+        return DP_OK;
+    }
     struct dp_batch *b = dp_sources_batch(s, c);
     for (;;) {
         enum dp_status status = t->read ? dp_delta_read_next(t->read, TABLE_ROWS, b, err) : DP_END;

@@ -308,7 +308,6 @@ static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w
     struct dp_record r;
     struct dp_err e = DP_ERR_INIT;
     uint64_t line, offset;
-    if (s->ops->chunk_begin) DP_TRY(s->ops->chunk_begin(s->ctx, j, err));
     dp_scan_begin(w->scan, j->chunk->text, j->chunk->n);
     for (;;) {
         enum dp_status st = dp_scan_next(w->scan, &r, &e);
@@ -328,6 +327,25 @@ static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w
         }
         if (j->rejected_) break;
     }
+    return DP_OK;
+}
+
+/* The text as it is, or piece by piece where the chunk is a row group. */
+static enum dp_status scan_pieces(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, struct dp_err *err)
+{
+    struct dp_chunk *c = &j->chunk_;
+    size_t bytes = 0;
+    if (s->ops->chunk_begin) DP_TRY(s->ops->chunk_begin(s->ctx, j, err));
+    for (;;) {
+        DP_TRY(scan_chunk(s, w, j, err));
+        bytes += c->n;
+        if (!c->more || j->rejected_ || atomic_load_explicit(&s->stopped, memory_order_relaxed)) break;
+        if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
+        DP_TRY(dp_sources_convert(s->sources, j->worker, c, err));
+    }
+    c->n = bytes; /* for the books; of pieces only the last one's text is there, and nobody asks for it */
+    j->books_.in += c->screened;
+    j->books_.used += c->screened;
     return s->ops->chunk_end ? s->ops->chunk_end(s->ctx, j, err) : DP_OK;
 }
 
@@ -398,8 +416,6 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
         j->books_.in = j->books_.used = dp_count_byte(j->chunk->text, j->chunk->n, '\n');
         if (j->chunk->n && j->chunk->text[j->chunk->n - 1] != '\n') j->books_.in++, j->books_.used++;
     }
-    j->books_.in += j->chunk_.screened;
-    j->books_.used += j->chunk_.screened;
     if (j->chunk_.bad) {
         first_bad_row(j);
         j->books_.in += j->chunk_.bad;
@@ -410,7 +426,7 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
         dp_buf_adds(to, dp_buf_str(&j->chunk_.bad_lines));
     }
     if (s->conf->keep_text) return DP_OK;
-    enum dp_status status = scan_chunk(s, w, j, err);
+    enum dp_status status = scan_pieces(s, w, j, err);
     give_back_text(j);
     return status;
 }

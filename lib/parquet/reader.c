@@ -229,6 +229,15 @@ void dp_pq_reader_close(struct dp_pq_reader *r) {
 
 const struct dp_type *dp_pq_reader_schema(const struct dp_pq_reader *r) { return r->schema; }
 
+size_t dp_pq_reader_bytes(const struct dp_pq_reader *r) {
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_leaves; i++) {
+        const struct pq_leaf *l = &r->leaves[i];
+        n += l->win.cap + l->page.cap + l->previous.cap + l->reps.cap + l->defs.cap + l->dict.fixed.cap + l->dict.offsets.cap + l->dict.bytes.cap;
+    }
+    return n;
+}
+
 /* ---- rows ---- */
 
 enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struct dp_err *err) {

@@ -48,6 +48,7 @@ struct dp_chunk {
     uint64_t bad_malformed;     /* of them: not records at all; the rest broke a rule (a cell that is not of its column's type) */
     struct dp_buf bad_lines;
     uint64_t screened;          /* rows that opts->screen let pass: no records were made of them */
+    bool more;                  /* text is a piece of the chunk: convert again for the next one (opts->by_groups) */
     uint64_t coerced;           /* values whose spelling was changed on purpose */
     struct dp_str passed_over;  /* bytes of a stream that belong to a line longer than a record may be: for the count and hash of `end` only */
     void *format_state;         /* the format's own, for convert; freed by dp_chunk_release through release_state */
@@ -77,6 +78,8 @@ struct dp_source_opts {
        chunk->screened.  False: all of them.  Any thread.  NULL: nobody asks. */
     bool (*screen)(void *ctx, unsigned worker, const struct dp_batch *b, int64_t from, uint8_t *look);
     void *screen_ctx;
+    /* A chunk may be a row group of a Parquet file or a table, which convert reads piece by piece (chunk->more): for who keeps nothing of a piece's text. */
+    bool by_groups;
     const struct dp_csv_dialect *csv; /* options that force a dialect, or NULL: all is sniffed */
     const char *encoding;     /* NULL: told by content */
     struct dp_print_opts print; /* how typed sources (Parquet) are printed as records */

@@ -24,6 +24,8 @@ const struct dp_type *dp_pq_schema(const struct dp_pq_file *f); /* borrowed unti
 enum dp_status dp_pq_reader_open(const struct dp_pq_file *f, const char *const *columns, size_t n_columns, struct dp_pq_reader **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_pq_reader_close(struct dp_pq_reader *r);
 const struct dp_type *dp_pq_reader_schema(const struct dp_pq_reader *r); /* projected; batches use it; borrowed until close */
+/* Bytes of the pages that it holds now. */
+size_t dp_pq_reader_bytes(const struct dp_pq_reader *r);
 /* Positions at a row group. */
 enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struct dp_err *err) DP_MUST_CHECK;
 /* Up to max_rows of the current row group into b (reset first); DP_END when it is done. */

@@ -1,0 +1,141 @@
+/*
+ * Row groups as chunks: what is cut is a row group, and the thread that converts the chunk reads, screens and prints it, a piece at a time (chunk->more).
+ * So decompression and decoding are spread over the threads, and no thread holds more of a row group than its pages and one piece.
+ *
+ * How many row groups are read at once is held to half of --memory: the first one tells, by the pages that it holds, what the next is likely to need.
+ * What it does not do: part a row group among threads; a source that has only one is read in order as for those who want no row groups.
+ */
+#include "source_priv.h"
+
+#include <dp/delta/scan.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* What several chunks read: a file, or a table. */
+struct dp_shared {
+    atomic_uint refs;
+    void *p;
+    void (*close)(void *p);
+};
+
+/* Who may read: memory of the row groups that are being read. */
+struct dp_group_gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t budget, held, most; /* most: of one of them, so far */
+    unsigned readers;
+};
+
+struct dp_group {
+    struct dp_group_gate *gate;
+    struct dp_shared *source;
+    size_t number;                /* of a file's row group, or */
+    struct dp_delta_task *task;   /* a table's */
+    struct dp_pq_reader *reader;
+    struct dp_delta_read *read;
+    bool is_open, is_known;
+    uint64_t held;                /* counted at the gate */
+};
+
+/* ---- what is shared ---- */
+
+struct dp_shared *dp_shared_new(void *p, void (*close)(void *p)) {
+    struct dp_shared *s = dp_calloc(1, sizeof *s);
+    atomic_init(&s->refs, 1);
+    s->p = p;
+    s->close = close;
+    return s;
+}
+
+void dp_shared_drop(struct dp_shared *s) {
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1) return;
+    s->close(s->p);
+    free(s);
+}
+
+/* ---- the gate ---- */
+
+struct dp_group_gate *dp_group_gate_open(uint64_t memory) {
+    struct dp_group_gate *g = dp_calloc(1, sizeof *g);
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->changed, NULL);
+    g->budget = memory / 2;
+    return g;
+}
+
+void dp_group_gate_close(struct dp_group_gate *g) {
+    if (!g) return;
+    pthread_mutex_destroy(&g->lock);
+    pthread_cond_destroy(&g->changed);
+    free(g);
+}
+
+/* The only one that reads is never held up, and it tells what it holds as soon as it has read a piece. */
+static void enter(struct dp_group *x) {
+    struct dp_group_gate *g = x->gate;
+    pthread_mutex_lock(&g->lock);
+    while (g->readers && (!g->most || g->held + g->most > g->budget)) pthread_cond_wait(&g->changed, &g->lock);
+    g->readers++;
+    g->held += x->held = g->most;
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void tell(struct dp_group *x, uint64_t bytes) {
+    struct dp_group_gate *g = x->gate;
+    pthread_mutex_lock(&g->lock);
+    g->held += bytes - x->held;
+    x->held = bytes;
+    if (bytes > g->most) g->most = bytes;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void leave(struct dp_group *x) {
+    struct dp_group_gate *g = x->gate;
+    pthread_mutex_lock(&g->lock);
+    g->readers--;
+    g->held -= x->held;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* ---- a row group ---- */
+
+struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task) {
+    struct dp_group *x = dp_calloc(1, sizeof *x);
+    atomic_fetch_add(&source->refs, 1);
+    *x = (struct dp_group){.gate = gate, .source = source, .number = number, .task = task};
+    return x;
+}
+
+void dp_group_close(struct dp_group *x) {
+    if (!x) return;
+    dp_pq_reader_close(x->reader);
+    dp_delta_read_close(x->read);
+    dp_delta_task_release(x->task);
+    dp_shared_drop(x->source);
+    if (x->is_open) leave(x);
+    free(x);
+}
+
+static enum dp_status open_group(struct dp_group *x, const struct dp_source_opts *opts, struct dp_err *err) {
+    if (x->task) return dp_delta_read_open(x->task, &x->read, err);
+    DP_TRY(dp_pq_reader_open(x->source->p, opts->columns, opts->n_columns, &x->reader, err));
+    return dp_pq_reader_seek(x->reader, x->number, err);
+}
+
+enum dp_status dp_group_next(struct dp_group *x, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) {
+    if (!x->is_open) {
+        enter(x);
+        x->is_open = true;
+        DP_TRY(open_group(x, opts, err));
+    }
+    do {
+        DP_TRY(x->task ? dp_delta_read_next(x->read, rows, b, err) : dp_pq_reader_next(x->reader, rows, b, err));
+    } while (!b->length); /* deletion vectors may delete all of them */
+    if (!x->is_known) tell(x, x->task ? dp_delta_read_bytes(x->read) : dp_pq_reader_bytes(x->reader));
+    x->is_known = true;
+    return DP_OK;
+}
