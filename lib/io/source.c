@@ -19,7 +19,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     s->retries = dp_calloc(threads, sizeof *s->retries);
     s->converter_of = dp_calloc(threads, sizeof *s->converter_of);
     s->line = s->stream_line = 1;
-    if (opts->by_groups) s->gate = dp_group_gate_open(run->memory);
+    if (opts->by_groups) s->gate = dp_group_gate_open(run->memory, threads);
     *out = s;
     enum dp_status status = opts->follow ? dp_follow_open(s, err) : DP_OK;
     if (!status) status = dp_sources_expand(s, names, n, err);

@@ -25,11 +25,13 @@ struct dp_group_gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t budget, held, most; /* most: of one of them, so far */
-    unsigned readers;
+    unsigned readers, threads;
+    struct kept { struct dp_shared *source; struct dp_pq_reader *reader; } *kept; /* by worker: that of its latest row group */
 };
 
 struct dp_group {
     struct dp_group_gate *gate;
+    unsigned worker;              /* who reads it */
     struct dp_shared *source;
     size_t number;                /* of a file's row group, or */
     struct dp_delta_task *task;   /* a table's */
@@ -57,8 +59,16 @@ void dp_shared_drop(struct dp_shared *s) {
 
 /* ---- the gate ---- */
 
-struct dp_group_gate *dp_group_gate_open(uint64_t memory) {
+static void drop_kept(struct kept *k) {
+    dp_pq_reader_close(k->reader);
+    dp_shared_drop(k->source);
+    *k = (struct kept){NULL, NULL};
+}
+
+struct dp_group_gate *dp_group_gate_open(uint64_t memory, unsigned threads) {
     struct dp_group_gate *g = dp_calloc(1, sizeof *g);
+    g->threads = threads;
+    g->kept = dp_calloc(threads, sizeof *g->kept);
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->changed, NULL);
     g->budget = memory / 2;
@@ -67,6 +77,8 @@ struct dp_group_gate *dp_group_gate_open(uint64_t memory) {
 
 void dp_group_gate_close(struct dp_group_gate *g) {
     if (!g) return;
+    for (unsigned i = 0; i < g->threads; i++) drop_kept(&g->kept[i]);
+    free(g->kept);
     pthread_mutex_destroy(&g->lock);
     pthread_cond_destroy(&g->changed);
     free(g);
@@ -76,7 +88,10 @@ void dp_group_gate_close(struct dp_group_gate *g) {
 static void enter(struct dp_group *x) {
     struct dp_group_gate *g = x->gate;
     pthread_mutex_lock(&g->lock);
-    while (g->readers && (!g->most || g->held + g->most > g->budget)) pthread_cond_wait(&g->changed, &g->lock);
+    while (g->readers && (!g->most || g->held + g->most > g->budget)) {
+        drop_kept(&g->kept[x->worker]); /* its memory is wanted elsewhere */
+        pthread_cond_wait(&g->changed, &g->lock);
+    }
     g->readers++;
     g->held += x->held = g->most;
     pthread_mutex_unlock(&g->lock);
@@ -121,20 +136,35 @@ void dp_group_close(struct dp_group *x) {
 }
 
 static enum dp_status open_group(struct dp_group *x, const struct dp_source_opts *opts, struct dp_err *err) {
+    struct kept *k = &x->gate->kept[x->worker];
     if (x->task) return dp_delta_read_open(x->task, &x->read, err);
-    DP_TRY(dp_pq_reader_open(x->source->p, opts->columns, opts->n_columns, &x->reader, err));
+    if (k->source == x->source) x->reader = k->reader, k->reader = NULL;
+    drop_kept(k);
+    if (!x->reader) DP_TRY(dp_pq_reader_open(x->source->p, opts->columns, opts->n_columns, &x->reader, err));
     return dp_pq_reader_seek(x->reader, x->number, err);
 }
 
-enum dp_status dp_group_next(struct dp_group *x, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) {
+/* The row group is done: its reader, with the memory that it has, waits for the next one of the file. */
+static void keep_reader(struct dp_group *x) {
+    if (!x->reader) return;
+    atomic_fetch_add(&x->source->refs, 1);
+    x->gate->kept[x->worker] = (struct kept){x->source, x->reader};
+    x->reader = NULL;
+}
+
+enum dp_status dp_group_next(struct dp_group *x, unsigned worker, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) {
+    enum dp_status status;
     if (!x->is_open) {
+        x->worker = worker;
         enter(x);
         x->is_open = true;
         DP_TRY(open_group(x, opts, err));
     }
     do {
-        DP_TRY(x->task ? dp_delta_read_next(x->read, rows, b, err) : dp_pq_reader_next(x->reader, rows, b, err));
-    } while (!b->length); /* deletion vectors may delete all of them */
+        status = x->task ? dp_delta_read_next(x->read, rows, b, err) : dp_pq_reader_next(x->reader, rows, b, err);
+    } while (!status && !b->length); /* deletion vectors may delete all of them */
+    if (status == DP_END) keep_reader(x);
+    if (status) return status;
     if (!x->is_known) tell(x, x->task ? dp_delta_read_bytes(x->read) : dp_pq_reader_bytes(x->reader));
     x->is_known = true;
     return DP_OK;

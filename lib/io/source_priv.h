@@ -119,14 +119,14 @@ void dp_sources_close_table(struct dp_sources *s);
 /* source_groups.c: row groups that are read by whoever converts the chunk (opts->by_groups) */
 struct dp_delta_task;
 struct dp_group; /* one row group that waits to be read, or is */
-struct dp_group_gate *dp_group_gate_open(uint64_t memory);
+struct dp_group_gate *dp_group_gate_open(uint64_t memory, unsigned threads);
 void dp_group_gate_close(struct dp_group_gate *g); /* NULL is legal */
 struct dp_shared *dp_shared_new(void *p, void (*close)(void *p)); /* takes ownership */
 void dp_shared_drop(struct dp_shared *s); /* closes it when no chunk reads it any more; NULL is legal */
 /* Of a Parquet file (`source` is a struct dp_pq_file, task NULL), or a table's task, which it takes over. */
 struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task);
-/* Up to `rows` rows, at least one; DP_END: it is done.  Any thread, which may wait for others first. */
-enum dp_status dp_group_next(struct dp_group *g, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* Up to `rows` rows, at least one; DP_END: it is done.  Any thread, the same one for all of it; it may wait for others first. */
+enum dp_status dp_group_next(struct dp_group *g, unsigned worker, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 void dp_group_close(struct dp_group *g); /* NULL is legal */
 /* The chunk of the open source is that row group (taken over), which has so many rows. */
 void dp_sources_group(struct dp_sources *s, struct dp_chunk *c, struct dp_group *g, uint64_t rows);

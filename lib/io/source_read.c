@@ -362,8 +362,8 @@ static bool print_screened(struct dp_sources *s, unsigned worker, struct dp_chun
 }
 
 /* The next rows of a row group; none are left: an empty batch. */
-static enum dp_status next_piece(struct dp_sources *s, struct dp_chunk *c, struct pq_state *p, struct dp_err *err) {
-    enum dp_status status = dp_group_next(p->group, s->opts, PQ_ROWS, &p->batch, err);
+static enum dp_status next_piece(struct dp_sources *s, unsigned worker, struct dp_chunk *c, struct pq_state *p, struct dp_err *err) {
+    enum dp_status status = dp_group_next(p->group, worker, s->opts, PQ_ROWS, &p->batch, err);
     c->more = status == DP_OK;
     if (status) {
         dp_group_close(p->group);
@@ -394,7 +394,7 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
     } else if (r->format == DP_SOURCE_PARQUET || r->format == DP_SOURCE_TABLE) {
         struct pq_state *p = c->format_state;
-        if (p->group) DP_TRY(next_piece(s, c, p, err));
+        if (p->group) DP_TRY(next_piece(s, worker, c, p, err));
         if (!s->opts->screen || !print_screened(s, worker, c, p))
             dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);
     }

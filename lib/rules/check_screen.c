@@ -186,8 +186,8 @@ static bool matches(struct dp_check_screen *s, const struct dp_pattern *p, struc
     return dp_pattern_match(p, s->patterns, text, &yes, NULL) == DP_OK && yes;
 }
 
-static bool keeps_text(struct dp_check_screen *s, const struct check_op *op, struct dp_str text) {
-    switch ((int)op->kind) {
+static inline __attribute__((always_inline)) bool keeps_text(struct dp_check_screen *s, const struct check_op *op, int kind, struct dp_str text) {
+    switch (kind) {
     case CHECK_MIN_LENGTH: return text.n / 4 >= op->limit || (text.n >= op->limit && dp_json_length(text, 0) >= op->limit);
     case CHECK_MAX_LENGTH: return text.n <= op->limit || dp_json_length(text, 0) <= op->limit;
     case CHECK_PATTERN: return matches(s, op->pattern, text);
@@ -201,24 +201,55 @@ static bool keeps_text(struct dp_check_screen *s, const struct check_op *op, str
     return false;
 }
 
-static void screen_texts(struct dp_check_screen *s, const struct screened *x, const struct dp_column *c, int64_t from, int64_t n, uint8_t *look) {
-    const char *data = (const char *)c->data, *end = data + c->data_n;
-    char tail[16]; /* the last value's bytes, with more that are readable behind them */
-    size_t first = (size_t)c->offsets[from], bytes = (size_t)c->offsets[from + n] - first;
-    if (!dp_utf8_valid(data ? data + first : "", bytes, NULL)) { /* printed, they are other texts */
-        memset(look, 1, (size_t)n);
-        return;
-    }
+/* The kind is known where this is expanded, so that what is asked of each text is not found out for each text. */
+static inline __attribute__((always_inline)) void screen_rows(struct dp_check_screen *s, const struct check_op *op, int kind, const struct dp_column *c, int64_t from,
+                                                              int64_t n, uint8_t *look) {
     for (int64_t i = 0; i < n; i++) {
-        if (look[i] || !dp_column_is_valid(c, from + i)) continue;
-        struct dp_str text = {data + c->offsets[from + i], (size_t)(c->offsets[from + i + 1] - c->offsets[from + i])};
-        if (end - text.p < 8) {
-            memset(tail, 0, sizeof tail);
-            if (text.n) memcpy(tail, text.p, text.n);
-            text.p = tail;
-        }
-        for (size_t k = 0; k < x->field->n_ops && !look[i]; k++)
-            if (x->field->ops[k].needs & (CHECK_NEEDS_STRING | CHECK_NEEDS_SCALAR)) look[i] = !keeps_text(s, &x->field->ops[k], text);
+        struct dp_str text = {(const char *)c->data + c->offsets[from + i], (size_t)(c->offsets[from + i + 1] - c->offsets[from + i])};
+        if (!look[i] && dp_column_is_valid(c, from + i)) look[i] = !keeps_text(s, op, kind, text);
+    }
+}
+
+/* Of rows whose texts have 8 readable bytes behind their start. */
+static void screen_op(struct dp_check_screen *s, const struct check_op *op, const struct dp_column *c, int64_t from, int64_t n, uint8_t *look) {
+    switch ((int)op->kind) {
+    case CHECK_MAX_LENGTH: screen_rows(s, op, CHECK_MAX_LENGTH, c, from, n, look); break;
+    case CHECK_PATTERN: screen_rows(s, op, CHECK_PATTERN, c, from, n, look); break;
+    case CHECK_IN: screen_rows(s, op, CHECK_IN, c, from, n, look); break;
+    case CHECK_INVALID:
+        if (op->missing || op->pattern) screen_rows(s, op, CHECK_INVALID, c, from, n, look);
+        else screen_rows(s, op, CHECK_IN, c, from, n, look);
+        break;
+    default: screen_rows(s, op, (int)op->kind, c, from, n, look);
+    }
+}
+
+/* The last texts of a column, as a copy with more that is readable behind it. */
+static bool keeps_last(struct dp_check_screen *s, const struct check_op *op, const struct dp_column *c, int64_t row) {
+    char copy[16] = {0};
+    size_t n = (size_t)(c->offsets[row + 1] - c->offsets[row]);
+    if (n) memcpy(copy, c->data + c->offsets[row], n); /* fewer than 8 */
+    return keeps_text(s, op, (int)op->kind, dp_str(copy, n));
+}
+
+/* Printed, texts that are not UTF-8 are other texts: records tell. */
+static void look_at_odd_texts(const struct dp_column *c, int64_t from, int64_t n, uint8_t *look) {
+    const char *data = c->data ? (const char *)c->data : "";
+    if (dp_utf8_valid(data + c->offsets[from], (size_t)(c->offsets[from + n] - c->offsets[from]), NULL)) return;
+    for (int64_t i = from; i < from + n; i++)
+        look[i - from] |= !dp_utf8_valid(data + c->offsets[i], (size_t)(c->offsets[i + 1] - c->offsets[i]), NULL);
+}
+
+static void screen_texts(struct dp_check_screen *s, const struct screened *x, const struct dp_column *c, int64_t from, int64_t n, uint8_t *look) {
+    int64_t inner = n;
+    look_at_odd_texts(c, from, n, look);
+    while (inner && c->data_n - (size_t)c->offsets[from + inner - 1] < 8) inner--;
+    for (size_t k = 0; k < x->field->n_ops; k++) {
+        const struct check_op *op = &x->field->ops[k];
+        if (!(op->needs & (CHECK_NEEDS_STRING | CHECK_NEEDS_SCALAR))) continue;
+        screen_op(s, op, c, from, inner, look);
+        for (int64_t i = inner; i < n; i++)
+            if (!look[i] && dp_column_is_valid(c, from + i)) look[i] = !keeps_last(s, op, c, from + i);
     }
 }
 

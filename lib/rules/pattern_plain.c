@@ -11,21 +11,6 @@
 #include <dp/base/mem.h>
 #include <stdlib.h>
 
-#define ELEMENTS 32
-#define NO_END UINT32_MAX
-
-struct element {
-    uint8_t takes[256]; /* 1: this byte belongs to it */
-    uint32_t min, max;  /* max NO_END: any number */
-};
-
-struct dp_plain {
-    struct element *elements;
-    size_t n;
-    bool ends;     /* with $ */
-    bool backward; /* read from the end */
-};
-
 struct reader {
     struct dp_str in;
     size_t at;
@@ -33,12 +18,12 @@ struct reader {
 
 static int next_byte(const struct reader *r) { return r->at < r->in.n ? (unsigned char)r->in.p[r->at] : -1; }
 
-static void add_range(struct element *e, int from, int to) {
+static void add_range(struct dp_plain_element *e, int from, int to) {
     for (int c = from; c <= to; c++) e->takes[c] = 1;
 }
 
 /* The sets \d and \w, and punctuation behind a backslash. False: anything else. */
-static bool read_escape(struct reader *r, struct element *e, int *single) {
+static bool read_escape(struct reader *r, struct dp_plain_element *e, int *single) {
     int c = ++r->at < r->in.n ? (unsigned char)r->in.p[r->at] : -1;
     *single = -1;
     if (c == 'd' || c == 'w') add_range(e, '0', '9');
@@ -49,7 +34,7 @@ static bool read_escape(struct reader *r, struct element *e, int *single) {
     return c == 'd' || c == 'w' || punctuation;
 }
 
-static bool read_class_atom(struct reader *r, struct element *e, int *single) {
+static bool read_class_atom(struct reader *r, struct dp_plain_element *e, int *single) {
     int c = next_byte(r);
     if (c == '\\') return read_escape(r, e, single);
     if (c < ' ' || c > 126) return false;
@@ -58,7 +43,7 @@ static bool read_class_atom(struct reader *r, struct element *e, int *single) {
     return true;
 }
 
-static bool read_class(struct reader *r, struct element *e) {
+static bool read_class(struct reader *r, struct dp_plain_element *e) {
     r->at++;
     bool negated = next_byte(r) == '^';
     r->at += negated;
@@ -79,7 +64,7 @@ static bool read_class(struct reader *r, struct element *e) {
     return true;
 }
 
-static bool read_atom(struct reader *r, struct element *e) {
+static bool read_atom(struct reader *r, struct dp_plain_element *e) {
     int c = next_byte(r), single = -1;
     if (c == '[') return read_class(r, e);
     if (c == '\\') {
@@ -101,12 +86,12 @@ static bool read_number(struct reader *r, uint32_t *v) {
     return r->at > start && n <= 65535;
 }
 
-static bool read_count(struct reader *r, struct element *e) {
+static bool read_count(struct reader *r, struct dp_plain_element *e) {
     int c = next_byte(r);
     e->min = e->max = 1;
     if (c == '*' || c == '+' || c == '?') {
         e->min = c == '+';
-        e->max = c == '?' ? 1 : NO_END;
+        e->max = c == '?' ? 1 : DP_PLAIN_NO_END;
         r->at++;
     } else if (c == '{') {
         r->at++;
@@ -114,17 +99,17 @@ static bool read_count(struct reader *r, struct element *e) {
         e->max = e->min;
         if (next_byte(r) == ',') {
             r->at++;
-            e->max = NO_END;
+            e->max = DP_PLAIN_NO_END;
             if (next_byte(r) != '}' && !read_number(r, &e->max)) return false;
         }
         if (next_byte(r) != '}' || e->max < e->min) return false;
         r->at++;
     }
     c = next_byte(r);
-    return !(c == '*' || c == '+' || c == '?' || c == '{') && (!e->takes[0x80] || (e->min <= 1 && e->max == NO_END));
+    return !(c == '*' || c == '+' || c == '?' || c == '{') && (!e->takes[0x80] || (e->min <= 1 && e->max == DP_PLAIN_NO_END));
 }
 
-static bool disjoint(const struct element *a, const struct element *b) {
+static bool disjoint(const struct dp_plain_element *a, const struct dp_plain_element *b) {
     for (int c = 0; c < 256; c++)
         if (a->takes[c] & b->takes[c]) return false;
     return true;
@@ -133,10 +118,10 @@ static bool disjoint(const struct element *a, const struct element *b) {
 /* Is the greedy way the only one, in this direction? */
 static bool is_greedy(const struct dp_plain *p, bool backward) {
     for (size_t i = 0; i < p->n; i++) {
-        const struct element *e = &p->elements[backward ? p->n - 1 - i : i];
+        const struct dp_plain_element *e = &p->elements[backward ? p->n - 1 - i : i];
         if (e->min == e->max) continue;
         for (size_t k = i + 1; k < p->n; k++) {
-            const struct element *f = &p->elements[backward ? p->n - 1 - k : k];
+            const struct dp_plain_element *f = &p->elements[backward ? p->n - 1 - k : k];
             if (!disjoint(e, f)) return false;
             if (f->min) break;
         }
@@ -150,8 +135,8 @@ static bool read_elements(struct reader *r, struct dp_plain *p) {
             p->ends = true;
             return p->n > 0;
         }
-        struct element *e = &p->elements[p->n];
-        if (p->n == ELEMENTS || !read_atom(r, e) || !read_count(r, e)) return false;
+        struct dp_plain_element *e = &p->elements[p->n];
+        if (p->n == DP_PLAIN_ELEMENTS || !read_atom(r, e) || !read_count(r, e)) return false;
         p->n++;
     }
     return p->n > 0;
@@ -161,11 +146,13 @@ struct dp_plain *dp_plain_compile(struct dp_str text) {
     struct reader r = {.in = text, .at = 1};
     if (!text.n || text.p[0] != '^') return NULL;
     struct dp_plain *p = dp_calloc(1, sizeof *p);
-    p->elements = dp_calloc(ELEMENTS, sizeof *p->elements);
+    p->elements = dp_calloc(DP_PLAIN_ELEMENTS, sizeof *p->elements);
     if (read_elements(&r, p)) {
-        if (is_greedy(p, false)) return p;
-        p->backward = true;
-        if (p->ends && is_greedy(p, true)) return p;
+        p->backward = !is_greedy(p, false);
+        if (!p->backward || (p->ends && is_greedy(p, true))) {
+            dp_plain_fast_init(p);
+            return p;
+        }
     }
     dp_plain_free(p);
     return NULL;
@@ -177,11 +164,11 @@ void dp_plain_free(struct dp_plain *p) {
     free(p);
 }
 
-bool dp_plain_match(const struct dp_plain *p, struct dp_str text) {
+bool dp_plain_match_bytes(const struct dp_plain *p, struct dp_str text) {
     const unsigned char *s = (const unsigned char *)text.p;
     size_t from = 0, to = text.n;
     for (size_t i = 0; i < p->n; i++) {
-        const struct element *e = &p->elements[p->backward ? p->n - 1 - i : i];
+        const struct dp_plain_element *e = &p->elements[p->backward ? p->n - 1 - i : i];
         size_t most = to - from < e->max ? to - from : e->max, n = 0;
         if (p->backward) while (n < most && e->takes[s[to - 1 - n]]) n++;
         else while (n < most && e->takes[s[from + n]]) n++;
@@ -190,4 +177,8 @@ bool dp_plain_match(const struct dp_plain *p, struct dp_str text) {
         else from += n;
     }
     return !p->ends || from == to;
+}
+
+bool dp_plain_match(const struct dp_plain *p, struct dp_str text) {
+    return p->fast.usable && text.n <= DP_PLAIN_FAST_BYTES ? dp_plain_match_fast(p, text) : dp_plain_match_bytes(p, text);
 }

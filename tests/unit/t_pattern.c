@@ -86,13 +86,46 @@ static void plain(void **state) {
             dp_buf_reset(&b);
             for (uint32_t n = (seed = seed * 1664525u + 1013904223u) >> 28; n > 4; n -= 2) dp_buf_addz(&b, pieces[(seed = seed * 1664525u + 1013904223u) >> 28]);
             assert_int_equal(dp_pattern_match(re, r, dp_buf_str(&b), &yes, &err), DP_OK);
-            if (dp_plain_match(p, dp_buf_str(&b)) != yes) fail_msg("%s on '%s'", cases[i].pattern, dp_buf_z(&b));
+            if (dp_plain_match_bytes(p, dp_buf_str(&b)) != yes) fail_msg("%s on '%s'", cases[i].pattern, dp_buf_z(&b));
+            if (dp_plain_match(p, dp_buf_str(&b)) != yes) fail_msg("%s on '%s', many bytes at once", cases[i].pattern, dp_buf_z(&b));
         }
         dp_buf_release(&b);
         dp_pattern_free(re);
         dp_plain_free(p);
     }
     dp_pattern_run_close(r);
+}
+
+/* The twins agree at every length around their blocks, with a wrong byte at every place, and nothing behind the text is read. */
+static void twins(void **state) {
+    (void)state;
+    static const struct { const char *pattern, *text; } cases[] = {
+        {"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", "0123abcd-4567-89ef-fedc-ba9876543210"}, {"^[0-9]{16}$", "0123456789012345"},
+        {"^[0-9]{15}$", "012345678901234"}, {"^[a-z]{17}", "abcdefghijklmnopq"}, {"^\\d{4}-\\d{2}-\\d{2}$", "2026-01-02"}, {"^[A-Z]{2}$", "DE"}, {"^[^,]*,\\w+$", ",a"},
+        {"^[^@ ]+@[^@ ]+[.][a-z]+$", "somebody.with.a.long.name@a-long-domain-name.of-many-parts.example"}, {"^a{64}$", NULL}, {"^[ab]+$", NULL}, {"^[^b]*$", NULL},
+        {"^[a-z]+[0-9]*$", NULL}, {"^a{63}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dp_plain *p = dp_plain_compile(dp_str_z(cases[i].pattern));
+        assert_non_null(p);
+        for (size_t n = 0; n <= 70; n++) {
+            char *text = malloc(n ? n : 1); /* of that size, so that a sanitizer sees what is read behind it */
+            size_t m = cases[i].text ? strlen(cases[i].text) : 0;
+            for (size_t k = 0; k < n; k++) text[k] = m ? cases[i].text[k % m] : 'a';
+            for (size_t wrong = 0; wrong <= n; wrong++) {
+                static const char odd[] = {'b', '\0', '\x80', '\xff', '@', '9', ' '};
+                char was = wrong < n ? text[wrong] : 0;
+                for (size_t k = 0; k < sizeof odd; k++) {
+                    if (wrong < n) text[wrong] = odd[k];
+                    struct dp_str s = dp_str(text, n);
+                    if (dp_plain_match(p, s) != dp_plain_match_bytes(p, s)) fail_msg("%s: length %zu, byte %zu", cases[i].pattern, n, wrong);
+                }
+                if (wrong < n) text[wrong] = was;
+            }
+            free(text);
+        }
+        dp_plain_free(p);
+    }
 }
 
 /* Each letter doubles the work: up to some length all match or not, beyond it DP_LIMIT_PCRE_MATCH ends all. */
@@ -143,6 +176,6 @@ static void explodes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sense), cmocka_unit_test(refused), cmocka_unit_test(plain), cmocka_unit_test(match_limit), cmocka_unit_test(explodes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sense), cmocka_unit_test(refused), cmocka_unit_test(plain), cmocka_unit_test(twins), cmocka_unit_test(match_limit), cmocka_unit_test(explodes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
