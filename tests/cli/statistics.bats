@@ -103,8 +103,8 @@ verdict() {
     assert_failure 1
 }
 
-# Rows that surely keep every rule never become records: the verdict must be that of the records all the same.
-@test "columns say the same as records: bounds, nulls, lengths, lists, patterns" {
+# Records of all kinds, some of which break something, and their contract; loose.yaml takes them all.
+mixed() {
     cat >c.yaml <<'Y'
 apiVersion: v3.1.0
 kind: DataContract
@@ -126,15 +126,116 @@ Y
     awk 'BEGIN { split("-4 -3 0 3 4 5", i, " "); split("9223372036854775807 9223372036854775806 -9223372036854775808 null", g, " ");
         split("0.1 0.10000000000000002 0.7 0.7000000000000001 0.5 null -1.5", x, " "); split("\"a\" \"ab\" \"äöüß\" \"äöüßa\" \"\" null \"abcde\"", s, " ");
         split("\"a@b.de\" \"n/a\" null \"no\" \"x@y.org\"", m, " "); split("\"DE\" \"FR\" \"Ä\" \"XX\" \"de\" \"LONGERTHAN8\" null \"\"", c, " "); split("true false null", b, " ")
-        for (n = 0; n < 5000; n++) printf "{\"i\":%s,\"big\":%s,\"x\":%s,\"s\":%s,\"mail\":%s,\"c\":%s,\"b\":%s}\n", i[n % 6 + 1], g[n % 4 + 1], x[n % 7 + 1],
+        for (n = 0; n < '${1:-5000}'; n++) printf "{\"i\":%s,\"big\":%s,\"x\":%s,\"s\":%s,\"mail\":%s,\"c\":%s,\"b\":%s}\n", i[n % 6 + 1], g[n % 4 + 1], x[n % 7 + 1],
             s[int(n / 7) % 7 + 1], m[int(n / 3) % 5 + 1], c[int(n / 11) % 8 + 1], b[n % 50 ? n % 2 + 1 : 3] }' >in.ndjson
     sed 's/required: true/required: false/' c.yaml >loose.yaml
+}
+# Verdict and samples of SOURCE..., without who answered and where.
+findings() { dp-validate -c c.yaml --check --max-rejects 100% "$@" 2>/dev/null | jq -c 'del(.from_statistics) | if .samples then .samples |= map(del(.source)) else . end'; }
+
+# Rows that surely keep every rule never become records: the verdict must be that of the records all the same.
+@test "columns say the same as records: bounds, nulls, lengths, lists, patterns" {
+    mixed
     dp-partition -c loose.yaml -o d in.ndjson >paths
     for threads in 1 2; do
-        dp-validate -c c.yaml --check -j $threads --max-rejects 100% in.ndjson 2>/dev/null | jq -c 'del(.from_statistics) | if .samples then .samples |= map(del(.source)) else . end' >of_records
-        dp-validate -c c.yaml --check -j $threads --max-rejects 100% "$(cat paths)" --report r.json 2>/dev/null | jq -c 'del(.from_statistics) | if .samples then .samples |= map(del(.source)) else . end' >of_columns
+        findings -j $threads in.ndjson >of_records
+        findings -j $threads --report r.json "$(cat paths)" >of_columns
         diff of_records of_columns
     done
     jq -se 'map(select(.check)) | map(select(.outcome == "fail")) | length >= 8' of_columns >/dev/null
     jq -e '.verdict.rows == 5000' r.json >/dev/null
+}
+
+# Row groups are read by any thread; findings, samples, reports and rejects are those of the records, in their order.
+@test "row groups of odd sizes, several files, tables: the same for any number of threads" {
+    mixed 9001
+    for rows in 1 700 4096 4097 100000; do
+        rm -rf d
+        [ $rows = 1 ] && { sed -n 1,300p in.ndjson >some.ndjson; } || cp in.ndjson some.ndjson
+        dp-partition -c loose.yaml --row-group-rows $rows -o d some.ndjson >paths
+        findings -j 1 some.ndjson >of_records
+        for threads in 1 2 3; do
+            findings -j $threads --report r$threads.json "$(cat paths)" >of_columns
+            diff of_records of_columns
+            dp-validate -c c.yaml --check -j $threads --max-rejects 100% --rejects bad$threads.ndjson "$(cat paths)" >rows 2>/dev/null || true
+            jq -c 'del(.reject.run)' bad$threads.ndjson >bad$threads
+            jq -c 'del(.from_statistics) | if .samples then .samples |= map(del(.source)) else . end' rows | diff of_records -
+            cmp bad1 bad$threads
+            jq -e --slurpfile one r1.json '.verdict == $one[0].verdict and .books == $one[0].books' r$threads.json >/dev/null
+        done
+    done
+    # several files: lines count from each file's first
+    rm -rf d
+    mkdir d
+    n=1
+    for rows in 1 4096 37 4867; do
+        tail -n +$n in.ndjson | head -n $rows >part$rows.ndjson
+        n=$((n + rows))
+        dp-partition -c loose.yaml --row-group-rows 1000 -o d/$rows part$rows.ndjson >path$rows
+    done
+    findings -j 1 part1.ndjson part4096.ndjson part37.ndjson part4867.ndjson >of_records
+    dp-table create t -c loose.yaml >/dev/null
+    dp-table create one -c loose.yaml >/dev/null
+    for rows in 1 4096 37 4867; do dp-partition -c loose.yaml --row-group-rows 1000 -o t part$rows.ndjson | dp-table commit t --eof-commits >/dev/null; done
+    dp-partition -c loose.yaml --row-group-rows 1000 -o one in.ndjson | dp-table commit one --eof-commits >/dev/null
+    findings -j 1 t >of_table
+    for threads in 1 2 3; do
+        findings -j $threads "$(cat path1)" "$(cat path4096)" "$(cat path37)" "$(cat path4867)" | diff of_records -
+        findings -j $threads t | diff of_table -
+        findings -j $threads one | jq -c 'del(.samples)' >of_one
+        jq -c 'del(.samples)' of_table | diff - of_one
+        # the least of memory: row groups are read one after the other
+        findings -j $threads -m 16M t | diff of_table -
+    done
+}
+
+@test "a row group that is damaged ends the run, for any number of threads" {
+    mixed 9001
+    dp-partition -c loose.yaml --row-group-rows 3000 --codec none -o d in.ndjson >paths
+    f=$(cat paths)
+    dd if=/dev/zero of="$f" bs=1 seek=$(($(stat -c %s "$f") / 2)) count=2000 conv=notrunc status=none
+    for threads in 1 2; do
+        run dp-validate -c c.yaml --check -j $threads --max-rejects 100% "$f"
+        assert_failure 4
+        assert_output --partial "row group 1"
+    done
+}
+
+# Statistics of files whose rows are deleted in part say less: what they answer is still what the live rows say.
+@test "tables with deletion vectors: counts, bounds and nulls are those of the live rows" {
+    [ -d "$DP_SHARED/corpus/delta" ] || skip "no corpus"
+    for t in basic-dv-no-checkpoint log-replay-dv-key-cases dv-partitioned-with-checkpoint cdf-table-with-dv; do
+        [ -d "$DP_SHARED/corpus/delta/$t" ] || continue
+        table=$DP_SHARED/corpus/delta/$t
+        dp-cat --to records "$table" >in.ndjson
+        # the widest bounds that hold, and bounds that only deleted rows could break
+        column=$(dp-cat --schema "$table" | jq -r 'select(.type | test("^(bigint|integer|int|long|int32|int64|int[0-9]*)$")) | .name' | head -1)
+        [ -n "$column" ] || { echo "$t: no column of integers" >&2; return 1; }
+        read -r low high n < <(jq -s --arg c "$column" -r '"\(map(.[$c]) | min) \(map(.[$c]) | max) \(length)"' in.ndjson)
+        cat >c.yaml <<Y
+apiVersion: v3.1.0
+kind: DataContract
+id: o
+version: 1.0.0
+status: active
+schema:
+  - name: o
+    logicalType: object
+    properties:
+      - {name: $column, logicalType: integer, required: true, logicalTypeOptions: {minimum: $low, maximum: $high}}
+    quality: [{metric: rowCount, mustBe: $n}]
+Y
+        for threads in 1 2; do
+            verdict -j $threads in.ndjson >of_records
+            verdict -j $threads "$table" >of_table
+            diff of_records of_table
+            jq -se 'map(select(.check)) | all(.outcome == "pass")' of_table >/dev/null
+        done
+        sed "s/minimum: $low/minimum: $((low + 1))/; s/mustBe: $n/mustBe: $((n + 1))/" c.yaml >other.yaml
+        mv other.yaml c.yaml
+        verdict in.ndjson >of_records
+        verdict "$table" >of_table
+        diff of_records of_table
+        jq -se 'map(select(.check == "rowCount" or .check == "minimum")) | all(.outcome == "fail")' of_table >/dev/null
+    done
 }
