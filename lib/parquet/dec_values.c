@@ -364,6 +364,15 @@ static enum dp_status bytes_delta(struct pq_leaf *l, int32_t *ends, size_t n, st
     return DP_OK;
 }
 
+/* All values at once: then a border inside a character shows as a value that starts with a continuation byte. */
+static bool is_text(const struct dp_column *c, const int32_t *offsets, size_t n, size_t from) {
+    const char *text = (const char *)c->data + from;
+    if (dp_is_ascii(text, c->data_n - from)) return true;
+    bool good = dp_utf8_valid(text, c->data_n - from, NULL);
+    for (size_t i = 0; good && i < n; i++) good = offsets[i] == offsets[i + 1] || (c->data[offsets[i]] & 0xC0) != 0x80;
+    return good;
+}
+
 static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size_t k, size_t nn, struct dp_err *err) {
     if (((size_t)l->slots + k + 1) * 4 > l->cap) return cap_met(l, err);
     int32_t *offsets = pq_column_offsets(l->col, (size_t)l->slots + k + 1) + l->slots;
@@ -379,13 +388,7 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
     }
     /* A dictionary's values were checked one by one when it was loaded. */
     if (l->check_text && nn && !is_dictionary(l->values.encoding)) {
-        const char *text = (const char *)l->col->data + from;
-        bool good = dp_utf8_valid(text, l->col->data_n - from, NULL);
-        for (size_t i = 0; good && i < nn; i++) {
-            size_t at = (size_t)offsets[i];
-            good = offsets[i] == offsets[i + 1] || (l->col->data[at] & 0xC0) != 0x80;
-        }
-        if (!good) return pq_fail(l, err, DP_FORMAT, "text that is not UTF-8");
+        if (!is_text(l->col, offsets, nn, from)) return pq_fail(l, err, DP_FORMAT, "text that is not UTF-8");
     }
     pq_spread_offsets(offsets, valid, k, nn);
     return DP_OK;

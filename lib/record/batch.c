@@ -383,7 +383,7 @@ bool dp_column_utf8(const struct dp_column *c, int64_t *row) {
     if (!dp_type_is_bytes(c->type) || c->type->id == DP_TYPE_BINARY || !c->length) return true;
     const char *data = (const char *)c->data;
     size_t from = (size_t)c->offsets[0], n = (size_t)c->offsets[c->length] - from;
-    if (!n) return true;
+    if (!n || dp_is_ascii(data + from, n)) return true;
     bool whole = dp_utf8_valid(data + from, n, NULL);
     for (int64_t i = 0; i < c->length; i++) {
         size_t at = (size_t)c->offsets[i], len = (size_t)c->offsets[i + 1] - at;

@@ -1,7 +1,8 @@
 /*
- * UTF-8 validation (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF).
+ * UTF-8 validation (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF).  Blocks first, with whatever the processor has
+ * (simd_utf8.c), then eight bytes or one sequence at a time.
  */
-#include <dp/record/json.h>
+#include "utf8_priv.h"
 
 /* Length of the valid sequence at p, 0 when there is none. */
 static unsigned sequence(const unsigned char *p, size_t n) {
@@ -27,7 +28,7 @@ static unsigned sequence(const unsigned char *p, size_t n) {
 
 bool dp_utf8_valid(const char *text, size_t n, size_t *bad) {
     const unsigned char *p = (const unsigned char *)text;
-    for (size_t i = 0; i < n;) {
+    for (size_t i = dp_utf8_good_blocks(text, n); i < n;) {
         uint64_t word;
         if (n - i >= 8 && (memcpy(&word, p + i, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
             i += 8;
@@ -41,4 +42,13 @@ bool dp_utf8_valid(const char *text, size_t n, size_t *bad) {
         i += len;
     }
     return true;
+}
+
+bool dp_is_ascii(const char *p, size_t n) {
+    uint64_t word, high = 0;
+    size_t i = dp_ascii_blocks(p, n);
+    for (; n - i >= 8 && !(high & UINT64_C(0x8080808080808080)); i += 8) memcpy(&word, p + i, 8), high |= word;
+    if (high & UINT64_C(0x8080808080808080)) return false;
+    for (; i < n; i++) high |= (unsigned char)p[i];
+    return !(high & 0x80);
 }

@@ -750,6 +750,9 @@ static void test_utf8(void **state) {
         char *copy = malloc(n ? n : 1); /* no pad here: the sanitizer watches the end */
         memcpy(copy, text, n);
         if (dp_utf8_valid(copy, n, &bad) != ok || (!ok && bad != want)) fail_msg("round %u: byte %zu, expected %zu", round, bad, want);
+        bool ascii = true;
+        for (size_t i = 0; i < n; i++) ascii = ascii && text[i] < 0x80;
+        assert_int_equal(dp_is_ascii(copy, n), ascii);
         free(copy);
     }
 }

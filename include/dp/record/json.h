@@ -97,6 +97,8 @@ size_t dp_json_length(struct dp_str raw, uint8_t flags);
 
 /* Is it valid UTF-8 (no surrogates, no overlong forms)?  SIMD where there is. *bad (may be NULL) = first bad byte. */
 bool dp_utf8_valid(const char *p, size_t n, size_t *bad);
+/* Is no byte of it above 127? */
+bool dp_is_ascii(const char *p, size_t n);
 
 /* ---- writing ---- */
 
