@@ -23,22 +23,32 @@ bool dp_parse_i64(struct dp_str s, int64_t *out) {
     return true;
 }
 
-size_t dp_print_u64(char out[20], uint64_t v) {
-    char b[20];
-    size_t i = sizeof b;
-    do b[--i] = (char)('0' + v % 10);
-    while (v /= 10);
-    memcpy(out, b + i, sizeof b - i);
-    return sizeof b - i;
+const char dp_digit_pairs[201] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+                                 "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+static inline unsigned count_digits(uint64_t v) {
+    static const uint64_t powers[] = {0,           10,           100,           1000,           10000,           100000,           1000000,
+                                      10000000,    100000000,    1000000000,    10000000000,    100000000000,    1000000000000,    10000000000000,
+                                      100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000, UINT64_C(10000000000000000000)};
+    unsigned bits = 64 - (unsigned)__builtin_clzll(v | 1), guess = bits * 1233 >> 12; /* log10(2) = 1233 / 4096, nearly */
+    return guess + (v >= powers[guess]);
 }
 
+static inline size_t put_u64(char *out, uint64_t v) {
+    size_t n = count_digits(v);
+    char *p = out + n;
+    for (; v >= 100; v /= 100) memcpy(p -= 2, dp_digit_pairs + v % 100 * 2, 2);
+    if (v >= 10) memcpy(p - 2, dp_digit_pairs + v * 2, 2);
+    else p[-1] = (char)('0' + v);
+    return n;
+}
+
+size_t dp_print_u64(char out[20], uint64_t v) { return put_u64(out, v); }
+
 size_t dp_print_i64(char out[20], int64_t v) {
-    if (v >= 0) return dp_print_u64(out, (uint64_t)v);
+    if (v >= 0) return put_u64(out, (uint64_t)v);
     out[0] = '-';
-    char b[20];
-    size_t n = dp_print_u64(b, 0 - (uint64_t)v);
-    memcpy(out + 1, b, n);
-    return n + 1;
+    return put_u64(out + 1, 0 - (uint64_t)v) + 1;
 }
 
 /* Digits with an optional fraction, exactly, times `unit`; false on a fraction of a whole or overflow of 64 bits. */

@@ -1,6 +1,8 @@
 /*
  * Writing of JSON values (RFC 8259 section 7: only what must be escaped is, with the short forms where there are any).
  */
+#include "values_priv.h"
+
 #include <dp/base/num.h>
 #include <dp/record/json.h>
 #include <math.h>
@@ -15,7 +17,7 @@ static inline bool has_special(uint64_t w) {
     return ((low | ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash)) & TOPS) != 0;
 }
 
-static char *put_escape(char *o, unsigned char c) {
+char *dp_json_put_escape(char *o, unsigned char c) {
     static const char hex[] = "0123456789abcdef";
     static const char shorts[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     *o++ = '\\';
@@ -50,7 +52,7 @@ void dp_json_add_escaped(struct dp_buf *b, struct dp_str s) {
             continue;
         }
         /* what is left fits unescaped; an escape wants more */
-        o = put_escape(o, c);
+        o = dp_json_put_escape(o, c);
         b->n = (size_t)(o - b->p);
         o = dp_buf_reserve(b, (size_t)(end - p) + 16);
     }

@@ -26,4 +26,7 @@ void dp_interval_print(const uint8_t in[12], struct dp_buf *b);
 /* Strict base64 (RFC 4648 section 4, padded, no stray bits); appends to b.  False: not one, b as it was. */
 bool dp_base64_decode(struct dp_str s, struct dp_buf *b);
 
+/* The escape of a byte that can't stand in a JSON string: six bytes at most; returns behind it. */
+char *dp_json_put_escape(char *o, unsigned char c);
+
 #endif

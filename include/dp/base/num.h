@@ -20,6 +20,7 @@ bool dp_parse_u64(struct dp_str s, uint64_t *out);
 bool dp_parse_double(struct dp_str s, double *out);
 
 /* At most 20 bytes, no NUL; returns the length. */
+extern const char dp_digit_pairs[201]; /* "00" to "99" */
 size_t dp_print_u64(char out[20], uint64_t v);
 size_t dp_print_i64(char out[20], int64_t v);
 /* Shortest text that reads back equal, JSON number syntax ("1.0" prints as "1.0"); NaN and infinities
