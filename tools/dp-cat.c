@@ -610,7 +610,7 @@ static enum dp_status run_about(struct cat *c, bool typed, struct dp_err *err) {
     }
     if (typed && c->conf->schema) {
         struct dp_type *schema = NULL;
-        status = dp_evolve_schema(c->run, (const char *const *)c->files, c->n_files, c->conf->as_of, &schema, err);
+        status = dp_evolve_schema(c->run, (const char *const *)c->files, c->n_files, c->conf->as_of, false, &schema, err);
         if (status == DP_OK) dp_typed_print_schema(schema, &lines);
         dp_type_free(schema);
     }

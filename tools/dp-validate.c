@@ -570,7 +570,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     say_unsupported(&s);
     DP_TRY_OUT(ask_statistics(&s, err));
     const struct dp_stream_conf stream = {.decides = true, .sink = f->check, .read_all = f->check || f->junit || cli->common.report,
-        .sources = {.schema = s.schema, .columns = s.columns, .n_columns = s.n_columns, .screen = s.screens ? screen : NULL, .screen_ctx = &s, .by_groups = f->check && cli->run.rejects_unkept && !s.n_keys, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
+        .sources = {.schema = s.schema, .own_types = true, .columns = s.columns, .n_columns = s.n_columns, .screen = s.screens ? screen : NULL, .screen_ctx = &s, .by_groups = f->check && cli->run.rejects_unkept && !s.n_keys, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     s.only_counts = stream.read_all && cli->run.rejects_unkept;
     status = s.is_answered ? on_finish(&s, err) : dp_cli_stream(cli, &stream, &ops, &s, err);
     if (status == DP_OK || (stream.read_all && (status == DP_RULE || status == DP_RECORD))) { /* the input was read to its end */

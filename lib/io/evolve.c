@@ -38,7 +38,6 @@ static enum dp_status schema_of(const char *name, const char *as_of, struct dp_t
         return DP_OK;
     }
     struct dp_pq_file *f;
-    if (as_of) return dp_err_set(err, DP_USAGE, "--as-of: %.400s is not a table", name);
     enum dp_status status = dp_pq_open(name, &f, err);
     if (status != DP_OK) return dp_err_at(err, name, 0, DP_NO_OFFSET);
     *out = dp_type_copy(dp_pq_schema(f));
@@ -76,7 +75,7 @@ static enum dp_status conflict(const struct set *s, size_t at, const struct dp_t
 static enum dp_status join(struct set *s, size_t at, struct dp_type *one, struct dp_err *err) {
     if (!s->schema) {
         s->schema = dp_type_copy(one);
-    } else if (!dp_type_equal(s->last, one)) {
+    } else if (!s->last || !dp_type_equal(s->last, one)) {
         struct dp_cast_clash clash = {0};
         struct dp_type *both = dp_cast_common(s->schema, one, &clash);
         enum dp_status status = both ? DP_OK : conflict(s, at, one, &clash, err);
@@ -90,20 +89,55 @@ static enum dp_status join(struct set *s, size_t at, struct dp_type *one, struct
     return DP_OK;
 }
 
-enum dp_status dp_evolve_schema(const struct dp_run *run, const char *const *names, size_t n, const char *as_of, struct dp_type **out, struct dp_err *err) {
-    struct set s = {.names = names, .as_of = as_of};
+enum dp_status dp_evolve_schema(const struct dp_run *run, const char *const *names, size_t n, const char *as_of, bool readable_only,
+                                struct dp_type **schema, struct dp_err *err) {
+    struct set s = {.names = names, .as_of = as_of, .schema = *schema ? dp_type_copy(*schema) : NULL};
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < n && status == DP_OK; i++) {
         struct dp_type *one;
         if (run && dp_run_stopped(run, err)) status = DP_SIGNALLED;
         if (status != DP_OK || !dp_typed_is(names[i])) continue;
         status = schema_of(names[i], as_of, &one, err);
-        if (status == DP_OK) status = join(&s, i, one, err);
+        if (status != DP_OK && readable_only) status = DP_OK;
+        else if (status == DP_OK) status = join(&s, i, one, err);
     }
     dp_type_free(s.last);
-    if (status != DP_OK) dp_type_free(s.schema), s.schema = NULL;
-    *out = s.schema;
+    struct dp_type *drop = status == DP_OK ? *schema : s.schema;
+    if (status == DP_OK) *schema = s.schema;
+    dp_type_free(drop);
     return status;
+}
+
+static bool add_once(struct dp_type *out, const struct dp_type *schema, const char *name) {
+    const struct dp_type *c = dp_type_child(schema, dp_str_z(name));
+    if (c && !dp_type_child(out, dp_str_z(name))) dp_type_add(out, dp_type_copy(c));
+    return c != NULL;
+}
+
+enum dp_status dp_evolve_choose(const struct dp_type *schema, const char *const *columns, size_t n, const char *const *extra, size_t n_extra, struct dp_type **out,
+                                struct dp_err *err) {
+    *out = NULL;
+    if (!columns) return *out = dp_type_copy(schema), DP_OK;
+    struct dp_type *t = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    t->nullable = false;
+    for (size_t i = 0; i < n; i++) {
+        if (add_once(t, schema, columns[i])) continue;
+        const char *near = dp_type_nearest(schema, dp_str_z(columns[i]));
+        dp_type_free(t);
+        return dp_err_set(err, DP_SCHEMA, "no column %.200s%s%.100s%s", columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    for (size_t i = 0; i < n_extra; i++) (void)add_once(t, schema, extra[i]);
+    return *out = t, DP_OK;
+}
+
+bool dp_evolve_covers(const struct dp_type *schema, const struct dp_type *source) {
+    if (!dp_type_is_nested(schema) || schema->id != source->id) return dp_cast_widens(schema, source);
+    for (size_t i = 0; i < source->n_children; i++) {
+        const struct dp_type *c = source->children[i];
+        const struct dp_type *in = schema->id == DP_TYPE_STRUCT ? dp_type_child(schema, dp_str(c->name, c->name_n)) : i < schema->n_children ? schema->children[i] : NULL;
+        if (!in || !dp_evolve_covers(in, c)) return false;
+    }
+    return true;
 }
 
 /* ---- one source of it ---- */
@@ -166,12 +200,12 @@ enum dp_status dp_evolve_batch(struct dp_evolve *e, struct dp_batch *b, struct d
     return DP_OK;
 }
 
-static bool keeps_bounds(const struct dp_type *to, const struct dp_type *from) {
+bool dp_evolve_keeps_bounds(const struct dp_type *to, const struct dp_type *from) {
     if (!dp_type_is_nested(to)) return dp_cast_keeps_bounds(to, from);
     if (to->id != from->id) return false;
     for (size_t i = 0; i < from->n_children; i++) {
         int at = to->id == DP_TYPE_STRUCT ? find(to, from->children[i]) : i < to->n_children ? (int)i : -1;
-        if (at >= 0 && !keeps_bounds(to->children[at], from->children[i])) return false;
+        if (at >= 0 && !dp_evolve_keeps_bounds(to->children[at], from->children[i])) return false;
     }
     return true;
 }
@@ -180,5 +214,5 @@ const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const stru
     static const struct dp_type none = {.id = DP_TYPE_NONE};
     const struct dp_type *from = dp_type_child(source, field), *to = dp_type_child(schema, field);
     if (!from) return &none;
-    return !to || keeps_bounds(to, from) ? from : NULL;
+    return !to || dp_evolve_keeps_bounds(to, from) ? from : NULL;
 }

@@ -23,6 +23,9 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     *out = s;
     enum dp_status status = opts->follow ? dp_follow_open(s, err) : DP_OK;
     if (!status) status = dp_sources_expand(s, names, n, err);
+    const char *format = opts->format && strcmp(opts->format, "auto") != 0 ? opts->format : "parquet";
+    if (!status && s->n_names > 1 && !s->follow && !opts->retry_rejects && !strcmp(format, "parquet"))
+        status = dp_sources_join(s, (const char *const *)s->names, s->n_names, err);
     for (size_t i = 0; i < s->n_names; i++) s->piped |= strcmp(s->names[i], "-") == 0 && !opts->raw_stdin;
     for (size_t i = 0; i < s->n_names && opts->follow && !status; i++)
         if (strcmp(s->names[i], "-") == 0)
@@ -61,6 +64,7 @@ void dp_sources_close(struct dp_sources *s) {
     }
     unsigned threads = s->run->threads ? s->run->threads : 1;
     for (unsigned i = 0; i < threads; i++) dp_csv_converter_close(s->converters[i]), dp_retry_close(s->retries[i]);
+    dp_type_free(s->set);
     for (size_t i = 0; i < s->learnt.n; i++) dp_csv_table_close(s->learnt.items[i].v.p);
     for (size_t i = 0; i < s->n_names; i++) free(s->names[i]);
     dp_map_release(&s->learnt);

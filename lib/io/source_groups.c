@@ -37,6 +37,8 @@ struct dp_group {
     struct dp_delta_task *task;   /* a table's */
     struct dp_pq_reader *reader;
     struct dp_delta_read *read;
+    const struct dp_type *schema, *own; /* what comes out; the source's */
+    struct dp_evolve evolve;
     bool is_open, is_known;
     uint64_t held;                /* counted at the gate */
 };
@@ -118,15 +120,17 @@ static void leave(struct dp_group *x) {
 
 /* ---- a row group ---- */
 
-struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task) {
+struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task, const struct dp_type *schema,
+                              const struct dp_type *own) {
     struct dp_group *x = dp_calloc(1, sizeof *x);
     atomic_fetch_add(&source->refs, 1);
-    *x = (struct dp_group){.gate = gate, .source = source, .number = number, .task = task};
+    *x = (struct dp_group){.gate = gate, .source = source, .number = number, .task = task, .schema = schema, .own = own};
     return x;
 }
 
 void dp_group_close(struct dp_group *x) {
     if (!x) return;
+    dp_evolve_release(&x->evolve);
     dp_pq_reader_close(x->reader);
     dp_delta_read_close(x->read);
     dp_delta_task_release(x->task);
@@ -135,12 +139,13 @@ void dp_group_close(struct dp_group *x) {
     free(x);
 }
 
-static enum dp_status open_group(struct dp_group *x, const struct dp_source_opts *opts, struct dp_err *err) {
+static enum dp_status open_group(struct dp_group *x, struct dp_err *err) {
     struct kept *k = &x->gate->kept[x->worker];
+    dp_evolve_open(&x->evolve, x->schema, x->own);
     if (x->task) return dp_delta_read_open(x->task, &x->read, err);
     if (k->source == x->source) x->reader = k->reader, k->reader = NULL;
     drop_kept(k);
-    if (!x->reader) DP_TRY(dp_pq_reader_open(x->source->p, opts->columns, opts->n_columns, &x->reader, err));
+    if (!x->reader) DP_TRY(dp_pq_reader_open(x->source->p, x->evolve.whole ? NULL : x->evolve.names, x->evolve.n_names, &x->reader, err));
     return dp_pq_reader_seek(x->reader, x->number, err);
 }
 
@@ -152,18 +157,20 @@ static void keep_reader(struct dp_group *x) {
     x->reader = NULL;
 }
 
-enum dp_status dp_group_next(struct dp_group *x, unsigned worker, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) {
+enum dp_status dp_group_next(struct dp_group *x, unsigned worker, int64_t rows, struct dp_batch *b, struct dp_err *err) {
     enum dp_status status;
     if (!x->is_open) {
         x->worker = worker;
         enter(x);
         x->is_open = true;
-        DP_TRY(open_group(x, opts, err));
+        DP_TRY(open_group(x, err));
     }
+    struct dp_batch *raw = dp_evolve_target(&x->evolve, x->task ? x->own : dp_pq_reader_schema(x->reader), b);
     do {
-        status = x->task ? dp_delta_read_next(x->read, rows, b, err) : dp_pq_reader_next(x->reader, rows, b, err);
-    } while (!status && !b->length); /* deletion vectors may delete all of them */
+        status = x->task ? dp_delta_read_next(x->read, rows, raw, err) : dp_pq_reader_next(x->reader, rows, raw, err);
+    } while (!status && !raw->length); /* deletion vectors may delete all of them */
     if (status == DP_END) keep_reader(x);
+    if (!status) status = dp_evolve_batch(&x->evolve, b, err);
     if (status) return status;
     if (!x->is_known) tell(x, x->task ? dp_delta_read_bytes(x->read) : dp_pq_reader_bytes(x->reader));
     x->is_known = true;

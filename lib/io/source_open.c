@@ -140,6 +140,7 @@ enum dp_status dp_sources_open_name(struct dp_sources *s, const char *name, stru
 void dp_sources_close_member(struct dp_sources *s) {
     dp_text_close(s->text);
     s->text = NULL;
+    dp_evolve_release(&s->evolve);
     if (s->pq) dp_pq_reader_close(s->pq), s->pq = NULL;
     if (s->reading) {
         dp_shared_drop(s->reading->shared);
@@ -194,15 +195,8 @@ static enum dp_status open_parquet(struct dp_sources *s, struct dp_err *err) {
     r->shared = dp_shared_new(r->parquet, close_parquet);
     s->n_row_groups = 0; /* found out by seeking */
     s->row_group = 0;
-    r->schema = dp_type_copy(dp_pq_schema(r->parquet));
-    r->origin->schema = r->schema;
-    DP_TRY(dp_pq_reader_open(r->parquet, s->opts->columns, s->opts->n_columns, &s->pq, err));
-    if (s->opts->columns) {
-        dp_type_free(r->schema);
-        r->schema = dp_type_copy(dp_pq_reader_schema(s->pq));
-        r->origin->schema = r->schema;
-    }
-    return DP_OK;
+    DP_TRY(dp_sources_evolve(s, dp_pq_schema(r->parquet), dp_input_fd(s->in, &size) >= 0, err));
+    return dp_pq_reader_open(r->parquet, s->evolve.whole ? NULL : s->evolve.names, s->evolve.n_names, &s->pq, err);
 }
 
 static enum dp_status format_by_name(const char *name, enum dp_source_format *f, struct dp_err *err) {

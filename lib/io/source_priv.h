@@ -5,6 +5,7 @@
 #include <dp/base/map.h>
 #include <dp/format/doc.h>
 #include <dp/format/text.h>
+#include <dp/io/evolve.h>
 #include <dp/io/rejects.h>
 #include <dp/parquet/reader.h>
 
@@ -35,6 +36,7 @@ struct dp_sources {
     char *path_line;               /* its name when it came in the stream */
     size_t path_n;                 /* bytes of path_line that waits to be opened, 0: none */
     uint64_t path_at_line, path_at; /* where it stands in the stream */
+    uint64_t set_end;              /* offset in the stream up to which paths are in the set */
     struct dp_reading *reading;    /* NULL: none */
     struct dp_reading *readings;   /* all so far */
     struct dp_buf carry;           /* read and not handed out */
@@ -51,6 +53,8 @@ struct dp_sources {
     struct dp_doc_cut doc_cut;
     bool doc_in_array;
     struct dp_pq_reader *pq;
+    struct dp_type *set;           /* of the Parquet files and tables together; NULL: each is read by its own schema */
+    struct dp_evolve evolve;       /* the columns of what is open as r->schema */
     size_t row_group, n_row_groups;
     struct dp_table_source *table; /* a Delta table that is open, or NULL */
     /* the stream on standard input */
@@ -95,6 +99,10 @@ uint64_t dp_sources_clock(void); /* ms */
 bool dp_sources_is_live(const struct dp_sources *s);
 enum { DP_SOURCE_LOOK_MS = 1000, DP_SOURCE_LEARN_MS = 10000 };
 
+/* source_table.c: what is to come out of a Parquet file or table whose schema this is, to r->schema and the origin; and how, to s->evolve. */
+enum dp_status dp_sources_evolve(struct dp_sources *s, const struct dp_type *own, bool is_of_set, struct dp_err *err);
+enum dp_status dp_sources_join(struct dp_sources *s, const char *const *names, size_t n, struct dp_err *err); /* to the set */
+
 /* source_csv.c */
 enum dp_status dp_sources_learn(struct dp_sources *s, struct dp_err *err);
 enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err);
@@ -123,10 +131,11 @@ struct dp_group_gate *dp_group_gate_open(uint64_t memory, unsigned threads);
 void dp_group_gate_close(struct dp_group_gate *g); /* NULL is legal */
 struct dp_shared *dp_shared_new(void *p, void (*close)(void *p)); /* takes ownership */
 void dp_shared_drop(struct dp_shared *s); /* closes it when no chunk reads it any more; NULL is legal */
-/* Of a Parquet file (`source` is a struct dp_pq_file, task NULL), or a table's task, which it takes over. */
-struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task);
+/* Of a Parquet file (`source` is a struct dp_pq_file, task NULL), or a table's task, which it takes over; what comes out, and the source's own schema. */
+struct dp_group *dp_group_new(struct dp_group_gate *gate, struct dp_shared *source, size_t number, struct dp_delta_task *task, const struct dp_type *schema,
+                              const struct dp_type *own);
 /* Up to `rows` rows, at least one; DP_END: it is done.  Any thread, the same one for all of it; it may wait for others first. */
-enum dp_status dp_group_next(struct dp_group *g, unsigned worker, const struct dp_source_opts *opts, int64_t rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_group_next(struct dp_group *g, unsigned worker, int64_t rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 void dp_group_close(struct dp_group *g); /* NULL is legal */
 /* The chunk of the open source is that row group (taken over), which has so many rows. */
 void dp_sources_group(struct dp_sources *s, struct dp_chunk *c, struct dp_group *g, uint64_t rows);

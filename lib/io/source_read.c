@@ -264,7 +264,7 @@ static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, str
     if (dp_sources_by_groups(s, m->n_row_groups)) {
         if (s->row_group == m->n_row_groups) return DP_END;
         size_t group = s->row_group++;
-        dp_sources_group(s, c, dp_group_new(s->gate, s->reading->shared, group, NULL), (uint64_t)m->row_groups[group].num_rows);
+        dp_sources_group(s, c, dp_group_new(s->gate, s->reading->shared, group, NULL, s->reading->schema, dp_pq_schema(s->reading->parquet)), (uint64_t)m->row_groups[group].num_rows);
         return DP_OK;
     }
     struct pq_state *p = state_of(s, c);
@@ -275,11 +275,13 @@ static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, str
             DP_TRY(dp_pq_reader_seek(s->pq, s->row_group++, err));
             s->n_row_groups = 1;
         }
-        enum dp_status status = dp_pq_reader_next(s->pq, PQ_ROWS, &p->batch, err);
+        struct dp_batch *raw = dp_evolve_target(&s->evolve, dp_pq_reader_schema(s->pq), &p->batch);
+        enum dp_status status = dp_pq_reader_next(s->pq, PQ_ROWS, raw, err);
         if (status == DP_END) {
             s->n_row_groups = 0;
             continue;
         }
+        if (!status) status = dp_evolve_batch(&s->evolve, &p->batch, err);
         if (status) return status;
         uint64_t before = s->rows;
         s->rows += (uint64_t)p->batch.length;
@@ -362,8 +364,8 @@ static bool print_screened(struct dp_sources *s, unsigned worker, struct dp_chun
 }
 
 /* The next rows of a row group; none are left: an empty batch. */
-static enum dp_status next_piece(struct dp_sources *s, unsigned worker, struct dp_chunk *c, struct pq_state *p, struct dp_err *err) {
-    enum dp_status status = dp_group_next(p->group, worker, s->opts, PQ_ROWS, &p->batch, err);
+static enum dp_status next_piece(unsigned worker, struct dp_chunk *c, struct pq_state *p, struct dp_err *err) {
+    enum dp_status status = dp_group_next(p->group, worker, PQ_ROWS, &p->batch, err);
     c->more = status == DP_OK;
     if (status) {
         dp_group_close(p->group);
@@ -394,7 +396,7 @@ enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct 
         c->rec_line = c->rec_line_buf, c->rec_offset = c->rec_offset_buf;
     } else if (r->format == DP_SOURCE_PARQUET || r->format == DP_SOURCE_TABLE) {
         struct pq_state *p = c->format_state;
-        if (p->group) DP_TRY(next_piece(s, worker, c, p, err));
+        if (p->group) DP_TRY(next_piece(worker, c, p, err));
         if (!s->opts->screen || !print_screened(s, worker, c, p))
             dp_batch_print(&p->batch, p->from, p->batch.length - p->from, &s->opts->print, &c->converted);
     }

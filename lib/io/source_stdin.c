@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BLOCK = 256 << 10 };
+enum { BLOCK = 256 << 10, AHEAD = 8 << 20 };
 
 static const char kind_words[2][24] = {"a path", "a record"};
 
@@ -136,6 +136,44 @@ static size_t same_kind(const struct dp_sources *s, size_t end) {
     return end;
 }
 
+/* Reads on, to the next mark, the end, or as much as may wait; *end: where the lines stop that are paths. */
+static enum dp_status read_ahead(struct dp_sources *s, size_t *end, struct dp_err *err) {
+    for (size_t from = s->block_at;;) {
+        *end = from + dp_mark_find(s->block.p + from, s->block_lines - from, 0);
+        if (*end < s->block_lines || s->stream_ended || s->block.n - s->block_at > AHEAD) return DP_OK;
+        size_t n;
+        char *p = dp_buf_reserve(&s->block, BLOCK + DP_SCAN_PAD);
+        DP_TRY(dp_input_read(s->stdin_in, p, BLOCK, &n, err));
+        from = s->block_lines;
+        s->block.n += n;
+        s->stream_ended = !n;
+        size_t lines = s->block.n;
+        while (lines > from && s->block.p[lines - 1] != '\n') lines--;
+        s->block_lines = s->stream_ended ? s->block.n : lines;
+    }
+}
+
+/* The paths up to the next mark join the set: their files must be known before the first of them is read. */
+static enum dp_status join_paths(struct dp_sources *s, struct dp_err *err) {
+    char **names = NULL;
+    size_t end = 0, n = 0, cap = 0;
+    DP_TRY(read_ahead(s, &end, err));
+    for (size_t at = s->block_at; at < end;) {
+        const char *p = s->block.p + at, *nl = memchr(p, '\n', end - at);
+        size_t len = nl ? (size_t)(nl - p) : end - at;
+        at += len + 1;
+        if (len && p[len - 1] == '\r') len--;
+        if (!len || len > DP_LIMIT_PATH || *p == '{' || memchr(p, '\0', len)) continue;
+        names = dp_grow(names, &cap, n + 1, sizeof *names);
+        names[n++] = dp_strndup(p, len);
+    }
+    s->set_end = s->stream_offset + (end - s->block_at);
+    enum dp_status status = n ? dp_sources_join(s, (const char *const *)names, n, err) : DP_OK;
+    for (size_t i = 0; i < n; i++) free(names[i]);
+    free(names);
+    return status;
+}
+
 /* The next path line as a chunk of its own, for the count and hash of `end`; what it names is opened at the next call. */
 static void path_chunk(struct dp_sources *s, struct dp_chunk *c) {
     const char *p = s->block.p + s->block_at, *nl = memchr(p, '\n', s->block_lines - s->block_at);
@@ -196,6 +234,7 @@ enum dp_status dp_sources_stream(struct dp_sources *s, struct dp_chunk *c, struc
         size_t end = same_kind(s, mark);
         if (end == s->block_at) return other_kind(s, end, err);
         if (s->mode == '{' || s->opts->paths == DP_PATHS_PASS) return hand_out(s, c, s->mode == '{' ? DP_CHUNK_RECORDS : DP_CHUNK_PATHS, end), DP_OK;
+        if (s->stream_offset >= s->set_end) DP_TRY(join_paths(s, err));
         return path_chunk(s, c), DP_OK;
     }
 }

@@ -7,12 +7,14 @@
 
 #include <dp/base/num.h>
 #include <dp/delta/scan.h>
+#include <dp/delta/schema.h>
 
 #include <stdlib.h>
 
 struct dp_table_source {
     struct dp_shared *shared; /* by those who read its row groups */
     struct dp_delta_snapshot *snapshot;
+    struct dp_type *own;
     struct dp_expr *where;
     struct dp_delta_scan *scan;
     struct dp_delta_task *task;
@@ -21,9 +23,36 @@ struct dp_table_source {
 
 enum { TABLE_ROWS = 8192 };
 
+/* ---- sets of files and tables ---- */
+
+enum dp_status dp_sources_join(struct dp_sources *s, const char *const *names, size_t n, struct dp_err *err) {
+    struct dp_err own = DP_ERR_INIT;
+    enum dp_status status = dp_evolve_schema(s->run, names, n, s->opts->as_of, true, &s->set, &own);
+    if (status == DP_SCHEMA && s->opts->own_types) {
+        dp_run_log(s->run, DP_LOG_WARN, "%s: each file is read by its own types", own.msg);
+        dp_type_free(s->set);
+        s->set = NULL;
+        return DP_OK;
+    }
+    if (status != DP_OK && err) *err = own;
+    return status;
+}
+
+enum dp_status dp_sources_evolve(struct dp_sources *s, const struct dp_type *own, bool is_of_set, struct dp_err *err) {
+    struct dp_reading *r = s->reading;
+    const struct dp_type *set = is_of_set && s->set && dp_evolve_covers(s->set, own) ? s->set : own;
+    DP_TRY(dp_evolve_choose(set, s->opts->columns, s->opts->n_columns, NULL, 0, &r->schema, err));
+    r->origin->schema = r->schema;
+    dp_evolve_open(&s->evolve, r->schema, own);
+    return DP_OK;
+}
+
+/* ---- one table ---- */
+
 static void close_table(void *p) {
     struct dp_table_source *t = p;
     dp_delta_scan_close(t->scan);
+    dp_type_free(t->own);
     dp_delta_close(t->snapshot);
     dp_expr_free(t->where);
     free(t);
@@ -32,6 +61,7 @@ static void close_table(void *p) {
 void dp_sources_close_table(struct dp_sources *s) {
     struct dp_table_source *t = s->table;
     if (!t) return;
+    dp_evolve_release(&s->evolve);
     dp_delta_read_close(t->read);
     dp_delta_task_release(t->task);
     t->read = NULL;
@@ -64,9 +94,11 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     DP_TRY(dp_delta_open(name, version, &t->snapshot, err));
     r->origin = table_origin(name, t->snapshot->version);
     if (s->run->where) DP_TRY(dp_expr_compile(dp_str_z(s->run->where), &t->where, err));
-    DP_TRY(dp_delta_scan_open(t->snapshot, s->opts->columns, s->opts->n_columns, t->where, &t->scan, err));
-    r->schema = dp_type_copy(dp_delta_scan_schema(t->scan));
-    r->origin->schema = r->schema;
+    t->own = dp_delta_schema_unfit(t->snapshot->schema);
+    DP_TRY(dp_sources_evolve(s, t->own, true, err));
+    /* files are passed over by the table's own types: where one is another in the set, none is */
+    const struct dp_expr *where = !s->set || dp_evolve_keeps_bounds(s->set, t->own) ? t->where : NULL;
+    DP_TRY(dp_delta_scan_open(t->snapshot, s->evolve.whole ? NULL : s->evolve.names, s->evolve.n_names, where, &t->scan, err));
     s->rows = 0;
     dp_sources_say(s, "version %lld, %zu files", (long long)t->snapshot->version, t->snapshot->n_files);
     return DP_OK;
@@ -88,18 +120,20 @@ enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, s
         struct dp_delta_task *task;
         DP_TRY(dp_delta_scan_next(t->scan, &task, err));
         dp_sources_begin_chunk(s, c);
-        dp_sources_group(s, c, dp_group_new(s->gate, t->shared, 0, task), (uint64_t)dp_delta_task_rows(task));
+        dp_sources_group(s, c, dp_group_new(s->gate, t->shared, 0, task, s->reading->schema, dp_delta_scan_schema(t->scan)), (uint64_t)dp_delta_task_rows(task));
         return DP_OK;
     }
     struct dp_batch *b = dp_sources_batch(s, c);
     for (;;) {
-        enum dp_status status = t->read ? dp_delta_read_next(t->read, TABLE_ROWS, b, err) : DP_END;
+        struct dp_batch *raw = dp_evolve_target(&s->evolve, dp_delta_scan_schema(t->scan), b);
+        enum dp_status status = t->read ? dp_delta_read_next(t->read, TABLE_ROWS, raw, err) : DP_END;
         if (status == DP_END) {
             DP_TRY(next_task(t, err));
             continue;
         }
+        if (status == DP_OK && !raw->length) continue;
+        if (status == DP_OK) status = dp_evolve_batch(&s->evolve, b, err);
         if (status != DP_OK) return status;
-        if (!b->length) continue;
         c->kind = DP_CHUNK_RECORDS;
         c->source = s->reading;
         c->origin = s->reading->origin;

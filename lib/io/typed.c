@@ -28,46 +28,7 @@ struct dp_typed {
     struct dp_typed_counts counts;      /* of what is closed, and of plain files */
 };
 
-/* ---- what is read ---- */
-
-struct picked { const char **v; size_t n, cap; };
-
-static void pick(struct picked *p, const char *name) {
-    for (size_t i = 0; i < p->n; i++)
-        if (!strcmp(p->v[i], name)) return;
-    p->v = dp_grow(p->v, &p->cap, p->n + 1, sizeof *p->v);
-    p->v[p->n++] = name;
-}
-
-/* Names of the columns to read, out of those that there are; none: all. */
-static enum dp_status choose(const struct dp_typed *t, struct picked *p, struct dp_err *err) {
-    const struct dp_typed_opts *o = t->opts;
-    for (size_t i = 0; o->columns && i < o->n_columns; i++) {
-        if (!dp_type_child(t->set, dp_str_z(o->columns[i]))) {
-            const char *near = dp_type_nearest(t->set, dp_str_z(o->columns[i]));
-            dp_err_set(err, DP_SCHEMA, "no column %.200s%s%.100s%s", o->columns[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-            return t->n_names == 1 ? dp_err_at(err, t->names[0], 0, DP_NO_OFFSET) : DP_SCHEMA;
-        }
-        pick(p, o->columns[i]);
-    }
-    for (size_t i = 0; o->columns && i < o->n_extra; i++)
-        if (dp_type_child(t->set, dp_str_z(o->extra[i]))) pick(p, o->extra[i]);
-    return DP_OK;
-}
-
-/* The schema of all batches: of the set, what is wanted of it. */
-static enum dp_status settle(struct dp_typed *t, struct dp_err *err) {
-    struct picked p = {0};
-    enum dp_status status = choose(t, &p, err);
-    if (status == DP_OK && !t->opts->columns) t->schema = dp_type_copy(t->set);
-    if (status == DP_OK && t->opts->columns) {
-        t->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
-        t->schema->nullable = false;
-        for (size_t i = 0; i < p.n; i++) dp_type_add(t->schema, dp_type_copy(dp_type_child(t->set, dp_str_z(p.v[i]))));
-    }
-    free(p.v);
-    return status;
-}
+/* ---- sources ---- */
 
 static void close_task(struct table *b) {
     dp_delta_read_close(b->read);
@@ -92,16 +53,6 @@ static void close_source(struct dp_typed *t) {
     t->in_group = false;
 }
 
-/* Files are passed over by the table's own types: where one is another in the set, by none. */
-static const struct dp_expr *where_of_table(const struct dp_typed *t, const struct dp_type *table) {
-    bool same = true;
-    for (size_t i = 0; i < table->n_children; i++) {
-        const struct dp_type *c = table->children[i];
-        same = same && dp_evolve_bounded(t->set, table, dp_str(c->name, c->name_n));
-    }
-    return same ? t->opts->where : NULL;
-}
-
 static enum dp_status open_table(struct dp_typed *t, struct dp_err *err) {
     int64_t version = -1;
     if (t->opts->as_of) DP_TRY(dp_delta_as_of(t->name, dp_str_z(t->opts->as_of), &version, err));
@@ -111,7 +62,6 @@ static enum dp_status open_table(struct dp_typed *t, struct dp_err *err) {
 }
 
 static enum dp_status open_file(struct dp_typed *t, struct dp_err *err) {
-    if (t->opts->as_of) return dp_err_set(err, DP_USAGE, "--as-of: %s is not a table", t->name);
     t->counts.files++;
     return dp_pq_open(t->name, &t->file, err);
 }
@@ -129,9 +79,13 @@ static const struct dp_type *source_schema(const struct dp_typed *t) { return t-
 /* What is open is read for the columns that are wanted. */
 static enum dp_status begin_source(struct dp_typed *t, struct dp_err *err) {
     struct dp_evolve *e = &t->evolve;
-    dp_evolve_open(e, t->schema, source_schema(t));
+    const struct dp_type *own = source_schema(t);
+    if (!dp_evolve_covers(t->set, own)) return dp_err_set(err, DP_AGAIN, "%s: its columns changed while it was read", t->name);
+    dp_evolve_open(e, t->schema, own);
     if (t->file) return dp_pq_reader_open(t->file, e->whole ? NULL : e->names, e->n_names, &t->reader, err);
-    return dp_delta_scan_open(t->table.snapshot, e->whole ? NULL : e->names, e->n_names, where_of_table(t, t->table.own), &t->table.scan, err);
+    /* files are passed over by the table's own types: where one is another in the set, none is */
+    const struct dp_expr *where = dp_evolve_keeps_bounds(t->set, own) ? t->opts->where : NULL;
+    return dp_delta_scan_open(t->table.snapshot, e->whole ? NULL : e->names, e->n_names, where, &t->table.scan, err);
 }
 
 /* ---- batches ---- */
@@ -215,19 +169,28 @@ enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped,
     }
 }
 
+/* The schemas are settled before the first row is asked for; of one source alone it is opened once. */
+static enum dp_status open_set(struct dp_typed *t, const struct dp_run *run, struct dp_err *err) {
+    const struct dp_typed_opts *o = t->opts;
+    for (size_t i = 0; i < t->n_names && o->as_of; i++)
+        if (!dp_delta_is_table(t->names[i])) return dp_err_set(err, DP_USAGE, "--as-of: %.400s is not a table", t->names[i]);
+    if (o->schema) t->set = dp_type_copy(o->schema);
+    else if (t->n_names > 1) DP_TRY(dp_evolve_schema(run, t->names, t->n_names, o->as_of, false, &t->set, err));
+    else if (t->n_names) DP_TRY(next_source(t, err));
+    if (t->n_names == 1 && !o->schema) t->set = dp_type_copy(source_schema(t));
+    if (!t->set) return dp_err_set(err, DP_USAGE, "no Parquet file and no table");
+    enum dp_status status = dp_evolve_choose(t->set, o->columns, o->n_columns, o->extra, o->n_extra, &t->schema, err);
+    if (status != DP_OK) return t->n_names == 1 ? dp_err_at(err, t->names[0], 0, DP_NO_OFFSET) : status;
+    return t->file || t->table.own ? begin_source(t, err) : DP_OK;
+}
+
 enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_typed_opts *opts, struct dp_typed **out,
                              struct dp_err *err) {
     struct dp_typed *t = dp_calloc(1, sizeof *t);
-    enum dp_status status = DP_OK;
     t->names = names;
     t->n_names = n;
     t->opts = opts;
-    if (opts->schema) t->set = dp_type_copy(opts->schema);
-    else if (n > 1) status = dp_evolve_schema(run, names, n, opts->as_of, &t->set, err);
-    else if ((status = next_source(t, err)) == DP_OK) t->set = dp_type_copy(source_schema(t));
-    if (status == DP_OK && t->set) status = settle(t, err);
-    if (status == DP_OK && t->set && (t->file || t->table.own)) status = begin_source(t, err);
-    if (status == DP_OK && !t->set) status = dp_err_set(err, DP_USAGE, "no Parquet file and no table");
+    enum dp_status status = open_set(t, run, err);
     if (status != DP_OK) dp_typed_close(t), t = NULL;
     *out = t;
     return status;

@@ -13,10 +13,16 @@
 bool dp_typed_is(const char *name);
 
 /*
- * The schema that the sources among names have together; names that are neither Parquet nor table are passed over.  as_of: of tables, NULL: latest.  Caller releases
- * with dp_type_free; *out NULL: there is no such source.  DP_SCHEMA: two have types of a column that no type holds; both, the column's path and both types are named.
+ * Joins the schemas of the sources among names to *schema (NULL: none so far), which the caller releases with dp_type_free; names that are neither Parquet nor table
+ * are passed over, and so are those that can't be read where the caller will meet them again (readable_only).  as_of: of tables, NULL: latest.  DP_SCHEMA: two have types of a column that no type holds; both, the column's path and both types are named.
  */
-enum dp_status dp_evolve_schema(const struct dp_run *run, const char *const *names, size_t n, const char *as_of, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_evolve_schema(const struct dp_run *run, const char *const *names, size_t n, const char *as_of, bool readable_only,
+                                struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
+/* A copy of the schema, or of its columns that are wanted, in their order (columns NULL: all); one that it has not is DP_SCHEMA.  Of extra those that there are. */
+enum dp_status dp_evolve_choose(const struct dp_type *schema, const char *const *columns, size_t n, const char *const *extra, size_t n_extra, struct dp_type **out,
+                                struct dp_err *err) DP_MUST_CHECK;
+/* Is every column of the source in the set, of a type that the set's holds? */
+bool dp_evolve_covers(const struct dp_type *schema, const struct dp_type *source);
 
 /* One source's columns as a set's. */
 struct dp_evolve {
@@ -36,6 +42,8 @@ void dp_evolve_release(struct dp_evolve *e); /* the zero value is legal */
 struct dp_batch *dp_evolve_target(struct dp_evolve *e, const struct dp_type *reader, struct dp_batch *b);
 /* What was read, into b of e->schema, by then in b already where e is plain. */
 enum dp_status dp_evolve_batch(struct dp_evolve *e, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* Do bounds of all of the source's columns hold for the set's? */
+bool dp_evolve_keeps_bounds(const struct dp_type *schema, const struct dp_type *source);
 /* The source's column whose bounds hold for a field of the set (dp_pq_column_of); one of DP_TYPE_NONE where the source has none; NULL: none to go by. */
 const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const struct dp_type *source, struct dp_str field);
 

@@ -73,7 +73,8 @@ struct dp_source_opts {
     const char *as_of;        /* tables: the version or time to read (NULL: the latest) */
     const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
     const struct dp_type *schema; /* types to read by (contract), or NULL */
-    const char *const *columns; size_t n_columns; /* of Parquet files and tables these columns alone, which each must have; NULL: all */
+    const char *const *columns; size_t n_columns; /* of Parquet files and tables these columns alone, which the set must have; NULL: all */
+    bool own_types;           /* Parquet files and tables that no set holds are read each by its own types, with a warning, instead of refused */
     /* Of Parquet files and tables: which rows of a batch, from row `from` on, must become records (look[0] is that row)?  The others are counted in
        chunk->screened.  False: all of them.  Any thread.  NULL: nobody asks. */
     bool (*screen)(void *ctx, unsigned worker, const struct dp_batch *b, int64_t from, uint8_t *look);
@@ -119,6 +120,8 @@ void dp_origin_free(struct dp_origin *o);
 /*
  * Names are operands: files, globs, directories, tables; "-" or n == 0: standard input.  Strings and opts are borrowed until close.
  * A name that can't be opened is DP_IO at open or at the first next that reaches it.
+ * Of several Parquet files and tables each is read as the set that they are (dp/io/evolve.h): all footers first, DP_SCHEMA where two are in conflict.  Paths of a pipe are
+ * a set up to the next mark; a file inside an archive, a compressed one, and one of a source that is followed is read by its own schema.
  * On standard input (not raw_stdin) every line that is a mark is a chunk of its own, DP_CHUNK_MARK; a stream whose first line that is no
  * mark is a path is a stream of paths (opts->paths); a line of the other kind later is DP_FORMAT.  In named sources a mark is data
  * like any other, and refused later for its key (origin->foreign).
