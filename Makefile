@@ -96,7 +96,7 @@ $(O)/quickstart-gen: $(O)/quickstart/gen.o
 
 # ---- tests ----
 
-.PHONY: all quickstart check check-unit check-cli check-lint check-fuzz check-man check-faults check-interop check-data check-install fuzz bench \
+.PHONY: all quickstart check check-unit check-cli check-lint check-fuzz check-man check-faults check-arm64 check-interop check-data check-install fuzz bench \
 	completions install uninstall dist configure clean help test-programs
 
 test-programs: all $(UNIT) $(REPLAY) $(O)/quickstart-gen
@@ -128,6 +128,9 @@ check-lint: all ## the rules of the house, the man pages, the scripts
 
 check-faults: all ## stop the programs before and after every write, fsync, rename and link
 	$(Q)sh tests/run.sh $(O)/faults.log 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/run.sh'
+
+check-arm64: all $(O)/quickstart-gen ## the library's tests and a pipeline on the other architecture, in an emulator
+	$(Q)sh tests/run.sh $(O)/arm64.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen bash tests/arm64/run.sh'
 
 check-interop: all $(O)/quickstart-gen ## read our tables with other engines (a pinned Python venv), and compare
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh' \
