@@ -134,7 +134,7 @@ static size_t candidates(const struct dp_pq_leaf_opts *o, const struct dp_pq_val
     case DP_PQ_INT64: t[n++].encoding = DP_PQ_DELTA_BINARY_PACKED; break;
     case DP_PQ_FLOAT:
     case DP_PQ_DOUBLE:
-        if (o->codec != DP_PQ_UNCOMPRESSED) t[n++].encoding = DP_PQ_BYTE_STREAM_SPLIT;
+        if (o->split_floats) t[n++].encoding = DP_PQ_BYTE_STREAM_SPLIT;
         break;
     case DP_PQ_BYTE_ARRAY:
         t[n++].encoding = DP_PQ_DELTA_LENGTH_BYTE_ARRAY;

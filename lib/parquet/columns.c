@@ -112,7 +112,7 @@ static enum dp_status check_encoding(const struct dp_pq_meta *meta, size_t leaf,
 
 enum dp_status dp_pq_leaf_opts(const struct dp_pq_writer_opts *o, const struct dp_pq_meta *meta, size_t leaf, struct dp_pq_leaf_opts *out,
                                struct dp_err *err) {
-    *out = (struct dp_pq_leaf_opts){.codec = o->codec, .level = o->level, .no_dictionary = o->no_dictionary};
+    *out = (struct dp_pq_leaf_opts){.codec = o->codec, .level = o->level, .no_dictionary = o->no_dictionary, .split_floats = o->split_floats};
     for (size_t i = 0; i < o->n_columns; i++) {
         const struct dp_pq_column_opts *c = &o->columns[i];
         if (leaf < c->leaf || leaf - c->leaf >= c->n_leaves) continue;

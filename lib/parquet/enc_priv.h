@@ -42,7 +42,7 @@ struct dp_pq_scratch {
 struct dp_pq_leaf_opts {
     enum dp_pq_codec codec;
     int level;
-    bool no_dictionary;
+    bool no_dictionary, split_floats;
     bool set_encoding;
     enum dp_pq_encoding encoding;
     bool bloom;

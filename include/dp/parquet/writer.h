@@ -1,6 +1,6 @@
 /*
- * Parquet writer: batches in, one file out, row group by row group.  Encoding is chosen per column chunk from the data (dictionary, delta,
- * byte-stream-split, plain); the columns of a row group are encoded on all threads of the pool.  The same rows give the same bytes, whatever the batches' sizes and the threads.
+ * Parquet writer: batches in, one file out, row group by row group.  Encoding is chosen per column chunk from the data (dictionary, delta, plain,
+ * where it is allowed byte-stream-split) among those that all of DuckDB, Arrow, polars and Spark read, or as asked; the columns of a row group are encoded on all threads of the pool.  The same rows give the same bytes, whatever the batches' sizes and the threads.
  */
 #ifndef DP_PARQUET_WRITER_H
 #define DP_PARQUET_WRITER_H
@@ -31,6 +31,7 @@ struct dp_pq_writer_opts {
     int64_t page_rows;          /* 0 = 20000 */
     bool page_v2;               /* data page version 2 */
     bool no_dictionary, no_page_index;
+    bool split_floats;          /* BYTE_STREAM_SPLIT may be chosen for floats; Spark's own reader (4.2) refuses it, so else it must be asked for */
     bool crc;                   /* page checksums */
     bool json_as_string;        /* JSON columns are annotated as strings: some readers of Delta take the annotation JSON for bytes */
     struct dp_pq_work *work;    /* of several writers of one schema, of which one at a time has rows that wait; NULL: its own */
