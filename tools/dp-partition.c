@@ -26,10 +26,11 @@
 #include <unistd.h>
 
 struct conf {
-    struct dp_opt_list by;
+    struct dp_opt_list by, encodings, blooms;
     const char *sort, *codec;
-    uint64_t target_size;
-    int64_t row_group_rows, commit_every;
+    uint64_t target_size, row_group_size;
+    int64_t row_group_rows, page_version, commit_every;
+    bool page_checksums;
 };
 
 static const struct dp_opt options[] = {
@@ -37,6 +38,12 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, sort, "sort", 0, "COLS", "order rows within each file by columns; -COL is descending"),
     DP_OPT_SIZE(conf, target_size, "target-size", 0, "SIZE", "complete a file at this size", 1, 0, .def = "128M"),
     DP_OPT_INT(conf, row_group_rows, "row-group-rows", 0, "N", "rows of a row group at most", 1, 100000000, .def = "122880"),
+    DP_OPT_SIZE(conf, row_group_size, "row-group-size", 0, "SIZE", "bytes of rows in memory of a row group at most", 1 << 16, 1 << 30, .def = "26M"),
+    DP_OPT_INT(conf, page_version, "page-version", 0, "N", "version of data pages: 1, which every reader takes, or 2", 1, 2, .def = "1"),
+    DP_OPT_FLAG(conf, page_checksums, "page-checksums", 0, "pages carry a checksum"),
+    DP_OPT_LIST(conf, encodings, "encoding", 0, "COLUMN=NAME",
+                "encoding of a column instead of a choice by its data: plain, dictionary, delta_binary_packed, delta_length_byte_array, delta_byte_array, byte_stream_split, rle"),
+    DP_OPT_LIST(conf, blooms, "bloom", 0, "COLUMN[=SHARE]", "a bloom filter for a column, with this share of false hits (0.01)"),
     DP_OPT_DURATION(conf, commit_every, "commit-every", 0, "D", "finish files and pass checkpoints on every D, not only at the end", 0, 0),
     DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
     DP_OPT_END};
@@ -109,7 +116,11 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
     DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
     DP_TRY(check_derived(s, err));
     s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->table, .layout = &s->layout, .schema = s->schema,
-        .codec = c->codec, .row_group_rows = c->row_group_rows, .target_size = c->target_size, .memory = s->cli->run.memory, .sort = c->sort};
+        .codec = dp_cli_given(s->cli, "codec") ? c->codec : NULL, .row_group_rows = c->row_group_rows, .row_group_bytes = c->row_group_size,
+        .page_version = dp_cli_given(s->cli, "page-version") ? (int)c->page_version : 0, .page_checksums = c->page_checksums,
+        .encodings = (const char *const *)c->encodings.v, .n_encodings = c->encodings.n, .blooms = (const char *const *)c->blooms.v, .n_blooms = c->blooms.n,
+        .target_size = c->target_size, .memory = s->cli->run.memory, .sort = c->sort};
+    DP_TRY(dp_lay_check(&s->lay_opts, err));
     s->shred = dp_shred_open(s->schema, true);
     dp_lay_rows_open(&s->lay_opts, &s->rows);
     atomic_store(&s->ready, true);
@@ -530,7 +541,8 @@ out:
 static const struct dp_tool tool = {
     .name = "dp-partition",
     .summary = "records to Parquet files, laid out by time, hash or value",
-    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--codec NAME] [--commit-every D] [SOURCE...]",
+    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--row-group-rows N] [--row-group-size SIZE] [--codec NAME] [--page-version N] "
+                "[--page-checksums] [--encoding COLUMN=NAME]... [--bloom COLUMN[=SHARE]]... [--commit-every D] [SOURCE...]",
     .options = options,
     .conf_size = sizeof(struct conf),
     .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT,

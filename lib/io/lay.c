@@ -18,8 +18,6 @@
 
 #define TARGET_SIZE (128u << 20)
 #define MAX_OPEN 64
-#define ROW_GROUP_ROWS 122880
-#define ROW_GROUP_BYTES (26 << 20) /* fixed, for contents must not depend on --memory: the largest that the least memory holds */
 #define PIECE_BYTES (128 << 10)    /* of rows that are handed on at once, about */
 #define ROWS_EACH 32               /* rows of a partition in a full stage, when there is memory for so many */
 #define TIER 16                    /* small extents or runs that become one */
@@ -66,6 +64,7 @@ struct dp_lay {
     size_t *columns;         /* of the incoming rows that are in the files */
     struct dp_pq_writer_opts writer;
     struct dp_pq_sorting *sorting;
+    struct dp_pq_column_opts *columns_asked; /* of writer */
     struct dp_buf row_schema; /* JSON */
     struct dp_lay_sort sort;
     struct dp_map index;     /* key bytes -> part number */
@@ -461,7 +460,7 @@ static enum dp_status merge(struct dp_lay *l, struct part *p, struct dp_err *err
 
 /* Is there a row group's worth, and may the file begin, or has it? */
 static bool is_due(const struct dp_lay *l, const struct part *p) {
-    bool enough = p->rows + (int64_t)p->staged >= l->writer.row_group_rows || p->bytes >= ROW_GROUP_BYTES;
+    bool enough = p->rows + (int64_t)p->staged >= l->writer.row_group_rows || p->bytes >= (size_t)l->writer.row_group_bytes;
     return enough && l->sort.n == 0 && (p->file || l->n_open < l->o.max_open);
 }
 
@@ -675,9 +674,7 @@ enum dp_status dp_lay_check_codec(const char *codec, struct dp_err *err) {
 
 static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     struct dp_pq_writer_opts *w = &l->writer;
-    DP_TRY(dp_codec_parse(dp_str_z(l->o.codec ? l->o.codec : "zstd:3"), &w->codec, &w->level, err));
-    w->row_group_rows = l->o.row_group_rows > 0 ? l->o.row_group_rows : ROW_GROUP_ROWS;
-    w->row_group_bytes = ROW_GROUP_BYTES;
+    DP_TRY(dp_lay_writer_opts(&l->o, l->names, w, &l->columns_asked, err));
     if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->names, err));
     l->sorting = dp_calloc(l->sort.n + 1, sizeof *l->sorting);
     for (size_t i = 0; i < l->sort.n; i++) {

@@ -33,6 +33,15 @@ enum dp_status dp_lay_store_view(struct dp_lay_store *s, const struct dp_lay_ext
 void dp_lay_store_drop(struct dp_lay_store *s, const struct dp_lay_extent *x);
 void dp_lay_store_close(struct dp_lay_store *s);
 
+/* ---- lay_writer.c ---- */
+
+/*
+ * The Parquet writer's options but for row groups' owner, sorting and metadata.  names: the files' columns as records name them.  *columns is
+ * what the options point to: the caller frees it.
+ */
+enum dp_status dp_lay_writer_opts(const struct dp_lay_opts *o, const struct dp_type *names, struct dp_pq_writer_opts *w, struct dp_pq_column_opts **columns,
+                                  struct dp_err *err) DP_MUST_CHECK;
+
 /* ---- lay_sort.c ---- */
 
 struct dp_lay_sort_key { size_t column; bool descending; };

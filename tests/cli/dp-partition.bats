@@ -108,6 +108,68 @@ Y
     sort -k1,1r -k2,2n got | diff - got
 }
 
+@test "row groups end at --row-group-size, which --memory must have room for" {
+    rows 1 20000 >in
+    dp-partition -o a in >/dev/null
+    one=$(dp-cat --meta a/*.parquet | wc -c) # more row groups, more metadata
+    dp-partition -o b --row-group-size 256K in >/dev/null
+    [ "$(dp-cat --meta b/*.parquet | wc -c)" -gt $((3 * one)) ]
+    assert_equal "$(cat_all a | md5sum)" "$(cat_all b | md5sum)"
+    run --separate-stderr dp-partition -o c --row-group-size 200M in
+    assert_failure 2
+    [[ $stderr == *"--row-group-size of 200 MiB: needs --memory 364M"* ]]
+    run dp-partition -o c --row-group-size 200M -m 364M in
+    assert_success
+}
+
+@test "--encoding, --bloom, --page-version and --page-checksums: rows are the same, on any number of threads" {
+    rows 1 20000 | sed 's/}$/,"o":{"l":["a","b"]}}/' >in
+    dp-partition -o plain in >/dev/null
+    options=(--encoding word=delta_byte_array --encoding .id=plain --encoding price=plain --encoding o.l=delta_length_byte_array --bloom word --bloom id=0.001 --page-version 2
+        --page-checksums)
+    dp-partition -o a "${options[@]}" in >/dev/null
+    dp-partition -o b -j 3 -m 16M "${options[@]}" in >/dev/null
+    assert_equal "$(sums a)" "$(sums b)"
+    assert_equal "$(cat_all plain | md5sum)" "$(cat_all a | md5sum)"
+    dp-cat --meta a/*.parquet | grep -q DELTA_BYTE_ARRAY
+    dp-cat --meta a/*.parquet | grep -q DELTA_LENGTH_BYTE_ARRAY
+    run ! grep -q DELTA_BYTE_ARRAY <(dp-cat --meta plain/*.parquet)
+}
+
+@test "columns that --encoding and --bloom can't have are named before anything is written" {
+    rows 1 10 >in
+    while IFS='|' read -r options says; do
+        # shellcheck disable=SC2086
+        run --separate-stderr dp-partition -o out $options in
+        assert_failure 2
+        [[ $stderr == *"$says"* ]] || fail "$options: $stderr"
+        [ ! -e out ]
+    done <<'T'
+--encoding word=byte_stream_split|column word: BYTE_ARRAY values can't be encoded as byte_stream_split, only as plain, dictionary, delta_length_byte_array, delta_byte_array
+--encoding word=dictionry|--encoding word=dictionry: no encoding "dictionry"; did you mean dictionary?
+--encoding word|--encoding word: COLUMN=ENCODING is needed
+--encoding wort=plain|no column wort; did you mean word?
+--bloom wort|--bloom wort: no column wort; did you mean word?
+--bloom word=2|the share of false hits is 0.000001 to 0.5, not "2"
+--page-version 3|--page-version
+T
+}
+
+@test "a table's properties say the codec and the version of pages; options win" {
+    rows 1 3000 >in
+    dp-contract infer in >c.yaml
+    dp-table create t -c c.yaml --property delta.parquet.compression.codec=GZIP --property delta.parquet.format.version=2.12.0
+    dp-partition -o t in >paths
+    dp-cat --meta "$(cat paths)" | grep -qi gzip
+    run ! grep -qi zstd <(dp-cat --meta "$(cat paths)")
+    dp-partition -o t --codec snappy in >paths
+    dp-cat --meta "$(cat paths)" | grep -qi snappy
+    dp-table create bad -c c.yaml --property delta.parquet.compression.codec=middle-out
+    run --separate-stderr dp-partition -o bad in
+    assert_failure 2
+    [[ $stderr == *"table property delta.parquet.compression.codec: no codec"* ]]
+}
+
 @test "--target-size and --row-group-rows cut files" {
     rows 1 5000 | dp-partition -o out --target-size 1 --row-group-rows 1000 >paths
     [ "$(wc -l <paths)" -eq 5 ]

@@ -22,8 +22,13 @@ struct dp_lay_opts {
     const struct dp_delta_snapshot *table; /* that table, or NULL: where it maps its columns, files have the physical names */
     struct dp_layout *layout;    /* bound; borrowed */
     const struct dp_type *schema; /* of the rows that come in; borrowed */
-    const char *codec;           /* "zstd:3" */
+    const char *codec;           /* "zstd:3"; NULL: the table's delta.parquet.compression.codec, else zstd:3 */
     int64_t row_group_rows;      /* 0: the writer's own */
+    uint64_t row_group_bytes;    /* of rows in memory; 0: 26 MiB, more where --memory has room */
+    int page_version;            /* of data pages: 1 or 2; 0: by the table's delta.parquet.format.version, else 1 */
+    bool page_checksums;
+    const char *const *encodings; size_t n_encodings; /* "COLUMN=ENCODING" */
+    const char *const *blooms; size_t n_blooms;       /* "COLUMN" or "COLUMN=SHARE" of false hits */
     uint64_t target_size;        /* bytes after which a file is complete (at the end of a row group); 0: 128 MiB */
     uint64_t memory;             /* of the run, 0: 160 MiB */
     size_t max_open;             /* files open at once; 0: as many as memory allows, at most 64 */
@@ -32,6 +37,9 @@ struct dp_lay_opts {
 
 /* Is it a codec and level that files can be written with?  DP_USAGE names the nearest right word. */
 enum dp_status dp_lay_check_codec(const char *codec, struct dp_err *err) DP_MUST_CHECK;
+
+/* The columns that options name, and what is asked of them, against the schema; schema and layout must be set.  DP_USAGE. */
+enum dp_status dp_lay_check(const struct dp_lay_opts *o, struct dp_err *err) DP_MUST_CHECK;
 
 struct dp_lay;
 
