@@ -86,6 +86,11 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(O)/libdp.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_DP) $(LDFLAGS) -o $@ $< $(O)/libdp.a $(DP_LIBS)
 
+$(O)/interop/%: $(O)/tests/interop/%.o $(O)/libdp.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_DP) $(LDFLAGS) -o $@ $< $(O)/libdp.a $(DP_LIBS)
+
 # ---- trying it ----
 
 quickstart: all $(O)/quickstart-gen ## make the sample, run the pipeline over it, show the table
@@ -132,11 +137,12 @@ check-faults: all ## stop the programs before and after every write, fsync, rena
 check-arm64: all $(O)/quickstart-gen ## the library's tests and a pipeline on the other architecture, in an emulator
 	$(Q)sh tests/run.sh $(O)/arm64.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen bash tests/arm64/run.sh'
 
-check-interop: all $(O)/quickstart-gen ## read our tables with other engines (a pinned Python venv), and compare
+check-interop: all $(O)/quickstart-gen $(O)/interop/matrix ## read our tables with other engines (a pinned Python venv), and compare
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh' \
+		'DP_MATRIX=$(O)/interop/matrix sh tests/interop/matrix.sh' \
 		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)') \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/schema.sh' \
-		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/spark/run.sh'
+		'DP_BIN=$(CURDIR)/$(O)/bin DP_MATRIX=$(CURDIR)/$(O)/interop/matrix sh tests/interop/spark/run.sh'
 
 # ---- fuzzing: clang's libFuzzer, FUZZ_SECONDS for each target ----
 
@@ -197,4 +203,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d)
+-include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -23,32 +22,13 @@ import pyarrow
 import pyarrow.parquet
 import deltalake
 
-BIN = os.environ["DP_BIN"]
+from tap import done, ok, sh
+
 DATA = os.path.join(os.environ["DP_SHARED"], "data")
-ENV = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])
 con = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 con.execute("SET TimeZone='UTC'")
 extension = glob.glob(os.path.join(os.path.dirname(duckdb.__file__), "..", "duckdb_extension_delta", "extensions", "*", "delta.duckdb_extension"))
 con.execute("LOAD '%s'" % extension[0])
-n_tests = 0
-
-
-def ok(good, words, *details):
-    global n_tests
-    n_tests += 1
-    print("%sok %d - %s" % ("" if good else "not ", n_tests, words))
-    if not good:
-        for d in details:
-            for line in str(d).splitlines()[:12]:
-                print("# " + line[:400])
-    sys.stdout.flush()
-    return good
-
-
-def sh(command, cwd):
-    return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=cwd, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace")
-
 
 def raw_files(source):
     """(path, member, bytes) of each file in a source, decompressed and in UTF-8, by Python's own libraries."""
@@ -340,4 +320,4 @@ try:
     main()
 finally:
     shutil.rmtree(TMP, ignore_errors=True)
-print("1..%d" % n_tests)
+done()

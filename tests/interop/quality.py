@@ -13,21 +13,16 @@ import logging
 import os
 import sys
 
+import tap
+from tap import ok
+
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 logging.disable(logging.WARNING)
 peer, folder = sys.argv[1:3]
 os.chdir(folder)
 rows = [json.loads(line) for line in open("ours.ndjson")]
 ours = {(r["property"], r["check"]): r for r in rows if "summary" not in r}
-n_tests = 0
-
-
-def ok(good, words, detail=""):
-    global n_tests
-    n_tests += 1
-    print("%sok %d - %s: %s" % ("" if good else "not ", n_tests, peer, words))
-    if not good:
-        print("# " + str(detail)[:400])
+tap.prefix = peer + ": "
 
 
 def compare(words, keys, passed, count, per_row=False):
@@ -136,4 +131,4 @@ def contract():
 
 
 {"gx": gx, "soda": soda, "contract": contract}[peer]()
-print("1..%d" % n_tests)
+tap.done()

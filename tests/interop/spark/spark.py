@@ -9,35 +9,21 @@ import json
 import math
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from decimal import Decimal
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+from tap import ok
+
 os.environ["TZ"] = "UTC"
-BIN = os.environ["DP_BIN"]
-ENV = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])
 EPOCH = datetime.datetime(1970, 1, 1)
-n_tests = 0
+tap.prefix = "spark: "
 
 
-def ok(good, words, *details):
-    global n_tests
-    n_tests += 1
-    print("%sok %d - spark: %s" % ("" if good else "not ", n_tests, words))
-    if not good:
-        for d in details:
-            for line in str(d).splitlines()[:12]:
-                print("# " + line[:400])
-    sys.stdout.flush()
-    return good
-
-
-def sh(command, given=""):
-    r = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=TMP, env=ENV, input=given, capture_output=True, text=True)
-    if r.returncode:
-        raise RuntimeError("%s: exit %d: %s" % (command, r.returncode, r.stderr))
-    return r.stdout
+def sh(command, given=None):
+    return tap.must(command, TMP, given)
 
 
 # ---- one form for what both sides print ----
@@ -245,4 +231,4 @@ try:
     spark.stop()
 finally:
     shutil.rmtree(TMP, ignore_errors=True)
-print("1..%d" % n_tests)
+tap.done()
