@@ -8,7 +8,7 @@
 #define SLICE 1024          /* values, and */
 #define SLICE_BYTES 49152   /* bytes of one slice at most, as PLAIN */
 #define DICT_SAMPLE 32768   /* bytes of a dictionary page that are tried */
-#define LEVEL_SAMPLE 65536  /* bytes of PLAIN by which the effort is chosen */
+#define LEVEL_SAMPLE 131072 /* bytes of PLAIN by which the effort is chosen */
 #define KEEP_FOR 16         /* row groups */
 #define TINY 64             /* values; below this counting is enough */
 
@@ -38,8 +38,8 @@ static bool shares_prefixes(const struct dp_pq_values *v) {
 
 /*
  * What a byte that goes through the codec costs, in stored bytes: time has its price, or nothing would be left as it is.  Fixed figures, not
- * measured ones, since files must not depend on the machine.  zstd: a millisecond of one core for 12 kB up to level 3, which is speed in
- * the user's words; above it size alone counts, but for ties.
+ * measured ones, since files must not depend on the machine.  zstd: a millisecond of one core for 3 kB up to level 3, so that texts get the
+ * level that was asked for; above it size alone counts, but for ties.
  */
 static double price(const struct dp_pq_leaf_opts *o, int level) {
     switch (o->codec) {
@@ -49,7 +49,7 @@ static double price(const struct dp_pq_leaf_opts *o, int level) {
     case DP_PQ_LZ4_RAW: return 0.08;
     default: return 0.02;
     }
-    double per_ns = o->level <= 3 ? 0.012 : 0.0005;
+    double per_ns = o->level <= 3 ? 0.003 : 0.0005;
     if (level == DP_ZSTD_ENTROPY) return 2 * per_ns;
     return per_ns * (level == DP_ZSTD_QUICK || level == 1 ? 6.5 : 12);
 }

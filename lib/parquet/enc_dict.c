@@ -9,15 +9,13 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-struct slot { uint32_t tag, code; }; /* code + 1; 0 = free */
-
 struct builder {
     const struct dp_pq_values *v;
     struct dp_pq_scratch *s;
     size_t n_slots, n, max_n, max_bytes, bytes;
+    size_t at_half;  /* n at the last power of two of values */
     bool always;     /* whether it pays or not */
     uint64_t probes; /* beyond the first of each look-up */
-    struct slot *slots;
 };
 
 static void *room(struct dp_buf *b, size_t n) {
@@ -25,18 +23,33 @@ static void *room(struct dp_buf *b, size_t n) {
     return dp_buf_reserve(b, n ? n : 1);
 }
 
-/* Is it still worth while after `seen` values?  The steps are a power of two apart, so the cost is nothing. */
-static bool still_pays(size_t distinct, size_t seen) {
-    if (seen >= 65536) return distinct <= seen / 2;
-    if (seen >= 16384) return distinct <= seen / 8 * 5;
-    return distinct <= seen / 4 * 3;
+#define STEP 2048 /* values between two looks at how it goes */
+
+/*
+ * How many distinct values n will have, from those at `seen` and at half of it.  As in drawing from a box: of as many draws again the share that
+ * is new is the square of what it was; where values aren't equally frequent it comes out too low, and the next look tells.
+ */
+static double foresee(double distinct, double at_half, size_t seen, size_t n) {
+    double fresh = distinct / at_half - 1;
+    for (; seen < n; seen *= 2) {
+        fresh *= fresh;
+        distinct *= 1 + fresh * (n - seen < seen ? (double)(n - seen) / (double)seen : 1);
+    }
+    return distinct;
 }
 
-#define STEP 4096 /* values between two looks at how it goes */
+/* Is it still worth while after `seen` values?  A dictionary and codes of two bytes must be a fifth less than the values themselves. */
+static bool still_pays(const struct builder *b, size_t seen) {
+    double n = (double)b->v->n, each = (double)b->bytes / (double)b->n, all = foresee((double)b->n, (double)b->at_half, seen, b->v->n);
+    return all * each <= (double)b->max_bytes && all * each + 2 * n <= 0.8 * n * each;
+}
 
-static bool out_of_bounds(const struct builder *b, size_t seen) {
+static bool out_of_bounds(struct builder *b, size_t seen) {
     if (b->n > b->max_n || b->bytes > b->max_bytes || b->probes > 8 * seen + 65536) return true;
-    return !b->always && seen >= STEP && (seen & (seen - 1)) == 0 && !still_pays(b->n, seen);
+    if (b->always || (seen & (seen - 1)) != 0) return false;
+    bool pays = seen == STEP || still_pays(b, seen);
+    b->at_half = b->n;
+    return !pays;
 }
 
 static uint64_t mix(uint64_t x) {
@@ -47,50 +60,50 @@ static uint64_t mix(uint64_t x) {
 /* By four while it is small; a large one would only be empty. */
 static size_t more_slots(size_t n) { return n < 65536 ? n * 4 : n * 2; }
 
-static void grow(struct builder *b) {
-    size_t old_n = b->n_slots, n = more_slots(old_n);
-    struct slot *old = dp_alloc(old_n * sizeof *old);
-    memcpy(old, b->slots, old_n * sizeof *old);
-    b->slots = room(&b->s->slots, n * sizeof *b->slots);
-    memset(b->slots, 0, n * sizeof *b->slots);
-    for (size_t i = 0; i < old_n; i++) {
-        if (old[i].code == 0) continue;
-        size_t at = old[i].tag & (n - 1);
-        while (b->slots[at].code) at = (at + 1) & (n - 1);
-        b->slots[at] = old[i];
-    }
-    b->n_slots = n;
-    free(old);
-}
-
-/* Values of 4 or 8 bytes. */
-#define FIXED_PASS(name, type)                                                                                                                       \
-    static bool name(struct builder *b, uint32_t *codes) {                                                                                           \
+/* Values of 4 or 8 bytes, which stand in the table themselves. */
+#define FIXED_PASS(bits, type)                                                                                                                       \
+    struct slot##bits { type x; uint32_t code; }; /* code + 1; 0 = free */                                                                           \
+                                                                                                                                                     \
+    static void grow##bits(struct builder *b) {                                                                                                      \
+        size_t old_n = b->n_slots, n = more_slots(old_n);                                                                                            \
+        struct slot##bits *old = dp_alloc(old_n * sizeof *old), *slots;                                                                              \
+        memcpy(old, b->s->slots.p, old_n * sizeof *old);                                                                                             \
+        slots = room(&b->s->slots, n * sizeof *slots);                                                                                               \
+        memset(slots, 0, n * sizeof *slots);                                                                                                         \
+        for (size_t i = 0; i < old_n; i++) {                                                                                                         \
+            if (old[i].code == 0) continue;                                                                                                          \
+            size_t at = mix(old[i].x) & (n - 1);                                                                                                     \
+            while (slots[at].code) at = (at + 1) & (n - 1);                                                                                          \
+            slots[at] = old[i];                                                                                                                      \
+        }                                                                                                                                            \
+        b->n_slots = n;                                                                                                                              \
+        free(old);                                                                                                                                   \
+    }                                                                                                                                                \
+                                                                                                                                                     \
+    /* Code of one value, which may be a new one. */                                                                                                 \
+    static inline uint32_t code##bits(struct builder *b, type x) {                                                                                   \
+        struct slot##bits *slots = (struct slot##bits *)(void *)b->s->slots.p;                                                                       \
+        size_t at = mix(x) & (b->n_slots - 1);                                                                                                       \
+        while (slots[at].code && slots[at].x != x) at = (at + 1) & (b->n_slots - 1), b->probes++;                                                    \
+        if (slots[at].code) return slots[at].code - 1;                                                                                               \
+        slots[at] = (struct slot##bits){x, (uint32_t)++b->n};                                                                                        \
+        dp_buf_add(&b->s->dict, &x, sizeof x);                                                                                                       \
+        b->bytes += sizeof x;                                                                                                                        \
+        if (b->n * 2 > b->n_slots) grow##bits(b);                                                                                                    \
+        return (uint32_t)(b->n - 1);                                                                                                                 \
+    }                                                                                                                                                \
+                                                                                                                                                     \
+    static bool pass##bits(struct builder *b, uint32_t *codes) {                                                                                     \
         const type *in = (const type *)(const void *)b->v->fixed;                                                                                    \
-        for (size_t i = 0; i < b->v->n; i++) {                                                                                                       \
-            type x = in[i];                                                                                                                          \
-            if (i > 0 && x == in[i - 1]) {                                                                                                           \
-                codes[i] = codes[i - 1];                                                                                                             \
-                continue;                                                                                                                            \
-            }                                                                                                                                        \
-            uint32_t tag = (uint32_t)mix(x);                                                                                                         \
-            size_t at = tag & (b->n_slots - 1);                                                                                                      \
-            const type *dict = (const type *)(const void *)b->s->dict.p;                                                                             \
-            while (b->slots[at].code && dict[b->slots[at].code - 1] != x) at = (at + 1) & (b->n_slots - 1), b->probes++;                             \
-            if (!b->slots[at].code) {                                                                                                                \
-                b->slots[at] = (struct slot){tag, (uint32_t)++b->n};                                                                                 \
-                dp_buf_add(&b->s->dict, &x, sizeof x);                                                                                               \
-                b->bytes += sizeof x;                                                                                                                \
-                codes[i] = (uint32_t)(b->n - 1);                                                                                                     \
-                if (b->n * 2 > b->n_slots) grow(b);                                                                                                  \
-            } else codes[i] = b->slots[at].code - 1;                                                                                                 \
-            if ((i + 1) % STEP == 0 && out_of_bounds(b, i + 1)) return false;                                                                        \
+        for (size_t i = 0, end, n = b->v->n; i < n;) {                                                                                               \
+            for (end = n - i < STEP ? n : i + STEP; i < end; i++) codes[i] = i > 0 && in[i] == in[i - 1] ? codes[i - 1] : code##bits(b, in[i]);      \
+            if (i % STEP == 0 && out_of_bounds(b, i)) return false;                                                                                  \
         }                                                                                                                                            \
         return true;                                                                                                                                 \
     }
 
-FIXED_PASS(pass32, uint32_t)
-FIXED_PASS(pass64, uint64_t)
+FIXED_PASS(32, uint32_t)
+FIXED_PASS(64, uint64_t)
 
 /* ---- anything else, as bytes ---- */
 
@@ -196,8 +209,7 @@ static bool pass_bytes(struct builder *b, uint32_t *codes) {
 bool dp_pq_dict_build(const struct dp_pq_values *v, size_t max_bytes, bool always, struct dp_pq_scratch *s, struct dp_pq_dict *out) {
     struct builder b = {.v = v, .s = s, .n_slots = 1024, .max_bytes = max_bytes, .always = always, .max_n = always ? v->n : v->n / 2 + 1};
     if (v->n == 0 || v->type == DP_PQ_BOOLEAN || (v->width && (uint64_t)v->n * (uint64_t)v->width > UINT32_MAX)) return false;
-    b.slots = room(&s->slots, b.n_slots * sizeof(struct bytes_slot)); /* the larger of the two kinds */
-    memset(b.slots, 0, b.n_slots * sizeof(struct bytes_slot));
+    memset(room(&s->slots, b.n_slots * sizeof(struct bytes_slot)), 0, b.n_slots * sizeof(struct bytes_slot)); /* the largest of the three kinds */
     uint32_t *codes = room(&s->codes, v->n * sizeof *codes);
     dp_buf_reset(&s->dict);
     dp_buf_reserve(&s->dict, 1024 * sizeof(struct dp_pq_span));

@@ -137,6 +137,28 @@ static void dictionaries_of_strings(void **state) {
     dp_pq_scratch_release(&s);
 }
 
+/* Whether a dictionary is made is told from how the distinct values grow, at the first of them: many of few kinds pass, nearly all new ones don't. */
+static void dictionaries_that_pay(void **state) {
+    (void)state;
+    enum { N = 122880 };
+    static const struct { uint64_t kinds; bool runs, pays; } cases[] = {
+        {10, false, true}, {30000, false, true}, {30000, true, true}, {110000, false, false}, {UINT64_MAX, false, false}};
+    struct dp_pq_scratch s = {0};
+    uint64_t *x = malloc(N * sizeof *x), at = 1;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        for (size_t i = 0; i < N; i++) {
+            if (!cases[k].runs || i % 3 == 0) at = at * 6364136223846793005u + 1442695040888963407u;
+            x[i] = (at >> 20) % cases[k].kinds;
+        }
+        struct dp_pq_values v = {.type = DP_PQ_INT64, .width = 8, .n = N, .fixed = (const uint8_t *)x};
+        struct dp_pq_dict d = {0};
+        assert_int_equal(dp_pq_dict_build(&v, 1 << 20, false, &s, &d), cases[k].pays);
+        for (size_t i = 0; i < N && cases[k].pays; i++) assert_memory_equal(d.fixed + 8 * d.codes[i], &x[i], 8);
+    }
+    free(x);
+    dp_pq_scratch_release(&s);
+}
+
 static void codec_words(void **state) {
     (void)state;
     static const struct { const char *text; enum dp_status status; const char *says; } cases[] = {
@@ -254,7 +276,7 @@ static void bloom_filters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_bytes), cmocka_unit_test(headers_without_values), cmocka_unit_test(codecs_there_and_back), cmocka_unit_test(codec_words),
-                                       cmocka_unit_test(zstd_between_levels), cmocka_unit_test(dictionaries_of_strings),
+                                       cmocka_unit_test(zstd_between_levels), cmocka_unit_test(dictionaries_of_strings), cmocka_unit_test(dictionaries_that_pay),
                                        cmocka_unit_test(bounds_that_are_cut), cmocka_unit_test(floats), cmocka_unit_test(bloom_filters)};
     return cmocka_run_group_tests_name("pq_enc", tests, NULL, NULL);
 }
