@@ -389,10 +389,11 @@ static enum dp_status finish_table(struct cat *c, struct dp_err *err) {
 }
 
 static void say_skipped(const struct cat *c) {
-    if (!c->where) return;
+    if (!c->where && !c->conf->rows) return;
     struct dp_typed_counts n = dp_typed_counts(c->typed);
-    dp_run_log(c->run, DP_LOG_VERBOSE, "skipped by statistics: %llu of %llu files, %llu of %llu row groups of the rest", (unsigned long long)n.files_skipped,
-               (unsigned long long)n.files, (unsigned long long)n.groups_skipped, (unsigned long long)n.groups);
+    dp_run_log(c->run, DP_LOG_VERBOSE, "skipped: %llu of %llu files, %llu of %llu row groups of the rest, %llu of %llu pages of the rest; %llu bytes not read",
+               (unsigned long long)n.files_skipped, (unsigned long long)n.files, (unsigned long long)n.groups_skipped, (unsigned long long)n.groups,
+               (unsigned long long)n.pages_skipped, (unsigned long long)n.pages, (unsigned long long)n.bytes_skipped);
 }
 
 static enum dp_status run_typed(struct cat *c, struct dp_err *err) {
@@ -412,7 +413,8 @@ static enum dp_status run_typed(struct cat *c, struct dp_err *err) {
     }
     DP_TRY_OUT(dp_typed_open(c->run, (const char *const *)c->files, c->n_files, &opts, &c->typed, err));
     int64_t skipped = 0;
-    if (!c->where && c->first > 1) DP_TRY_OUT(dp_typed_skip(c->typed, c->first - 1, &skipped, err));
+    int64_t want = c->last == INT64_MAX ? INT64_MAX : c->last - c->first + 1;
+    if (c->conf->rows && !c->where) DP_TRY_OUT(dp_typed_window(c->typed, c->first - 1, want, &skipped, err));
     c->row = skipped;
     struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release_job};
     DP_TRY_OUT(dp_pool_run(c->run->pool, &ops, c, err));

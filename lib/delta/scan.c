@@ -51,6 +51,7 @@ struct dp_delta_task {
     struct open_file *file;
     size_t row_group;
     int64_t first_row;
+    struct dp_pq_ranges rows;    /* of the row group, that may be wanted */
 };
 
 struct dp_delta_read {
@@ -61,7 +62,6 @@ struct dp_delta_read {
     struct dp_batch constants;
     uint32_t *rows;
     size_t cap;
-    int64_t at;                  /* physical row of the file */
 };
 
 /* ---- open ---- */
@@ -183,6 +183,7 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
         if (!action) return DP_END;
         scan->counts.files++;
         if (!scan->where || dp_delta_file_skip(scan->s, action, scan->where) != DP_NEVER) break;
+        if (action->size > 0) scan->counts.bytes_skipped += (uint64_t)action->size;
     }
     struct open_file *f = dp_calloc(1, sizeof *f);
     struct dp_buf path = {0};
@@ -209,17 +210,19 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     return DP_OK;
 }
 
-/* The file's column whose bounds hold for the table's field. */
-static const struct dp_type *bounded_column(void *ctx, struct dp_str field) {
+/* The file's column whose statistics hold for the table's value. */
+static const struct dp_type *bounded_column(void *ctx, const struct dp_str *path, size_t n) {
     const struct dp_delta_scan *scan = ctx;
-    const struct dp_delta_snapshot *s = scan->s;
-    const struct dp_type *file = dp_pq_schema(scan->file->pq);
-    size_t i = 0;
-    while (i < s->schema->n_children && !dp_str_eqz(field, s->schema->children[i]->name)) i++;
-    if (i == s->schema->n_children || dp_delta_is_partition(s, field)) return NULL;
-    int at = adapt_find(&scan->adapt, file, s->physical->children[i]);
-    if (at < 0) return NULL;
-    const struct dp_type *t = s->schema->children[i], *f = file->children[at];
+    const struct dp_type *t = scan->s->schema, *physical = scan->s->physical, *f = dp_pq_schema(scan->file->pq);
+    if (dp_delta_is_partition(scan->s, path[0])) return NULL;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = 0;
+        if (t->id != DP_TYPE_STRUCT || f->id != DP_TYPE_STRUCT) return NULL;
+        while (i < t->n_children && !dp_str_eqz(path[k], t->children[i]->name)) i++;
+        int at = i < t->n_children ? adapt_find(&scan->adapt, f, physical->children[i]) : -1;
+        if (at < 0) return NULL;
+        t = t->children[i], physical = physical->children[i], f = f->children[at];
+    }
     return dp_cast_keeps_bounds(t, f) ? f : NULL;
 }
 
@@ -235,16 +238,42 @@ static void pass_group(struct dp_delta_scan *scan) {
     scan->counts.groups++;
 }
 
+/* Names of the file's columns that the scan reads, and for each of the scan's its place among them, -1 none; how many. */
+static size_t file_columns(const struct dp_delta_scan *scan, const struct open_file *f, const char **names, int *place) {
+    const struct dp_type *file = dp_pq_schema(f->pq);
+    size_t n = 0;
+    for (size_t i = 0; i < scan->schema->n_children; i++) {
+        int at = scan->columns[i].is_partition ? -1 : adapt_find(&scan->adapt, file, scan->columns[i].physical);
+        place[i] = at < 0 ? -1 : (int)n;
+        if (at >= 0) names[n++] = file->children[at]->name;
+    }
+    return n;
+}
+
+/* What the current row group would have cost to read. */
+static uint64_t group_bytes(const struct dp_delta_scan *scan) {
+    const char **names = dp_calloc(scan->schema->n_children + 1, sizeof *names);
+    int *place = dp_calloc(scan->schema->n_children + 1, sizeof *place);
+    size_t n = file_columns(scan, scan->file, names, place);
+    uint64_t bytes = dp_pq_bytes(scan->file->pq, scan->row_group, names, n);
+    free(names);
+    free(place);
+    return bytes;
+}
+
 enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) {
     DP_TRY(find_group(scan, err));
-    while (scan->where && dp_pq_skip(scan->file->pq, scan->row_group, scan->where, bounded_column, scan) == DP_NEVER) {
+    struct dp_pq_ranges rows = {0};
+    while (scan->where && dp_pq_skip(scan->file->pq, scan->row_group, scan->where, bounded_column, scan, &rows) == DP_NEVER) {
+        scan->counts.bytes_skipped += group_bytes(scan);
         pass_group(scan);
         scan->counts.groups_skipped++;
-        DP_TRY(find_group(scan, err));
+        enum dp_status status = find_group(scan, err);
+        if (status != DP_OK) return dp_pq_ranges_release(&rows), status;
     }
     struct dp_delta_task *t = dp_calloc(1, sizeof *t);
     atomic_fetch_add(&scan->file->refs, 1);
-    *t = (struct dp_delta_task){scan->file, scan->row_group, scan->first_row};
+    *t = (struct dp_delta_task){scan->file, scan->row_group, scan->first_row, rows};
     pass_group(scan);
     *out = t;
     return DP_OK;
@@ -273,6 +302,7 @@ struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *sca
 void dp_delta_task_release(struct dp_delta_task *t) {
     if (!t) return;
     drop_file(t->file);
+    dp_pq_ranges_release(&t->rows);
     free(t);
 }
 
@@ -284,20 +314,14 @@ int64_t dp_delta_task_rows(const struct dp_delta_task *t) { return live_rows(t->
 
 enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) {
     const struct dp_delta_scan *scan = task->file->scan;
-    const struct dp_type *file = dp_pq_schema(task->file->pq);
     struct dp_delta_read *r = dp_calloc(1, sizeof *r);
     const char **names = dp_calloc(scan->schema->n_children + 1, sizeof *names);
-    size_t n = 0;
     r->task = task;
-    r->at = task->first_row;
     r->source = dp_calloc(scan->schema->n_children + 1, sizeof *r->source);
-    for (size_t i = 0; i < scan->schema->n_children; i++) {
-        int at = scan->columns[i].is_partition ? -1 : adapt_find(&scan->adapt, file, scan->columns[i].physical);
-        r->source[i] = at < 0 ? -1 : (int)n;
-        if (at >= 0) names[n++] = file->children[at]->name;
-    }
+    size_t n = file_columns(scan, task->file, names, r->source);
     enum dp_status status = dp_pq_reader_open(task->file->pq, names, n, &r->reader, err);
     if (status == DP_OK) status = dp_pq_reader_seek(r->reader, task->row_group, err);
+    if (status == DP_OK && scan->where) status = dp_pq_reader_select(r->reader, task->rows.v, task->rows.n, err);
     free(names);
     if (status != DP_OK) {
         dp_err_at(err, task->file->path, 0, DP_NO_OFFSET);
@@ -309,6 +333,14 @@ enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_de
     dp_batch_init(&r->constants, scan->partition);
     *out = r;
     return DP_OK;
+}
+
+void dp_delta_read_count(const struct dp_delta_read *r, struct dp_delta_scan_counts *to) {
+    if (!r || !r->reader) return;
+    struct dp_pq_read_counts n = dp_pq_reader_counts(r->reader);
+    to->pages += n.pages;
+    to->pages_skipped += n.pages_skipped;
+    to->bytes_skipped += n.bytes_skipped;
 }
 
 void dp_delta_read_close(struct dp_delta_read *r) {
@@ -366,8 +398,7 @@ enum dp_status dp_delta_read_next(struct dp_delta_read *r, int64_t max_rows, str
         status = adapt_batch(r, whole, err);
     }
     if (status != DP_OK) return dp_err_at(err, f->path, 0, DP_NO_OFFSET);
-    int64_t first = r->at;
-    r->at += r->raw.length;
+    int64_t first = r->task->first_row + dp_pq_reader_row(r->reader);
     if (whole == b) return DP_OK;
     size_t n = 0;
     need_rows(r, (size_t)whole->length + 1);

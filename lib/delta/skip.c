@@ -156,13 +156,13 @@ static int64_t null_count(struct asked *q, const struct dp_type *field) {
     return q->wide && n != 0 && n != q->rows ? -1 : n;
 }
 
-static bool answer(void *ctx, struct dp_str name, struct dp_expr_bounds *out) {
+static bool answer(void *ctx, const struct dp_str *path, size_t n, struct dp_expr_bounds *out) {
     struct asked *q = ctx;
-    const struct dp_type *field = physical_field(q->s, name);
+    const struct dp_type *field = n == 1 ? physical_field(q->s, path[0]) : NULL;
     memset(out, 0, sizeof *out);
     out->nulls = 0;
     if (!field) return false;
-    if (dp_delta_is_partition(q->s, name)) {
+    if (dp_delta_is_partition(q->s, path[0])) {
         out->known = partition_bounds(q, field, out);
         return out->known;
     }
@@ -184,7 +184,7 @@ enum dp_maybe dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct
         if (tight) (void)dp_json_get_bool(&q.stats, tight, &is_tight);
         q.wide = !is_tight;
     }
-    enum dp_maybe v = dp_expr_skip(e, answer, &q);
+    enum dp_maybe v = dp_expr_skip(e, &(struct dp_expr_facts){.bounds = answer, .ctx = &q});
     dp_scan_close(q.scan);
     dp_buf_release(&q.text);
     dp_arena_release(&q.arena);

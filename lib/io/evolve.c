@@ -210,9 +210,14 @@ bool dp_evolve_keeps_bounds(const struct dp_type *to, const struct dp_type *from
     return true;
 }
 
-const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const struct dp_type *source, struct dp_str field) {
+const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const struct dp_type *source, const struct dp_str *path, size_t n) {
     static const struct dp_type none = {.id = DP_TYPE_NONE};
-    const struct dp_type *from = dp_type_child(source, field), *to = dp_type_child(schema, field);
-    if (!from) return &none;
+    const struct dp_type *from = source, *to = schema;
+    for (size_t i = 0; i < n; i++) {
+        if (from->id != DP_TYPE_STRUCT || (to && to->id != DP_TYPE_STRUCT)) return NULL;
+        from = dp_type_child(from, path[i]);
+        to = to ? dp_type_child(to, path[i]) : NULL;
+        if (!from) return &none;
+    }
     return !to || dp_evolve_keeps_bounds(to, from) ? from : NULL;
 }

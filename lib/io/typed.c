@@ -4,6 +4,7 @@
  */
 #include <dp/io/typed.h>
 
+#include <dp/base/num.h>
 #include <dp/delta/scan.h>
 #include <dp/delta/schema.h>
 #include <dp/parquet/reader.h>
@@ -22,6 +23,8 @@ struct dp_typed {
     struct dp_pq_reader *reader;
     size_t group;                       /* its next row group */
     bool in_group;
+    struct dp_pq_ranges rows;           /* of the row group at hand, that may be wanted */
+    int64_t from, want;                 /* --rows: rows of the next row group to pass over, rows still to come */
     struct dp_type *set;                /* of all names together */
     struct dp_type *schema;             /* of batches: what of it is wanted */
     struct dp_evolve evolve;            /* the source's columns as these */
@@ -30,17 +33,37 @@ struct dp_typed {
 
 /* ---- sources ---- */
 
-static void close_task(struct table *b) {
-    dp_delta_read_close(b->read);
-    dp_delta_task_release(b->task);
-    b->read = NULL;
-    b->task = NULL;
+static void add_counts(struct dp_typed_counts *to, const struct dp_delta_scan_counts *n) {
+    to->files += n->files;
+    to->files_skipped += n->files_skipped;
+    to->groups += n->groups;
+    to->groups_skipped += n->groups_skipped;
+    to->pages += n->pages;
+    to->pages_skipped += n->pages_skipped;
+    to->bytes_skipped += n->bytes_skipped;
+}
+
+static void close_task(struct dp_typed *t) {
+    struct dp_delta_scan_counts n = {0};
+    dp_delta_read_count(t->table.read, &n);
+    add_counts(&t->counts, &n);
+    dp_delta_read_close(t->table.read);
+    dp_delta_task_release(t->table.task);
+    t->table.read = NULL;
+    t->table.task = NULL;
+}
+
+static void count_pages(struct dp_typed *t) {
+    if (!t->reader) return;
+    struct dp_pq_read_counts n = dp_pq_reader_counts(t->reader);
+    add_counts(&t->counts, &(struct dp_delta_scan_counts){.pages = n.pages, .pages_skipped = n.pages_skipped, .bytes_skipped = n.bytes_skipped});
 }
 
 static void close_source(struct dp_typed *t) {
+    count_pages(t);
+    close_task(t);
     t->counts = dp_typed_counts(t);
     dp_evolve_release(&t->evolve);
-    close_task(&t->table);
     dp_delta_scan_close(t->table.scan);
     dp_delta_close(t->table.snapshot);
     dp_type_free(t->table.own);
@@ -91,7 +114,8 @@ static enum dp_status begin_source(struct dp_typed *t, struct dp_err *err) {
 /* ---- batches ---- */
 
 /* DP_END: the table is done. */
-static enum dp_status next_of_table(struct table *s, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
+static enum dp_status next_of_table(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
+    struct table *s = &t->table;
     for (;;) {
         if (!s->read) {
             DP_TRY(dp_delta_scan_next(s->scan, &s->task, err));
@@ -100,13 +124,33 @@ static enum dp_status next_of_table(struct table *s, int64_t max_rows, struct dp
         enum dp_status status = dp_delta_read_next(s->read, max_rows, b, err);
         if (status == DP_OK && b->length == 0) continue; /* all of them are deleted */
         if (status != DP_END) return status;
-        close_task(s);
+        close_task(t);
     }
 }
 
-static const struct dp_type *bounded(void *ctx, struct dp_str field) {
+static const struct dp_type *bounded(void *ctx, const struct dp_str *path, size_t n) {
     const struct dp_typed *t = ctx;
-    return dp_evolve_bounded(t->set, dp_pq_schema(t->file), field);
+    return dp_evolve_bounded(t->set, dp_pq_schema(t->file), path, n);
+}
+
+static uint64_t group_bytes(const struct dp_typed *t, size_t group) {
+    const struct dp_type *s = dp_pq_reader_schema(t->reader);
+    const char **names = dp_calloc(s->n_children + 1, sizeof *names);
+    for (size_t i = 0; i < s->n_children; i++) names[i] = s->children[i]->name;
+    uint64_t n = dp_pq_bytes(t->file, group, names, s->n_children);
+    free(names);
+    return n;
+}
+
+/* The rows of a row group that may be wanted; false: none. */
+static bool choose_rows(struct dp_typed *t, size_t group) {
+    int64_t n = dp_pq_meta(t->file)->row_groups[group].num_rows, from = t->from;
+    t->from = 0;
+    if (t->opts->where) return dp_pq_skip(t->file, group, t->opts->where, bounded, t, &t->rows) != DP_NEVER;
+    t->rows.v = dp_grow(t->rows.v, &t->rows.cap, 1, sizeof *t->rows.v);
+    t->rows.n = 1;
+    t->rows.v[0] = (struct dp_pq_range){from, t->want < n - from ? from + t->want : n};
+    return from < n;
 }
 
 /* Positions at the file's next row group that may hold rows; DP_END: the file is done. */
@@ -114,9 +158,13 @@ static enum dp_status next_group(struct dp_typed *t, struct dp_err *err) {
     for (; t->group < dp_pq_meta(t->file)->n_row_groups; t->counts.groups_skipped++) {
         size_t g = t->group++;
         t->counts.groups++;
-        if (t->opts->where && dp_pq_skip(t->file, g, t->opts->where, bounded, t) == DP_NEVER) continue;
+        if (!choose_rows(t, g)) {
+            t->counts.bytes_skipped += group_bytes(t, g);
+            continue;
+        }
         t->in_group = true;
-        return dp_pq_reader_seek(t->reader, g, err);
+        DP_TRY(dp_pq_reader_seek(t->reader, g, err));
+        return dp_pq_reader_select(t->reader, t->rows.v, t->rows.n, err);
     }
     return DP_END;
 }
@@ -133,10 +181,12 @@ static enum dp_status next_of_file(struct dp_typed *t, int64_t max_rows, struct 
 enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) {
     if (!b->schema) dp_batch_init(b, t->schema);
     for (;;) {
+        if (t->want <= 0) return DP_END;
         if (t->table.scan || t->file) {
             struct dp_batch *raw = dp_evolve_target(&t->evolve, t->file ? dp_pq_reader_schema(t->reader) : dp_delta_scan_schema(t->table.scan), b);
-            enum dp_status status = t->file ? next_of_file(t, max_rows, raw, err) : next_of_table(&t->table, max_rows, raw, err);
+            enum dp_status status = t->file ? next_of_file(t, max_rows, raw, err) : next_of_table(t, max_rows, raw, err);
             if (status == DP_OK && (status = dp_evolve_batch(&t->evolve, b, err)) != DP_OK) return dp_err_at(err, t->name, 0, DP_NO_OFFSET);
+            if (status == DP_OK && t->want != INT64_MAX) t->want -= b->length;
             if (status != DP_END) return status;
         }
         DP_TRY(next_source(t, err));
@@ -148,13 +198,20 @@ static enum dp_status skip_in_file(struct dp_typed *t, int64_t rows, int64_t *sk
     *skipped = 0;
     for (; t->group < dp_pq_meta(t->file)->n_row_groups; t->group++) {
         int64_t n = dp_pq_meta(t->file)->row_groups[t->group].num_rows;
-        if (n > rows - *skipped) return DP_OK;
+        if (n > rows - *skipped) {
+            t->from = rows - *skipped;
+            *skipped = rows;
+            return DP_OK;
+        }
         *skipped += n;
+        t->counts.groups++;
+        t->counts.groups_skipped++;
+        t->counts.bytes_skipped += group_bytes(t, t->group);
     }
     return DP_END;
 }
 
-enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped, struct dp_err *err) {
+static enum dp_status skip_rows(struct dp_typed *t, int64_t rows, int64_t *skipped, struct dp_err *err) {
     *skipped = 0;
     for (;;) {
         int64_t n = 0;
@@ -167,6 +224,14 @@ enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped,
         if (status == DP_OK) status = begin_source(t, err);
         if (status != DP_OK) return status == DP_END ? DP_OK : status;
     }
+}
+
+enum dp_status dp_typed_window(struct dp_typed *t, int64_t skip, int64_t want, int64_t *skipped, struct dp_err *err) {
+    *skipped = 0;
+    if (skip > 0) DP_TRY(skip_rows(t, skip, skipped, err));
+    t->want = want;
+    if (dp_add_overflow(want, skip - *skipped, &t->want)) t->want = INT64_MAX;
+    return DP_OK;
 }
 
 /* The schemas are settled before the first row is asked for; of one source alone it is opened once. */
@@ -190,6 +255,7 @@ enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_
     t->names = names;
     t->n_names = n;
     t->opts = opts;
+    t->want = INT64_MAX;
     enum dp_status status = open_set(t, run, err);
     if (status != DP_OK) dp_typed_close(t), t = NULL;
     *out = t;
@@ -203,6 +269,7 @@ void dp_typed_close(struct dp_typed *t) {
     close_source(t);
     dp_type_free(t->schema);
     dp_type_free(t->set);
+    dp_pq_ranges_release(&t->rows);
     free(t);
 }
 
@@ -210,7 +277,8 @@ struct dp_typed_counts dp_typed_counts(const struct dp_typed *t) {
     struct dp_typed_counts n = t->counts;
     if (!t->table.scan) return n;
     struct dp_delta_scan_counts s = dp_delta_scan_counts(t->table.scan);
-    return (struct dp_typed_counts){n.files + s.files, n.files_skipped + s.files_skipped, n.groups + s.groups, n.groups_skipped + s.groups_skipped};
+    add_counts(&n, &s);
+    return n;
 }
 
 bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value) {

@@ -1,9 +1,9 @@
 /*
- * Bounds of a leaf in a row group, in the spelling of records, so that an expression can tell that no row matches (spec: parquet.thrift,
- * Statistics and ColumnOrder).  Says nothing where statistics may not be trusted: no or unknown column order, byte lengths that do
- * not fit the type, floats of which some may be NaN, types whose spelling does not sort as their values do.
+ * Bounds of a leaf in a row group or a page, in the spelling of records, so that an expression can tell that no row matches (spec:
+ * parquet.thrift, Statistics and ColumnOrder).  Says nothing where statistics may not be trusted: no or unknown column order, byte lengths
+ * that do not fit the type, bounds that are the wrong way around, types whose spelling does not sort as their values do.
  */
-#include "meta_priv.h"
+#include "skip_priv.h"
 #include <dp/base/decimal.h>
 #include <dp/base/time.h>
 #include <dp/parquet/reader.h>
@@ -48,6 +48,7 @@ static bool pick(const struct dp_pq_meta *m, size_t leaf, const struct dp_pq_sta
         return false;
     }
     size_t width = 0;
+    if (b->e->type == DP_PQ_BOOLEAN) width = 1;
     if (b->e->type == DP_PQ_INT32 || b->e->type == DP_PQ_FLOAT) width = 4;
     if (b->e->type == DP_PQ_INT64 || b->e->type == DP_PQ_DOUBLE) width = 8;
     return !width || (b->min.n == width && b->max.n == width);
@@ -134,41 +135,88 @@ static bool is_annotated(const struct dp_pq_element *e, int32_t logical, int32_t
     return e->logical == logical || (e->logical == DP_PQ_L_NONE && e->converted == converted);
 }
 
+static int32_t time_unit(const struct dp_pq_element *e) {
+    if (e->logical == DP_PQ_L_TIME) return e->unit;
+    return is_annotated(e, DP_PQ_L_TIME, DP_PQ_C_TIME_MILLIS) ? DP_PQ_UNIT_MILLIS : is_annotated(e, DP_PQ_L_TIME, DP_PQ_C_TIME_MICROS) ? DP_PQ_UNIT_MICROS : 0;
+}
+
+/* As for timestamps, seconds. A time that wraps around the day has no bound. */
+static bool time_bound(int64_t v, int32_t unit, bool upper, struct dp_buf *out) {
+    char text[40];
+    int64_t s = v / (unit == DP_PQ_UNIT_MILLIS ? 1000 : unit == DP_PQ_UNIT_MICROS ? 1000000 : 1000000000);
+    if (v < 0 || s >= 86400) return false;
+    dp_buf_add(out, text, dp_timeofday_print(text, s * 1000000000, 0));
+    if (upper) dp_buf_addz(out, ".999999999");
+    return true;
+}
+
+static bool fixed_bound(const struct dp_pq_element *e, struct dp_str s, struct dp_buf *out) {
+    static const char digits[] = "0123456789abcdef";
+    if (e->logical != DP_PQ_L_UUID || s.n != 16) return false;
+    for (size_t i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) dp_buf_addc(out, '-');
+        dp_buf_addc(out, digits[(uint8_t)s.p[i] >> 4]);
+        dp_buf_addc(out, digits[(uint8_t)s.p[i] & 15]);
+    }
+    return true;
+}
+
 static bool one_bound(const struct dp_pq_element *e, struct dp_str s, bool upper, struct dp_buf *out) {
     if (e->logical > DP_PQ_L_FILE) return false;
     if (is_annotated(e, DP_PQ_L_DECIMAL, DP_PQ_C_DECIMAL)) return decimal_bound(e, s, out);
     switch (e->type) {
     case DP_PQ_INT32:
         if (is_annotated(e, DP_PQ_L_DATE, DP_PQ_C_DATE)) return date_bound(load_int(e, s), out);
-        return is_annotated(e, DP_PQ_L_TIME, DP_PQ_C_TIME_MILLIS) || e->logical == DP_PQ_L_UNKNOWN ? false : integer_bound(e, s, out);
+        if (time_unit(e)) return time_bound(load_int(e, s), time_unit(e), upper, out);
+        return e->logical == DP_PQ_L_TIME || e->logical == DP_PQ_L_UNKNOWN ? false : integer_bound(e, s, out);
     case DP_PQ_INT64:
         if (e->logical == DP_PQ_L_TIMESTAMP) return timestamp_bound(load_int(e, s), e->unit, e->utc, upper, out);
         if (is_annotated(e, DP_PQ_L_TIMESTAMP, DP_PQ_C_TIMESTAMP_MILLIS)) return timestamp_bound(load_int(e, s), DP_PQ_UNIT_MILLIS, true, upper, out);
         if (is_annotated(e, DP_PQ_L_TIMESTAMP, DP_PQ_C_TIMESTAMP_MICROS)) return timestamp_bound(load_int(e, s), DP_PQ_UNIT_MICROS, true, upper, out);
-        return is_annotated(e, DP_PQ_L_TIME, DP_PQ_C_TIME_MICROS) || e->logical == DP_PQ_L_UNKNOWN ? false : integer_bound(e, s, out);
+        if (time_unit(e)) return time_bound(load_int(e, s), time_unit(e), upper, out);
+        return e->logical == DP_PQ_L_TIME || e->logical == DP_PQ_L_UNKNOWN ? false : integer_bound(e, s, out);
     case DP_PQ_FLOAT:
     case DP_PQ_DOUBLE:
         return double_bound(e, s, out);
     case DP_PQ_BYTE_ARRAY:
         return bytes_bound(e, s, out);
     case DP_PQ_BOOLEAN:
-    case DP_PQ_INT96:
+        dp_buf_addz(out, s.p[0] ? "true" : "false");
+        return true;
     case DP_PQ_FLBA:
+        return fixed_bound(e, s, out);
+    case DP_PQ_INT96:
         return false;
     }
     return false;
 }
 
-bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, struct dp_buf *min, struct dp_buf *max, int64_t *nulls) {
-    const struct dp_pq_chunk *c = &meta->row_groups[row_group].chunks[leaf];
+static bool is_number(const struct dp_pq_element *e) {
+    return is_annotated(e, DP_PQ_L_DECIMAL, DP_PQ_C_DECIMAL) || e->type == DP_PQ_FLOAT || e->type == DP_PQ_DOUBLE ||
+           ((e->type == DP_PQ_INT32 || e->type == DP_PQ_INT64) && !time_unit(e) && !is_annotated(e, DP_PQ_L_DATE, DP_PQ_C_DATE) &&
+            e->logical != DP_PQ_L_TIMESTAMP && !is_annotated(e, DP_PQ_L_TIMESTAMP, DP_PQ_C_TIMESTAMP_MILLIS) &&
+            !is_annotated(e, DP_PQ_L_TIMESTAMP, DP_PQ_C_TIMESTAMP_MICROS));
+}
+
+enum dp_kind pq_spell_bounds(const struct dp_pq_meta *meta, size_t leaf, const struct dp_pq_stats *s, struct dp_buf *min, struct dp_buf *max, bool *may_nan) {
     struct bounds b = {.e = &meta->elements[meta->leaves[leaf]]};
     dp_buf_reset(min);
     dp_buf_reset(max);
-    *nulls = b.e->max_rep ? -1 : b.e->max_def ? c->stats.null_count : 0;
+    *may_nan = (b.e->type == DP_PQ_FLOAT || b.e->type == DP_PQ_DOUBLE) && s->nan_count != 0;
+    if (b.e->max_rep || !pick(meta, leaf, s, &b) || !one_bound(b.e, b.min, false, min) || !one_bound(b.e, b.max, true, max)) return DP_KIND_NONE;
+    struct dp_str lo = dp_buf_str(min), hi = dp_buf_str(max);
+    bool number = is_number(b.e);
+    if ((number ? dp_number_cmp(lo, hi) : dp_str_cmp(lo, hi)) > 0) return DP_KIND_NONE;
+    return b.e->type == DP_PQ_BOOLEAN ? DP_KIND_FALSE : number ? DP_KIND_NUMBER : DP_KIND_STRING;
+}
+
+bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, struct dp_buf *min, struct dp_buf *max, int64_t *nulls) {
+    const struct dp_pq_chunk *c = &meta->row_groups[row_group].chunks[leaf];
+    const struct dp_pq_element *e = &meta->elements[meta->leaves[leaf]];
+    bool may_nan;
+    *nulls = e->max_rep ? -1 : e->max_def ? c->stats.null_count : 0;
     if (*nulls > c->num_values) *nulls = -1;
-    bool is_float = b.e->type == DP_PQ_FLOAT || b.e->type == DP_PQ_DOUBLE;
-    if (b.e->max_rep || (is_float && c->stats.nan_count != 0) || !pick(meta, leaf, &c->stats, &b)) return false;
-    return one_bound(b.e, b.min, false, min) && one_bound(b.e, b.max, true, max);
+    return pq_spell_bounds(meta, leaf, &c->stats, min, max, &may_nan) != DP_KIND_NONE && !may_nan;
 }
 
 /* Microseconds of one stored value: days, or a timestamp in its unit. */

@@ -106,7 +106,6 @@ int dp_pq_bound_cmp(enum dp_pq_compare c, enum dp_pq_type type, struct dp_str a,
 /* ---- bloom.c ---- */
 /* Header and bit set of a split-block filter over the values, as small as the share of false hits allows. */
 void dp_pq_bloom_write(const struct dp_pq_values *v, double fpp, struct dp_buf *out);
-bool dp_pq_bloom_maybe(const uint8_t *bits, size_t n_bytes, uint64_t hash);
 
 /* ---- chunk.c ---- */
 struct dp_pq_choice { bool set; enum dp_pq_encoding encoding; bool store; int level; unsigned uses; }; /* remembered from row group to row group */

@@ -23,4 +23,7 @@ int64_t *dp_pq_read_i64_list(struct dp_tr *t, const struct dp_tr_struct *s, stru
 /* Parents, levels, leaves; elements may be any list. */
 enum dp_status dp_pq_derive(struct dp_pq_meta *m, struct dp_err *err) DP_MUST_CHECK;
 
+/* bloom.c: may a value with this XXH64 be in a split-block filter? */
+bool dp_pq_bloom_maybe(const uint8_t *bits, size_t n_bytes, uint64_t hash);
+
 #endif

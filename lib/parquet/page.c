@@ -49,6 +49,8 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     l->ahead_pos = l->ahead_n = 0;
     l->row_begun = false;
     l->dict.present = false;
+    l->jumps = false;
+    l->want_end = 0;
     dp_buf_reset(&l->previous);
     if (c->encrypted) return pq_fail(l, err, DP_UNSUPPORTED, "the column is encrypted, which is not supported");
     if (c->file_path.n) return pq_fail(l, err, DP_UNSUPPORTED, "its data is in another file (%.*s): this is a summary file", DP_STR_FMT(c->file_path));
@@ -77,6 +79,7 @@ static enum dp_status fetch(struct pq_leaf *l, uint64_t off, size_t n, const uin
     if (off < l->win_off || off + n > l->win_off + l->win.n) {
         uint64_t left = l->hard_end - off;
         size_t want = n > l->read_ahead ? n : l->read_ahead;
+        if (l->want_end) left = l->want_end > off + n ? l->want_end - off : n;
         if (want > left) want = (size_t)left;
         l->win.n = 0;
         char *to = dp_buf_reserve(&l->win, want + 64);
@@ -235,6 +238,45 @@ enum dp_status pq_page_next(struct pq_leaf *l, struct dp_err *err) {
             continue;
         }
         DP_TRY(begin_data(l, &h, p, err));
+        if (l->jumps) DP_TRY(pq_select_page(l, off, err));
         if (l->page_entries) return DP_OK;
     }
+}
+
+enum dp_status pq_page_pass(struct pq_leaf *l, int64_t most, int64_t *passed, struct dp_err *err) {
+    *passed = 0;
+    for (;;) {
+        struct dp_pq_page_header h;
+        size_t n;
+        uint64_t off = l->next_off;
+        if (off >= l->chunk_end) return DP_OK; /* whoever wants a page will say so */
+        DP_TRY(read_header(l, off, &h, &n, err));
+        if (h.type == DP_PQ_DICTIONARY_PAGE) {
+            const uint8_t *p;
+            size_t have;
+            l->page_no++;
+            DP_TRY(fetch(l, off + n, (size_t)h.compressed_size, &p, &have, err));
+            if (h.has_crc && h.crc != (uint32_t)crc32(0, p, (uInt)h.compressed_size)) return pq_fail(l, err, DP_FORMAT, "the page's checksum does not match");
+            DP_TRY(load_dictionary(l, &h, p, err));
+        } else if (h.type == DP_PQ_DATA_PAGE || h.type == DP_PQ_DATA_PAGE_V2) {
+            if (h.num_values > most || h.num_values > l->entries_left) return DP_OK;
+            l->page_no++;
+            l->entries_left -= h.num_values;
+            *passed = h.num_values;
+        }
+        l->next_off = off + n + (uint32_t)h.compressed_size;
+        if (*passed) return DP_OK;
+    }
+}
+
+enum dp_status pq_page_prelude(struct pq_leaf *l, struct dp_err *err) {
+    uint64_t first = (uint64_t)l->pages.pages[0].offset;
+    l->want_end = first;
+    while (l->next_off < first) {
+        int64_t passed;
+        uint64_t before = l->next_off;
+        DP_TRY(pq_page_pass(l, 0, &passed, err));
+        if (l->next_off == before) return pq_fail(l, err, DP_FORMAT, "a data page before the first one of the offset index");
+    }
+    return DP_OK;
 }

@@ -13,7 +13,7 @@
 
 /* ---- files ---- */
 
-static enum dp_status read_at(const struct dp_pq_file *f, void *p, size_t n, uint64_t off, struct dp_err *err) {
+enum dp_status pq_read_at(const struct dp_pq_file *f, void *p, size_t n, uint64_t off, struct dp_err *err) {
     if (f->fd >= 0) return dp_fd_pread(f->fd, p, n, off, err);
     memcpy(p, f->mem + off, n);
     return DP_OK;
@@ -29,7 +29,7 @@ static bool has_chained_prefixes(struct dp_str by) {
 static enum dp_status read_footer(struct dp_pq_file *f, struct dp_err *err) {
     uint8_t tail[8];
     if (f->size < 12) return dp_err_set(err, DP_FORMAT, "not a Parquet file: it has only %llu bytes", (unsigned long long)f->size);
-    DP_TRY(read_at(f, tail, 8, f->size - 8, err));
+    DP_TRY(pq_read_at(f, tail, 8, f->size - 8, err));
     if (!memcmp(tail + 4, "PARE", 4)) return dp_err_set(err, DP_UNSUPPORTED, "an encrypted Parquet file, which is not supported");
     if (memcmp(tail + 4, "PAR1", 4)) return dp_err_set(err, DP_FORMAT, "not a Parquet file, or one that was not written to its end: no PAR1 at the end");
     uint32_t n = dp_load32(tail);
@@ -38,7 +38,7 @@ static enum dp_status read_footer(struct dp_pq_file *f, struct dp_err *err) {
     f->data_end = f->size - 8 - n;
     enum dp_status status = DP_OK;
     uint8_t *p = dp_alloc((size_t)n + 1);
-    DP_TRY_OUT(read_at(f, p, n, f->data_end, err));
+    DP_TRY_OUT(pq_read_at(f, p, n, f->data_end, err));
     DP_TRY_OUT(dp_pq_meta_parse(p, n, f->size, &f->meta, err));
     DP_TRY_OUT(dp_pq_map(&f->meta, &f->meta.arena, &f->schema, &f->root, err));
     f->chained_prefixes = has_chained_prefixes(f->meta.created_by);
@@ -220,6 +220,8 @@ void dp_pq_reader_close(struct dp_pq_reader *r) {
     dp_codec_close(r->codec);
     dp_type_free(r->schema);
     dp_buf_release(&r->scratch);
+    dp_pq_ranges_release(&r->ranges);
+    dp_arena_release(&r->indexes);
     free(r->tops);
     free(r->leaves);
     free(r->leaf_at);
@@ -242,11 +244,12 @@ size_t dp_pq_reader_bytes(const struct dp_pq_reader *r) {
 
 enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struct dp_err *err) {
     const struct dp_pq_meta *m = &r->file->meta;
-    r->positioned = false;
+    r->positioned = r->selected = false;
     if (row_group >= m->n_row_groups) return dp_err_set(err, DP_BUG, "row group %zu of %zu", row_group, m->n_row_groups);
     for (size_t i = 0; i < r->n_leaves; i++) DP_TRY(pq_chunk_begin(&r->leaves[i], row_group, err));
     r->row_group = row_group;
     r->rows_left = m->row_groups[row_group].num_rows;
+    r->row = r->batch_row = 0;
     r->positioned = true;
     return DP_OK;
 }
@@ -295,11 +298,12 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
     if (!r->positioned) return dp_err_set(err, DP_BUG, "read without a position");
     dp_batch_reset(b);
     if (r->rows_left == 0) return DP_END;
-    int64_t rows = max_rows < r->rows_left ? max_rows : r->rows_left;
-    if (r->row_hint && rows > r->row_hint) rows = r->row_hint;
-    if (rows < 1) rows = 1;
     bool again;
     r->positioned = false; /* until all went well */
+    if (r->selected) DP_TRY(pq_select_next(r, err));
+    int64_t left = r->selected ? r->ranges.v[r->range].to - r->row : r->rows_left, rows = max_rows < left ? max_rows : left;
+    if (r->row_hint && rows > r->row_hint) rows = r->row_hint;
+    if (rows < 1) rows = 1;
     for (size_t i = 0; i < r->n_leaves; i++) r->marks[i] = pq_leaf_mark(&r->leaves[i]);
     for (;;) {
         pq_nodes_bind(r, b);
@@ -311,9 +315,11 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
         for (size_t i = 0; i < r->n_leaves; i++) DP_TRY(pq_leaf_rewind(&r->leaves[i], r->marks[i], err));
     }
     b->length = rows;
+    r->batch_row = r->row;
+    r->row += rows;
     r->rows_left -= rows;
     if (r->row_hint) r->row_hint += r->row_hint / 4 + 1; /* wide values may be followed by narrow ones */
-    if (r->rows_left == 0) DP_TRY(check_end(r, err));
+    if (r->rows_left == 0 && !r->selected) DP_TRY(check_end(r, err));
     r->positioned = true;
     return DP_OK;
 }

@@ -85,6 +85,7 @@ static enum dp_status look_ahead(struct pq_leaf *l, struct dp_err *err) {
     l->page_left -= (int64_t)k;
     l->ahead_pos = 0;
     l->ahead_n = k;
+    if (l->jumps) DP_TRY(pq_select_rows(l, k, err));
     if (!l->row_begun && l->ahead_rep[0]) return pq_fail(l, err, DP_FORMAT, "the first repetition level is not 0");
     if (!l->row_begun) l->last_def = UINT8_MAX;
     l->row_begun = true;
@@ -109,7 +110,7 @@ static enum dp_status read_nested(struct pq_leaf *l, int64_t rows, int64_t *whol
     int64_t begun = 0;
     for (;;) {
         if (l->ahead_pos == l->ahead_n) {
-            if (!l->page_left && !l->entries_left) break;
+            if (!l->page_left && (!l->entries_left || (l->jumps && begun == rows))) break; /* pages of an offset index begin with rows */
             DP_TRY(look_ahead(l, err));
         }
         size_t n = 0, most = l->ahead_n - l->ahead_pos;
@@ -141,21 +142,7 @@ enum dp_status pq_leaf_read(struct pq_leaf *l, int64_t rows, int64_t *whole, str
     return DP_OK;
 }
 
-/* ---- coming back ---- */
-
-struct pq_mark pq_leaf_mark(const struct pq_leaf *l) {
-    struct pq_mark m = {.page_off = l->page_off, .next_off = l->next_off, .page_no = l->page_no};
-    m.consumed = l->page_entries - l->page_left - (int64_t)(l->ahead_n - l->ahead_pos);
-    m.entries_left = l->entries_left;
-    if (m.consumed < l->page_entries) { /* within a page: begin with that page */
-        m.next_off = l->page_off;
-        m.page_no--;
-        m.entries_left += l->page_entries;
-    } else {
-        m.consumed = 0;
-    }
-    return m;
-}
+/* ---- passing over ---- */
 
 /* Passes over entries of the chunk without making anything of them. */
 static enum dp_status skip_entries(struct pq_leaf *l, int64_t n, struct dp_err *err) {
@@ -176,6 +163,63 @@ static enum dp_status skip_entries(struct pq_leaf *l, int64_t n, struct dp_err *
     return DP_OK;
 }
 
+static enum dp_status pass_flat(struct pq_leaf *l, int64_t rows, struct dp_err *err) {
+    while (rows > 0) {
+        int64_t n = rows < l->page_left ? rows : l->page_left;
+        if (!l->page_left && !l->jumps && !l->file->chained_prefixes) {
+            DP_TRY(pq_page_pass(l, rows, &n, err));
+            if (!n) DP_TRY(pq_page_next(l, err));
+        } else if (!l->page_left) {
+            if (!l->entries_left) return pq_fail(l, err, DP_FORMAT, "the column has fewer values than its row group has rows");
+            DP_TRY(pq_page_next(l, err));
+        } else {
+            DP_TRY(skip_entries(l, n, err));
+        }
+        rows -= n;
+    }
+    return DP_OK;
+}
+
+/* Entries up to the next row's first, whichever page it is in. */
+static enum dp_status pass_nested(struct pq_leaf *l, int64_t rows, struct dp_err *err) {
+    for (int64_t begun = 0;;) {
+        if (l->ahead_pos == l->ahead_n) {
+            if (!l->page_left && (!l->entries_left || (l->jumps && begun == rows))) return DP_OK; /* fewer rows: whoever reads on will see */
+            DP_TRY(look_ahead(l, err));
+        }
+        size_t n = 0, nn = 0, most = l->ahead_n - l->ahead_pos;
+        const uint8_t *rep = l->ahead_rep + l->ahead_pos, *def = l->ahead_def + l->ahead_pos;
+        for (; n < most; n++) {
+            if (!rep[n] && begun++ == rows) break;
+            nn += def[n] == l->max_def;
+        }
+        DP_TRY(pq_values_skip(l, nn, err));
+        l->ahead_pos += n;
+        if (begun > rows) return DP_OK;
+    }
+}
+
+enum dp_status pq_leaf_pass(struct pq_leaf *l, int64_t rows, struct dp_err *err) {
+    if (rows == 0) return DP_OK;
+    return l->max_rep ? pass_nested(l, rows, err) : pass_flat(l, rows, err);
+}
+
+/* ---- coming back ---- */
+
+struct pq_mark pq_leaf_mark(const struct pq_leaf *l) {
+    struct pq_mark m = {.page_off = l->page_off, .next_off = l->next_off, .page_no = l->page_no};
+    m.consumed = l->page_entries - l->page_left - (int64_t)(l->ahead_n - l->ahead_pos);
+    m.entries_left = l->entries_left;
+    if (m.consumed < l->page_entries) { /* within a page: begin with that page */
+        m.next_off = l->page_off;
+        m.page_no--;
+        m.entries_left += l->page_entries;
+    } else {
+        m.consumed = 0;
+    }
+    return m;
+}
+
 enum dp_status pq_leaf_rewind(struct pq_leaf *l, struct pq_mark m, struct dp_err *err) {
     int64_t skip = m.consumed;
     l->page_left = l->page_entries = 0;
@@ -192,7 +236,11 @@ enum dp_status pq_leaf_rewind(struct pq_leaf *l, struct pq_mark m, struct dp_err
     l->entries_left = m.entries_left;
     /* A mark lies at a row's start, where the entry before does not matter. */
     l->last_def = UINT8_MAX;
-    return skip_entries(l, skip, err);
+    if (!l->jumps) return skip_entries(l, skip, err);
+    pq_select_again(l);
+    DP_TRY(skip_entries(l, skip, err));
+    l->page_rows = -1;
+    return DP_OK;
 }
 
 void pq_leaf_release(struct pq_leaf *l) {

@@ -78,6 +78,12 @@ struct pq_leaf {
     uint8_t list_def[DP_LIMIT_SCHEMA_DEPTH * 2 + 2]; /* by repetition level: def from which its element exists */
     bool keep_levels, check_text;
 
+    bool jumps;               /* pages are reached by the offset index, which is held against each page that is read */
+    struct dp_pq_offset_index pages;
+    size_t page_at;           /* jumps: place of the next page in it */
+    int64_t page_rows;        /* jumps, nested: rows of the page that have begun; -1: not counted */
+    uint64_t want_end;        /* bytes from here on are not wanted for now; 0: all may be */
+
     size_t row_group;
     const struct dp_pq_chunk *chunk;
     uint64_t chunk_end, hard_end, next_off;
@@ -121,8 +127,13 @@ struct dp_pq_reader {
     struct dp_arena arena;    /* plans of the variants */
     bool over;                /* their text met the cap */
     size_t row_group;
-    bool positioned;
+    bool positioned, selected;
     int64_t rows_left, row_hint; /* hint: what fitted last time a batch did not fit */
+    int64_t row, batch_row;   /* row of the row group that comes next; that the last batch began with */
+    struct dp_pq_ranges ranges; /* selected */
+    size_t range;
+    struct dp_arena indexes;  /* of the leaves */
+    struct dp_pq_read_counts counts;
     struct dp_codec *codec;
     struct pq_mark *marks;    /* by leaf */
     uint32_t index[PQ_BLOCK]; /* scratch */
@@ -135,10 +146,27 @@ enum dp_status pq_fail(const struct pq_leaf *l, struct dp_err *err, enum dp_stat
 /* The same without the page, for what is found when all pages of a batch are read. */
 enum dp_status pq_fail_chunk(const struct pq_leaf *l, struct dp_err *err, enum dp_status status, const char *fmt, ...) DP_PRINTF(4, 5);
 
+/* ---- reader.c ---- */
+enum dp_status pq_read_at(const struct dp_pq_file *f, void *p, size_t n, uint64_t off, struct dp_err *err) DP_MUST_CHECK;
+
 /* ---- page.c ---- */
 enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err *err) DP_MUST_CHECK;
 /* Makes the next data page with entries current; the chunk must have entries left. */
 enum dp_status pq_page_next(struct pq_leaf *l, struct dp_err *err) DP_MUST_CHECK;
+/* Passes over the next data page by its header where it has at most `most` entries; *passed: how many, 0 where it has more.  Loads a dictionary. */
+enum dp_status pq_page_pass(struct pq_leaf *l, int64_t most, int64_t *passed, struct dp_err *err) DP_MUST_CHECK;
+/* Loads what stands before the first page of the offset index. */
+enum dp_status pq_page_prelude(struct pq_leaf *l, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- reader_select.c ---- */
+/* The page that was just begun at `off` must be the one that the offset index says. */
+enum dp_status pq_select_page(struct pq_leaf *l, uint64_t off, struct dp_err *err) DP_MUST_CHECK;
+/* k more entries of the page are in ahead_rep. */
+enum dp_status pq_select_rows(struct pq_leaf *l, size_t k, struct dp_err *err) DP_MUST_CHECK;
+/* After a rewind. */
+void pq_select_again(struct pq_leaf *l);
+/* Makes the next selected range current. */
+enum dp_status pq_select_next(struct dp_pq_reader *r, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- dec_values.c ---- */
 void pq_values_begin(struct pq_leaf *l, enum dp_pq_encoding encoding, const uint8_t *p, size_t n);
@@ -150,6 +178,8 @@ enum dp_status pq_values_skip(struct pq_leaf *l, size_t n, struct dp_err *err) D
 /* ---- reader_leaf.c ---- */
 /* Reads `rows` rows into l->col (empty before).  DP_LIMIT with l->over: a cap was met behind *whole rows. */
 enum dp_status pq_leaf_read(struct pq_leaf *l, int64_t rows, int64_t *whole, struct dp_err *err) DP_MUST_CHECK;
+/* Passes over rows without making anything of them. */
+enum dp_status pq_leaf_pass(struct pq_leaf *l, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
 struct pq_mark pq_leaf_mark(const struct pq_leaf *l);
 enum dp_status pq_leaf_rewind(struct pq_leaf *l, struct pq_mark m, struct dp_err *err) DP_MUST_CHECK;
 void pq_leaf_release(struct pq_leaf *l);

@@ -1,150 +1,54 @@
 /*
- * What can be said of an expression without reading records: the top-level fields that it may read, and from statistics whether
- * no row or every row satisfies it.  Both err on the safe side: a field too many, DP_MAYBE.
+ * What statistics say of an expression, without reading records: whether no row or every row of a set satisfies it (dp/record/expr.h).
+ * It errs on the safe side, DP_MAYBE.  What it sees through: comparisons of a path with a constant, either way around, `path // constant`,
+ * IN, startswith, test of a pattern that begins with a literal text, a path's truth, and / or / not / select.
  */
 #include "expr_priv.h"
 
+#include <ctype.h>
 #include <dp/base/decimal.h>
 
-/* ---- fields ---- */
-
-struct fields {
-    struct dp_expr *e;
-    size_t cap;
-};
-
-static void add_field(struct fields *f, struct dp_str name) {
-    struct dp_expr *e = f->e;
-    if (memchr(name.p, 0, name.n)) { /* a name that the list cannot carry */
-        e->all_fields = true;
-        return;
-    }
-    for (size_t i = 0; i < e->n_fields; i++)
-        if (dp_str_eqz(name, e->fields[i])) return;
-    if (e->n_fields == f->cap) e->fields = dp_grow(e->fields, &f->cap, e->n_fields + 1, sizeof *e->fields);
-    e->fields[e->n_fields++] = dp_arena_strdup(&e->arena, dp_arena_str(&e->arena, name).p);
-}
-
-static bool reads(struct fields *f, const struct dp_enode *n, bool root);
-
-/* A value that is looked at as a whole. */
-static bool whole(struct fields *f, const struct dp_enode *n, bool root) {
-    if (n && reads(f, n, root)) f->e->all_fields = true;
-    return false;
-}
-
-static bool reads_call(struct fields *f, const struct dp_enode *n, bool root) {
-    const struct dp_func *fn = dp_func_find(n->name, n->n);
-    bool of_args = fn && (fn->special == DP_SP_EMPTY || fn->special == DP_SP_FIRST || fn->special == DP_SP_SELECT ||
-                          dp_str_eqz(n->name, "not") || (n->n == 2 && (fn->special == DP_SP_ANY || fn->special == DP_SP_IN)));
-    if (root && !of_args) {
-        f->e->all_fields = true;
-        return false;
-    }
-    if (fn && fn->special == DP_SP_SELECT) {
-        (void)reads(f, n->list[0], root); /* its truth only */
-        return root;
-    }
-    if (fn && fn->special == DP_SP_FIRST) return reads(f, n->list[0], root);
-    if (fn && fn->special == DP_SP_ANY && n->n == 2) {
-        bool r = reads(f, n->list[0], root);
-        (void)reads(f, n->list[1], r);
-        return false;
-    }
-    for (size_t i = 0; i < n->n; i++) whole(f, n->list[i], root);
-    return false;
-}
-
-/* Notes what is read when `.` is the record (root) or something else; true: an output may be the record itself. */
-static bool reads(struct fields *f, const struct dp_enode *n, bool root) {
-    bool r = false;
-    switch ((enum dp_ek)n->kind) {
-    case DP_EK_IDENTITY: return root;
-    case DP_EK_CONST: return false;
-    case DP_EK_VAR: return false; /* a variable that held the record was noted at its `as` */
-    case DP_EK_INDEX:
-        whole(f, n->b, root);
-        if (!reads(f, n->a, root)) return false;
-        if (n->b->kind == DP_EK_CONST && n->b->val.kind == DP_KIND_STRING) add_field(f, n->b->val.s);
-        else f->e->all_fields = true;
-        return false;
-    case DP_EK_PIPE: return reads(f, n->b, reads(f, n->a, root));
-    case DP_EK_COMMA:
-    case DP_EK_ALT:
-        r = reads(f, n->a, root);
-        return reads(f, n->b, root) || r;
-    case DP_EK_AND:
-    case DP_EK_OR:
-        (void)reads(f, n->a, root);
-        (void)reads(f, n->b, root);
-        return false;
-    case DP_EK_IF:
-        for (size_t i = 0; i < n->n; i += 2) {
-            (void)reads(f, n->list[i], root);
-            r = reads(f, n->list[i + 1], root) || r;
-        }
-        return reads(f, n->a, root) || r;
-    case DP_EK_TRY:
-        if (n->b) whole(f, n->b, false);
-        return reads(f, n->a, root);
-    case DP_EK_AS:
-        whole(f, n->a, root);
-        for (size_t i = 0; root && i < n->n_pats; i++)
-            if (n->pats[i]->kind) f->e->all_fields = true; /* a pattern may hold expressions */
-        return reads(f, n->b, root);
-    case DP_EK_CALL: return reads_call(f, n, root);
-    case DP_EK_SLICE:
-    case DP_EK_ITERATE:
-    case DP_EK_STRING:
-    case DP_EK_ARRAY:
-    case DP_EK_OBJECT:
-    case DP_EK_NEG:
-    case DP_EK_CMP:
-    case DP_EK_ARITH:
-        for (size_t i = 0; i < n->n; i++) whole(f, n->list[i], root);
-        whole(f, n->a, root), whole(f, n->b, root), whole(f, n->c, root);
-        return false;
-    case DP_EK_RECURSE:
-    case DP_EK_FORMAT:
-    case DP_EK_ASSIGN:
-    case DP_EK_REDUCE:
-    case DP_EK_FOREACH:
-    case DP_EK_DEF:
-    case DP_EK_LABEL:
-    case DP_EK_BREAK: f->e->all_fields = f->e->all_fields || root || n->kind == DP_EK_DEF; return false;
-    }
-    return root;
-}
-
-void dp_expr_find_fields(struct dp_expr *e) {
-    struct fields f = {.e = e};
-    whole(&f, e->root, true);
-}
-
-/* ---- statistics ---- */
-
 enum { CAN_TRUE = 1, CAN_FALSE = 2, CAN_BOTH = 3 };
+enum { MAX_STEPS = 16 };
 
-struct skip {
-    bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out);
-    void *ctx;
+/* `.a.b`, or `.a.b // constant`. */
+struct operand {
+    struct dp_str path[MAX_STEPS];
+    size_t n;
+    const struct dp_val *other; /* instead of null and false; NULL: none */
 };
 
-static bool is_field(const struct dp_enode *n, struct dp_str *name) {
-    if (n->kind != DP_EK_INDEX || n->a->kind != DP_EK_IDENTITY || n->b->kind != DP_EK_CONST || n->b->val.kind != DP_KIND_STRING) return false;
-    *name = n->b->val.s;
+static bool find_path(const struct dp_enode *n, struct operand *o) {
+    o->n = 0;
+    o->other = NULL;
+    size_t depth = 0;
+    for (const struct dp_enode *i = n; i->kind == DP_EK_INDEX; i = i->a) depth++;
+    if (depth == 0 || depth > MAX_STEPS) return false;
+    for (o->n = depth; n->kind == DP_EK_INDEX; n = n->a) {
+        if (n->b->kind != DP_EK_CONST || n->b->val.kind != DP_KIND_STRING) return false;
+        o->path[--depth] = n->b->val.s;
+    }
+    return n->kind == DP_EK_IDENTITY;
+}
+
+static bool find_operand(const struct dp_enode *n, struct operand *o) {
+    if (n->kind != DP_EK_ALT) return find_path(n, o);
+    if (n->b->kind != DP_EK_CONST || n->b->val.kind >= DP_KIND_OBJECT || !find_path(n->a, o)) return false;
+    if (n->b->val.kind != DP_KIND_NULL) o->other = &n->b->val;
     return true;
 }
 
-static bool get_bounds(const struct skip *s, struct dp_str field, struct dp_expr_bounds *b) {
+/* ---- outcomes of comparing ---- */
+
+static bool get_bounds(const struct dp_expr_facts *f, const struct operand *o, struct dp_expr_bounds *b) {
     memset(b, 0, sizeof *b);
     b->nulls = -1;
-    return s->bounds(s->ctx, field, b) && b->known;
+    bool known = f->bounds(f->ctx, o->path, o->n, b) && b->known;
+    if (!known) b->nulls = -1;
+    return known;
 }
 
-static int bound_cmp(enum dp_kind kind, struct dp_str a, struct dp_str b) {
-    return kind == DP_KIND_NUMBER ? dp_number_cmp(a, b) : dp_str_cmp(a, b);
-}
+static bool is_bool(uint8_t kind) { return kind == DP_KIND_FALSE || kind == DP_KIND_TRUE; }
 
 /* Values between lo and hi (orders of the bounds against the constant). */
 static unsigned range_outcome(enum dp_cmp op, int lo, int hi) {
@@ -160,91 +64,170 @@ static unsigned range_outcome(enum dp_cmp op, int lo, int hi) {
     return (yes ? CAN_TRUE : 0u) | (no ? CAN_FALSE : 0u);
 }
 
-static unsigned kinds_outcome(enum dp_cmp op, enum dp_kind a, enum dp_kind b) {
-    int d = dp_val_kind_rank((uint8_t)a) - dp_val_kind_rank((uint8_t)b);
+static unsigned kinds_outcome(enum dp_cmp op, uint8_t a, uint8_t b) {
+    int d = dp_val_kind_rank(a) - dp_val_kind_rank(b);
     return range_outcome(op, d, d);
 }
 
-/* What comparing the field with the constant can give. */
-static unsigned cmp_outcome(const struct skip *s, struct dp_str field, enum dp_cmp op, const struct dp_val *k) {
-    struct dp_expr_bounds b;
-    unsigned out = 0;
-    if (k->kind >= DP_KIND_OBJECT || !get_bounds(s, field, &b)) return CAN_BOTH;
-    if (b.nulls != 0) {
-        if (op == DP_CMP_EQ || op == DP_CMP_NE) out |= (k->kind == DP_KIND_NULL) == (op == DP_CMP_EQ) ? CAN_TRUE : CAN_FALSE;
-        else out |= CAN_FALSE;
+static int text_cmp(uint8_t kind, struct dp_str a, struct dp_str b) { return kind == DP_KIND_NUMBER ? dp_number_cmp(a, b) : dp_str_cmp(a, b); }
+
+static unsigned const_outcome(enum dp_cmp op, const struct dp_val *v, const struct dp_val *k) {
+    if (v->kind != k->kind || (k->kind != DP_KIND_NUMBER && k->kind != DP_KIND_STRING)) {
+        bool ordering = op != DP_CMP_EQ && op != DP_CMP_NE;
+        return ordering && (v->kind == DP_KIND_NULL || k->kind == DP_KIND_NULL) ? CAN_FALSE : kinds_outcome(op, v->kind, k->kind);
     }
-    if (b.nulls >= 0 && b.nulls >= b.rows) return out;
-    if (k->kind == DP_KIND_NULL) return out | (op == DP_CMP_NE ? CAN_TRUE : CAN_FALSE);
-    if (b.kind != DP_KIND_NUMBER && b.kind != DP_KIND_STRING) return CAN_BOTH;
-    if (b.may_nan) out |= k->kind == DP_KIND_STRING ? CAN_BOTH : kinds_outcome(op, DP_KIND_STRING, (enum dp_kind)k->kind);
-    if (k->kind != b.kind) return out | kinds_outcome(op, b.kind, (enum dp_kind)k->kind);
-    return out | range_outcome(op, bound_cmp(b.kind, b.min, k->s), bound_cmp(b.kind, b.max, k->s));
+    int d = text_cmp(k->kind, v->s, k->s);
+    return range_outcome(op, d, d);
 }
 
-static unsigned prefix_outcome(const struct skip *s, struct dp_str field, struct dp_str prefix) {
+/* What the rows without a value give. */
+static unsigned null_outcome(const struct operand *o, enum dp_cmp op, const struct dp_val *k) {
+    static const struct dp_val null = {.kind = DP_KIND_NULL};
+    return const_outcome(op, o->other ? o->other : &null, k);
+}
+
+/* What values between the bounds give. */
+static unsigned value_outcome(const struct operand *o, const struct dp_expr_bounds *b, enum dp_cmp op, const struct dp_val *k) {
+    unsigned out = 0;
+    if (k->kind == DP_KIND_NULL) return op == DP_CMP_NE ? CAN_TRUE : CAN_FALSE;
+    if (is_bool((uint8_t)b->kind)) {
+        if (o->other) return CAN_BOTH; /* it stands for false too */
+        int rank = dp_val_kind_rank(k->kind), lo = dp_str_eqz(b->min, "true"), hi = dp_str_eqz(b->max, "true");
+        return range_outcome(op, dp_val_kind_rank(DP_KIND_FALSE) + lo - rank, dp_val_kind_rank(DP_KIND_FALSE) + hi - rank);
+    }
+    if (b->kind != DP_KIND_NUMBER && b->kind != DP_KIND_STRING) return CAN_BOTH;
+    if (b->may_nan) out |= k->kind == DP_KIND_STRING ? CAN_BOTH : kinds_outcome(op, DP_KIND_STRING, k->kind);
+    if (k->kind != b->kind) return out | kinds_outcome(op, (uint8_t)b->kind, k->kind);
+    return out | range_outcome(op, text_cmp(k->kind, b->min, k->s), text_cmp(k->kind, b->max, k->s));
+}
+
+/* What comparing the operand with the constant can give. */
+static unsigned cmp_outcome(const struct dp_expr_facts *f, const struct operand *o, enum dp_cmp op, const struct dp_val *k) {
     struct dp_expr_bounds b;
-    if (!get_bounds(s, field, &b) || b.nulls != 0 || b.kind != DP_KIND_STRING || b.may_nan) return CAN_BOTH; /* null would be an error */
+    if (k->kind >= DP_KIND_OBJECT) return CAN_BOTH;
+    bool known = get_bounds(f, o, &b), equality = op == DP_CMP_EQ || op == DP_CMP_NE;
+    unsigned nulls = b.nulls != 0 ? null_outcome(o, op, k) : 0u, hit = op == DP_CMP_EQ ? CAN_TRUE : CAN_FALSE;
+    if (known && b.nulls >= 0 && b.nulls >= b.rows) return nulls;
+    unsigned values = known ? value_outcome(o, &b, op, k) : CAN_BOTH;
+    bool scalar = k->kind == DP_KIND_NUMBER || k->kind == DP_KIND_STRING;
+    if (equality && scalar && (values & hit) && f->lacks && f->lacks(f->ctx, o->path, o->n, (enum dp_kind)k->kind, k->s)) values = CAN_BOTH ^ hit;
+    return nulls | values;
+}
+
+/* ---- texts ---- */
+
+/* An operand that is no text would be an error: nothing is said then. */
+static unsigned prefix_outcome(const struct dp_expr_facts *f, const struct operand *o, struct dp_str prefix) {
+    struct dp_expr_bounds b;
+    unsigned out = 0;
+    if (!get_bounds(f, o, &b) || b.kind != DP_KIND_STRING || b.may_nan) return CAN_BOTH;
+    if (b.nulls != 0) {
+        if (!o->other || o->other->kind != DP_KIND_STRING) return CAN_BOTH;
+        out = dp_str_starts(o->other->s, prefix) ? CAN_TRUE : CAN_FALSE;
+    }
     struct dp_str lo = b.min, hi = b.max;
     if (lo.n > prefix.n) lo.n = prefix.n;
     if (hi.n > prefix.n) hi.n = prefix.n;
-    if (dp_str_cmp(hi, prefix) < 0 || dp_str_cmp(lo, prefix) > 0) return CAN_FALSE;
-    return dp_str_starts(b.min, prefix) && dp_str_starts(b.max, prefix) ? CAN_TRUE : CAN_BOTH;
+    if (dp_str_cmp(hi, prefix) < 0 || dp_str_cmp(lo, prefix) > 0) return out | CAN_FALSE;
+    return out | (dp_str_starts(b.min, prefix) && dp_str_starts(b.max, prefix) ? CAN_TRUE : CAN_BOTH);
+}
+
+/* The literal text that all matches of a pattern begin with, behind its `^`; empty: none is known. */
+static void pattern_prefix(struct dp_str pattern, struct dp_buf *out) {
+    if (!pattern.n || pattern.p[0] != '^' || memchr(pattern.p, '|', pattern.n)) return;
+    size_t i = 1, last = 0;
+    while (i < pattern.n) {
+        unsigned char c = (unsigned char)pattern.p[i];
+        if (c == '\\' && i + 1 < pattern.n && (unsigned char)pattern.p[i + 1] < 0x80 && !isalnum((unsigned char)pattern.p[i + 1])) {
+            last = out->n;
+            dp_buf_addc(out, pattern.p[i + 1]);
+            i += 2;
+        } else if (c == '?' || c == '*' || c == '{') { /* the character before it may be absent */
+            out->n = last;
+            return;
+        } else if (strchr(".[]()\\$^+}#", (int)c)) {
+            return;
+        } else {
+            if ((c & 0xC0) != 0x80) last = out->n;
+            dp_buf_addc(out, (char)c);
+            i++;
+        }
+    }
+}
+
+static unsigned test_outcome(const struct dp_expr_facts *f, const struct operand *o, struct dp_str pattern) {
+    struct dp_buf prefix = {0};
+    unsigned out = CAN_BOTH;
+    pattern_prefix(pattern, &prefix);
+    if (prefix.n && prefix_outcome(f, o, dp_buf_str(&prefix)) == CAN_FALSE) out = CAN_FALSE;
+    dp_buf_release(&prefix);
+    return out;
 }
 
 /* `.f | IN("a", "b")` */
-static unsigned in_outcome(const struct skip *s, struct dp_str field, const struct dp_enode *list) {
-    if (list->kind == DP_EK_CONST) return cmp_outcome(s, field, DP_CMP_EQ, &list->val);
+static unsigned in_outcome(const struct dp_expr_facts *f, const struct operand *o, const struct dp_enode *list) {
+    if (list->kind == DP_EK_CONST) return cmp_outcome(f, o, DP_CMP_EQ, &list->val);
     if (list->kind != DP_EK_COMMA) return CAN_BOTH;
-    unsigned a = in_outcome(s, field, list->a), b = in_outcome(s, field, list->b);
+    unsigned a = in_outcome(f, o, list->a), b = in_outcome(f, o, list->b);
     return ((a | b) & CAN_TRUE) | (a & b & CAN_FALSE);
 }
 
-static unsigned outcome(const struct skip *s, const struct dp_enode *n);
+/* ---- the tree ---- */
 
-static unsigned pipe_outcome(const struct skip *s, const struct dp_enode *n) {
-    struct dp_str field;
+static unsigned outcome(const struct dp_expr_facts *f, const struct dp_enode *n);
+
+static unsigned pipe_outcome(const struct dp_expr_facts *f, const struct dp_enode *n) {
+    struct operand o;
     const struct dp_enode *call = n->b;
     if (call->kind != DP_EK_CALL) return CAN_BOTH;
     if (call->n == 0 && dp_str_eqz(call->name, "not")) {
-        unsigned u = outcome(s, n->a);
+        unsigned u = outcome(f, n->a);
         return (u & CAN_TRUE ? CAN_FALSE : 0u) | (u & CAN_FALSE ? CAN_TRUE : 0u);
     }
-    if (call->n != 1 || !is_field(n->a, &field)) return CAN_BOTH;
-    if (dp_str_eqz(call->name, "IN")) return in_outcome(s, field, call->list[0]);
-    if (dp_str_eqz(call->name, "startswith") && call->list[0]->kind == DP_EK_CONST && call->list[0]->val.kind == DP_KIND_STRING)
-        return prefix_outcome(s, field, call->list[0]->val.s);
+    if (call->n != 1 || !find_operand(n->a, &o)) return CAN_BOTH;
+    const struct dp_enode *arg = call->list[0];
+    if (dp_str_eqz(call->name, "IN")) return in_outcome(f, &o, arg);
+    if (arg->kind != DP_EK_CONST || arg->val.kind != DP_KIND_STRING) return CAN_BOTH;
+    if (dp_str_eqz(call->name, "startswith")) return prefix_outcome(f, &o, arg->val.s);
+    if (dp_str_eqz(call->name, "test")) return test_outcome(f, &o, arg->val.s);
     return CAN_BOTH;
 }
 
-static unsigned outcome(const struct skip *s, const struct dp_enode *n) {
+static unsigned cmp_node_outcome(const struct dp_expr_facts *f, const struct dp_enode *n) {
     static const uint8_t mirror[] = {DP_CMP_EQ, DP_CMP_NE, DP_CMP_GT, DP_CMP_GE, DP_CMP_LT, DP_CMP_LE};
-    struct dp_str field;
+    struct operand o;
+    if (n->b->kind == DP_EK_CONST && find_operand(n->a, &o)) return cmp_outcome(f, &o, (enum dp_cmp)n->op, &n->b->val);
+    if (n->a->kind == DP_EK_CONST && find_operand(n->b, &o)) return cmp_outcome(f, &o, (enum dp_cmp)mirror[n->op], &n->a->val);
+    return CAN_BOTH;
+}
+
+/* A value's truth: null and false are not. */
+static unsigned truth_outcome(const struct dp_expr_facts *f, const struct operand *o) {
     struct dp_expr_bounds b;
-    unsigned x, y;
+    if (o->other || !get_bounds(f, o, &b)) return CAN_BOTH;
+    unsigned out = b.nulls != 0 ? CAN_FALSE : 0u;
+    if (b.nulls >= 0 && b.nulls >= b.rows) return CAN_FALSE;
+    if (b.kind == DP_KIND_NUMBER || b.kind == DP_KIND_STRING) return out | CAN_TRUE;
+    if (!is_bool((uint8_t)b.kind)) return CAN_BOTH;
+    return out | (dp_str_eqz(b.min, "false") ? CAN_FALSE : 0u) | (dp_str_eqz(b.max, "true") ? CAN_TRUE : 0u);
+}
+
+static unsigned outcome(const struct dp_expr_facts *f, const struct dp_enode *n) {
+    struct operand o;
     if (n->kind == DP_EK_AND || n->kind == DP_EK_OR) {
-        x = outcome(s, n->a), y = outcome(s, n->b);
-        unsigned all = n->kind == DP_EK_AND ? CAN_TRUE : CAN_FALSE;
+        unsigned x = outcome(f, n->a), y = outcome(f, n->b), all = n->kind == DP_EK_AND ? CAN_TRUE : CAN_FALSE;
         return (x & y & all) | ((x | y) & (CAN_BOTH ^ all));
     }
-    if (n->kind == DP_EK_CMP) {
-        if (is_field(n->a, &field) && n->b->kind == DP_EK_CONST) return cmp_outcome(s, field, (enum dp_cmp)n->op, &n->b->val);
-        if (is_field(n->b, &field) && n->a->kind == DP_EK_CONST) return cmp_outcome(s, field, (enum dp_cmp)mirror[n->op], &n->a->val);
-        return CAN_BOTH;
-    }
+    if (n->kind == DP_EK_CMP) return cmp_node_outcome(f, n);
     if (n->kind == DP_EK_CONST) return dp_val_true(&n->val) ? CAN_TRUE : CAN_FALSE;
-    if (n->kind == DP_EK_PIPE) return pipe_outcome(s, n);
-    if (n->kind == DP_EK_CALL && n->n == 1 && dp_str_eqz(n->name, "select")) return outcome(s, n->list[0]);
-    if (is_field(n, &field) && get_bounds(s, field, &b)) { /* a field's truth */
-        if (b.nulls >= 0 && b.nulls >= b.rows) return CAN_FALSE;
-        if (b.nulls == 0 && (b.kind == DP_KIND_NUMBER || b.kind == DP_KIND_STRING)) return CAN_TRUE;
-    }
-    return CAN_BOTH;
+    if (n->kind == DP_EK_PIPE) return pipe_outcome(f, n);
+    if (n->kind == DP_EK_CALL && n->n == 1 && dp_str_eqz(n->name, "select")) return outcome(f, n->list[0]);
+    if (n->kind == DP_EK_CALL && n->n == 2 && dp_str_eqz(n->name, "IN") && find_operand(n->list[0], &o)) return in_outcome(f, &o, n->list[1]);
+    return find_operand(n, &o) ? truth_outcome(f, &o) : CAN_BOTH;
 }
 
-enum dp_maybe dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx) {
-    struct skip s = {.bounds = bounds, .ctx = ctx};
-    switch (outcome(&s, e->root)) {
+enum dp_maybe dp_expr_skip(const struct dp_expr *e, const struct dp_expr_facts *f) {
+    switch (outcome(f, e->root)) {
     case CAN_FALSE: return DP_NEVER;
     case CAN_TRUE: return DP_ALWAYS;
     default: return DP_MAYBE;

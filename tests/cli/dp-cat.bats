@@ -102,7 +102,7 @@ a,list<list<list<string>>>,true'
     dp-cat --where '.seq >= 1999 and .seq < 2001' "$f" >out
     [ "$(jq -c .seq out | tr '\n' ' ')" = "1999 2000 " ]
     run --separate-stderr dp-cat -v --columns seq --where '.seq == 1500' "$f"
-    dp_expect 0 "skipped by statistics: 0 of 1 files"
+    dp_expect 0 "skipped: 0 of 1 files"
     [[ $stderr != *", 0 of"*"row groups"* ]]
     [ "$output" = '{"seq":1500}' ]
 }

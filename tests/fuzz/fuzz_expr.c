@@ -32,7 +32,8 @@ static void close_doc(struct doc *d) {
     dp_buf_release(&d->text);
 }
 
-static bool never(void *ctx, struct dp_str field, struct dp_expr_bounds *out) {
+static bool never(void *ctx, const struct dp_str *path, size_t n, struct dp_expr_bounds *out) {
+    struct dp_str field = path[n - 1];
     (void)ctx;
     *out = (struct dp_expr_bounds){.known = field.n % 2, .kind = DP_KIND_NUMBER, .min = DP_STR("1"), .max = DP_STR("2"), .rows = 3, .nulls = (int64_t)(field.n % 3) - 1};
     return out->known;
@@ -95,7 +96,7 @@ static void beyond(struct dp_str text) {
         must(e->compiled || e->why);
         if (dp_expr_to_jq(e, &err) == DP_OK) must(e->jq_text && strlen(e->jq_text) > 0);
         dp_expr_find_fields(e);
-        (void)dp_expr_skip(e, never, NULL);
+        (void)dp_expr_skip(e, &(struct dp_expr_facts){.bounds = never});
         lineage(e);
     }
     dp_expr_free(e);

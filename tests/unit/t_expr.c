@@ -508,19 +508,34 @@ static void test_fields(void **state) {
 
 /* ---- statistics ---- */
 
-/* n: 5..10 without nulls; s: "b".."d"; k: 7 in each row; z: only nulls; m: 5..10 with nulls; f: 5..10 that may hold NaN */
-static bool sample_bounds(void *ctx, struct dp_str field, struct dp_expr_bounds *out) {
+/*
+ * n, o.n: 5..10 without nulls; s: "bee".."bus"; sn: the same with nulls; k: 7 in each row; z: only nulls; m: 5..10 with nulls; f: 5..10 that may hold NaN;
+ * y: true in each row; b: both; bn: true or null.  No row has 6, 6.5 or "bulk" anywhere.
+ */
+static bool sample_bounds(void *ctx, const struct dp_str *path, size_t n, struct dp_expr_bounds *out) {
     (void)ctx;
+    struct dp_str field = path[n - 1];
+    if (n == 2 && dp_str_eqz(path[0], "o") && dp_str_eqz(field, "n")) n = 1;
+    if (n != 1) return false;
     out->known = true, out->rows = 10, out->nulls = 0, out->kind = DP_KIND_NUMBER;
     out->min = DP_STR("5"), out->max = DP_STR("10");
     if (dp_str_eqz(field, "n")) return true;
     if (dp_str_eqz(field, "s")) return out->kind = DP_KIND_STRING, out->min = DP_STR("bee"), out->max = DP_STR("bus"), true;
+    if (dp_str_eqz(field, "sn")) return out->kind = DP_KIND_STRING, out->min = DP_STR("bee"), out->max = DP_STR("bus"), out->nulls = 3, true;
+    if (dp_str_eqz(field, "y")) return out->kind = DP_KIND_FALSE, out->min = out->max = DP_STR("true"), true;
+    if (dp_str_eqz(field, "b")) return out->kind = DP_KIND_FALSE, out->min = DP_STR("false"), out->max = DP_STR("true"), true;
+    if (dp_str_eqz(field, "bn")) return out->kind = DP_KIND_FALSE, out->min = out->max = DP_STR("true"), out->nulls = 1, true;
     if (dp_str_eqz(field, "k")) return out->min = out->max = DP_STR("7"), true;
     if (dp_str_eqz(field, "z")) return out->nulls = 10, true;
     if (dp_str_eqz(field, "m")) return out->nulls = 3, true;
     if (dp_str_eqz(field, "u")) return out->nulls = -1, true;
     if (dp_str_eqz(field, "f")) return out->may_nan = true, true;
     return false;
+}
+
+static bool sample_lacks(void *ctx, const struct dp_str *path, size_t n, enum dp_kind kind, struct dp_str value) {
+    (void)ctx, (void)path, (void)n;
+    return kind == DP_KIND_NUMBER ? dp_str_eqz(value, "6") || dp_str_eqz(value, "6.5") : dp_str_eqz(value, "bulk");
 }
 
 static void test_skip(void **state) {
@@ -540,16 +555,30 @@ static void test_skip(void **state) {
         {".f > 10", DP_MAYBE},          {".f < 5", DP_NEVER},          {".f == 4", DP_NEVER},           {".f >= 5", DP_ALWAYS},
         {".n > 10 and .x == 1", DP_NEVER}, {".n > 10 or .x == 1", DP_MAYBE}, {".n > 10 or .n < 5", DP_NEVER}, {".n >= 5 or .x", DP_ALWAYS},
         {".n >= 5 and .k == 7", DP_ALWAYS}, {".n > 10 | not", DP_ALWAYS}, {"(.n >= 5) | not", DP_NEVER}, {".n | IN(1, 2, 3)", DP_NEVER},
-        {".n | IN(1, 6)", DP_MAYBE},    {".k | IN(1, 7)", DP_ALWAYS},  {".s | startswith(\"c\")", DP_NEVER}, {".s | startswith(\"b\")", DP_ALWAYS},
+        {".n | IN(1, 7)", DP_MAYBE},    {".k | IN(1, 7)", DP_ALWAYS},  {".s | startswith(\"c\")", DP_NEVER}, {".s | startswith(\"b\")", DP_ALWAYS},
         {".s | startswith(\"bu\")", DP_MAYBE}, {".z | startswith(\"c\")", DP_MAYBE}, {".n", DP_ALWAYS}, {".z", DP_NEVER}, {".m", DP_MAYBE},
         {"true", DP_ALWAYS},            {"false", DP_NEVER},           {"select(.n > 10)", DP_NEVER},   {".n.x > 10", DP_MAYBE},
+        {".o.n > 10", DP_NEVER},        {".o.n", DP_ALWAYS},           {".o.k > 10", DP_MAYBE},        {".n[0] > 10", DP_MAYBE},
+        {".y", DP_ALWAYS},              {".y | not", DP_NEVER},        {".y == false", DP_NEVER},      {".y != true", DP_NEVER},
+        {".y < true", DP_NEVER},        {".y == \"true\"", DP_NEVER},  {".b", DP_MAYBE},               {".b == true", DP_MAYBE},
+        {".b == null", DP_NEVER},       {".bn", DP_MAYBE},             {".bn == false", DP_NEVER},     {".bn == true", DP_MAYBE},
+        {".b // true", DP_MAYBE},       {"(.bn // false) == true", DP_MAYBE}, {"(.m // 0) > 10", DP_NEVER}, {"(.m // 20) > 10", DP_MAYBE},
+        {"(.m // 7) >= 5", DP_ALWAYS},  {"(.m // \"\") > 10", DP_MAYBE}, {"(.z // 3) == 3", DP_ALWAYS}, {"(.z // null) == 3", DP_NEVER},
+        {".sn | startswith(\"c\")", DP_MAYBE}, {".sn // \"\" | startswith(\"c\")", DP_NEVER}, {".sn // \"ca\" | startswith(\"c\")", DP_MAYBE},
+        {".s | test(\"^c\")", DP_NEVER}, {".s | test(\"^bu\")", DP_MAYBE}, {".s | test(\"^b\")", DP_MAYBE}, {".s | test(\"c\")", DP_MAYBE},
+        {".s | test(\"^c?b\")", DP_MAYBE}, {".s | test(\"^c|b\")", DP_MAYBE}, {".s | test(\"^cc*\")", DP_NEVER}, {".s | test(\"^c{0}\")", DP_MAYBE},
+        {".s | test(\"^c+\")", DP_NEVER}, {".s | test(\"^(?i)C\")", DP_MAYBE}, {".s | test(\"^c\"; \"i\")", DP_MAYBE}, {".s | test(\"^\\\\.b\")", DP_NEVER},
+        {".s | test(\"^\\\\wb\")", DP_MAYBE}, {".s | test(\"^\u00e9?b\")", DP_MAYBE}, {".sn | test(\"^c\")", DP_MAYBE}, {"IN(.n; 1, 2)", DP_NEVER},
+        {".n == 6", DP_NEVER},          {".n != 6", DP_ALWAYS},        {".n == 7", DP_MAYBE},          {".n | IN(6, 6.5, 11)", DP_NEVER},
+        {".m == 6", DP_NEVER},          {".m != 6", DP_ALWAYS},        {".u != 6", DP_ALWAYS},         {".x == 6", DP_NEVER},
+        {".x.y == \"bulk\"", DP_NEVER}, {".x == \"bull\"", DP_MAYBE}, {"(.x // 6) == 6", DP_MAYBE},  {".n < 6", DP_MAYBE},
         {".n > .k", DP_MAYBE},          {".n > null", DP_NEVER},       {".n > [1]", DP_MAYBE},          {".n < true", DP_NEVER},
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         struct dp_err err = DP_ERR_INIT;
         struct dp_expr *e = NULL;
         assert_int_equal(dp_expr_compile(dp_str_z(t[i].program), &e, &err), DP_OK);
-        enum dp_maybe v = dp_expr_skip(e, sample_bounds, NULL);
+        enum dp_maybe v = dp_expr_skip(e, &(struct dp_expr_facts){.bounds = sample_bounds, .lacks = sample_lacks});
         if (v != t[i].verdict) fail_msg("%s: %d", t[i].program, (int)v);
         dp_expr_free(e);
     }

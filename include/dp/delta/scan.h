@@ -37,7 +37,7 @@ void dp_delta_task_release(struct dp_delta_task *task); /* any thread; NULL is l
 /* Passes over up to `rows` live rows by whole row groups, before the next task; *skipped says how many.  DP_END: no more.  Not with where. */
 enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
 /* What there was so far, and what `where` left out; groups are those of the files that were opened. */
-struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skipped; };
+struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skipped, pages, pages_skipped, bytes_skipped; };
 struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan);
 const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data file; borrowed until release */
 int64_t dp_delta_task_first_row(const struct dp_delta_task *task); /* physical, of the file, from 0 */
@@ -46,6 +46,8 @@ int64_t dp_delta_task_rows(const struct dp_delta_task *task); /* that are not de
 enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_read_close(struct dp_delta_read *read);
 size_t dp_delta_read_bytes(const struct dp_delta_read *read); /* dp_pq_reader_bytes */
+/* Adds the pages that reading met and those that `where` left out; read may be NULL. */
+void dp_delta_read_count(const struct dp_delta_read *read, struct dp_delta_scan_counts *to);
 /* Up to max_rows physical rows, those that are not deleted into b (reset first; may come out empty); DP_END when the row group is done. */
 enum dp_status dp_delta_read_next(struct dp_delta_read *read, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 

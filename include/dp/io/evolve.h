@@ -44,7 +44,10 @@ struct dp_batch *dp_evolve_target(struct dp_evolve *e, const struct dp_type *rea
 enum dp_status dp_evolve_batch(struct dp_evolve *e, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 /* Do bounds of all of the source's columns hold for the set's? */
 bool dp_evolve_keeps_bounds(const struct dp_type *schema, const struct dp_type *source);
-/* The source's column whose bounds hold for a field of the set (dp_pq_column_of); one of DP_TYPE_NONE where the source has none; NULL: none to go by. */
-const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const struct dp_type *source, struct dp_str field);
+/*
+ * The source's column whose bounds hold for what stands at a path in records of the set (dp_pq_column_of); one of DP_TYPE_NONE where the source has none;
+ * NULL: none to go by.
+ */
+const struct dp_type *dp_evolve_bounded(const struct dp_type *schema, const struct dp_type *source, const struct dp_str *path, size_t n);
 
 #endif

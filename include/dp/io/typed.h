@@ -1,7 +1,7 @@
 /*
  * Typed sources: Parquet files and Delta tables as a row of batches, for programs that want columns and not text (dp-cat, and whoever
- * lays data out anew).  Files and row groups that statistics exclude are passed over; only the columns asked for are read.
- * Several are one set (dp/io/evolve.h): all batches have its schema.
+ * lays data out anew).  Files, row groups and pages that statistics, page indexes and bloom filters exclude are passed over; only the columns
+ * asked for are read.  Several are one set (dp/io/evolve.h): all batches have its schema.
  *
  * A table's batches have the table's names and types, its partition columns among them, and not the rows that deletion vectors delete.
  */
@@ -19,7 +19,8 @@ struct dp_typed_opts {
     const char *as_of;                            /* tables; NULL: latest */
 };
 
-struct dp_typed_counts { uint64_t files, files_skipped, groups, groups_skipped; };
+/* What there was: groups of the files that were opened, pages of the row groups that were read (where the file tells how many); and what was left out. */
+struct dp_typed_counts { uint64_t files, files_skipped, groups, groups_skipped, pages, pages_skipped, bytes_skipped; };
 
 struct dp_typed;
 
@@ -32,11 +33,13 @@ const struct dp_type *dp_typed_schema(const struct dp_typed *t); /* of all batch
 void dp_typed_close(struct dp_typed *t); /* NULL is legal; batches must be released before */
 /* Up to max_rows into b, which is zero or came from here; its schema is that of dp_typed_schema. DP_END: no more. */
 enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
-/* Passes over up to `rows` rows by whole row groups, before the first next; returns how many. Not with opts->where. */
-enum dp_status dp_typed_skip(struct dp_typed *t, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Before the first next and not with opts->where: passes over up to `skip` rows by their counts, *skipped of them (all, but for rows of tables that stand
+ * in the row group where reading begins), and lets reading end behind `want` rows from the skip-th on.
+ */
+enum dp_status dp_typed_window(struct dp_typed *t, int64_t skip, int64_t want, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
 /* A value of the current file's metadata by key, borrowed until the next next; false: there is none, or it is no file. */
 bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value);
-/* What was passed over, in files and row groups. */
 struct dp_typed_counts dp_typed_counts(const struct dp_typed *t);
 
 /* One record a line behind out's content: metadata of a source (row groups by column, or the table's). */

@@ -28,6 +28,22 @@ const struct dp_type *dp_pq_reader_schema(const struct dp_pq_reader *r); /* proj
 size_t dp_pq_reader_bytes(const struct dp_pq_reader *r);
 /* Positions at a row group. */
 enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struct dp_err *err) DP_MUST_CHECK;
+/* Rows of a row group, from `from` up to `to`, which is not one of them. */
+struct dp_pq_range { int64_t from, to; };
+struct dp_pq_ranges { struct dp_pq_range *v; size_t n, cap; };
+void dp_pq_ranges_release(struct dp_pq_ranges *r);
+/*
+ * Behind seek: only these rows of the row group, which ascend and don't touch, come out; a batch never reaches over a gap between them.  Pages without any of
+ * them are not read where the file has an offset index that can be true, and not decompressed where their headers tell how many rows they have.
+ * An index that contradicts the pages that are read is DP_FORMAT.
+ */
+enum dp_status dp_pq_reader_select(struct dp_pq_reader *r, const struct dp_pq_range *v, size_t n, struct dp_err *err) DP_MUST_CHECK;
+int64_t dp_pq_reader_row(const struct dp_pq_reader *r); /* of the last batch's first row within the row group */
+/* Pages of all row groups that select was called for (as far as the file tells how many there are), and what select left out of them. */
+struct dp_pq_read_counts { uint64_t pages, pages_skipped, bytes_skipped; };
+struct dp_pq_read_counts dp_pq_reader_counts(const struct dp_pq_reader *r);
+/* Bytes of the file that these top-level columns (NULL: all) take in a row group. */
+uint64_t dp_pq_bytes(const struct dp_pq_file *f, size_t row_group, const char *const *columns, size_t n);
 /* Up to max_rows of the current row group into b (reset first); DP_END when it is done. */
 enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
 
@@ -40,9 +56,14 @@ bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, 
 /* Bounds of a leaf of dates or timestamps as microseconds since the epoch (rounded outwards from nanoseconds), where they may be trusted. */
 bool dp_pq_bounds_micros(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, int64_t *min, int64_t *max);
 
-/* The file's column (of dp_pq_schema) that an expression's field means; one of DP_TYPE_NONE: the field is null in all rows; NULL: none whose bounds would hold. */
-typedef const struct dp_type *(*dp_pq_column_of)(void *ctx, struct dp_str field);
-/* What a row group's bounds say of an expression. column_of NULL: fields are the file's columns by name. */
-enum dp_maybe dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx);
+/* The file's column (in dp_pq_schema) that the value at a path from the record down is in; one of DP_TYPE_NONE: it is null in all
+   rows; NULL: none whose statistics would hold for it. */
+typedef const struct dp_type *(*dp_pq_column_of)(void *ctx, const struct dp_str *path, size_t n);
+/*
+ * What statistics and bloom filters say of an expression on a row group; where they leave it open and `rows` is not NULL, the rows that page indexes
+ * leave.  DP_NEVER: none.  `rows` is emptied first; without DP_NEVER it holds at least one range.  column_of NULL: paths are the file's own.
+ * What is damaged or can't be read of indexes and filters excludes nothing.
+ */
+enum dp_maybe dp_pq_skip(const struct dp_pq_file *f, size_t row_group, const struct dp_expr *e, dp_pq_column_of column_of, void *ctx, struct dp_pq_ranges *rows);
 
 #endif

@@ -70,15 +70,22 @@ bool dp_expr_fields(const struct dp_expr *e, const char *const **fields, size_t 
 
 /* ---- data skipping: what statistics say ---- */
 enum dp_maybe { DP_MAYBE, DP_NEVER, DP_ALWAYS };
-/* Bounds of one field over a set of rows, values as JSON spelling (strings without quotes, decoded). */
+/* Bounds of one value over a set of rows, as JSON spelling (strings without quotes, decoded). */
 struct dp_expr_bounds {
-    bool known;              /* false: nothing is known of the field */
-    enum dp_kind kind;       /* of min and max: NUMBER or STRING; NONE: no bounds */
-    struct dp_str min, max;  /* inclusive; max may be an upper bound only */
+    bool known;              /* false: nothing is known of it */
+    enum dp_kind kind;       /* of min and max: NUMBER, STRING, or FALSE for "false" and "true"; NONE: no bounds */
+    struct dp_str min, max;  /* inclusive; each may be a bound only, not a value that is there */
     int64_t rows, nulls;     /* nulls -1: not known */
     bool may_nan;            /* float bounds that leave NaN and infinities out: rows may hold "NaN" and the like as strings (Delta statistics) */
 };
-/* Asks bounds(ctx, field) for the fields it uses; NEVER: no row can satisfy it. */
-enum dp_maybe dp_expr_skip(const struct dp_expr *e, bool (*bounds)(void *ctx, struct dp_str field, struct dp_expr_bounds *out), void *ctx);
+/* What is known of a set of rows.  A path is the names from the record down, as in `.a.b`. */
+struct dp_expr_facts {
+    bool (*bounds)(void *ctx, const struct dp_str *path, size_t n, struct dp_expr_bounds *out);
+    /* Is it sure that no row has this NUMBER (as spelled) or STRING (decoded) there?  Asked where bounds leave it open; NULL: never known. */
+    bool (*lacks)(void *ctx, const struct dp_str *path, size_t n, enum dp_kind kind, struct dp_str value);
+    void *ctx;
+};
+/* NEVER: no row can satisfy it (rows on which it would err are not told from those for which it is false). */
+enum dp_maybe dp_expr_skip(const struct dp_expr *e, const struct dp_expr_facts *facts);
 
 #endif
