@@ -280,9 +280,9 @@ enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_ta
 }
 
 /* Rows of a row group that are not deleted. */
-static int64_t live_rows(const struct open_file *f, size_t row_group, int64_t first_row) {
-    int64_t rows = dp_pq_meta(f->pq)->row_groups[row_group].num_rows, n = rows;
-    for (int64_t i = 0; f->deleted.bits && i < rows; i++) n -= dp_delta_is_deleted(&f->deleted, first_row + i);
+static int64_t live_rows(const struct open_file *f, int64_t from, int64_t to) {
+    int64_t n = to - from;
+    for (int64_t i = from; f->deleted.bits && i < to; i++) n -= dp_delta_is_deleted(&f->deleted, i);
     return n;
 }
 
@@ -290,7 +290,7 @@ enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int6
     *skipped = 0;
     for (;;) {
         DP_TRY(find_group(scan, err));
-        int64_t n = live_rows(scan->file, scan->row_group, scan->first_row);
+        int64_t n = live_rows(scan->file, scan->first_row, scan->first_row + dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows);
         if (n > rows - *skipped) return DP_OK;
         *skipped += n;
         pass_group(scan);
@@ -308,7 +308,11 @@ void dp_delta_task_release(struct dp_delta_task *t) {
 
 const char *dp_delta_task_path(const struct dp_delta_task *t) { return t->file->path; }
 int64_t dp_delta_task_first_row(const struct dp_delta_task *t) { return t->first_row; }
-int64_t dp_delta_task_rows(const struct dp_delta_task *t) { return live_rows(t->file, t->row_group, t->first_row); }
+int64_t dp_delta_task_rows(const struct dp_delta_task *t) {
+    int64_t n = 0;
+    for (size_t i = 0; i < t->rows.n; i++) n += live_rows(t->file, t->first_row + t->rows.v[i].from, t->first_row + t->rows.v[i].to);
+    return t->file->scan->where ? n : live_rows(t->file, t->first_row, t->first_row + dp_pq_meta(t->file->pq)->row_groups[t->row_group].num_rows);
+}
 
 /* ---- read ---- */
 

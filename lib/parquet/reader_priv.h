@@ -82,7 +82,7 @@ struct pq_leaf {
     struct dp_pq_offset_index pages;
     size_t page_at;           /* jumps: place of the next page in it */
     int64_t page_rows;        /* jumps, nested: rows of the page that have begun; -1: not counted */
-    uint64_t want_end;        /* bytes from here on are not wanted for now; 0: all may be */
+    uint64_t want_end;        /* bytes from here on belong to no range that is read; 0: all may */
 
     size_t row_group;
     const struct dp_pq_chunk *chunk;

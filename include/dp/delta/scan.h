@@ -41,7 +41,7 @@ struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skip
 struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan);
 const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data file; borrowed until release */
 int64_t dp_delta_task_first_row(const struct dp_delta_task *task); /* physical, of the file, from 0 */
-int64_t dp_delta_task_rows(const struct dp_delta_task *task); /* that are not deleted */
+int64_t dp_delta_task_rows(const struct dp_delta_task *task); /* that are not deleted and may satisfy `where` */
 
 enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_read_close(struct dp_delta_read *read);
