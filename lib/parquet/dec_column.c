@@ -62,14 +62,21 @@ void pq_column_validity(struct dp_column *c, int64_t from, const uint8_t *valid,
     pq_bits_put(c->validity, from, valid, n);
 }
 
-/* Moves nn dense values to those of k slots that are valid, from behind; null slots become zero. */
+/*
+ * Moves nn dense values to those of k slots that are valid, from behind; null slots become zero.  No branch hangs on a single null: they come
+ * at random.  Once as many slots as values are left, all of them are where they belong.
+ */
 #define SPREAD(T)                                             \
     do {                                                      \
         T *v = (T *)(void *)p;                                \
-        for (size_t i = k, j = nn; i-- > 0;) {                \
-            if (valid[i]) v[i] = v[--j];                      \
-            else v[i] = 0;                                    \
+        size_t i = k, j = nn;                                 \
+        while (j > 0 && i > j) {                              \
+            T x = v[j - 1];                                   \
+            i--;                                              \
+            v[i] = valid[i] ? x : 0;                          \
+            j -= valid[i];                                    \
         }                                                     \
+        if (j == 0) memset(v, 0, i * sizeof *v);              \
     } while (0)
 
 void pq_spread(uint8_t *p, size_t width, const uint8_t *valid, size_t k, size_t nn) {

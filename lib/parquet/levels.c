@@ -109,10 +109,29 @@ size_t dp_hybrid_get(struct dp_hybrid *h, uint32_t *out, size_t n) {
     return done;
 }
 
-/* Eight bits to eight bytes, LSB first. */
-static inline uint64_t spread_bits(uint8_t b) {
-    uint64_t x = ((uint64_t)b * UINT64_C(0x0101010101010101)) & UINT64_C(0x8040201008040201);
-    return ((x + UINT64_C(0x7F7F7F7F7F7F7F7F)) >> 7) & UINT64_C(0x0101010101010101);
+/* Eight values of `width` (1 to 8) bits to eight bytes, LSB first: halves, quarters and eighths are moved apart. */
+static inline uint64_t spread_values(uint64_t x, unsigned width) {
+    uint64_t m4 = (UINT64_C(1) << 4 * width) - 1, m2 = ((UINT64_C(1) << 2 * width) - 1) * UINT64_C(0x0000000100000001);
+    uint64_t m1 = ((UINT64_C(1) << width) - 1) * UINT64_C(0x0001000100010001);
+    x = (x & m4) | (x >> 4 * width & m4) << 32;
+    x = (x & m2) | (x >> 2 * width & m2) << 16;
+    return (x & m1) | (x >> width & m1) << 8;
+}
+
+/* As many whole groups of eight as there are and are wanted; returns how many values. */
+static size_t unpack_bytes(struct dp_hybrid *h, uint8_t *out, size_t want) {
+    size_t done = 0;
+    while (want - done >= 8 && h->packed_left >= 8 && (size_t)(h->packed_end - h->packed) >= h->width) {
+        uint64_t x = 0;
+        if (h->packed_end - h->packed >= 8) x = dp_load64(h->packed);
+        else memcpy(&x, h->packed, h->width);
+        x = spread_values(x, h->width);
+        memcpy(out + done, &x, 8);
+        h->packed += h->width;
+        h->packed_left -= 8;
+        done += 8;
+    }
+    return done;
 }
 
 size_t dp_hybrid_get_u8(struct dp_hybrid *h, uint8_t *out, size_t n) {
@@ -121,21 +140,9 @@ size_t dp_hybrid_get_u8(struct dp_hybrid *h, uint8_t *out, size_t n) {
         size_t want = n - done;
         if (h->buf_pos < h->buf_n) {
             out[done++] = (uint8_t)h->buf[h->buf_pos++];
-        } else if (h->packed_left && h->width == 1) {
-            while (want >= 8 && h->packed_left >= 8 && h->packed < h->packed_end) {
-                uint64_t x = spread_bits(*h->packed++);
-                memcpy(out + done, &x, 8);
-                done += 8, want -= 8, h->packed_left -= 8;
-            }
-            if (want && h->packed_left) h->buf_n = unpack_some(h, h->buf), h->buf_pos = 0;
         } else if (h->packed_left) {
-            h->buf_n = unpack_some(h, h->buf);
-            h->buf_pos = 0;
-            if (want >= h->buf_n) {
-                for (unsigned i = 0; i < h->buf_n; i++) out[done + i] = (uint8_t)h->buf[i];
-                done += h->buf_n;
-                h->buf_pos = h->buf_n;
-            }
+            if (h->width <= 8) done += unpack_bytes(h, out + done, want);
+            if (done < n && h->packed_left) h->buf_n = unpack_some(h, h->buf), h->buf_pos = 0;
         } else if (h->run_left) {
             size_t k = h->run_left < want ? (size_t)h->run_left : want;
             memset(out + done, (int)(h->run_value & 0xFF), k);
@@ -209,6 +216,7 @@ bool dp_levels_get(struct dp_levels *l, uint8_t *out, size_t n, const char **fau
         break;
     }
     if (got < n) return *fault = "fewer levels than the page says", false;
+    if (l->max == (1u << l->width) - 1) return true; /* no other fits its bits */
     uint8_t top = 0;
     for (size_t i = 0; i < n; i++) top = out[i] > top ? out[i] : top;
     if (top > l->max) return *fault = "a level above its maximum", false;

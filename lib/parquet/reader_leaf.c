@@ -43,9 +43,9 @@ static enum dp_status flat_block(struct pq_leaf *l, size_t *k, struct dp_err *er
     }
     if (!dp_levels_get(&l->def, r->levels, *k, &why)) return level_fault(l, why, err);
     if (l->keep_levels) keep(l, NULL, r->levels, *k);
-    size_t nn = 0;
-    for (size_t i = 0; i < *k; i++) nn += r->valid[i] = r->levels[i] == l->max_def;
-    return pq_values_append(l, r->valid, *k, nn, err);
+    if (l->max_def == 1) return pq_values_append(l, r->levels, *k, pq_count_ones(r->levels, *k), err); /* a level is what is valid */
+    pq_equal(r->levels, l->max_def, *k, r->valid);
+    return pq_values_append(l, r->valid, *k, pq_count_ones(r->valid, *k), err);
 }
 
 static enum dp_status read_flat(struct pq_leaf *l, int64_t rows, int64_t *whole, struct dp_err *err) {
@@ -67,14 +67,14 @@ static enum dp_status read_flat(struct pq_leaf *l, int64_t rows, int64_t *whole,
 
 /* A further entry of a list needs that list to have one already, and to be one. */
 static bool levels_agree(struct pq_leaf *l, const uint8_t *rep, const uint8_t *def, size_t n) {
-    uint8_t before = l->last_def;
+    unsigned before = l->last_def, bad = 0;
     for (size_t i = 0; i < n; i++) {
-        uint8_t need = l->list_def[rep[i]]; /* 0 for repetition level 0 */
-        if (before < need || def[i] < need) return false;
+        unsigned need = l->list_def[rep[i]]; /* 0 for repetition level 0 */
+        bad |= (before < need) | (def[i] < need);
         before = def[i];
     }
-    l->last_def = before;
-    return true;
+    l->last_def = (uint8_t)before;
+    return !bad;
 }
 
 static enum dp_status look_ahead(struct pq_leaf *l, struct dp_err *err) {
@@ -98,12 +98,25 @@ static enum dp_status nested_block(struct pq_leaf *l, size_t n, struct dp_err *e
     size_t k = 0, nn = 0;
     if (l->defs.n + n > l->entry_cap) return too_many(l, err);
     keep(l, rep, def, n);
-    for (size_t i = 0; i < n; i++) {
-        if (def[i] < l->slot_def) continue;
-        nn += r->valid[k++] = def[i] == l->max_def;
+    if (l->slot_def == 0) {
+        k = n;
+        pq_equal(def, l->max_def, n, r->valid);
+    } else {
+        for (size_t i = 0; i < n; i++) { /* what is no slot is overwritten: lists of random lengths would mislead a branch */
+            r->valid[k] = def[i] == l->max_def;
+            k += def[i] >= l->slot_def;
+        }
     }
+    nn = pq_count_ones(r->valid, k);
     l->ahead_pos += n;
     return pq_values_append(l, r->valid, k, nn, err);
+}
+
+/* Where row number `more` begins (0: the next that does). */
+static size_t up_to_row(const uint8_t *rep, int64_t more) {
+    size_t n = 0;
+    while (rep[n] || more-- > 0) n++;
+    return n;
 }
 
 static enum dp_status read_nested(struct pq_leaf *l, int64_t rows, int64_t *whole, struct dp_err *err) {
@@ -113,13 +126,10 @@ static enum dp_status read_nested(struct pq_leaf *l, int64_t rows, int64_t *whol
             if (!l->page_left && (!l->entries_left || (l->jumps && begun == rows))) break; /* pages of an offset index begin with rows */
             DP_TRY(look_ahead(l, err));
         }
-        size_t n = 0, most = l->ahead_n - l->ahead_pos;
-        const uint8_t *rep = l->ahead_rep + l->ahead_pos;
-        for (; n < most; n++) {
-            if (rep[n]) continue;
-            if (begun == rows) break;
-            begun++;
-        }
+        size_t n = l->ahead_n - l->ahead_pos;
+        int64_t more = (int64_t)(n - pq_count_nonzero(l->ahead_rep + l->ahead_pos, n));
+        if (begun + more <= rows) begun += more;
+        else n = up_to_row(l->ahead_rep + l->ahead_pos, rows - begun), begun = rows;
         if (n == 0) break;
         enum dp_status status = nested_block(l, n, err);
         if (status != DP_OK) return status;

@@ -83,21 +83,38 @@ static size_t shape(const struct pq_leaf *l, const struct dp_pq_node *n, struct 
     const uint8_t *rep = l->max_rep ? (const uint8_t *)l->reps.p : NULL, *def = (const uint8_t *)l->defs.p;
     size_t slots = 0, all = l->defs.n;
     int32_t count = 0;
-    bool list = offsets != NULL;
-    for (size_t i = 0; i < all; i++) {
-        int level = rep ? rep[i] : 0;
-        if (level <= at.rep) {
-            if (def[i] < at.def) continue;
-            if (list) offsets[slots] = count;
-            valid[slots++] = def[i] >= n->def;
-        } else if (level != n->entry_rep) {
-            continue;
-        }
-        if (list && def[i] >= n->entry_def) count++;
+    *entries = 0;
+    if (!rep && !offsets && at.def == 0) {
+        pq_at_least(def, (uint8_t)n->def, all, valid);
+        return all;
     }
-    if (list) offsets[slots] = count;
+    if (!offsets) {
+        for (size_t i = 0; i < all; i++) {
+            valid[slots] = def[i] >= n->def;
+            slots += (rep ? rep[i] : 0) <= at.rep && def[i] >= at.def;
+        }
+        return slots;
+    }
+    /* No branch: lists are of random lengths.  What is no slot is overwritten by the next that is one. */
+    for (size_t i = 0; i < all; i++) {
+        unsigned level = rep ? rep[i] : 0, d = def[i];
+        bool starts = (int)level <= at.rep, slot = starts & ((int)d >= at.def), goes_on = !starts & ((int)level == n->entry_rep);
+        offsets[slots] = count;
+        valid[slots] = (int)d >= n->def;
+        slots += slot;
+        count += (slot | goes_on) & ((int)d >= n->entry_def);
+    }
+    offsets[slots] = count;
     *entries = count;
     return slots;
+}
+
+/* Leaves with the same repetition levels say the same of a node when their definition levels do as far as the node looks at them. */
+static bool same_levels(const struct pq_leaf *a, const struct pq_leaf *b, const struct dp_pq_node *n) {
+    int16_t top = n->def > n->entry_def ? n->def : n->entry_def;
+    if (a->defs.n != b->defs.n || (a->max_rep > 0) != (b->max_rep > 0)) return false;
+    if (a->max_rep && a->defs.n && memcmp(a->reps.p, b->reps.p, a->reps.n)) return false;
+    return pq_same_below((const uint8_t *)a->defs.p, (const uint8_t *)b->defs.p, (uint8_t)top, a->defs.n);
 }
 
 /* Do all leaves below agree with what the first one said? */
@@ -108,6 +125,7 @@ static enum dp_status agree(struct dp_pq_reader *r, const struct dp_pq_node *n, 
     const struct pq_leaf *first = leaf_of(r, first_leaf(n)), *last = leaf_of(r, last_leaf(n));
     for (const struct pq_leaf *l = first + 1; l <= last; l++) {
         int32_t entries;
+        if (same_levels(first, l, n)) continue;
         uint8_t *valid2 = (uint8_t *)dp_buf_reserve(&v, l->defs.n + 1);
         int32_t *offsets2 = offsets ? (int32_t *)(void *)dp_buf_reserve(&o, (l->defs.n + 1) * 4) : NULL;
         bool same = shape(l, n, at, valid2, offsets2, &entries) == slots && !memcmp(valid, valid2, slots);
@@ -122,8 +140,7 @@ static enum dp_status agree(struct dp_pq_reader *r, const struct dp_pq_node *n, 
 }
 
 static void set_validity(struct dp_column *c, const uint8_t *valid, size_t slots) {
-    size_t nulls = 0;
-    for (size_t i = 0; i < slots; i++) nulls += !valid[i];
+    size_t nulls = slots - pq_count_ones(valid, slots);
     c->null_count = (int64_t)nulls;
     for (size_t i = 0; nulls && i < slots; i += PQ_BLOCK) pq_column_validity(c, (int64_t)i, valid + i, slots - i < PQ_BLOCK ? slots - i : PQ_BLOCK);
 }

@@ -192,6 +192,77 @@ void pq_nodes_bind(struct dp_pq_reader *r, struct dp_batch *b);
 /* Offsets, validity and lengths of lists and structs, once all leaves are read. */
 enum dp_status pq_nodes_finish(struct dp_pq_reader *r, struct dp_batch *b, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
 
+/* ---- levels by the block: sixteen at once, in whatever registers the compiler has for that ---- */
+
+typedef uint8_t pq_bytes16 __attribute__((vector_size(16)));
+
+static inline pq_bytes16 pq_load16(const uint8_t *p) {
+    pq_bytes16 v;
+    memcpy(&v, p, 16);
+    return v;
+}
+
+/* out[i] = p[i] == v, as 0 or 1; out may be p. */
+static inline void pq_equal(const uint8_t *p, uint8_t v, size_t n, uint8_t *out) {
+    size_t i = 0;
+    for (; n - i >= 16; i += 16) {
+        pq_bytes16 is = (pq_bytes16)(pq_load16(p + i) == v) & 1;
+        memcpy(out + i, &is, 16);
+    }
+    for (; i < n; i++) out[i] = p[i] == v;
+}
+
+/* out[i] = p[i] >= v, likewise. */
+static inline void pq_at_least(const uint8_t *p, uint8_t v, size_t n, uint8_t *out) {
+    size_t i = 0;
+    for (; n - i >= 16; i += 16) {
+        pq_bytes16 is = (pq_bytes16)(pq_load16(p + i) >= v) & 1;
+        memcpy(out + i, &is, 16);
+    }
+    for (; i < n; i++) out[i] = p[i] >= v;
+}
+
+/* Sum of bytes that are 0 or 1. */
+static inline size_t pq_count_ones(const uint8_t *p, size_t n) {
+    size_t i = 0, sum = 0;
+    while (n - i >= 16) {
+        pq_bytes16 lanes = {0};
+        uint8_t each[16];
+        for (unsigned k = 0; k < 255 && n - i >= 16; k++, i += 16) lanes += pq_load16(p + i);
+        memcpy(each, &lanes, 16);
+        for (unsigned k = 0; k < 16; k++) sum += each[k];
+    }
+    for (; i < n; i++) sum += p[i];
+    return sum;
+}
+
+static inline size_t pq_count_nonzero(const uint8_t *p, size_t n) {
+    size_t i = 0, sum = 0;
+    while (n - i >= 16) {
+        pq_bytes16 lanes = {0};
+        uint8_t each[16];
+        for (unsigned k = 0; k < 255 && n - i >= 16; k++, i += 16) lanes += (pq_bytes16)(pq_load16(p + i) != 0) & 1;
+        memcpy(each, &lanes, 16);
+        for (unsigned k = 0; k < 16; k++) sum += each[k];
+    }
+    for (; i < n; i++) sum += p[i] != 0;
+    return sum;
+}
+
+/* Are the bytes equal, but for those that are at least `top` in both? */
+static inline bool pq_same_below(const uint8_t *a, const uint8_t *b, uint8_t top, size_t n) {
+    size_t i = 0;
+    uint64_t w[2] = {0, 0};
+    for (; n - i >= 16 && !(w[0] | w[1]); i += 16) {
+        pq_bytes16 x = pq_load16(a + i), y = pq_load16(b + i), differ = (pq_bytes16)((x != y) & ((x < top) | (y < top)));
+        memcpy(w, &differ, 16);
+    }
+    if (w[0] | w[1]) return false;
+    for (; i < n; i++)
+        if (a[i] != b[i] && (a[i] < top || b[i] < top)) return false;
+    return true;
+}
+
 /* ---- column memory (dec_column.c) ---- */
 uint8_t *pq_column_data(struct dp_column *c, size_t bytes);
 int32_t *pq_column_offsets(struct dp_column *c, size_t count);
