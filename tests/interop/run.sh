@@ -1,7 +1,8 @@
 #!/bin/sh
-# Our tables read by other engines, and real files compared with what DuckDB makes of them.  TAP.
+# Our tables read by other engines, real files compared with what DuckDB makes of them, and (evolution) sets of files whose
+# schemas differ.  TAP.
 # In CI (CI=true) peers that can't be had are a failure, elsewhere a skip.
-# usage: DP_BIN=DIR run.sh
+# usage: DP_BIN=DIR run.sh [data|evolution]
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 if ! python=$(sh "$here/venv.sh"); then
@@ -9,4 +10,4 @@ if ! python=$(sh "$here/venv.sh"); then
     echo 1..1
     exit 0
 fi
-PYTHONDONTWRITEBYTECODE=1 exec "$python" "$here/data.py"
+PYTHONDONTWRITEBYTECODE=1 exec "$python" "$here/${1:-data}.py"
