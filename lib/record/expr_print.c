@@ -3,8 +3,9 @@
  *   - orderings, by functions that are false when a side is null;
  *   - `+`, `*` and assignments, by functions that bound the size of what they make;
  *   - what makes jq 1.6 abort (% of the smallest integer, times out of range, code points that are none), by functions that check;
- *   - loops (functions of the program, range, repeat, while, until, recurse, `..`), by ones that count their steps.  Steps
- *     are counted through `input`, whose callback is jq.c's; the program itself may not name it.
+ *   - loops (functions of the program, range, repeat, while, until, recurse, `..`) and whatever else gives many outputs or is asked often (`.[]`, `,`,
+ *     arguments of functions), by ones that count their steps.  Steps are counted through `input`, whose callback is jq.c's, which also looks at
+ *     the time there; the program itself may not name it.
  * Number literals that a double does not hold are refused here.
  */
 #include "expr_priv.h"
@@ -40,7 +41,7 @@ static const char prelude[] =
     "def __dp_divide_to(paths; $v): __dp_to(paths; $v; . / $v);"
     "def __dp_mod_to(paths; $v): __dp_to(paths; $v; __dp_mod1(.; $v));"
     "def __dp_alt_to(paths; $v): __dp_to(paths; $v; . // $v);"
-    "def add: reduce .[] as $x (null; __dp_plus1(.; $x));"
+    "def add: reduce (.[] | __dp_tick) as $x (null; __dp_plus1(.; $x));"
     "def while(cond; update): def w: __dp_tick | if cond then ., (update | w) else empty end; w;"
     "def range($from; $to): $from | while(. < $to; . + 1);"
     "def range(n): range(0; n);"
@@ -52,6 +53,10 @@ static const char prelude[] =
     "def recurse(f; cond): def r: __dp_tick | ., (f | select(cond) | r); r;"
     "def recurse: recurse(.[]?);"
     "def recurse_down: recurse;"
+    "def __dp_paths: paths; def paths: __dp_paths | __dp_tick;"
+    "def __dp_combinations: combinations; def combinations: __dp_combinations | __dp_tick;"
+    "def __dp_combinations(n): combinations(n); def combinations(n): __dp_combinations(n) | __dp_tick;"
+    "def __dp_tostream: tostream; def tostream: __dp_tostream | __dp_tick;"
     "def __dp_implode: implode;"
     "def implode: if all(.[]; type == \"number\" and . >= 0 and . < 1114112 and (. < 55296 or . > 57343)) then __dp_implode"
     "  else error(\"implode needs code points\") end;"
@@ -237,19 +242,33 @@ static enum dp_status print_def(struct out *o, const struct dp_enode *n) {
     return print_in(o, "", n->b, ")");
 }
 
+/* The prelude's loops; of others it is not known how often they ask their arguments (map, sort_by, any). */
+static bool counts_itself(struct dp_str name) {
+    static const char *const loops[] = {"range", "while", "until", "repeat", "recurse"};
+    for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++)
+        if (dp_str_eqz(name, loops[i])) return true;
+    return false;
+}
+
 static enum dp_status print_call(struct out *o, const struct dp_enode *n) {
     dp_buf_adds(&o->b, n->name);
-    for (size_t i = 0; i < n->n; i++) DP_TRY(print_in(o, i ? ";" : "(", n->list[i], ""));
+    bool counts = counts_itself(n->name);
+    for (size_t i = 0; i < n->n; i++) {
+        dp_buf_addc(&o->b, i ? ';' : '(');
+        DP_TRY(print_in(o, counts ? "" : "__dp_tick | ", n->list[i], ""));
+    }
     if (n->n) dp_buf_addc(&o->b, ')');
     return DP_OK;
 }
 
 static enum dp_status print_suffix(struct out *o, const struct dp_enode *n) {
-    DP_TRY(print_in(o, "(", n->a, ")["));
+    bool many = n->kind == DP_EK_ITERATE;
+    DP_TRY(print_in(o, many ? "((" : "(", n->a, ")["));
     if (n->b) DP_TRY(print(o, n->b));
     if (n->kind == DP_EK_SLICE) dp_buf_addc(&o->b, ':');
     if (n->c) DP_TRY(print(o, n->c));
     dp_buf_addz(&o->b, n->opt ? "]?" : "]");
+    if (many) dp_buf_addz(&o->b, " | __dp_tick)");
     return DP_OK;
 }
 
@@ -277,7 +296,9 @@ static enum dp_status print(struct out *o, const struct dp_enode *n) {
     case DP_EK_OBJECT: return print_object(o, n);
     case DP_EK_NEG: return print_in(o, "(-", n->a, ")");
     case DP_EK_PIPE: return print_two(o, n, "(", " | ");
-    case DP_EK_COMMA: return print_two(o, n, "(", ", ");
+    case DP_EK_COMMA:
+        DP_TRY(print_in(o, "(", n->a, ", (__dp_tick | "));
+        return print_in(o, "", n->b, "))");
     case DP_EK_ALT: return print_two(o, n, "(", " // ");
     case DP_EK_AND: return print_two(o, n, "(", " and ");
     case DP_EK_OR: return print_two(o, n, "(", " or ");

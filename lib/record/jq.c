@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <dp/base/decimal.h>
 #include <math.h>
+#include <time.h>
 
 struct jv {
     unsigned char kind_flags, pad;
@@ -56,7 +57,9 @@ struct api {
 struct dp_jq {
     struct api api;
     struct jq_state *jq;
-    uint64_t ticks;
+    uint64_t ticks, most;  /* turns of this record, and how many it may take */
+    uint64_t began, spent; /* clock and this thread's processor time when it began, ns */
+    uint64_t allowed;      /* ns */
     char message[300]; /* of the compilation */
     struct dp_buf text;
 };
@@ -104,13 +107,27 @@ static void on_error(void *ctx, struct jv msg) {
     if (!q->message[0]) snprintf(q->message, sizeof q->message, "%s", from);
 }
 
+static uint64_t clock_ns(clockid_t which) {
+    struct timespec t = {0, 0};
+    (void)clock_gettime(which, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* Turns are counted, which says the same on every machine; a turn that takes long (a list that grows with each) is stopped by the clock.  The wall's
+   clock is cheap to ask, and where it has not yet passed the limit the processor's has not either. */
+static bool is_late(const struct dp_jq *q) {
+    return clock_ns(CLOCK_MONOTONIC) - q->began > q->allowed && clock_ns(CLOCK_THREAD_CPUTIME_ID) - q->spent > q->allowed;
+}
+
 /* `input` in a program is a turn of a loop; see expr_print.c. */
 static struct jv on_tick(struct jq_state *jq, void *ctx) {
     struct dp_jq *q = ctx;
     (void)jq;
-    if (++q->ticks <= DP_LIMIT_EXPR_LOOPS) return q->api.jv_null();
-    char text[80];
-    snprintf(text, sizeof text, "it takes more than %u turns for one record", DP_LIMIT_EXPR_LOOPS);
+    bool late = is_late(q);
+    if (++q->ticks <= q->most && !late) return q->api.jv_null();
+    char text[96];
+    if (late) snprintf(text, sizeof text, "it takes more than %llu ms of processor time for one record", (unsigned long long)(q->allowed / 1000000));
+    else snprintf(text, sizeof text, "it takes more than %llu turns for one record", (unsigned long long)q->most);
     return q->api.jv_invalid_with_msg(q->api.jv_string(text));
 }
 
@@ -251,6 +268,10 @@ enum dp_status dp_jq_apply(struct dp_jq *q, const struct dp_record *rec, bool ch
         return dp_err_set(err, DP_RECORD, "libjq cannot read the record: %s", text);
     }
     q->ticks = 0;
+    q->most = (uint64_t)rec->n_nodes * 4 > DP_LIMIT_EXPR_LOOPS ? (uint64_t)rec->n_nodes * 4 : DP_LIMIT_EXPR_LOOPS;
+    q->allowed = ((uint64_t)rec->raw_n / (1u << 20) + 1) * DP_LIMIT_EXPR_MILLIS * 1000000;
+    q->began = clock_ns(CLOCK_MONOTONIC);
+    q->spent = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     a->jq_start(q->jq, v, 0);
     for (;;) {
         v = a->jq_next(q->jq);

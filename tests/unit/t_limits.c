@@ -42,6 +42,8 @@ static void expressions(void **state) {
         {".a[%lu] = 1 | .a | length", DP_LIMIT_EXPR_INDEX, DP_LIMIT_EXPR_INDEX + 1, DP_RECORD, "an index is over"},
         {"[range(%lu)] | length", DP_LIMIT_EXPR_LOOPS - 1, DP_LIMIT_EXPR_LOOPS, DP_RECORD, "turns for one record"}, /* in libjq */
         {"any(.l[:%lu][] as $x | .l[] as $y | .l[] as $z | $x + $y; . == 1)", 10, 300, DP_RECORD, "steps for one record"}, /* DP_LIMIT_EXPR_STEPS: 300^3 above */
+        {"reduce range(%lu) as $i ([]; . + [$i]) | length", 100, 200000, DP_RECORD, "ms of processor time"}, /* DP_LIMIT_EXPR_MILLIS */
+        {"[range(%lu)] as $r | $r | sort_by($r | map($r | length)) | length", 10, 2000, DP_RECORD, "for one record"},
         {".s * %lu | length", DP_LIMIT_EXPR_MEMORY / 64, DP_LIMIT_EXPR_MEMORY + 1, DP_RECORD, "for one record"},
     };
     struct dp_buf record = {0};

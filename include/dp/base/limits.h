@@ -25,7 +25,8 @@
 #define DP_LIMIT_EXPR_DEPTH 100u
 #define DP_LIMIT_EXPR_STEPS (16u << 20)    /* outputs and calls that one record may cost */
 #define DP_LIMIT_EXPR_MEMORY (256u << 20)  /* bytes that one record may make */
-#define DP_LIMIT_EXPR_LOOPS (1u << 18)     /* turns of loops and calls in libjq that one record may cost */
+#define DP_LIMIT_EXPR_LOOPS (1u << 18)     /* turns of loops and calls in libjq that one record may cost; 4 for each of its values where that is more */
+#define DP_LIMIT_EXPR_MILLIS 900u          /* processor time that one record may cost in libjq, for each MiB of it that is begun */
 #define DP_LIMIT_EXPR_INDEX (1u << 20)     /* array index that an assignment may reach */
 #define DP_LIMIT_PCRE_MATCH 1000000u       /* PCRE2 match limit */
 #define DP_LIMIT_ARCHIVE_MEMBERS 1000000u
