@@ -1,6 +1,6 @@
 """Spark with Delta reads tables that we wrote, row for row what dp-cat prints: all types, nested columns, partitions whose
 values need escaping, mapped names, a log of which only the checkpoint is left.  Then Spark appends to one and deletes by
-vectors from another, and we read, append and are read again.  TAP; one session for everything, since its start is dear.
+vectors from another, and we read, append and are read again; and it reads the matrix of Parquet files.  TAP; one session for everything, since its start is dear.
 """
 import base64
 import datetime
@@ -14,6 +14,7 @@ import tempfile
 from decimal import Decimal
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import matrix
 import tap
 from tap import ok
 
@@ -201,6 +202,12 @@ def vectors():
     same_rows(TMP + "/dv", "Spark's own table with maps and deletion vectors", 857)
 
 
+def parquet_matrix():
+    os.mkdir(TMP + "/matrix")
+    sh("'%s' matrix" % os.environ["DP_MATRIX"])
+    matrix.run(spark, TMP + "/matrix")
+
+
 def start():
     import pyspark.sql
     jars = ",".join(sorted(glob.glob(os.environ["DP_SPARK_JARS"] + "/*.jar")))
@@ -223,7 +230,7 @@ def start():
 TMP = tempfile.mkdtemp()
 try:
     spark = start()
-    for case in (types, partitioned, mapped, checkpointed, vectors):
+    for case in (types, partitioned, mapped, checkpointed, vectors, parquet_matrix):
         try:
             case()
         except Exception as e:
