@@ -19,7 +19,7 @@
 
 static const char *const states[] = {"active", "retired", "destroyed"};
 
-void dp_key_derive(const struct dp_key *k, const char *technique, struct dp_str domain, uint8_t out[DP_SHA256_SIZE]) {
+void dp_key_derive(const struct dp_keyring_key *k, const char *technique, struct dp_str domain, uint8_t out[DP_SHA256_SIZE]) {
     struct dp_buf info = {0};
     dp_buf_addf(&info, "dp|%s|", technique);
     dp_buf_adds(&info, domain);
@@ -30,7 +30,7 @@ void dp_key_derive(const struct dp_key *k, const char *technique, struct dp_str 
 
 void dp_keyring_free(struct dp_keyring *r) { dp_secret_free(r, sizeof *r); }
 
-const struct dp_key *dp_keyring_active(const struct dp_keyring *r) {
+const struct dp_keyring_key *dp_keyring_active(const struct dp_keyring *r) {
     for (size_t i = 0; r && i < r->n; i++)
         if (r->keys[i].state == DP_KEY_ACTIVE) return &r->keys[i];
     return NULL;
@@ -48,7 +48,7 @@ static bool is_id(struct dp_str s) {
 }
 
 /* Why these are no key; NULL: they are one. */
-static const char *take_key(struct dp_str text, struct dp_key *k) {
+static const char *take_key(struct dp_str text, struct dp_keyring_key *k) {
     bool parsed = dp_hex_parse(text, k->bytes, sizeof k->bytes, &k->n) || dp_base64url_parse(text, k->bytes, sizeof k->bytes, &k->n);
     if (!parsed) return "the key is neither hex nor base64url of 16 to 64 bytes";
     if (k->n < DP_KEY_MIN) return "the key has less than 128 bits";
@@ -71,7 +71,7 @@ static struct dp_str word(struct dp_str *line) {
     return w;
 }
 
-static const char *take_line(struct dp_str line, struct dp_key *k) {
+static const char *take_line(struct dp_str line, struct dp_keyring_key *k) {
     struct dp_str id = word(&line), created = word(&line), state = word(&line), key = word(&line), more = word(&line);
     struct dp_timestamp t;
     if (!key.n || more.n) return "expected four words: id, created, state, key";
@@ -89,7 +89,7 @@ static const char *take_line(struct dp_str line, struct dp_key *k) {
 }
 
 /* KEY or ID:KEY; the id of a bare key is made from it by derivation, so it tells nothing. */
-static const char *take_bare(struct dp_str text, struct dp_key *k) {
+static const char *take_bare(struct dp_str text, struct dp_keyring_key *k) {
     const char *colon = memchr(text.p, ':', text.n);
     copy_text(k->created, sizeof k->created, DP_STR("1970-01-01T00:00:00Z"));
     if (colon) {
@@ -184,7 +184,7 @@ static bool is_key(const char *path) {
         free(dir);
         if (there) return false;
     }
-    struct dp_key *k = dp_secret_alloc(sizeof *k);
+    struct dp_keyring_key *k = dp_secret_alloc(sizeof *k);
     bool yes = !take_bare(dp_str_z(path), k);
     dp_secret_free(k, sizeof *k);
     return yes;
@@ -205,7 +205,7 @@ enum dp_status dp_keyring_read(const char *path, struct dp_keyring **out, struct
     return status;
 }
 
-static void new_key(struct dp_key *k, int64_t now_micros) {
+static void new_key(struct dp_keyring_key *k, int64_t now_micros) {
     uint8_t id[4];
     char when[40];
     dp_random(id, sizeof id);
@@ -221,7 +221,7 @@ static size_t print_ring(const struct dp_keyring *r, char *text) {
     size_t n = sizeof HEADING - 1;
     memcpy(text, HEADING, n);
     for (size_t i = 0; i < r->n; i++) {
-        const struct dp_key *k = &r->keys[i];
+        const struct dp_keyring_key *k = &r->keys[i];
         n += (size_t)snprintf(text + n, RING_BYTES - n, "%s %s %s ", k->id, k->created, states[k->state]);
         if (k->n) n += dp_hex_print(text + n, k->bytes, k->n);
         else text[n++] = '-';

@@ -388,7 +388,7 @@ size_t dp_mask_rows(const struct dp_mask *m, const char *rows[2]) {
 const char *dp_mask_needs_key(const struct dp_mask *m) { return m->n_keyed ? m->keyed[0]->path : NULL; }
 
 enum dp_status dp_mask_set_key(struct dp_mask *m, const struct dp_keyring *ring, struct dp_err *err) {
-    const struct dp_key *k = dp_keyring_active(ring);
+    const struct dp_keyring_key *k = dp_keyring_active(ring);
     if (!k) return dp_err_set(err, DP_USAGE, "no key of the ring is active: `dp-mask keygen --add FILE` adds one");
     if (!m->n_keyed || m->hmacs) return DP_OK;
     m->hmacs = dp_secret_alloc(m->n_keyed * sizeof *m->hmacs);

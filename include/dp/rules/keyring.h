@@ -18,7 +18,7 @@
 
 enum dp_key_state { DP_KEY_ACTIVE, DP_KEY_RETIRED, DP_KEY_DESTROYED };
 
-struct dp_key {
+struct dp_keyring_key {
     char id[33];      /* letters, digits, _ and - */
     char created[33]; /* RFC 3339 */
     enum dp_key_state state;
@@ -28,7 +28,7 @@ struct dp_key {
 
 struct dp_keyring {
     size_t n;
-    struct dp_key keys[DP_KEYRING_MAX];
+    struct dp_keyring_key keys[DP_KEYRING_MAX];
 };
 
 /* Caller releases with dp_keyring_free.  DP_USAGE: not there, others may read it, not a ring; messages never show what is in it. */
@@ -37,7 +37,7 @@ enum dp_status dp_keyring_read(const char *path, struct dp_keyring **out, struct
 enum dp_status dp_keyring_parse(struct dp_str text, const char *name, struct dp_keyring **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_keyring_free(struct dp_keyring *r); /* NULL is legal */
 /* The one that writes; NULL: none. */
-const struct dp_key *dp_keyring_active(const struct dp_keyring *r);
+const struct dp_keyring_key *dp_keyring_active(const struct dp_keyring *r);
 
 /* A new ring with one new key of 256 bits, mode 0600.  DP_USAGE: the file is there already. */
 enum dp_status dp_keyring_create(const char *path, int64_t now_micros, char id[33], struct dp_err *err) DP_MUST_CHECK;
@@ -48,6 +48,6 @@ enum dp_status dp_keyring_add(const char *path, int64_t now_micros, char id[33],
  * A key for one purpose: HKDF-SHA-256 of a ring's key, no salt, info = "dp|TECHNIQUE|DOMAIN|ID".
  * One key, one use: tokens of another domain or technique have nothing in common.
  */
-void dp_key_derive(const struct dp_key *k, const char *technique, struct dp_str domain, uint8_t out[DP_SHA256_SIZE]);
+void dp_key_derive(const struct dp_keyring_key *k, const char *technique, struct dp_str domain, uint8_t out[DP_SHA256_SIZE]);
 
 #endif
