@@ -142,6 +142,7 @@ void dp_pq_writer_close(struct dp_pq_writer *w) {
     if (!w) return;
     if (w->own_work) dp_pq_work_close(w->work);
     else if (w->row_bytes) dp_batch_reset(w->rows); /* it did not finish: the next one begins without its rows */
+    dp_pq_compose_free(w->compose);
     dp_buf_release(&w->column_indexes);
     dp_buf_release(&w->offset_indexes);
     free(w->places);
@@ -359,7 +360,7 @@ static void keep_meta(struct dp_pq_writer *w, struct dp_pq_chunk *to, const stru
     if (to->stats.has_min) to->stats.min = dp_arena_str(a, from->stats.min);
     if (to->stats.has_max) to->stats.max = dp_arena_str(a, from->stats.max);
     to->encoding_stats = dp_arena_alloc(a, from->n_encoding_stats * sizeof *to->encoding_stats);
-    memcpy(to->encoding_stats, from->encoding_stats, from->n_encoding_stats * sizeof *to->encoding_stats);
+    if (from->n_encoding_stats) memcpy(to->encoding_stats, from->encoding_stats, from->n_encoding_stats * sizeof *to->encoding_stats);
     if (from->def_histogram) to->def_histogram = memcpy(dp_arena_alloc(a, 8 * from->n_def_histogram), from->def_histogram, 8 * from->n_def_histogram);
     if (from->rep_histogram) to->rep_histogram = memcpy(dp_arena_alloc(a, 8 * from->n_rep_histogram), from->rep_histogram, 8 * from->n_rep_histogram);
 }

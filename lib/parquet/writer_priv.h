@@ -1,4 +1,4 @@
-/* What the files of the writer share: rows to row groups (writer.c), row groups that are put together (copy.c). */
+/* What the files of the writer share: rows to row groups (writer.c), row groups that are put together (compose.c, copy.c). */
 #ifndef DP_PARQUET_WRITER_PRIV_H
 #define DP_PARQUET_WRITER_PRIV_H
 
@@ -51,6 +51,7 @@ struct dp_pq_writer {
     size_t n_places, places_cap;
     uint64_t size;
     bool failed, finished;
+    struct dp_pq_compose *compose; /* compose.c; NULL: none so far */
 };
 
 enum dp_status dp_pq_writer_put(struct dp_pq_writer *w, const void *p, size_t n, struct dp_err *err) DP_MUST_CHECK;
@@ -60,5 +61,15 @@ enum dp_status dp_pq_writer_flush(struct dp_pq_writer *w, struct dp_err *err) DP
 struct dp_pq_row_group *dp_pq_writer_group(struct dp_pq_writer *w, int64_t rows);
 void dp_pq_writer_keep(struct dp_pq_writer *w, struct dp_pq_row_group *g, size_t leaf, struct dp_pq_encoded *e, int64_t start);
 enum dp_status dp_pq_writer_end_group(struct dp_pq_writer *w, struct dp_pq_row_group *g, bool keep_memory, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- compose.c ---- */
+void dp_pq_compose_free(struct dp_pq_compose *c); /* NULL is legal */
+
+/* ---- copy.c ---- */
+size_t dp_pq_first_leaf(const struct dp_pq_node *n); /* number of the first leaf below; SIZE_MAX: there is none */
+const char *dp_pq_writer_cant_copy(const struct dp_pq_writer *w, size_t column, const struct dp_pq_file *f, size_t row_group, size_t from);
+/* A chunk to the sink; its metadata, indexes and filter to w->work->encoded[to_leaf], offsets from where the chunk begins. */
+enum dp_status dp_pq_chunk_copy(struct dp_pq_writer *w, size_t to_leaf, const struct dp_pq_file *f, size_t row_group, size_t from_leaf, struct dp_buf *window,
+                                struct dp_err *err) DP_MUST_CHECK;
 
 #endif

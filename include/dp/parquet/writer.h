@@ -37,6 +37,7 @@ struct dp_pq_writer_opts {
     struct dp_pq_work *work;    /* of several writers of one schema, of which one at a time has rows that wait; NULL: its own */
     const struct dp_pq_column_opts *columns; size_t n_columns; /* read at open */
     const struct dp_pq_sorting *sorting; size_t n_sorting;    /* leaf numbers; says that rows are sorted so */
+    bool keep_codec;            /* chunks that are copied (dp_pq_writer_copy) may have another codec */
     const char *created_by;     /* NULL = "dp version X" */
     const struct dp_pq_key_value *kv; size_t n_kv;            /* copied */
 };
@@ -81,5 +82,52 @@ const struct dp_pq_meta *dp_pq_writer_meta(const struct dp_pq_writer *w);
 uint64_t dp_pq_writer_size(const struct dp_pq_writer *w);
 size_t dp_pq_writer_memory(const struct dp_pq_writer *w); /* bytes buffered now */
 void dp_pq_writer_close(struct dp_pq_writer *w); /* any time; does not finish */
+
+/*
+ * ---- row groups that are put together ----
+ *
+ * Of encoded columns and of chunks copied as they stand from a row group of an open file:
+ *
+ *     dp_pq_writer_begin(w, rows)
+ *     for each column of the schema, in order: dp_pq_writer_piece(w, piece) one or more times, or dp_pq_writer_copy(w, file, row_group, its column there)
+ *     dp_pq_writer_end(w)                    or dp_pq_writer_undo(w)
+ *
+ * Pieces are encoded on any thread, apart from the writer.  Such row groups and rows (dp_pq_writer_add) may take turns.
+ */
+struct dp_pq_file;    /* dp/parquet/reader.h */
+struct dp_pq_encoder; /* of one thread */
+struct dp_pq_piece;   /* rows of one top-level column, encoded */
+
+/* The schema and options of the writers that will take its pieces; both borrowed until close. */
+enum dp_status dp_pq_encoder_open(const struct dp_type *schema, const struct dp_pq_writer_opts *opts, struct dp_pq_encoder **out, struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_encoder_close(struct dp_pq_encoder *e); /* NULL is legal */
+/*
+ * Rows of column number `column`; caller releases with dp_pq_piece_free.  whole: these are all rows of the row group; otherwise the column must have one leaf,
+ * and gets no dictionary and no bloom filter.
+ */
+enum dp_status dp_pq_encode(struct dp_pq_encoder *e, size_t column, const struct dp_column *rows, bool whole, struct dp_pq_piece **out,
+                            struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_piece_free(struct dp_pq_piece *p); /* NULL is legal */
+size_t dp_pq_piece_bytes(const struct dp_pq_piece *p);
+
+/*
+ * May the chunks of column `from` in a row group of an open file stand as column number `column` in files of this schema and these options?  NULL: yes;
+ * else why not.  Yes means: the same physical type, levels and meaning, a codec that may be (opts->keep_codec), nothing that the writer would never write
+ * (INT96, Hadoop's LZ4, prefixes chained over pages), nothing encrypted, no data in another file.
+ */
+const char *dp_pq_cant_copy(const struct dp_pq_encoder *e, size_t column, const struct dp_pq_file *f, size_t row_group, size_t from);
+
+/* Rows that wait become a row group of their own before. */
+enum dp_status dp_pq_writer_begin(struct dp_pq_writer *w, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
+/* Takes ownership of the piece, also when it fails. */
+enum dp_status dp_pq_writer_piece(struct dp_pq_writer *w, struct dp_pq_piece *p, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Pages, statistics and bloom filter of the next column, which dp_pq_cant_copy allowed; page headers, sizes and checksums are checked on the way: a fault is
+ * DP_FORMAT with the source's name.  Bounds whose order is not known, and indexes that contradict the pages, are left out.
+ */
+enum dp_status dp_pq_writer_copy(struct dp_pq_writer *w, const struct dp_pq_file *f, size_t row_group, size_t from, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_pq_writer_end(struct dp_pq_writer *w, struct dp_err *err) DP_MUST_CHECK;
+/* As if there had been no begin: the caller cuts what it wrote to dp_pq_writer_size bytes. */
+void dp_pq_writer_undo(struct dp_pq_writer *w);
 
 #endif
