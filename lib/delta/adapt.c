@@ -59,3 +59,13 @@ enum dp_status adapt_column(const struct adapt *a, struct dp_column *dst, const 
     const struct dp_cast_rules rules = {find, takes, a, DP_FORMAT};
     return dp_cast_column(&rules, dst, physical, src, err);
 }
+
+bool adapt_is_same(const struct adapt *a, const struct dp_type *table, const struct dp_type *physical, const struct dp_type *file) {
+    if (table->id != file->id || table->n_children != file->n_children || table->nullable != file->nullable) return false;
+    if (table->unit != file->unit || table->utc != file->utc || table->precision != file->precision || table->scale != file->scale || table->width != file->width) return false;
+    for (size_t i = 0; i < table->n_children; i++) {
+        if (table->id == DP_TYPE_STRUCT && adapt_find(a, file, physical->children[i]) != (int)i) return false;
+        if (!adapt_is_same(a, table->children[i], physical->children[i], file->children[i])) return false;
+    }
+    return true;
+}

@@ -18,5 +18,7 @@ int adapt_find(const struct adapt *a, const struct dp_type *file, const struct d
  * DP_SCHEMA: the file's type is neither the table's nor one that it was widened from.
  */
 enum dp_status adapt_column(const struct adapt *a, struct dp_column *dst, const struct dp_type *physical, struct dp_column *src, struct dp_err *err) DP_MUST_CHECK;
+/* Is a file's column the table's but for names? */
+bool adapt_is_same(const struct adapt *a, const struct dp_type *table, const struct dp_type *physical, const struct dp_type *file);
 
 #endif

@@ -57,7 +57,9 @@ struct dp_delta_task {
 struct dp_delta_read {
     const struct dp_delta_task *task;
     struct dp_pq_reader *reader;
-    int *source;                 /* for each column of the scan: column of the reader, -1 none */
+    struct dp_type *alone;       /* the schema where one column is read, else NULL */
+    size_t first, n;             /* columns of the scan that are read */
+    int *source;                 /* for each of them: column of the reader, -1 none */
     struct dp_batch raw, whole;  /* as read; as the table has it, deleted rows included */
     struct dp_batch constants;
     uint32_t *rows;
@@ -238,12 +240,13 @@ static void pass_group(struct dp_delta_scan *scan) {
     scan->counts.groups++;
 }
 
-/* Names of the file's columns that the scan reads, and for each of the scan's its place among them, -1 none; how many. */
-static size_t file_columns(const struct dp_delta_scan *scan, const struct open_file *f, const char **names, int *place) {
+/* Names of the file's columns that `count` of the scan's from `first` on are read from, and for each its place among them, -1 none; how many. */
+static size_t file_columns(const struct dp_delta_scan *scan, const struct open_file *f, size_t first, size_t count, const char **names, int *place) {
     const struct dp_type *file = dp_pq_schema(f->pq);
     size_t n = 0;
-    for (size_t i = 0; i < scan->schema->n_children; i++) {
-        int at = scan->columns[i].is_partition ? -1 : adapt_find(&scan->adapt, file, scan->columns[i].physical);
+    for (size_t i = 0; i < count; i++) {
+        const struct out_column *c = &scan->columns[first + i];
+        int at = c->is_partition ? -1 : adapt_find(&scan->adapt, file, c->physical);
         place[i] = at < 0 ? -1 : (int)n;
         if (at >= 0) names[n++] = file->children[at]->name;
     }
@@ -254,7 +257,7 @@ static size_t file_columns(const struct dp_delta_scan *scan, const struct open_f
 static uint64_t group_bytes(const struct dp_delta_scan *scan) {
     const char **names = dp_calloc(scan->schema->n_children + 1, sizeof *names);
     int *place = dp_calloc(scan->schema->n_children + 1, sizeof *place);
-    size_t n = file_columns(scan, scan->file, names, place);
+    size_t n = file_columns(scan, scan->file, 0, scan->schema->n_children, names, place);
     uint64_t bytes = dp_pq_bytes(scan->file->pq, scan->row_group, names, n);
     free(names);
     free(place);
@@ -314,15 +317,32 @@ int64_t dp_delta_task_rows(const struct dp_delta_task *t) {
     return t->file->scan->where ? n : live_rows(t->file, t->first_row, t->first_row + dp_pq_meta(t->file->pq)->row_groups[t->row_group].num_rows);
 }
 
+const struct dp_pq_file *dp_delta_task_file(const struct dp_delta_task *t) { return t->file->pq; }
+size_t dp_delta_task_row_group(const struct dp_delta_task *t) { return t->row_group; }
+const struct dp_batch *dp_delta_task_constants(const struct dp_delta_task *t) { return &t->file->constants; }
+
+int dp_delta_task_column(const struct dp_delta_task *t, size_t column) {
+    const struct dp_delta_scan *scan = t->file->scan;
+    const struct dp_type *file = dp_pq_schema(t->file->pq), *physical = scan->columns[column].physical;
+    int at = scan->columns[column].is_partition ? -1 : adapt_find(&scan->adapt, file, physical);
+    return at >= 0 && adapt_is_same(&scan->adapt, scan->schema->children[column], physical, file->children[at]) ? at : -1;
+}
+
 /* ---- read ---- */
 
-enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) {
+static enum dp_status open_read(const struct dp_delta_task *task, size_t first, size_t count, struct dp_delta_read **out, struct dp_err *err) {
     const struct dp_delta_scan *scan = task->file->scan;
     struct dp_delta_read *r = dp_calloc(1, sizeof *r);
     const char **names = dp_calloc(scan->schema->n_children + 1, sizeof *names);
     r->task = task;
+    r->first = first, r->n = count;
     r->source = dp_calloc(scan->schema->n_children + 1, sizeof *r->source);
-    size_t n = file_columns(scan, task->file, names, r->source);
+    if (count < scan->schema->n_children) {
+        r->alone = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+        r->alone->nullable = false;
+        dp_type_add(r->alone, dp_type_copy(scan->schema->children[first]));
+    }
+    size_t n = file_columns(scan, task->file, first, count, names, r->source);
     enum dp_status status = dp_pq_reader_open(task->file->pq, names, n, &r->reader, err);
     if (status == DP_OK) status = dp_pq_reader_seek(r->reader, task->row_group, err);
     if (status == DP_OK && scan->where) status = dp_pq_reader_select(r->reader, task->rows.v, task->rows.n, err);
@@ -333,7 +353,7 @@ enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_de
         return status;
     }
     dp_batch_init(&r->raw, dp_pq_reader_schema(r->reader));
-    dp_batch_init(&r->whole, scan->schema);
+    dp_batch_init(&r->whole, dp_delta_read_schema(r));
     dp_batch_init(&r->constants, scan->partition);
     *out = r;
     return DP_OK;
@@ -347,6 +367,16 @@ void dp_delta_read_count(const struct dp_delta_read *r, struct dp_delta_scan_cou
     to->bytes_skipped += n.bytes_skipped;
 }
 
+enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) {
+    return open_read(task, 0, task->file->scan->schema->n_children, out, err);
+}
+
+enum dp_status dp_delta_read_open_column(const struct dp_delta_task *task, size_t column, struct dp_delta_read **out, struct dp_err *err) {
+    return open_read(task, column, 1, out, err);
+}
+
+const struct dp_type *dp_delta_read_schema(const struct dp_delta_read *r) { return r->alone ? r->alone : r->task->file->scan->schema; }
+
 void dp_delta_read_close(struct dp_delta_read *r) {
     if (!r) return;
     if (r->raw.schema) {
@@ -355,6 +385,7 @@ void dp_delta_read_close(struct dp_delta_read *r) {
         dp_batch_release(&r->constants);
     }
     dp_pq_reader_close(r->reader);
+    dp_type_free(r->alone);
     free(r->source);
     free(r->rows);
     free(r);
@@ -369,7 +400,7 @@ static enum dp_status adapt_batch(struct dp_delta_read *r, struct dp_batch *b, s
     const struct dp_delta_scan *scan = r->task->file->scan;
     int64_t n = r->raw.length;
     size_t constant = 0;
-    if (scan->partition->n_children) {
+    if (scan->partition->n_children && !r->alone) {
         need_rows(r, (size_t)n + 1);
         memset(r->rows, 0, (size_t)n * sizeof *r->rows);
         dp_batch_reset(&r->constants);
@@ -377,14 +408,15 @@ static enum dp_status adapt_batch(struct dp_delta_read *r, struct dp_batch *b, s
     }
     for (size_t i = 0; i < b->n_columns; i++) {
         struct dp_column *dst = &b->columns[i];
-        if (scan->columns[i].is_partition) {
+        const struct out_column *column = &scan->columns[r->first + i];
+        if (column->is_partition) {
             struct dp_column *src = &r->constants.columns[constant++], t = *dst;
             *dst = *src, *src = t;
             src->type = dst->type, dst->type = t.type;
         } else if (r->source[i] < 0) {
             dp_column_append_nulls(dst, n);
         } else {
-            DP_TRY(adapt_column(&scan->adapt, dst, scan->columns[i].physical, &r->raw.columns[r->source[i]], err));
+            DP_TRY(adapt_column(&scan->adapt, dst, column->physical, &r->raw.columns[r->source[i]], err));
         }
     }
     b->length = n;

@@ -16,6 +16,7 @@
 #include <dp/delta/snapshot.h>
 #include <dp/record/batch.h>
 
+struct dp_pq_file; /* dp/parquet/reader.h */
 struct dp_delta_scan;
 struct dp_delta_task;
 struct dp_delta_read;
@@ -43,7 +44,18 @@ const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data fi
 int64_t dp_delta_task_first_row(const struct dp_delta_task *task); /* physical, of the file, from 0 */
 int64_t dp_delta_task_rows(const struct dp_delta_task *task); /* that are not deleted and may satisfy `where` */
 
+/* For who copies column chunks as they stand: the open file, borrowed until release, and the row group in it. */
+const struct dp_pq_file *dp_delta_task_file(const struct dp_delta_task *task);
+size_t dp_delta_task_row_group(const struct dp_delta_task *task);
+/* The column of that file which is column number `column` of the scan as it stands, names aside; -1: none is (partition columns, missing and widened ones). */
+int dp_delta_task_column(const struct dp_delta_task *task, size_t column);
+/* One row: the values of the scan's partition columns, in their order. */
+const struct dp_batch *dp_delta_task_constants(const struct dp_delta_task *task);
+
 enum dp_status dp_delta_read_open(const struct dp_delta_task *task, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;
+/* One column of the scan alone, not a partition column; batches have dp_delta_read_schema. */
+enum dp_status dp_delta_read_open_column(const struct dp_delta_task *task, size_t column, struct dp_delta_read **out, struct dp_err *err) DP_MUST_CHECK;
+const struct dp_type *dp_delta_read_schema(const struct dp_delta_read *read); /* borrowed until close */
 void dp_delta_read_close(struct dp_delta_read *read);
 size_t dp_delta_read_bytes(const struct dp_delta_read *read); /* dp_pq_reader_bytes */
 /* Adds the pages that reading met and those that `where` left out; read may be NULL. */
