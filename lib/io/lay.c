@@ -68,6 +68,8 @@ struct dp_lay {
     struct dp_buf row_schema; /* JSON */
     struct dp_lay_sort sort;
     struct dp_map index;     /* key bytes -> part number */
+    struct part direct;      /* whose file goes on (dp_lay_group_begin, dp_lay_follow) */
+    struct dp_buf direct_key;
     struct part *parts;
     size_t n_parts, parts_cap, n_open, n_cut_parts, n_files;
     uint64_t spilled;        /* before the latest cut */
@@ -170,6 +172,9 @@ static enum dp_status to_file(void *ctx, const void *p, size_t n, struct dp_err 
     return dp_fd_write(f->new.fd, p, n, err) == DP_OK ? DP_OK : dp_err_prefix(err, "%s: ", f->new.final);
 }
 
+/* A table has its types in its log. */
+static bool is_for_table(const struct dp_lay *l) { return l->o.staging || l->run->marks; }
+
 static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err *err) {
     char uuid[37], name[80];
     struct dp_pq_writer_opts o = l->writer;
@@ -183,7 +188,7 @@ static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err 
     DP_TRY_OUT(dp_mkdirs_unsynced(dir, err)); /* synced with the file's name */
     DP_TRY_OUT(dp_newfile_open(&f->new, path, 0666, err));
     o.kv = kv, o.n_kv = 2;
-    o.json_as_string = l->o.staging || l->run->marks; /* for a table, which has its types in the log */
+    o.json_as_string = is_for_table(l);
     DP_TRY_OUT(dp_pq_writer_open(l->file_schema, &o, l->run->pool, to_file, f, &f->writer, err));
     p->file = f;
     l->n_open++;
@@ -511,12 +516,10 @@ static bool stage_is_full(const struct dp_lay *l) {
     return l->stage_bytes >= l->stage_max || (l->stage_bytes >= least && (size_t)l->stage.length >= ROWS_EACH * l->n_parts);
 }
 
-static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct dp_err *err) {
+/* The values of a partition's key, for its files. */
+static enum dp_status name_part(const struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct part *p, struct dp_err *err) {
     struct dp_buf json = {0}, dir = {0}, text = {0};
     enum dp_status status = DP_OK;
-    l->parts = dp_grow(l->parts, &l->parts_cap, l->n_parts + 1, sizeof *l->parts);
-    struct part *p = &l->parts[l->n_parts];
-    *p = (struct part){0};
     dp_buf_addc(&json, '{');
     for (size_t i = 0; i < l->o.layout->n; i++) {
         struct dp_str name = dp_str(l->keys->children[i]->name, l->keys->children[i]->name_n);
@@ -535,12 +538,19 @@ static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, in
     dp_buf_addc(&json, '}');
     p->values = dp_buf_detach(&json);
     p->subdir = l->o.staging ? dp_strdup("") : dp_strdup(dp_buf_z(&dir));
-    l->n_parts++;
 out:
     dp_buf_release(&json);
     dp_buf_release(&dir);
     dp_buf_release(&text);
     return status;
+}
+
+static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct dp_err *err) {
+    l->parts = dp_grow(l->parts, &l->parts_cap, l->n_parts + 1, sizeof *l->parts);
+    l->parts[l->n_parts] = (struct part){0};
+    DP_TRY(name_part(l, keys, row, &l->parts[l->n_parts], err));
+    l->n_parts++;
+    return DP_OK;
 }
 
 /* The columns of the incoming rows that go into files, as a batch that borrows them. */
@@ -589,9 +599,74 @@ static enum dp_status add_rows(struct dp_lay *l, const struct dp_lay_rows *r, co
     return stage_is_full(l) ? deal_out(l, false, err) : DP_OK;
 }
 
+/* ---- files that keep order and row groups ---- */
+
+static void release_part(struct dp_lay *l, struct part *p) {
+    drop_file(l, p);
+    free(p->values), free(p->subdir), free(p->extents), free(p->runs);
+}
+
+/* Both kinds of files fill the same working memory, one at a time. */
+static enum dp_status end_direct(struct dp_lay *l, struct dp_err *err) { return l->direct.file ? complete_file(l, &l->direct, err) : DP_OK; }
+
+/* The file that rows of this partition go to. */
+static enum dp_status go_on(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) {
+    struct dp_str key = l->o.layout->n && r->groups.n ? r->groups.items[0].key : DP_STR("");
+    bool same = l->direct.values && dp_str_eq(key, dp_buf_str(&l->direct_key));
+    if (l->o.layout->n == 0 && l->n_parts && l->parts[0].file) DP_TRY(complete_file(l, &l->parts[0], err)); /* of dp_lay_add */
+    if (!same) {
+        DP_TRY(end_direct(l, err));
+        release_part(l, &l->direct);
+        l->direct = (struct part){0};
+        dp_buf_reset(&l->direct_key);
+        dp_buf_adds(&l->direct_key, key);
+        DP_TRY(name_part(l, &r->keys, 0, &l->direct, err));
+    }
+    return l->direct.file ? DP_OK : open_file(l, &l->direct, err);
+}
+
+enum dp_status dp_lay_group_begin(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_pq_writer **w, struct dp_err *err) {
+    DP_TRY(go_on(l, r, err));
+    *w = l->direct.file->writer;
+    return DP_OK;
+}
+
+enum dp_status dp_lay_group_end(struct dp_lay *l, int64_t rows, struct dp_err *err) {
+    const struct dp_pq_writer *w = l->direct.file->writer;
+    l->direct.file->rows += rows;
+    return dp_pq_writer_size(w) >= l->o.target_size || file_meta(l, w) >= META_BYTES ? end_direct(l, err) : DP_OK;
+}
+
+enum dp_status dp_lay_group_undo(struct dp_lay *l, struct dp_err *err) {
+    struct file *f = l->direct.file;
+    dp_pq_writer_undo(f->writer);
+    off_t size = (off_t)dp_pq_writer_size(f->writer);
+    if (ftruncate(f->new.fd, size) || lseek(f->new.fd, size, SEEK_SET) != size) return dp_err_sys(err, DP_IO, "%s", f->new.final);
+    return DP_OK;
+}
+
+enum dp_status dp_lay_follow(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) {
+    struct dp_batch view;
+    if (r->rows.length == 0) return DP_OK;
+    DP_TRY(go_on(l, r, err));
+    view_rows(l, &r->rows, &view);
+    enum dp_status status = feed(l, &l->direct, &view, err);
+    free(view.columns);
+    return status;
+}
+
+enum dp_status dp_lay_encoder(const struct dp_lay *l, struct dp_pq_encoder **out, struct dp_err *err) {
+    struct dp_pq_writer_opts o = l->writer;
+    o.json_as_string = is_for_table(l);
+    return dp_pq_encoder_open(l->file_schema, &o, out, err);
+}
+
+/* ---- rows in ---- */
+
 enum dp_status dp_lay_add(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) {
     struct dp_batch view;
     if (r->rows.length == 0) return DP_OK;
+    DP_TRY(end_direct(l, err));
     view_rows(l, &r->rows, &view);
     enum dp_status status = add_rows(l, r, &view, err);
     free(view.columns);
@@ -675,6 +750,7 @@ enum dp_status dp_lay_check_codec(const char *codec, struct dp_err *err) {
 static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     struct dp_pq_writer_opts *w = &l->writer;
     DP_TRY(dp_lay_writer_opts(&l->o, l->names, w, &l->columns_asked, err));
+    w->keep_codec = l->o.keep_codec;
     if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->names, err));
     l->sorting = dp_calloc(l->sort.n + 1, sizeof *l->sorting);
     for (size_t i = 0; i < l->sort.n; i++) {
@@ -731,6 +807,7 @@ out:
 
 enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
     struct part *only = l->o.layout->n == 0 && l->sort.n == 0 && l->n_parts ? &l->parts[0] : NULL;
+    DP_TRY(end_direct(l, err));
     if (only && only->file) DP_TRY(complete_file(l, only, err));
     if (!only) DP_TRY(deal_out(l, l->sort.n == 0, err));
     for (size_t i = 0; i < l->n_parts && l->sort.n; i++) {
@@ -740,11 +817,6 @@ enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
     }
     DP_TRY(sync_finished(l, err));
     return name_finished(l, err);
-}
-
-static void release_part(struct dp_lay *l, struct part *p) {
-    drop_file(l, p);
-    free(p->values), free(p->subdir), free(p->extents), free(p->runs);
 }
 
 /* Partitions go too: an endless stream may have new ones every hour. */
@@ -774,6 +846,8 @@ void dp_lay_keep(struct dp_lay *l) {
 void dp_lay_close(struct dp_lay *l) {
     if (!l) return;
     for (size_t i = 0; i < l->n_parts; i++) release_part(l, &l->parts[i]);
+    release_part(l, &l->direct);
+    dp_buf_release(&l->direct_key);
     for (size_t i = 0; i < l->n_finished; i++) {
         struct dp_newfile *f = &l->finished[i].new;
         if (f->is_open) {

@@ -23,6 +23,7 @@ struct dp_lay_opts {
     struct dp_layout *layout;    /* bound; borrowed */
     const struct dp_type *schema; /* of the rows that come in; borrowed */
     const char *codec;           /* "zstd:3"; NULL: the table's delta.parquet.compression.codec, else zstd:3 */
+    bool keep_codec;             /* chunks that are copied (dp_lay_group_begin) may have another */
     int64_t row_group_rows;      /* 0: the writer's own */
     uint64_t row_group_bytes;    /* of rows in memory; 0: 26 MiB, more where --memory has room */
     int page_version;            /* of data pages: 1 or 2; 0: by the table's delta.parquet.format.version, else 1 */
@@ -42,6 +43,8 @@ enum dp_status dp_lay_check_codec(const char *codec, struct dp_err *err) DP_MUST
 enum dp_status dp_lay_check(const struct dp_lay_opts *o, struct dp_err *err) DP_MUST_CHECK;
 
 struct dp_lay;
+struct dp_pq_writer;
+struct dp_pq_encoder;
 
 /* Called for each file that is whole, on disk and under its final name. */
 typedef enum dp_status (*dp_lay_done)(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err);
@@ -62,6 +65,17 @@ void dp_lay_rows_open(const struct dp_lay_opts *o, struct dp_lay_rows *r);
 void dp_lay_rows_release(struct dp_lay_rows *r);
 enum dp_status dp_lay_group(const struct dp_lay_opts *o, struct dp_lay_rows *r, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_lay_add(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Files that keep the order of what comes, and its row groups: as long as rows are of one partition they go on in one file, up to the target size.  Row groups
+ * are put together by the caller (dp/parquet/writer.h, between begin and end); rows in between are row groups of their own.  `r` has rows of one partition,
+ * of which group_begin takes the first one's key alone.  What came through dp_lay_add is in other files.  Not with sort.
+ */
+enum dp_status dp_lay_group_begin(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_pq_writer **w, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_lay_group_end(struct dp_lay *l, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_lay_group_undo(struct dp_lay *l, struct dp_err *err) DP_MUST_CHECK; /* instead of end: what was written since begin is cut off */
+enum dp_status dp_lay_follow(struct dp_lay *l, const struct dp_lay_rows *r, struct dp_err *err) DP_MUST_CHECK;
+/* For one thread, of columns as these files have them: those of the schema that are not keys of the layout, in their order. */
+enum dp_status dp_lay_encoder(const struct dp_lay *l, struct dp_pq_encoder **out, struct dp_err *err) DP_MUST_CHECK;
 /* The input was whole: the rest of the files, then their names. */
 enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) DP_MUST_CHECK;
 /* The same in the middle of the input (what came so far was whole): those files stay, whatever happens later, and further rows go into new ones. */
