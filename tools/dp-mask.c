@@ -29,7 +29,7 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, role, "role", 0, "NAME", "the view of this role of the policy"),
     DP_OPT_PATH(conf, key_file, "key-file", 0, "FILE", "key ring for tokens and keyed hashes (default: $DP_MASK_KEY_FILE, or the key itself in $DP_MASK_KEY)"),
     DP_OPT_ENUM(conf, unknown, "unknown", 0, "HOW", "a field that the contract does not know", unknowns),
-    DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "with -o: compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
+    DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "with -o: compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none (default: zstd:3, and what passes keeps its own)"),
     DP_OPT_END};
 
 struct masking {
@@ -215,7 +215,7 @@ static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
     struct dp_mask_files_opts o = {.mask = m->mask, .dir = m->cli->common.output, .codec = c->codec};
     bool piped = !m->cli->n_args || (m->cli->n_args == 1 && !strcmp(m->cli->args[0], "-"));
     enum dp_status status = DP_OK;
-    DP_TRY(dp_lay_check_codec(c->codec, err));
+    if (c->codec) DP_TRY(dp_lay_check_codec(c->codec, err));
     if (run->where && dp_expr_compile(dp_str_z(run->where), &m->where, err) != DP_OK) return dp_err_prefix(err, "--where: ");
     if (m->where) o.filters[o.n_filters++] = (struct dp_mask_filter){m->where, "where"};
     for (size_t i = 0; i < m->n_rows; i++) o.filters[o.n_filters++] = (struct dp_mask_filter){m->rows_expr[i], "rows"};

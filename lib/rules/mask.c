@@ -473,6 +473,17 @@ enum dp_status dp_mask_schema(const struct dp_mask *m, const struct dp_type *in,
     return behind_box(m, &m->root, in, out, err);
 }
 
+static bool passes(const struct dp_mask *m, const struct mask_node *n, const struct dp_type *t) {
+    if (!n) return m->unknown == DP_MASK_UNKNOWN_PASS;
+    if (n->act == MASK_KEEP) return true;
+    if (n->act == MASK_APPLY || n->act == MASK_DROP) return false;
+    for (size_t i = 0; i < t->n_children; i++)
+        if (!passes(m, t->id == DP_TYPE_STRUCT ? node_named(n, t->children[i]) : n->items, t->children[i])) return false;
+    return true;
+}
+
+bool dp_mask_passes(const struct dp_mask *m, const struct dp_type *column) { return passes(m, node_named(&m->root, column), column); }
+
 /* ---- the header ---- */
 
 static int rank(const char *c) {

@@ -91,6 +91,8 @@ static void mask_times(const struct mask_node *n, const struct dp_column *in, st
 
 /* ---- everything else ---- */
 
+#define TEXT_ROWS 4096 /* that are text at once */
+
 /* The columns of `pick` as a batch of their own, borrowed. */
 static struct dp_batch view(const struct dp_batch *b, const size_t *pick, size_t n, struct dp_type *schema, struct dp_column *columns) {
     struct dp_type *bare = schema;
@@ -127,6 +129,14 @@ static enum dp_status read_back(struct batch_run *b, struct dp_scan *scan, struc
     return DP_OK;
 }
 
+static void print_rows(struct dp_mask_run *r, const struct dp_batch *from, int64_t row) {
+    dp_buf_reset(&r->lines);
+    dp_batch_print(from, row, from->length - row < TEXT_ROWS ? from->length - row : TEXT_ROWS, NULL, &r->lines);
+    dp_buf_reserve(&r->lines, DP_SCAN_PAD);
+    dp_scan_begin(r->scan, r->lines.p, r->lines.n);
+    dp_mask_run_reset(r);
+}
+
 static enum dp_status through_records(struct batch_run *b, struct dp_batch *from, struct dp_batch *to, struct dp_err *err) {
     struct dp_mask_run *r = b->r;
     struct dp_mask_reject why;
@@ -135,12 +145,8 @@ static enum dp_status through_records(struct batch_run *b, struct dp_batch *from
     struct dp_shred *shred = dp_shred_open(to->schema, true);
     enum dp_status status = DP_OK;
     if (!r->scan) r->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
-    dp_buf_reset(&r->lines);
-    dp_batch_print(from, 0, from->length, NULL, &r->lines);
-    dp_buf_reserve(&r->lines, DP_SCAN_PAD);
-    dp_scan_begin(r->scan, r->lines.p, r->lines.n);
-    dp_mask_run_reset(r);
     for (int64_t row = 0; row < from->length; row++) {
+        if (row % TEXT_ROWS == 0) print_rows(r, from, row);
         DP_TRY_OUT(dp_scan_next(r->scan, &rec, err));
         dp_buf_reset(&r->masked);
         if (rec.duplicate_keys) { /* a map whose keys are not unique */
@@ -170,7 +176,7 @@ static bool is_string(const struct dp_type *t) { return t->id == DP_TYPE_STRING 
 
 /* True when the column is done; false: it has to go through records. */
 static bool mask_column(struct batch_run *b, const struct mask_node *n, const struct dp_column *in, struct dp_column *out) {
-    if (!n || n->act == MASK_KEEP) return dp_column_append(out, in, 0, in->length), true;
+    if (!n || dp_mask_passes(b->r->mask, in->type)) return dp_column_append(out, in, 0, in->length), true;
     if (n->act != MASK_APPLY) return false;
     const struct dp_mask_technique *t = n->rule.technique;
     if (!t->apply) {

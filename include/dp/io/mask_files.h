@@ -1,5 +1,6 @@
 /*
- * Parquet files and tables through a mask into Parquet (dp-mask -o): columns are read, masked and written as columns, those that pass are copied.
+ * Parquet files and tables through a mask into Parquet (dp-mask -o): columns are read, masked and written as columns; of those that pass the chunks are
+ * copied as they stand, wherever all rows of a row group stay.
  *
  * A table's partitioning is kept: where a partition column is masked, its masked values are what the new files are partitioned by.  Types come from the
  * sources; all must have the same behind the mask.  A row that can't be masked is a reject, told by source and row number.
@@ -20,8 +21,11 @@ struct dp_mask_files_opts {
     struct dp_mask_filter filters[3]; /* all must be true of a row's clear values */
     size_t n_filters;
     const char *dir;                  /* a directory, or a table: files go to its staging */
-    const char *codec;
+    const char *codec;                /* NULL: as dp_lay_opts says, and columns that are copied keep theirs */
 };
+
+/* What came out so far, or would. */
+struct dp_mask_files_counts { uint64_t rows, groups_copied, chunks_copied; };
 
 struct dp_mask_files;
 
@@ -32,6 +36,7 @@ enum dp_status dp_mask_files_open(struct dp_run *run, const struct dp_mask_files
 enum dp_status dp_mask_files_add(struct dp_mask_files *f, const char *name, struct dp_err *err) DP_MUST_CHECK;
 /* The rest of the files, and their names. */
 enum dp_status dp_mask_files_finish(struct dp_mask_files *f, struct dp_err *err) DP_MUST_CHECK;
+struct dp_mask_files_counts dp_mask_files_counts(const struct dp_mask_files *f);
 /* Their paths have gone out: the files stay. */
 void dp_mask_files_keep(struct dp_mask_files *f);
 void dp_mask_files_close(struct dp_mask_files *f); /* any time; NULL is legal */

@@ -59,6 +59,8 @@ const struct dp_type *dp_mask_contract_schema(const struct dp_mask *m);
  * of a type that its technique does not take.
  */
 enum dp_status dp_mask_schema(const struct dp_mask *m, const struct dp_type *in, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
+/* Does a column of a schema that dp_mask_schema took pass as it is, with all that is in it?  Then its bytes may be copied. */
+bool dp_mask_passes(const struct dp_mask *m, const struct dp_type *column);
 /* The stream's header behind the mask: schema, and for each masked column what was done (dp-records(5)). */
 enum dp_status dp_mask_header(const struct dp_mask *m, const char *program, struct dp_mark *begin, struct dp_err *err) DP_MUST_CHECK;
 

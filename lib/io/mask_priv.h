@@ -1,0 +1,43 @@
+/* Between the files of masking Parquet and tables: the row groups of a source (mask_groups.c), what becomes of them (mask_files.c). */
+#ifndef DP_IO_MASK_PRIV_H
+#define DP_IO_MASK_PRIV_H
+
+#include <dp/delta/scan.h>
+#include <dp/parquet/reader.h>
+
+struct groups; /* a file or a table that is open */
+
+/* The name is borrowed until close. */
+enum dp_status groups_open(const char *name, struct groups **out, struct dp_err *err) DP_MUST_CHECK;
+void groups_close(struct groups *g); /* all its row groups are released before; NULL is legal */
+const struct dp_type *groups_schema(const struct groups *g);       /* of rows; borrowed until close */
+const struct dp_type *groups_column(struct groups *g, size_t i);    /* of rows of column i alone; one thread at a time, borrowed until close */
+const struct dp_delta_snapshot *groups_table(const struct groups *g); /* NULL: a file */
+
+/* A value of a file's metadata by key, borrowed until close; false: there is none, or it is a table. */
+bool groups_key_value(const struct groups *g, const char *key, struct dp_str *value);
+
+/* A row group, shared by threads. */
+struct group {
+    const struct groups *of;
+    const struct dp_pq_file *file;
+    struct dp_delta_task *task; /* of a table, NULL */
+    size_t number;              /* in the file */
+    int64_t rows;               /* deleted ones included */
+};
+/* In order; DP_END: no more. */
+enum dp_status groups_next(struct groups *g, struct group *out, struct dp_err *err) DP_MUST_CHECK;
+void group_release(struct group *g);
+/* The file's column that is column `i` of the schema as it stands; -1: none is. */
+int group_column(const struct group *g, size_t i);
+bool group_is_whole(const struct group *g); /* no row is deleted */
+
+/* Rows of a row group: all columns, or one (not a partition column) alone. */
+struct group_rows { struct dp_pq_reader *reader; struct dp_delta_read *read; };
+#define ALL_COLUMNS SIZE_MAX
+enum dp_status group_rows_open(const struct group *g, size_t column, struct group_rows *out, struct dp_err *err) DP_MUST_CHECK;
+/* b has groups_schema, or groups_column of the one column; DP_END: no more. A batch may be empty. */
+enum dp_status group_rows_next(struct group_rows *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+void group_rows_close(struct group_rows *r);
+
+#endif
