@@ -75,25 +75,25 @@ static void plan_even(struct job *j, size_t per_page) {
     }
 }
 
-/* Everything else: entry by entry, cut at rows. */
+/* Everything else: row by row. */
 static void plan_walk(struct job *j, size_t page_rows, size_t page_bytes) {
     const struct dp_pq_levels *l = j->levels;
     size_t pages = (j->n_rows + page_rows - 1) / page_rows, target = (j->n_rows + pages - 1) / pages, bytes = 0;
     size_t each = j->dict.n ? 2 : (size_t)j->v->width;
+    const struct dp_pq_span *span = each ? NULL : j->v->spans;
     struct page p = {0};
-    for (size_t i = 0; i < l->n; i++) {
-        if (!l->rep || l->rep[i] == 0) {
-            if (p.n_rows >= target || bytes >= page_bytes) {
-                add_page(j, p);
-                p = (struct page){i, 0, p.value + p.n_values, 0, p.row + p.n_rows, 0};
-                bytes = 0;
-            }
-            p.n_rows++;
+    for (size_t i = 0; i < l->n;) {
+        if (p.n_rows >= target || bytes >= page_bytes) {
+            add_page(j, p);
+            p = (struct page){i, 0, p.value + p.n_values, 0, p.row + p.n_rows, 0};
+            bytes = 0;
         }
-        p.n_levels++;
-        if (l->def && l->def[i] != l->max_def) continue;
-        bytes += each ? each : 4 + (size_t)j->v->spans[p.value + p.n_values].len;
-        p.n_values++;
+        size_t from = i, present = 0;
+        do present += !l->def || l->def[i] == l->max_def, i++;
+        while (l->rep && i < l->n && l->rep[i] != 0);
+        bytes += each * present;
+        for (size_t k = 0; span && k < present; k++) bytes += 4 + (size_t)(span++)->len;
+        p.n_rows++, p.n_levels += i - from, p.n_values += present;
     }
     add_page(j, p);
 }
@@ -219,10 +219,18 @@ static struct dp_pq_values used_entries(struct job *j, const struct page *p, siz
     return x;
 }
 
-static void histogram(const uint8_t *v, uint8_t all, size_t from, size_t n, int64_t *out, int64_t *total) {
-    if (v) {
-        for (size_t i = from; i < from + n; i++) out[v[i]]++, total[v[i]]++;
-    } else out[all] += (int64_t)n, total[all] += (int64_t)n;
+/* Four counters for each level, for neighbours are often equal and would wait for each other. */
+static void histogram(const uint8_t *v, uint8_t all, size_t from, size_t n, size_t n_levels, int64_t *out, int64_t *total) {
+    uint32_t seen[4][UINT8_MAX + 1] = {{0}};
+    size_t i = from, end = from + n;
+    if (!v) out[all] += (int64_t)n, total[all] += (int64_t)n;
+    if (!v) return;
+    for (; i + 4 <= end; i += 4) seen[0][v[i]]++, seen[1][v[i + 1]]++, seen[2][v[i + 2]]++, seen[3][v[i + 3]]++;
+    for (; i < end; i++) seen[0][v[i]]++;
+    for (size_t k = 0; k < n_levels; k++) {
+        int64_t count = (int64_t)seen[0][k] + seen[1][k] + seen[2][k] + seen[3][k];
+        out[k] += count, total[k] += count;
+    }
 }
 
 static void widen_chunk_bound(struct job *j, bool is_max, struct dp_str bound, bool exact) {
@@ -268,8 +276,8 @@ static void page_counts(struct job *j, const struct page *p, size_t i) {
         c->unencoded_bytes += out->offsets.unencoded_bytes[i];
     }
     if (c->def_histogram)
-        histogram(l->def, (uint8_t)l->max_def, p->level, p->n_levels, out->index.def_histograms + i * c->n_def_histogram, c->def_histogram);
-    if (c->rep_histogram) histogram(l->rep, 0, p->level, p->n_levels, out->index.rep_histograms + i * c->n_rep_histogram, c->rep_histogram);
+        histogram(l->def, (uint8_t)l->max_def, p->level, p->n_levels, c->n_def_histogram, out->index.def_histograms + i * c->n_def_histogram, c->def_histogram);
+    if (c->rep_histogram) histogram(l->rep, 0, p->level, p->n_levels, c->n_rep_histogram, out->index.rep_histograms + i * c->n_rep_histogram, c->rep_histogram);
 }
 
 static void order_of_pages(struct job *j) {

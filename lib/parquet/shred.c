@@ -21,19 +21,23 @@ static enum dp_status null_in_required(const struct dp_pq_node *node, struct dp_
     return dp_err_set(err, DP_SCHEMA, "column %.*s is required and has a null", DP_STR_FMT(dp_str(node->type->name, node->type->name_n)));
 }
 
-/* Marks which entries are present at this node. */
+/* Marks which entries are present at this node.  No branches on what is there: nulls come as they like. */
 static enum dp_status apply_validity(struct entries *x, const struct dp_column *c, const struct dp_pq_node *node, struct dp_err *err) {
-    bool nullable = node->type->nullable || node->type->id == DP_TYPE_NONE;
-    for (size_t i = 0; i < x->n; i++) {
-        if (x->index[i] < 0) continue;
-        if (node->type->id != DP_TYPE_NONE && dp_column_is_valid(c, x->index[i])) {
-            x->def[i] = (uint8_t)node->def;
-            continue;
-        }
-        if (!nullable) return null_in_required(node, err);
-        x->index[i] = -1;
+    bool none = node->type->id == DP_TYPE_NONE, nullable = node->type->nullable || none;
+    uint8_t def = (uint8_t)node->def;
+    int32_t missing = 0;
+    if (!none && !c->validity) {
+        for (size_t i = 0; i < x->n; i++) x->def[i] = x->index[i] < 0 ? x->def[i] : def;
+        return DP_OK;
     }
-    return DP_OK;
+    if (c->length == 0) return DP_OK; /* all entries ended above */
+    for (size_t i = 0; i < x->n; i++) {
+        int32_t row = x->index[i], here = row >= 0, at = here ? row : 0, valid = none ? 0 : here & c->validity[at >> 3] >> (at & 7);
+        missing |= here & ~valid;
+        x->def[i] = valid ? def : x->def[i];
+        x->index[i] = valid ? row : -1;
+    }
+    return missing && !nullable ? null_in_required(node, err) : DP_OK;
 }
 
 /* Each present list or map becomes its entries. */
@@ -229,6 +233,7 @@ enum dp_status dp_pq_shred(const struct dp_batch *b, const uint32_t *steps, cons
     struct dp_buf *spare = x.index == (int32_t *)(void *)s->index.p ? &s->index2 : &s->index;
     int32_t *index = room(spare, (x.n + 1) * sizeof *index);
     values->n = present(&x, index);
-    values_of(leaf, path->nodes[path->n - 1]->type, e, index, s, values);
+    bool in_place = values->n > 0 && index[0] == 0 && index[values->n - 1] == (int32_t)(values->n - 1); /* their numbers grow: none is left out */
+    values_of(leaf, path->nodes[path->n - 1]->type, e, in_place ? NULL : index, s, values);
     return DP_OK;
 }

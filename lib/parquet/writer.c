@@ -230,6 +230,17 @@ static void reserve_rows(struct dp_pq_writer *w, int64_t before) {
     for (size_t i = 0; i < w->rows->n_columns && all > rows; i++) dp_column_reserve(&w->rows->columns[i], all - rows);
 }
 
+/* The first n rows of a batch are a row group by themselves: encoded where they are. */
+static enum dp_status flush_lent(struct dp_pq_writer *w, const struct dp_batch *b, int64_t n, struct dp_err *err) {
+    struct dp_batch lent = {.schema = b->schema, .length = n, .columns = b->columns, .n_columns = b->n_columns}, *own = w->rows;
+    w->rows = &lent;
+    w->rows_lent = true;
+    enum dp_status status = dp_pq_writer_flush(w, err);
+    w->rows_lent = false;
+    w->rows = own;
+    return status;
+}
+
 enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_batch *b, int64_t from, int64_t n, int64_t *taken, struct dp_err *err) {
     *taken = 0;
     if (w->failed || w->finished || b->n_columns != w->rows->n_columns) return dp_err_set(err, DP_BUG, "rows for a Parquet writer that can't take them");
@@ -237,9 +248,10 @@ enum dp_status dp_pq_writer_add_some(struct dp_pq_writer *w, const struct dp_bat
     n = rows_that_fit(b, from, n, w->o.row_group_bytes - w->row_bytes);
     w->row_bytes += batch_range_bytes(b, from, n);
     int64_t before = w->rows->length;
+    *taken = n;
+    if (before == 0 && from == 0 && (n >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes)) return flush_lent(w, b, n, err);
     dp_batch_append(w->rows, b, from, n);
     reserve_rows(w, before);
-    *taken = n;
     return w->rows->length >= w->o.row_group_rows || w->row_bytes >= w->o.row_group_bytes ? dp_pq_writer_flush(w, err) : DP_OK;
 }
 
@@ -268,7 +280,7 @@ static enum dp_status encode_leaf(struct dp_pq_writer *w, unsigned worker, size_
     DP_TRY(dp_pq_shred(w->rows, l->steps, &l->path, l->element, s, &levels, &values, err));
     DP_TRY(dp_pq_chunk_encode(&w->o, &l->opts, l->element, &levels, &values, (size_t)w->rows->length, &l->choice, s, &k->encoded[i], err));
     dp_pq_scratch_trim(s);
-    if (!k->frugal) return DP_OK;
+    if (!k->frugal || w->rows_lent) return DP_OK;
     struct dp_column *top = &w->rows->columns[l->steps[0]];
     if (atomic_fetch_sub(&k->unencoded[l->steps[0]], 1) > 1) return DP_OK;
     dp_column_release(top); /* pages take its place */
@@ -416,7 +428,7 @@ enum dp_status dp_pq_writer_flush(struct dp_pq_writer *w, struct dp_err *err) {
     order_leaves(w);
     DP_TRY_OUT(encode_all(w, err));
     DP_TRY_OUT(write_row_group(w, err));
-    dp_batch_reset(w->rows);
+    if (!w->rows_lent) dp_batch_reset(w->rows);
     w->row_bytes = 0;
 out:
     w->failed = status != DP_OK;

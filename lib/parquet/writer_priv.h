@@ -38,7 +38,8 @@ struct dp_pq_writer {
     const struct dp_type *schema;
     struct dp_type *mapped;     /* the node tree borrows from it */
     struct dp_arena arena;
-    struct dp_batch *rows;      /* of work */
+    struct dp_batch *rows;      /* of work, but for a moment */
+    bool rows_lent;             /* rows are the caller's */
     int64_t row_bytes;          /* of rows that wait */
     bool own_work;
     struct dp_pq_meta meta;
