@@ -398,10 +398,9 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
 
 static enum dp_status load_byte_arrays(struct pq_leaf *l, uint32_t count, struct dp_err *err) {
     struct pq_dictionary *d = &l->dict;
-    dp_buf_reset(&d->bytes);
-    dp_buf_reset(&d->offsets);
-    uint32_t *at = (uint32_t *)(void *)dp_buf_reserve(&d->offsets, ((size_t)count + 1) * 4);
-    dp_buf_reserve(&d->bytes, SECTION_LEFT(&l->values) + 16);
+    DP_TRY(pq_claim(l, &d->offsets, ((size_t)count + 1) * 4, "a dictionary", err));
+    DP_TRY(pq_claim(l, &d->bytes, SECTION_LEFT(&l->values) + 16, "a dictionary", err));
+    uint32_t *at = (uint32_t *)(void *)d->offsets.p;
     at[0] = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct dp_str s;
@@ -425,10 +424,10 @@ enum dp_status pq_dictionary_load(struct pq_leaf *l, const uint8_t *p, size_t n,
     l->values.started = true;
     if (l->form == PQ_FORM_NONE) return DP_OK;
     if (l->form == PQ_FORM_BYTES) return load_byte_arrays(l, d->n, err);
-    dp_buf_reset(&d->fixed);
     if ((uint64_t)d->n * l->out_width > DP_LIMIT_PAGE)
         return pq_fail(l, err, DP_LIMIT, "a dictionary of more than %u bytes", DP_LIMIT_PAGE);
-    uint8_t *out = (uint8_t *)dp_buf_reserve(&d->fixed, (size_t)d->n * l->out_width + 16);
+    DP_TRY(pq_claim(l, &d->fixed, (size_t)d->n * l->out_width + 16, "a dictionary", err));
+    uint8_t *out = (uint8_t *)d->fixed.p;
     if (l->form == PQ_FORM_BOOL) return read_bools(l, out, d->n, err);
     return fixed_values(l, out, d->n, err);
 }

@@ -13,6 +13,17 @@
 
 /* ---- reading ---- */
 
+/* Cleared memory for a list; after a fault, and where the bound would be passed, which is one: NULL. */
+static void *take(struct dp_tr *t, struct dp_arena *a, size_t n, size_t size) {
+    if (t->fault) return NULL;
+    if (t->bound && (n > t->bound / size || a->used + n * size > t->bound)) {
+        t->over = true;
+        dp_tr_fail(t, "it takes more than the memory allowed");
+        return NULL;
+    }
+    return dp_arena_calloc(a, n, size);
+}
+
 static void read_time_unit(struct dp_tr *t, struct dp_pq_element *e) {
     struct dp_tr_struct s = {0};
     while (dp_tr_field(t, &s)) {
@@ -119,7 +130,7 @@ void dp_pq_read_stats(struct dp_tr *t, struct dp_arena *a, struct dp_pq_stats *x
 
 int64_t *dp_pq_read_i64_list(struct dp_tr *t, const struct dp_tr_struct *s, struct dp_arena *a, size_t *n) {
     if (!dp_tr_list(t, s, DP_TT_I64, 1, n)) return NULL;
-    int64_t *v = dp_arena_calloc(a, *n + 1, sizeof *v);
+    int64_t *v = take(t, a, *n + 1, sizeof *v);
     for (size_t i = 0; i < *n && !t->fault; i++) v[i] = dp_tr_elem_i64(t);
     return v;
 }
@@ -137,7 +148,7 @@ static void read_size_stats(struct dp_tr *t, struct dp_arena *a, struct dp_pq_ch
 static void read_encoding_stats(struct dp_tr *t, const struct dp_tr_struct *f, struct dp_arena *a, struct dp_pq_chunk *c) {
     size_t n;
     if (!dp_tr_list(t, f, DP_TT_STRUCT, 1, &n)) return;
-    c->encoding_stats = dp_arena_calloc(a, n + 1, sizeof *c->encoding_stats);
+    c->encoding_stats = take(t, a, n + 1, sizeof *c->encoding_stats);
     for (size_t i = 0; i < n && !t->fault; i++) {
         struct dp_tr_struct s = {0};
         int32_t page = -1, encoding = -1, count = 0;
@@ -225,7 +236,7 @@ static void read_chunk(struct dp_tr *t, struct dp_arena *a, struct dp_pq_chunk *
 static void read_sorting(struct dp_tr *t, const struct dp_tr_struct *f, struct dp_arena *a, struct dp_pq_row_group *g) {
     size_t n;
     if (!dp_tr_list(t, f, DP_TT_STRUCT, 1, &n)) return;
-    g->sorting = dp_arena_calloc(a, n + 1, sizeof *g->sorting);
+    g->sorting = take(t, a, n + 1, sizeof *g->sorting);
     g->n_sorting = n;
     for (size_t i = 0; i < n && !t->fault; i++) {
         struct dp_tr_struct s = {0};
@@ -248,7 +259,7 @@ static void read_row_group(struct dp_tr *t, struct dp_arena *a, struct dp_pq_row
         case 1:
             if (!dp_tr_list(t, &s, DP_TT_STRUCT, MIN_CHUNK, &g->n_chunks)) break;
             has_columns = true;
-            g->chunks = dp_arena_calloc(a, g->n_chunks + 1, sizeof *g->chunks);
+            g->chunks = take(t, a, g->n_chunks + 1, sizeof *g->chunks);
             for (size_t i = 0; i < g->n_chunks && !t->fault; i++) read_chunk(t, a, &g->chunks[i]);
             break;
         case 2: dp_tr_i64(t, &s, &g->total_byte_size); break;
@@ -263,7 +274,7 @@ static void read_row_group(struct dp_tr *t, struct dp_arena *a, struct dp_pq_row
 static void read_kv(struct dp_tr *t, const struct dp_tr_struct *f, struct dp_pq_meta *m) {
     size_t n;
     if (!dp_tr_list(t, f, DP_TT_STRUCT, MIN_KEY_VALUE, &n)) return;
-    m->kv = dp_arena_calloc(&m->arena, n + 1, sizeof *m->kv);
+    m->kv = take(t, &m->arena, n + 1, sizeof *m->kv);
     m->n_kv = n;
     for (size_t i = 0; i < n && !t->fault; i++) {
         struct dp_tr_struct s = {0};
@@ -293,7 +304,7 @@ static uint8_t read_order(struct dp_tr *t) {
 
 static bool read_schema(struct dp_tr *t, const struct dp_tr_struct *f, struct dp_pq_meta *m) {
     if (!dp_tr_list(t, f, DP_TT_STRUCT, MIN_ELEMENT, &m->n_elements)) return false;
-    m->elements = dp_arena_calloc(&m->arena, m->n_elements + 1, sizeof *m->elements);
+    m->elements = take(t, &m->arena, m->n_elements + 1, sizeof *m->elements);
     for (size_t i = 0; i < m->n_elements && !t->fault; i++) {
         bool has_repetition = false;
         read_element(t, &m->arena, &m->elements[i], &has_repetition);
@@ -312,7 +323,7 @@ static void read_file_meta(struct dp_tr *t, struct dp_pq_meta *m, uint8_t **orde
         case 4:
             if (!dp_tr_list(t, &s, DP_TT_STRUCT, MIN_ROW_GROUP, &m->n_row_groups)) break;
             has_groups = true;
-            m->row_groups = dp_arena_calloc(&m->arena, m->n_row_groups + 1, sizeof *m->row_groups);
+            m->row_groups = take(t, &m->arena, m->n_row_groups + 1, sizeof *m->row_groups);
             for (size_t i = 0; i < m->n_row_groups && !t->fault; i++) read_row_group(t, &m->arena, &m->row_groups[i]);
             break;
         case 5: read_kv(t, &s, m); break;
@@ -407,13 +418,17 @@ static enum dp_status check_row_group(struct dp_pq_meta *m, struct dp_pq_row_gro
 }
 
 enum dp_status dp_pq_meta_parse(const void *p, size_t n, uint64_t file_size, struct dp_pq_meta *meta, struct dp_err *err) {
-    struct dp_tr t = {.p = p, .end = (const uint8_t *)p + n};
+    return dp_pq_meta_parse_within(p, n, file_size, 0, meta, err);
+}
+
+enum dp_status dp_pq_meta_parse_within(const void *p, size_t n, uint64_t file_size, uint64_t memory, struct dp_pq_meta *meta, struct dp_err *err) {
+    struct dp_tr t = {.p = p, .end = (const uint8_t *)p + n, .bound = memory};
     uint8_t *orders = NULL;
     size_t n_orders = 0;
     int64_t rows = 0;
     *meta = (struct dp_pq_meta){0};
     read_file_meta(&t, meta, &orders, &n_orders);
-    if (t.fault) return dp_err_set(err, DP_FORMAT, "footer: %s", t.fault);
+    if (t.fault) return dp_err_set(err, t.over ? DP_LIMIT : DP_FORMAT, "footer: %s", t.fault);
     if (dp_pq_derive(meta, err) != DP_OK) return dp_err_prefix(err, "footer: ");
     meta->column_orders = dp_arena_calloc(&meta->arena, meta->n_leaves + 1, 1);
     if (orders && n_orders == meta->n_leaves) memcpy(meta->column_orders, orders, n_orders);

@@ -51,6 +51,8 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     l->dict.present = false;
     l->jumps = false;
     l->want_end = 0;
+    l->dict.off = 0;
+    l->shed = false;
     dp_buf_reset(&l->previous);
     if (c->encrypted) return pq_fail(l, err, DP_UNSUPPORTED, "the column is encrypted, which is not supported");
     if (c->file_path.n) return pq_fail(l, err, DP_UNSUPPORTED, "its data is in another file (%.*s): this is a summary file", DP_STR_FMT(c->file_path));
@@ -68,6 +70,36 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     return DP_OK;
 }
 
+static void give_back(struct pq_leaf *l, struct dp_buf *b) {
+    l->reader->held -= b->cap;
+    dp_buf_release(b);
+}
+
+/* Makes room for `want` bytes in a buffer whose content is not needed, if what the reader may hold allows it. */
+enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const char *what, struct dp_err *err) {
+    struct dp_pq_reader *r = l->reader;
+    size_t held = r->selected ? 0 : r->held - b->cap; /* selected rows jump from page to page: nothing can be given back between them */
+    b->n = 0;
+    if (b->p && b->cap >= want) return DP_OK;
+    if (r->file->bound && (want > r->file->bound || held > r->file->bound - want))
+        return pq_fail(l, err, DP_LIMIT, "%s of %zu bytes; the memory allowed has %zu left", what, want, held < r->file->bound ? (size_t)r->file->bound - held : 0);
+    give_back(l, b);
+    b->p = dp_alloc(want); /* exactly: a buffer that grows by doubling would take up to twice of it */
+    b->cap = want;
+    r->held += want;
+    return DP_OK;
+}
+
+void pq_leaf_shed(struct pq_leaf *l) {
+    give_back(l, &l->win);
+    give_back(l, &l->page);
+    give_back(l, &l->dict.fixed);
+    give_back(l, &l->dict.offsets);
+    give_back(l, &l->dict.bytes);
+    l->win_off = 0;
+    l->shed = true;
+}
+
 /* At least n bytes at off (all within hard_end) in one piece; *have may be more. */
 static enum dp_status fetch(struct pq_leaf *l, uint64_t off, size_t n, const uint8_t **p, size_t *have, struct dp_err *err) {
     const struct dp_pq_file *f = l->file;
@@ -81,9 +113,8 @@ static enum dp_status fetch(struct pq_leaf *l, uint64_t off, size_t n, const uin
         size_t want = n > l->read_ahead ? n : l->read_ahead;
         if (l->want_end) left = l->want_end > off + n ? l->want_end - off : n;
         if (want > left) want = (size_t)left;
-        l->win.n = 0;
-        char *to = dp_buf_reserve(&l->win, want + 64);
-        DP_TRY(dp_fd_pread(f->fd, to, want, off, err));
+        DP_TRY(pq_claim(l, &l->win, want + 64, "stored bytes", err));
+        DP_TRY(dp_fd_pread(f->fd, l->win.p, want, off, err));
         l->win.n = want;
         l->win_off = off;
     }
@@ -115,8 +146,7 @@ static enum dp_status read_header(struct pq_leaf *l, uint64_t off, struct dp_pq_
 static enum dp_status inflate_page(struct pq_leaf *l, const uint8_t *p, size_t n, size_t raw, struct dp_err *err) {
     if (raw > DP_LIMIT_PAGE)
         return pq_fail(l, err, DP_LIMIT, "a page of %zu bytes; the limit is %u", raw, DP_LIMIT_PAGE);
-    l->page.n = 0;
-    dp_buf_reserve(&l->page, raw + 64);
+    DP_TRY(pq_claim(l, &l->page, raw + 64, "a page", err));
     l->page.n = raw;
     if (raw == 0 && n == 0) return DP_OK;
     enum dp_status status = dp_codec_decompress(l->reader->codec, l->chunk->codec, p, n, l->page.p, raw, err);
@@ -235,6 +265,7 @@ enum dp_status pq_page_next(struct pq_leaf *l, struct dp_err *err) {
         if (h.has_crc && h.crc != (uint32_t)crc32(0, p, (uInt)h.compressed_size)) return pq_fail(l, err, DP_FORMAT, "the page's checksum does not match");
         if (h.type == DP_PQ_DICTIONARY_PAGE) {
             DP_TRY(load_dictionary(l, &h, p, err));
+            l->dict.off = off;
             continue;
         }
         DP_TRY(begin_data(l, &h, p, err));
@@ -258,6 +289,7 @@ enum dp_status pq_page_pass(struct pq_leaf *l, int64_t most, int64_t *passed, st
             DP_TRY(fetch(l, off + n, (size_t)h.compressed_size, &p, &have, err));
             if (h.has_crc && h.crc != (uint32_t)crc32(0, p, (uInt)h.compressed_size)) return pq_fail(l, err, DP_FORMAT, "the page's checksum does not match");
             DP_TRY(load_dictionary(l, &h, p, err));
+            l->dict.off = off;
         } else if (h.type == DP_PQ_DATA_PAGE || h.type == DP_PQ_DATA_PAGE_V2) {
             if (h.num_values > most || h.num_values > l->entries_left) return DP_OK;
             l->page_no++;
@@ -279,4 +311,15 @@ enum dp_status pq_page_prelude(struct pq_leaf *l, struct dp_err *err) {
         if (l->next_off == before) return pq_fail(l, err, DP_FORMAT, "a data page before the first one of the offset index");
     }
     return DP_OK;
+}
+
+enum dp_status pq_dictionary_again(struct pq_leaf *l, struct dp_err *err) {
+    struct dp_pq_page_header h;
+    const uint8_t *p;
+    size_t n, have;
+    l->dict.present = false;
+    DP_TRY(read_header(l, l->dict.off, &h, &n, err));
+    DP_TRY(fetch(l, l->dict.off + n, (size_t)h.compressed_size, &p, &have, err));
+    if (h.type != DP_PQ_DICTIONARY_PAGE) return pq_fail(l, err, DP_FORMAT, "the file changed while it was read");
+    return load_dictionary(l, &h, p, err);
 }

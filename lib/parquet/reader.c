@@ -35,11 +35,12 @@ static enum dp_status read_footer(struct dp_pq_file *f, struct dp_err *err) {
     uint32_t n = dp_load32(tail);
     if (n > f->size - 12) return dp_err_set(err, DP_FORMAT, "the footer's length (%u) is larger than the file", n);
     if (n > DP_LIMIT_FOOTER) return dp_err_set(err, DP_LIMIT, "a footer of %u bytes; the limit is %u", n, DP_LIMIT_FOOTER);
+    if (f->bound && n > f->bound) return dp_err_set(err, DP_LIMIT, "a footer of %u bytes; the memory allowed is %llu", n, (unsigned long long)f->bound);
     f->data_end = f->size - 8 - n;
     enum dp_status status = DP_OK;
     uint8_t *p = dp_alloc((size_t)n + 1);
     DP_TRY_OUT(pq_read_at(f, p, n, f->data_end, err));
-    DP_TRY_OUT(dp_pq_meta_parse(p, n, f->size, &f->meta, err));
+    DP_TRY_OUT(dp_pq_meta_parse_within(p, n, f->size, f->bound, &f->meta, err));
     DP_TRY_OUT(dp_pq_map(&f->meta, &f->meta.arena, &f->schema, &f->root, err));
     f->chained_prefixes = has_chained_prefixes(f->meta.created_by);
 out:
@@ -58,7 +59,9 @@ static enum dp_status begin(struct dp_pq_file *f, struct dp_pq_file **out, struc
     return status;
 }
 
-enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_err *err) {
+enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_err *err) { return dp_pq_open_bounded(path, 0, out, err); }
+
+enum dp_status dp_pq_open_bounded(const char *path, uint64_t memory, struct dp_pq_file **out, struct dp_err *err) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
@@ -70,6 +73,7 @@ enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_e
         f->name = dp_strdup(path);
         f->fd = fd;
         f->size = (uint64_t)st.st_size;
+        f->bound = memory;
         return begin(f, out, err);
     }
     enum dp_status status = fd < 0 || S_ISREG(st.st_mode) ? DP_IO : DP_UNSUPPORTED;
@@ -86,6 +90,8 @@ enum dp_status dp_pq_open_memory(const void *p, size_t n, const char *name, stru
     f->size = n;
     return begin(f, out, err);
 }
+
+void dp_pq_bound(struct dp_pq_file *f, uint64_t memory) { f->bound = memory; }
 
 void dp_pq_close(struct dp_pq_file *f) {
     if (!f) return;
@@ -198,7 +204,7 @@ enum dp_status dp_pq_reader_open(const struct dp_pq_file *f, const char *const *
     } else {
         for (size_t i = 0; i < n; i++) DP_TRY_OUT(add_column(r, i, err));
     }
-    size_t ahead = (64u << 20) / (r->n_leaves + 1);
+    size_t most = f->bound && f->bound / 4 < 64u << 20 ? (size_t)f->bound / 4 : 64u << 20, ahead = most / (r->n_leaves + 1);
     for (size_t i = 0; i < r->n_leaves; i++) r->leaves[i].read_ahead = ahead > 262144 ? 262144 : ahead < 16384 ? 16384 : ahead;
     pq_nodes_setup(r);
 out:
@@ -254,15 +260,30 @@ enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struc
     return DP_OK;
 }
 
+/* What a batch may hold at most, and of it what is held of the leaves before this one. */
+static uint64_t batch_room(const struct dp_pq_reader *r) { return r->file->bound ? r->file->bound / 4 + PQ_BLOCK * 16 : UINT64_MAX; }
+
+static size_t leaf_bytes(const struct pq_leaf *l) {
+    return l->col->data_n + l->reps.n + l->defs.n + (l->form == PQ_FORM_BYTES ? (size_t)l->slots * 4 : 0);
+}
+
+static void set_caps(struct pq_leaf *l, bool one, uint64_t room) {
+    uint64_t bound = l->file->bound ? l->file->bound : INT32_MAX;
+    l->cap = one ? (bound < INT32_MAX ? (size_t)bound : INT32_MAX) : room < PQ_BATCH_BYTES ? (size_t)room : PQ_BATCH_BYTES;
+    l->entry_cap = one ? (bound / 4 < DP_LIMIT_ROW_VALUES ? (size_t)(bound / 4) : DP_LIMIT_ROW_VALUES)
+                       : room / 2 < PQ_BATCH_ENTRIES ? (size_t)(room / 2) : PQ_BATCH_ENTRIES;
+}
+
 /* Reads `rows` rows of every leaf; where a cap is met, *rows becomes what is to be tried next and *again is set. */
 static enum dp_status try_rows(struct dp_pq_reader *r, int64_t *rows, bool *again, struct dp_err *err) {
     bool one = *rows == 1;
+    uint64_t room = batch_room(r), bound = r->file->bound;
     *again = false;
     for (size_t i = 0; i < r->n_leaves; i++) {
         struct pq_leaf *l = &r->leaves[i];
         int64_t whole;
-        l->cap = one ? INT32_MAX : PQ_BATCH_BYTES;
-        l->entry_cap = one ? DP_LIMIT_ROW_VALUES : PQ_BATCH_ENTRIES;
+        set_caps(l, one, room);
+        if (l->shed) DP_TRY(pq_leaf_rewind(l, r->marks[i], err));
         enum dp_status status = pq_leaf_read(l, *rows, &whole, err);
         if (status == DP_LIMIT && l->over && !one) {
             *rows = whole > 0 ? whole : *rows / 2;
@@ -270,6 +291,8 @@ static enum dp_status try_rows(struct dp_pq_reader *r, int64_t *rows, bool *agai
             return DP_OK;
         }
         DP_TRY(status);
+        room -= leaf_bytes(l) < room ? leaf_bytes(l) : room;
+        if (bound && !r->selected && r->held > bound - bound / 4) pq_leaf_shed(l); /* many columns: some are found again at each batch */
     }
     return DP_OK;
 }

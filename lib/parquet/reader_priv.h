@@ -26,6 +26,7 @@ struct dp_pq_file {
     struct dp_pq_meta meta;
     struct dp_type *schema;
     struct dp_pq_node *root; /* in meta.arena */
+    uint64_t bound;        /* bytes that one reader may hold; 0: none */
     bool chained_prefixes; /* parquet-mr before 1.8.0: DELTA_BYTE_ARRAY goes on over page borders */
 };
 
@@ -53,6 +54,7 @@ struct pq_values {
 
 struct pq_dictionary {
     bool present;
+    uint64_t off;          /* of its page's header; 0: none */
     uint32_t n;
     struct dp_buf fixed;   /* n * out_width bytes, converted */
     struct dp_buf offsets; /* PQ_FORM_BYTES: uint32_t[n + 1] */
@@ -112,6 +114,7 @@ struct pq_leaf {
     size_t cap;               /* bytes that col may take */
     size_t entry_cap;
     bool over;                /* a cap was met */
+    bool shed;                /* its memory was given back: to be read again from a mark */
     struct dp_pq_reader *reader;
 };
 
@@ -136,6 +139,7 @@ struct dp_pq_reader {
     struct dp_pq_read_counts counts;
     struct dp_codec *codec;
     struct pq_mark *marks;    /* by leaf */
+    size_t held;              /* bytes of windows, pages and dictionaries */
     uint32_t index[PQ_BLOCK]; /* scratch */
     uint8_t levels[PQ_BLOCK], valid[PQ_BLOCK];
     struct dp_buf scratch;
@@ -167,6 +171,12 @@ enum dp_status pq_select_rows(struct pq_leaf *l, size_t k, struct dp_err *err) D
 void pq_select_again(struct pq_leaf *l);
 /* Makes the next selected range current. */
 enum dp_status pq_select_next(struct dp_pq_reader *r, struct dp_err *err) DP_MUST_CHECK;
+/* Loads the dictionary page that was loaded before. */
+enum dp_status pq_dictionary_again(struct pq_leaf *l, struct dp_err *err) DP_MUST_CHECK;
+/* Room of `want` bytes in a buffer (its content goes); DP_LIMIT: the reader holds too much then. */
+enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const char *what, struct dp_err *err) DP_MUST_CHECK;
+/* Gives the leaf's memory back; it goes on by pq_leaf_rewind alone. */
+void pq_leaf_shed(struct pq_leaf *l);
 
 /* ---- dec_values.c ---- */
 void pq_values_begin(struct pq_leaf *l, enum dp_pq_encoding encoding, const uint8_t *p, size_t n);

@@ -14,6 +14,8 @@ enum dp_tt { DP_TT_STOP, DP_TT_TRUE, DP_TT_FALSE, DP_TT_I8, DP_TT_I16, DP_TT_I32
 struct dp_tr {
     const uint8_t *p, *end;
     const char *fault; /* NULL: none so far */
+    uint64_t bound;    /* of the memory for what is read; 0: none */
+    bool over;         /* the fault is that it would be passed */
 };
 
 /* State of one struct: zero-initialise, then call dp_tr_field until it is false. */

@@ -8,6 +8,7 @@
 #include <dp/parquet/writer.h>
 
 #include "dpt.h"
+#include "pqfile.h"
 
 static char corpus_path[1024];
 static const char *corpus(void) { return corpus_path; }
@@ -132,6 +133,64 @@ static void test_good(void **state) {
     (void)state;
     NEED_CORPUS();
     assert_in_range(each_file("parquet", check_good), 100, 10000);
+}
+
+/* Within little memory the rows are the same, or there is a limit that is told; most columns are given back and found again on the way. */
+static size_t n_within;
+static void check_within(const char *name, int64_t rows, bool read) {
+    if (is_refused(name) || !read) return;
+    char path[5000];
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pq_file *f = NULL;
+    struct result a = read_corpus(name, 500);
+    (void)rows;
+    for (uint64_t memory = 80 << 10; memory <= 1280 << 10; memory *= 4) {
+        snprintf(path, sizeof path, "%s/%s", corpus(), name);
+        assert_int_equal(dp_pq_open(path, &f, &err), DP_OK);
+        dp_pq_bound(f, memory);
+        struct result b = read_file(f, NULL, 0, 500);
+        if (b.status == DP_OK) n_within++;
+        else if (b.status != DP_LIMIT) fail_msg("%s within %llu bytes: %s", name, (unsigned long long)memory, b.msg);
+        if (b.status == DP_OK && (b.text.n != a.text.n || (a.text.n && memcmp(a.text.p, b.text.p, a.text.n)))) fail_msg("%s: rows depend on memory", name);
+        dp_buf_release(&b.text);
+        dp_pq_close(f);
+    }
+    dp_buf_release(&a.text);
+}
+
+static void test_within(void **state) {
+    (void)state;
+    NEED_CORPUS();
+    each_file("parquet", check_within);
+    assert_in_range(n_within, 200, 10000);
+}
+
+/* A batch that does not fit begins again at the chunk's start, where its dictionary stands. */
+static void test_dictionary_again(void **state) {
+    (void)state;
+    enum { LONG = 20000, ROWS = 8000 };
+    struct pqfile f;
+    struct dp_pq_file *file = NULL;
+    struct dp_err err = DP_ERR_INIT;
+    char *body = dp_alloc(LONG + 4);
+    uint32_t n = LONG;
+    memcpy(body, &n, 4);
+    memset(body + 4, 'x', LONG);
+    pqfile_begin(&f, 1);
+    pqfile_leaf(&f, "s", DP_PQ_REQUIRED, DP_PQ_BYTE_ARRAY, DP_PQ_L_STRING);
+    pqfile_chunk(&f, DP_PQ_BYTE_ARRAY, DP_PQ_UNCOMPRESSED, ROWS);
+    pqfile_page(&f, (struct dp_pq_page_header){.type = DP_PQ_DICTIONARY_PAGE, .num_values = 1}, body, LONG + 4);
+    pqfile_page(&f, pqfile_v1(ROWS, DP_PQ_RLE_DICTIONARY), "\x01\x80\x7d\x00", 4); /* a run of 8000 */
+    assert_true(pqfile_end(&f, ROWS));
+    assert_int_equal(dp_pq_open_memory(f.bytes.p, f.bytes.n, "hand", &file, &err), DP_OK);
+    struct result r = read_file(file, NULL, 0, ROWS);
+    if (r.status != DP_OK) fail_msg("%s", r.msg);
+    assert_int_equal(r.rows, ROWS);
+    assert_int_equal(r.text.n, (size_t)ROWS * (LONG + 9));
+    dp_buf_release(&r.text);
+    dp_pq_close(file);
+    pqfile_release(&f);
+    free(body);
 }
 
 static void check_bad(const char *name, int64_t rows, bool read) {
@@ -344,7 +403,7 @@ static void test_wide_rows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_not_parquet), cmocka_unit_test(test_refused),    cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_not_parquet), cmocka_unit_test(test_refused),    cmocka_unit_test(test_good), cmocka_unit_test(test_within), cmocka_unit_test(test_dictionary_again),   cmocka_unit_test(test_bad),
         cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds), cmocka_unit_test(test_wide_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #define DP_LIMIT_FOOTER (256u << 20)       /* Parquet footer */
 #define DP_LIMIT_PAGE (256u << 20)         /* uncompressed Parquet page */
 #define DP_LIMIT_PAGE_HEADER (16u << 20)   /* Parquet page header */
-#define DP_LIMIT_FIXED_WIDTH (16u << 20)   /* bytes of one FIXED_LEN_BYTE_ARRAY value */
+#define DP_LIMIT_FIXED_WIDTH (1u << 20)    /* bytes of one FIXED_LEN_BYTE_ARRAY value */
 #define DP_LIMIT_ROW_VALUES (64u << 20)    /* values of one row in one nested Parquet column */
 #define DP_LIMIT_VARIANT_DEPTH 256u        /* nesting of one Variant */
 #define DP_LIMIT_THRIFT_DEPTH 32u

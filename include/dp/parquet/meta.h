@@ -94,6 +94,8 @@ struct dp_pq_meta {
 
 /* Parses and checks FileMetaData against the file's size. Everything is copied into meta->arena. Release also after a failure. */
 enum dp_status dp_pq_meta_parse(const void *p, size_t n, uint64_t file_size, struct dp_pq_meta *meta, struct dp_err *err) DP_MUST_CHECK;
+/* The same within `memory` bytes for what is made of it, 0: no bound; DP_LIMIT where they do not do. */
+enum dp_status dp_pq_meta_parse_within(const void *p, size_t n, uint64_t file_size, uint64_t memory, struct dp_pq_meta *meta, struct dp_err *err) DP_MUST_CHECK;
 void dp_pq_meta_release(struct dp_pq_meta *meta);
 void dp_pq_meta_write(const struct dp_pq_meta *meta, struct dp_buf *out);
 

@@ -14,6 +14,13 @@ struct dp_pq_reader; /* one thread's position in it */
 
 /* Reads and checks the footer. Encrypted footers are DP_UNSUPPORTED. */
 enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * The same, bounded: the footer, and of each reader windows, pages, dictionaries and batches together, take at most `memory` bytes (0: no bound);
+ * what needs more is DP_LIMIT before it is allocated.  Where all columns at once would pass it, some give theirs back and are found again.
+ */
+enum dp_status dp_pq_open_bounded(const char *path, uint64_t memory, struct dp_pq_file **out, struct dp_err *err) DP_MUST_CHECK;
+/* Another bound for the readers that are opened from now on. */
+void dp_pq_bound(struct dp_pq_file *f, uint64_t memory);
 /* From memory (tests, archive members, fuzzing): borrowed until close. */
 enum dp_status dp_pq_open_memory(const void *p, size_t n, const char *name, struct dp_pq_file **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_pq_close(struct dp_pq_file *f);
