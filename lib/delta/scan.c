@@ -34,6 +34,7 @@ struct dp_delta_scan {
     size_t row_group;
     int64_t first_row;
     struct dp_delta_scan_counts counts;
+    uint64_t memory;             /* that reading a file may take; 0: no bound */
 };
 
 /* A data file, shared by its tasks. */
@@ -196,7 +197,7 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     if (scan->paths) dp_buf_addz(&path, scan->paths[scan->cursor - 1]);
     else status = dp_delta_path_resolve(scan->s->table, action->path, &path, err);
     f->path = dp_buf_detach(&path);
-    if (status == DP_OK) status = dp_pq_open(f->path, &f->pq, err);
+    if (status == DP_OK) status = dp_pq_open_bounded(f->path, scan->memory, &f->pq, err);
     if (status == DP_OK && action->dv.storage.p)
         status = dp_delta_dv_read(scan->s->table, &action->dv, count_rows(dp_pq_meta(f->pq)), &f->deleted, err);
     if (status == DP_OK) status = read_constants(scan, f, err);
@@ -299,6 +300,8 @@ enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int6
         pass_group(scan);
     }
 }
+
+void dp_delta_scan_bound(struct dp_delta_scan *scan, uint64_t memory) { scan->memory = memory; }
 
 struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan) { return scan->counts; }
 

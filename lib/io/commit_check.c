@@ -199,6 +199,7 @@ static enum dp_status read_files(struct check *c, const struct dp_delta_snapshot
     c->json = dp_calloc(threads, sizeof *c->json);
     enum dp_status status = dp_delta_scan_open(s, NULL, 0, NULL, &c->scan, err);
     if (status == DP_OK) {
+        dp_delta_scan_bound(c->scan, c->run->memory);
         dp_delta_scan_only(c->scan, dp_delta_landing_files(l), paths, n);
         status = dp_pool_run(own ? own : c->run->pool, &ops, c, err);
     }

@@ -99,6 +99,7 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     /* files are passed over by the table's own types: where one is another in the set, none is */
     const struct dp_expr *where = !s->set || dp_evolve_keeps_bounds(s->set, t->own) ? t->where : NULL;
     DP_TRY(dp_delta_scan_open(t->snapshot, s->evolve.whole ? NULL : s->evolve.names, s->evolve.n_names, where, &t->scan, err));
+    dp_delta_scan_bound(t->scan, s->run->memory);
     s->rows = 0;
     dp_sources_say(s, "version %lld, %zu files", (long long)t->snapshot->version, t->snapshot->n_files);
     return DP_OK;

@@ -29,6 +29,7 @@ struct dp_typed {
     struct dp_type *schema;             /* of batches: what of it is wanted */
     struct dp_evolve evolve;            /* the source's columns as these */
     struct dp_typed_counts counts;      /* of what is closed, and of plain files */
+    uint64_t memory;                    /* of reading a file */
 };
 
 /* ---- sources ---- */
@@ -86,7 +87,7 @@ static enum dp_status open_table(struct dp_typed *t, struct dp_err *err) {
 
 static enum dp_status open_file(struct dp_typed *t, struct dp_err *err) {
     t->counts.files++;
-    return dp_pq_open(t->name, &t->file, err);
+    return dp_pq_open_bounded(t->name, t->memory, &t->file, err);
 }
 
 /* Makes the next operand current; DP_END: no more. */
@@ -108,7 +109,9 @@ static enum dp_status begin_source(struct dp_typed *t, struct dp_err *err) {
     if (t->file) return dp_pq_reader_open(t->file, e->whole ? NULL : e->names, e->n_names, &t->reader, err);
     /* files are passed over by the table's own types: where one is another in the set, none is */
     const struct dp_expr *where = dp_evolve_keeps_bounds(t->set, own) ? t->opts->where : NULL;
-    return dp_delta_scan_open(t->table.snapshot, e->whole ? NULL : e->names, e->n_names, where, &t->table.scan, err);
+    DP_TRY(dp_delta_scan_open(t->table.snapshot, e->whole ? NULL : e->names, e->n_names, where, &t->table.scan, err));
+    dp_delta_scan_bound(t->table.scan, t->memory);
+    return DP_OK;
 }
 
 /* ---- batches ---- */
@@ -256,6 +259,7 @@ enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_
     t->n_names = n;
     t->opts = opts;
     t->want = INT64_MAX;
+    t->memory = run->memory;
     enum dp_status status = open_set(t, run, err);
     if (status != DP_OK) dp_typed_close(t), t = NULL;
     *out = t;

@@ -275,7 +275,8 @@ static bool lz4_frame(struct dp_codec *c, const uint8_t *p, size_t n, uint8_t *o
         size_t in = n, room = out_n;
         left = LZ4F_decompress(c->lz4f, out, &room, p, &in, NULL);
         if (LZ4F_isError(left) || (in == 0 && room == 0)) return false;
-        p += in, n -= in, out += room, out_n -= room;
+        p += in, n -= in, out_n -= room;
+        if (room) out += room; /* a page of no bytes has no memory */
     }
     return left == 0 && n == 0 && out_n == 0;
 }

@@ -108,6 +108,35 @@ bool dp_pq_decimal(const uint8_t *p, size_t n, uint8_t out[16]) {
     return true;
 }
 
+size_t dp_pq_wide_decimal(const uint8_t *p, size_t n, unsigned scale, char out[DP_PQ_WIDE_TEXT]) {
+    uint32_t limbs[DP_PQ_WIDE_BYTES / 4] = {0}; /* of the magnitude, least first */
+    char digits[DP_PQ_WIDE_DIGITS + 12];
+    bool negative = n && p[0] & 0x80;
+    size_t used = (n + 3) / 4, n_digits = 0;
+    for (size_t i = 0; i < used * 4; i++) { /* sign extended, and turned round where it is negative */
+        uint32_t byte = i < n ? p[n - 1 - i] : negative ? 0xFF : 0;
+        limbs[i / 4] |= (negative ? byte ^ 0xFF : byte) << (8 * (i % 4));
+    }
+    for (size_t i = 0; negative && i < used && ++limbs[i] == 0;) i++; /* plus one */
+    while (used > 0) {
+        uint64_t rest = 0;
+        for (size_t i = used; i-- > 0;) {
+            rest = rest << 32 | limbs[i];
+            limbs[i] = (uint32_t)(rest / 1000000000);
+            rest %= 1000000000;
+        }
+        while (used > 0 && limbs[used - 1] == 0) used--;
+        for (unsigned k = 0; k < 9 && (rest || used); k++, rest /= 10) digits[n_digits++] = (char)('0' + rest % 10);
+    }
+    char *w = out;
+    if (negative) *w++ = '-';
+    for (size_t i = n_digits > scale ? n_digits : (size_t)scale + 1; i-- > 0;) {
+        *w++ = i < n_digits ? digits[i] : '0';
+        if (i == scale && scale > 0) *w++ = '.';
+    }
+    return (size_t)(w - out);
+}
+
 int64_t dp_pq_int96_micros(const uint8_t p[12]) {
     int64_t nanos = (int64_t)dp_load64(p);
     int64_t days = (int64_t)(int32_t)dp_load32(p + 8) - 2440588;

@@ -117,6 +117,12 @@ void dp_pq_unsplit(const uint8_t *p, size_t total, size_t width, size_t from, si
 
 /* Big endian two's complement of n bytes to 16 bytes little endian; false: it needs more than 128 bits. */
 bool dp_pq_decimal(const uint8_t *p, size_t n, uint8_t out[16]);
+/* Decimals that 128 bits do not hold: at most so many bytes and digits, and the text of one. */
+#define DP_PQ_WIDE_BYTES 128
+#define DP_PQ_WIDE_DIGITS 307
+#define DP_PQ_WIDE_TEXT (2 * DP_PQ_WIDE_DIGITS + 16)
+/* Big endian two's complement of n <= DP_PQ_WIDE_BYTES bytes as a number with `scale` <= DP_PQ_WIDE_DIGITS digits behind the point; returns the length. */
+size_t dp_pq_wide_decimal(const uint8_t *p, size_t n, unsigned scale, char out[DP_PQ_WIDE_TEXT]);
 /*
  * Julian day and nanoseconds to microseconds since 1970.  Wraps in 64 bits: Spark's writer lets the day wrap for far years, its reader
  * wraps back, and so the year 290000 comes out right.

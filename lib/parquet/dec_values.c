@@ -61,7 +61,7 @@ static enum dp_status start_rle_bool(struct pq_leaf *l, struct dp_err *err) {
 static enum dp_status start_split(struct pq_leaf *l, struct dp_err *err) {
     struct pq_values *v = &l->values;
     size_t n = SECTION_LEFT(v);
-    if (is_bytes(l) || l->form == PQ_FORM_BOOL || l->form == PQ_FORM_INT96) return wrong_encoding(l, err);
+    if ((is_bytes(l) && l->chunk->type == DP_PQ_BYTE_ARRAY) || l->form == PQ_FORM_BOOL || l->form == PQ_FORM_INT96) return wrong_encoding(l, err);
     if (n % l->in_width) return pq_fail(l, err, DP_FORMAT, "split streams of unequal length");
     v->total = n / l->in_width;
     return DP_OK;
@@ -101,9 +101,28 @@ static enum dp_status start(struct pq_leaf *l, struct dp_err *err) {
 
 /* ---- byte arrays, one after the other ---- */
 
+/* The next of values of one width (wide decimals), where they are not prefixed; borrowed until the next call. */
+static enum dp_status next_fixed(struct pq_leaf *l, struct dp_str *out, struct dp_err *err) {
+    struct pq_values *v = &l->values;
+    if (v->encoding == DP_PQ_BYTE_STREAM_SPLIT) {
+        dp_buf_reset(&l->reader->scratch);
+        char *to = dp_buf_reserve(&l->reader->scratch, l->in_width);
+        if (v->pos == v->total) return cut_short(l, err);
+        dp_pq_unsplit(v->p, v->total, l->in_width, v->pos++, 1, (uint8_t *)to);
+        *out = dp_str(to, l->in_width);
+        return DP_OK;
+    }
+    if (v->encoding != DP_PQ_PLAIN) return wrong_encoding(l, err);
+    if (SECTION_LEFT(v) < l->in_width) return cut_short(l, err);
+    *out = dp_str((const char *)v->p, l->in_width);
+    v->p += l->in_width;
+    return DP_OK;
+}
+
 /* The next value; borrowed until the next call. */
 static enum dp_status next_bytes(struct pq_leaf *l, struct dp_str *out, struct dp_err *err) {
     struct pq_values *v = &l->values;
+    if (l->chunk->type == DP_PQ_FLBA && v->encoding != DP_PQ_DELTA_BYTE_ARRAY) return next_fixed(l, out, err);
     if (v->encoding == DP_PQ_PLAIN) {
         if (SECTION_LEFT(v) < 4) return cut_short(l, err);
         size_t n = dp_load32(v->p);
@@ -124,6 +143,15 @@ static enum dp_status next_bytes(struct pq_leaf *l, struct dp_str *out, struct d
     l->previous.n = prefix;
     dp_buf_adds(&l->previous, suffix);
     *out = dp_buf_str(&l->previous);
+    return DP_OK;
+}
+
+/* The next value as the column has it: a decimal that 128 bits do not hold is JSON, all its digits. */
+static enum dp_status next_value(struct pq_leaf *l, char digits[PQ_WIDE_TEXT], struct dp_str *out, struct dp_err *err) {
+    DP_TRY(next_bytes(l, out, err));
+    if (!l->is_wide) return DP_OK;
+    if (out->n > PQ_WIDE_BYTES) return pq_fail(l, err, DP_FORMAT, "a decimal of %zu bytes", out->n);
+    *out = dp_str(digits, dp_pq_wide_decimal((const uint8_t *)out->p, out->n, (unsigned)l->file->meta.elements[l->file->meta.leaves[l->number]].scale, digits));
     return DP_OK;
 }
 
@@ -352,9 +380,10 @@ static enum dp_status bytes_plain(struct pq_leaf *l, int32_t *ends, size_t n, st
 }
 
 static enum dp_status bytes_delta(struct pq_leaf *l, int32_t *ends, size_t n, struct dp_err *err) {
+    char digits[PQ_WIDE_TEXT];
     for (size_t i = 0; i < n; i++) {
         struct dp_str s;
-        DP_TRY(next_bytes(l, &s, err));
+        DP_TRY(next_value(l, digits, &s, err));
         size_t used = l->col->data_n;
         if (used + s.n > l->cap) return cap_met(l, err);
         if (s.n) memcpy(pq_column_data(l->col, used + s.n) + used, s.p, s.n);
@@ -366,6 +395,7 @@ static enum dp_status bytes_delta(struct pq_leaf *l, int32_t *ends, size_t n, st
 
 /* All values at once: then a border inside a character shows as a value that starts with a continuation byte. */
 static bool is_text(const struct dp_column *c, const int32_t *offsets, size_t n, size_t from) {
+    if (c->data_n == from) return true; /* and perhaps no memory at all */
     const char *text = (const char *)c->data + from;
     if (dp_is_ascii(text, c->data_n - from)) return true;
     bool good = dp_utf8_valid(text, c->data_n - from, NULL);
@@ -381,7 +411,7 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
         /* only the offsets move on */
     } else if (is_dictionary(l->values.encoding)) {
         DP_TRY(bytes_from_dictionary(l, offsets + 1, nn, err));
-    } else if (l->values.encoding == DP_PQ_PLAIN) {
+    } else if (l->values.encoding == DP_PQ_PLAIN && !l->is_wide) {
         DP_TRY(bytes_plain(l, offsets + 1, nn, err));
     } else {
         DP_TRY(bytes_delta(l, offsets + 1, nn, err));
@@ -399,12 +429,13 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
 static enum dp_status load_byte_arrays(struct pq_leaf *l, uint32_t count, struct dp_err *err) {
     struct pq_dictionary *d = &l->dict;
     DP_TRY(pq_claim(l, &d->offsets, ((size_t)count + 1) * 4, "a dictionary", err));
-    DP_TRY(pq_claim(l, &d->bytes, SECTION_LEFT(&l->values) + 16, "a dictionary", err));
+    DP_TRY(pq_claim(l, &d->bytes, l->is_wide ? (size_t)count * PQ_WIDE_TEXT + 16 : SECTION_LEFT(&l->values) + 16, "a dictionary", err));
     uint32_t *at = (uint32_t *)(void *)d->offsets.p;
     at[0] = 0;
     for (uint32_t i = 0; i < count; i++) {
+        char digits[PQ_WIDE_TEXT];
         struct dp_str s;
-        DP_TRY(next_bytes(l, &s, err));
+        DP_TRY(next_value(l, digits, &s, err));
         if (l->check_text && !dp_utf8_valid(s.p, s.n, NULL)) return pq_fail(l, err, DP_FORMAT, "text in the dictionary that is not UTF-8");
         dp_buf_adds(&d->bytes, s);
         at[i + 1] = (uint32_t)d->bytes.n;
@@ -415,7 +446,7 @@ static enum dp_status load_byte_arrays(struct pq_leaf *l, uint32_t count, struct
 
 enum dp_status pq_dictionary_load(struct pq_leaf *l, const uint8_t *p, size_t n, int32_t count, struct dp_err *err) {
     struct pq_dictionary *d = &l->dict;
-    uint64_t least = is_bytes(l) ? 4 * (uint64_t)(uint32_t)count
+    uint64_t least = is_bytes(l) && l->chunk->type == DP_PQ_BYTE_ARRAY ? 4 * (uint64_t)(uint32_t)count
                      : l->form == PQ_FORM_BOOL ? ((uint64_t)(uint32_t)count + 7) / 8 : (uint64_t)(uint32_t)count * l->in_width;
     if (least > n) return pq_fail(l, err, DP_FORMAT, "the dictionary page holds fewer than its %d values", count);
     d->n = (uint32_t)count;

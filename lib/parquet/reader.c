@@ -2,6 +2,7 @@
  * The Parquet reader's public face: files, footers, projection, batches (spec: README.md of parquet-format, "File format").
  * Bytes come by pread, never by mapping: a file that shrinks while it is read is an error then, not a signal.  Encrypted footers are refused.
  */
+#include "meta_priv.h"
 #include "reader_priv.h"
 #include <dp/base/file.h>
 #include <dp/base/num.h>
@@ -138,6 +139,8 @@ static void set_form(struct pq_leaf *l, const struct dp_pq_element *e) {
     if (l->form == PQ_FORM_TO64 || l->form == PQ_FORM_INT96) l->out_width = 8;
     if (decimal) l->out_width = 16;
     if (t->id == DP_TYPE_NONE) l->form = PQ_FORM_NONE;
+    l->is_wide = t->id == DP_TYPE_JSON && (e->logical == DP_PQ_L_DECIMAL || e->converted == DP_PQ_C_DECIMAL);
+    if (l->is_wide) l->form = PQ_FORM_BYTES;
     l->check_text = l->form == PQ_FORM_BYTES && t->id != DP_TYPE_BINARY;
 }
 

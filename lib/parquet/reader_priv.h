@@ -15,6 +15,8 @@
 
 #define PQ_BLOCK ((size_t)2048)          /* entries handled at once; every call below takes at most so many */
 #define PQ_BATCH_BYTES (32u << 20)       /* bytes of one column of a batch; a batch has fewer rows where they do not fit */
+#define PQ_WIDE_BYTES DP_PQ_WIDE_BYTES
+#define PQ_WIDE_TEXT DP_PQ_WIDE_TEXT
 #define PQ_BATCH_ENTRIES (4u << 20)      /* level entries of one leaf in a batch, likewise */
 
 struct dp_pq_file {
@@ -79,6 +81,7 @@ struct pq_leaf {
     uint8_t max_def, max_rep, slot_def; /* an entry with def >= slot_def is a slot of the column */
     uint8_t list_def[DP_LIMIT_SCHEMA_DEPTH * 2 + 2]; /* by repetition level: def from which its element exists */
     bool keep_levels, check_text;
+    bool is_wide;             /* decimals of more than 38 digits, to be JSON */
 
     bool jumps;               /* pages are reached by the offset index, which is held against each page that is read */
     struct dp_pq_offset_index pages;

@@ -3,6 +3,7 @@
  * An annotation on a physical type that it does not allow is ignored; VARIANT groups are JSON columns, FILE groups plain structs.
  */
 #include "meta_priv.h"
+#include "dec_priv.h"
 #include "variant_priv.h"
 
 #include <dp/base/limits.h>
@@ -48,8 +49,14 @@ static void as_integer(const struct dp_pq_element *e, int bits, bool is_signed, 
 static enum dp_status as_decimal(const struct build *c, const struct dp_pq_element *e, struct dp_type *t) {
     if (e->type != DP_PQ_INT32 && e->type != DP_PQ_INT64 && e->type != DP_PQ_BYTE_ARRAY && e->type != DP_PQ_FLBA) return DP_OK;
     if (e->precision < 1 || e->scale < 0 || e->scale > e->precision) return DP_OK;
-    if (e->precision > 38)
-        return dp_err_set(c->err, DP_UNSUPPORTED, "column %.*s: decimals of more than 38 digits (%d) are not supported", DP_STR_FMT(e->name), e->precision);
+    if (e->precision > 38 && (e->type == DP_PQ_BYTE_ARRAY || e->type == DP_PQ_FLBA)) { /* no type of ours holds them: JSON numbers */
+        if (e->precision > DP_PQ_WIDE_DIGITS || (e->type == DP_PQ_FLBA && e->type_length > DP_PQ_WIDE_BYTES))
+            return dp_err_set(c->err, DP_UNSUPPORTED, "column %.*s: decimals of more than %d digits (%d) are not supported", DP_STR_FMT(e->name), DP_PQ_WIDE_DIGITS,
+                              e->precision);
+        t->id = DP_TYPE_JSON;
+        return DP_OK;
+    }
+    if (e->precision > 38) return DP_OK;
     t->id = DP_TYPE_DECIMAL;
     t->precision = e->precision;
     t->scale = e->scale;

@@ -357,8 +357,29 @@ static void test_int96(void **state) {
     assert_int_equal(dp_pq_int96_micros((const uint8_t[12]){0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x8C, 0x3D, 0x25, 0}), -1);
 }
 
+static void test_wide_decimal(void **state) {
+    (void)state;
+    static const struct { const char *bytes; size_t n; unsigned scale; const char *want; } cases[] = {
+        {"", 0, 0, "0"}, {"", 0, 2, "0.00"}, {"\x05", 1, 1, "0.5"}, {"\xfb", 1, 1, "-0.5"}, {"\xff\xff", 2, 0, "-1"}, {"\x80", 1, 0, "-128"},
+        {"\x00\x98\x96\x80", 4, 0, "10000000"}, {"\x3b\x9a\xca\x00", 4, 9, "1.000000000"}, {"\x0d\xe0\xb6\xb3\xa7\x64\x00\x00", 8, 0, "1000000000000000000"},
+        {"\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 25, 3,
+         "6277101735386680763835789423207666416102355444464034512.895"},
+        {"\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 17, 0, "-43556142965880123323311949751266331066368"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[DP_PQ_WIDE_TEXT];
+        size_t n = dp_pq_wide_decimal((const uint8_t *)cases[i].bytes, cases[i].n, cases[i].scale, out);
+        if (n != strlen(cases[i].want) || memcmp(out, cases[i].want, n)) fail_msg("%zu: %.*s, expected %s", i, (int)n, out, cases[i].want);
+    }
+    uint8_t largest[DP_PQ_WIDE_BYTES];
+    char out[DP_PQ_WIDE_TEXT];
+    memset(largest, 0x7f, sizeof largest);
+    assert_int_equal(dp_pq_wide_decimal(largest, sizeof largest, 0, out), 308);
+    largest[0] = 0x80;
+    assert_int_equal(dp_pq_wide_decimal(largest, sizeof largest, DP_PQ_WIDE_DIGITS, out), 310);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_wide_decimal), 
         cmocka_unit_test(test_unpack),       cmocka_unit_test(test_hybrid_table), cmocka_unit_test(test_hybrid_pieces),
         cmocka_unit_test(test_levels),       cmocka_unit_test(test_delta_pieces), cmocka_unit_test(test_delta_faults),
         cmocka_unit_test(test_delta_bytes),  cmocka_unit_test(test_split),        cmocka_unit_test(test_decimal),

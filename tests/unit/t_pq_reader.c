@@ -93,7 +93,6 @@ static const struct {
     enum dp_status status;
 } refused[] = {
     {"parquet/parquet-testing/datapage_v1-corrupt-checksum.parquet", "row group 0, column a, page 0: the page's checksum does not match", DP_FORMAT},
-    {"parquet/duckdb/bigdecimal.parquet", "77", DP_UNSUPPORTED},
     {"parquet/parquet-testing/uniform_encryption.parquet.encrypted", "encrypted", DP_UNSUPPORTED},
     {"parquet/parquet-testing/encrypt_columns_and_footer.parquet.encrypted", "encrypted", DP_UNSUPPORTED},
     {"parquet/parquet-testing/encrypt_columns_plaintext_footer.parquet.encrypted", "column float_field", DP_UNSUPPORTED},

@@ -37,6 +37,8 @@ enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_ta
 void dp_delta_task_release(struct dp_delta_task *task); /* any thread; NULL is legal */
 /* Passes over up to `rows` live rows by whole row groups, before the next task; *skipped says how many.  DP_END: no more.  Not with where. */
 enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
+/* What reading each of its files may take (dp_pq_open_bounded); to be called before the first task. */
+void dp_delta_scan_bound(struct dp_delta_scan *scan, uint64_t memory);
 /* What there was so far, and what `where` left out; groups are those of the files that were opened. */
 struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skipped, pages, pages_skipped, bytes_skipped; };
 struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan);
