@@ -10,17 +10,14 @@
 #include <dp/record/cast.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the schema of a set ---- */
 
 static bool is_parquet(const char *name) {
-    struct stat st;
-    char head[4];
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return false;
-    bool yes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && pread(fd, head, 4, 0) == 4 && (!memcmp(head, "PAR1", 4) || !memcmp(head, "PARE", 4));
+    bool yes = dp_pq_is(fd);
     close(fd);
     return yes;
 }

@@ -224,7 +224,9 @@ static enum dp_status tell_format(struct dp_sources *s, enum dp_source_format *f
     if (s->opts->retry_rejects) named = "ndjson";
     if (named) DP_TRY(format_by_name(named, f, err));
     DP_TRY(dp_input_peek(s->in, 4, &head, err));
-    if (!named && head.n >= 4 && memcmp(head.p, "PAR1", 4) == 0) *f = DP_SOURCE_PARQUET;
+    uint64_t size;
+    int fd = dp_input_fd(s->in, &size);
+    if (!named && ((head.n >= 4 && memcmp(head.p, "PAR1", 4) == 0) || (fd >= 0 && dp_pq_is(fd)))) *f = DP_SOURCE_PARQUET;
     if (!named && head.n >= 4 && memcmp(head.p, "PARE", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "encrypted Parquet");
     if (!named && head.n >= 4 && memcmp(head.p, "Obj\x01", 4) == 0) return dp_err_set(err, DP_UNSUPPORTED, "Avro files");
     if (*f == DP_SOURCE_PARQUET) return DP_OK;

@@ -406,7 +406,7 @@ static enum dp_status check_row_group(struct dp_pq_meta *m, struct dp_pq_row_gro
             return dp_err_set(err, DP_FORMAT, "column %zu is %s in the schema and %s in the chunk", i,
                               dp_pq_type_name(m->elements[m->leaves[i]].type), dp_pq_type_name(c->type));
         if (!c->encrypted && check_chunk(c, file_size, err) != DP_OK) return dp_err_prefix(err, "column %zu: ", i);
-        if (c->num_values < g->num_rows && !c->encrypted)
+        if (c->num_values < g->num_rows && !c->encrypted && m->elements[m->leaves[i]].max_rep)
             return dp_err_set(err, DP_FORMAT, "column %zu has %lld values for %lld rows", i, (long long)c->num_values, (long long)g->num_rows);
     }
     for (size_t i = 0; i < g->n_sorting; i++) {

@@ -44,7 +44,7 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     l->chunk = c;
     l->page_no = -1;
     l->page_off = 0;
-    l->entries_left = c->num_values;
+    l->entries_total = l->entries_left = l->max_rep ? c->num_values : g->num_rows; /* without lists the rows tell: some footers miscount here */
     l->page_entries = l->page_left = 0;
     l->ahead_pos = l->ahead_n = 0;
     l->row_begun = false;
@@ -57,9 +57,7 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     if (c->encrypted) return pq_fail(l, err, DP_UNSUPPORTED, "the column is encrypted, which is not supported");
     if (c->file_path.n) return pq_fail(l, err, DP_UNSUPPORTED, "its data is in another file (%.*s): this is a summary file", DP_STR_FMT(c->file_path));
     if (c->codec == DP_PQ_LZO) return pq_fail(l, err, DP_UNSUPPORTED, "codec LZO is not supported");
-    if (l->max_rep == 0 && c->num_values != g->num_rows)
-        return pq_fail(l, err, DP_FORMAT, "the column has %lld values, the row group %lld rows", (long long)c->num_values, (long long)g->num_rows);
-    if (c->num_values == 0) return DP_OK; /* offsets may be anything */
+    if (l->entries_left == 0) return DP_OK; /* offsets may be anything */
     int64_t start = c->data_page_offset, end;
     if (c->dictionary_page_offset > 0 && c->dictionary_page_offset < start) start = c->dictionary_page_offset;
     if (start < 4 || c->total_compressed < 0 || dp_add_overflow(start, c->total_compressed, &end) || (uint64_t)end > l->file->data_end)

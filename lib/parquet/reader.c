@@ -27,6 +27,16 @@ static bool has_chained_prefixes(struct dp_str by) {
     return by.n > n + 1 && !memcmp(by.p, head, n) && by.p[n] >= '0' && by.p[n] <= '7' && by.p[n + 1] == '.';
 }
 
+static bool is_magic(const char *p) { return !memcmp(p, "PAR1", 4) || !memcmp(p, "PARE", 4); }
+
+bool dp_pq_is(int fd) {
+    struct stat st;
+    char four[4];
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < 4) return false;
+    if (pread(fd, four, 4, 0) == 4 && is_magic(four)) return true;
+    return st.st_size >= 8 && pread(fd, four, 4, st.st_size - 4) == 4 && is_magic(four);
+}
+
 static enum dp_status read_footer(struct dp_pq_file *f, struct dp_err *err) {
     uint8_t tail[8];
     if (f->size < 12) return dp_err_set(err, DP_FORMAT, "not a Parquet file: it has only %llu bytes", (unsigned long long)f->size);

@@ -238,10 +238,10 @@ enum dp_status pq_leaf_rewind(struct pq_leaf *l, struct pq_mark m, struct dp_err
     else if (l->shed && l->dict.off && !l->file->chained_prefixes) DP_TRY(pq_dictionary_again(l, err));
     l->shed = false;
     if (l->file->chained_prefixes) { /* values hang on the page before: from the chunk's beginning */
-        skip += l->chunk->num_values - m.entries_left;
+        skip += l->entries_total - m.entries_left;
         return pq_chunk_begin(l, l->row_group, err) == DP_OK ? skip_entries(l, skip, err) : DP_FORMAT;
     }
-    bool begun = l->chunk->num_values > m.entries_left;
+    bool begun = l->entries_total > m.entries_left;
     if (!begun) l->row_begun = false;
     l->next_off = m.next_off;
     l->page_off = m.page_off;

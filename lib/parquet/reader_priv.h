@@ -92,7 +92,7 @@ struct pq_leaf {
     size_t row_group;
     const struct dp_pq_chunk *chunk;
     uint64_t chunk_end, hard_end, next_off;
-    int64_t entries_left;     /* of the chunk, in pages not begun */
+    int64_t entries_total, entries_left; /* of the chunk; in pages not begun */
     int32_t page_no;
     uint64_t page_off;
     int64_t page_entries, page_left;

@@ -93,13 +93,13 @@ static void jump(struct pq_leaf *l, size_t page) {
     l->page_no += (int32_t)(page - l->page_at);
     l->page_at = page;
     /* Of nested columns the index tells no entries: all that the pages before may not have had. */
-    if (!l->max_rep) l->entries_left = l->chunk->num_values - x->first_row;
+    if (!l->max_rep) l->entries_left = l->entries_total - x->first_row;
 }
 
 /* The leaf stands at `row`; what is wanted next is `range`. */
 static enum dp_status go(struct pq_leaf *l, int64_t row, struct dp_pq_range range, struct dp_err *err) {
     if (!l->jumps) return pq_leaf_pass(l, range.from - row, err);
-    if (l->chunk->num_values == 0) return DP_OK;
+    if (l->entries_total == 0) return DP_OK;
     if (l->page_at == 0 && !within_page(l)) DP_TRY(pq_page_prelude(l, err));
     size_t page = pq_page_of(&l->pages, range.from), last = pq_page_of(&l->pages, range.to - 1);
     l->want_end = (uint64_t)(l->pages.pages[last].offset + l->pages.pages[last].compressed_size);

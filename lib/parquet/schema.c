@@ -1,6 +1,6 @@
 /*
  * Parquet schema <-> dp types (spec: Parquet LogicalTypes: logical and converted types, nested types with their legacy forms).
- * An annotation on a physical type that it does not allow is ignored; VARIANT groups are JSON columns, FILE groups plain structs.
+ * A logical annotation on a physical type that it does not allow is ignored, a legacy one is refused; VARIANT groups are JSON columns, FILE groups plain structs.
  */
 #include "meta_priv.h"
 #include "dec_priv.h"
@@ -67,16 +67,33 @@ static bool time_fits(const struct dp_pq_element *e, int32_t unit) {
     return e->type == (unit == DP_PQ_UNIT_MILLIS ? DP_PQ_INT32 : DP_PQ_INT64);
 }
 
+/* What a legacy annotation may stand on; an old file where it does not is damaged, and no other reader takes it. */
+static bool converted_fits(const struct dp_pq_element *e) {
+    bool bytes = e->type == DP_PQ_BYTE_ARRAY || e->type == DP_PQ_FLBA;
+    switch (e->converted) {
+    case DP_PQ_C_UTF8: case DP_PQ_C_ENUM: case DP_PQ_C_JSON: case DP_PQ_C_BSON: return bytes;
+    case DP_PQ_C_DECIMAL: return bytes || e->type == DP_PQ_INT32 || e->type == DP_PQ_INT64;
+    case DP_PQ_C_DATE: case DP_PQ_C_TIME_MILLIS: case DP_PQ_C_UINT_8: case DP_PQ_C_UINT_16: case DP_PQ_C_UINT_32: case DP_PQ_C_INT_8: case DP_PQ_C_INT_16:
+    case DP_PQ_C_INT_32: return e->type == DP_PQ_INT32;
+    case DP_PQ_C_TIME_MICROS: case DP_PQ_C_UINT_64: case DP_PQ_C_INT_64: return e->type == DP_PQ_INT64;
+    case DP_PQ_C_TIMESTAMP_MILLIS: case DP_PQ_C_TIMESTAMP_MICROS: return e->type == DP_PQ_INT64 || e->type == DP_PQ_INT96;
+    case DP_PQ_C_INTERVAL: return e->type == DP_PQ_FLBA && e->type_length == 12;
+    default: return true;
+    }
+}
+
 static enum dp_status from_converted(const struct build *c, const struct dp_pq_element *e, struct dp_type *t) {
     bool bytes = e->type == DP_PQ_BYTE_ARRAY;
+    if (!converted_fits(e))
+        return dp_err_set(c->err, DP_FORMAT, "column %.*s: annotation %d does not fit type %s", DP_STR_FMT(e->name), e->converted, dp_pq_type_name(e->type));
     switch (e->converted) {
     case DP_PQ_C_UTF8: if (bytes) t->id = DP_TYPE_STRING; break;
     case DP_PQ_C_ENUM: if (bytes) t->id = DP_TYPE_ENUM; break;
     case DP_PQ_C_JSON: if (bytes) t->id = DP_TYPE_JSON; break;
     case DP_PQ_C_DECIMAL: return as_decimal(c, e, t);
-    case DP_PQ_C_DATE: if (e->type == DP_PQ_INT32) t->id = DP_TYPE_DATE; break;
-    case DP_PQ_C_TIME_MILLIS: if (e->type == DP_PQ_INT32) as_time(t, DP_TYPE_TIME, true, DP_PQ_UNIT_MILLIS); break;
-    case DP_PQ_C_TIME_MICROS: if (e->type == DP_PQ_INT64) as_time(t, DP_TYPE_TIME, true, DP_PQ_UNIT_MICROS); break;
+    case DP_PQ_C_DATE: t->id = DP_TYPE_DATE; break;
+    case DP_PQ_C_TIME_MILLIS: as_time(t, DP_TYPE_TIME, true, DP_PQ_UNIT_MILLIS); break;
+    case DP_PQ_C_TIME_MICROS: as_time(t, DP_TYPE_TIME, true, DP_PQ_UNIT_MICROS); break;
     case DP_PQ_C_TIMESTAMP_MILLIS: if (e->type == DP_PQ_INT64) as_time(t, DP_TYPE_TIMESTAMP, true, DP_PQ_UNIT_MILLIS); break;
     case DP_PQ_C_TIMESTAMP_MICROS: if (e->type == DP_PQ_INT64) as_time(t, DP_TYPE_TIMESTAMP, true, DP_PQ_UNIT_MICROS); break;
     case DP_PQ_C_UINT_8: as_integer(e, 8, false, t); break;
@@ -87,7 +104,7 @@ static enum dp_status from_converted(const struct build *c, const struct dp_pq_e
     case DP_PQ_C_INT_16: as_integer(e, 16, true, t); break;
     case DP_PQ_C_INT_32: as_integer(e, 32, true, t); break;
     case DP_PQ_C_INT_64: as_integer(e, 64, true, t); break;
-    case DP_PQ_C_INTERVAL: if (e->type == DP_PQ_FLBA && e->type_length == 12) t->id = DP_TYPE_INTERVAL; break;
+    case DP_PQ_C_INTERVAL: t->id = DP_TYPE_INTERVAL; break;
     default: break;
     }
     return DP_OK;

@@ -12,6 +12,8 @@
 struct dp_pq_file;   /* an open file; shared by threads */
 struct dp_pq_reader; /* one thread's position in it */
 
+/* Is it a regular file that begins or ends as Parquet does (encrypted footers too)?  A damaged beginning does not make it another format. */
+bool dp_pq_is(int fd);
 /* Reads and checks the footer. Encrypted footers are DP_UNSUPPORTED. */
 enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_err *err) DP_MUST_CHECK;
 /*
