@@ -449,6 +449,7 @@ static enum dp_status open_contract(struct state *s, struct dp_err *err) {
     const struct dp_check_opts opts = {.between_open = f->between == 1, .duplicates_surplus = f->duplicates == 1, .absent_fails = f->absent == 1,
                                        .closed = f->closed, .now_micros = s->cli->run.now_micros};
     struct dp_err own = DP_ERR_INIT;
+    DP_TRY(dp_side_check("--junit", f->junit, err));
     if (!s->cli->common.contract) return dp_err_set(err, DP_USAGE, "a contract is missing: give it with --contract FILE");
     if (s->cli->common.json && !f->check) return dp_err_set(err, DP_USAGE, "--json sums up the run where standard output is not records: with --check");
     if (f->check && s->cli->run.rejects_inline) return dp_err_set(err, DP_USAGE, "--rejects - leaves bad records in the output, and --check prints findings");
@@ -479,11 +480,23 @@ static enum dp_status open_foreign(struct state *s, const struct dp_check_tuple 
     return DP_OK;
 }
 
+/* An OBJECT that no relationship points to is a slip, or a check that is not made. */
+static enum dp_status check_references(const struct state *s, const struct dp_check_tuple *t, size_t n, const struct dp_refset_opts *refs, struct dp_err *err) {
+    const struct dp_contract_relationship **list = dp_calloc(n + 1, sizeof *list);
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++)
+        if (t[i].kind == DP_TUPLE_FOREIGN) list[k++] = t[i].relationship;
+    enum dp_status status = dp_refset_check(refs, err);
+    if (status == DP_OK) status = dp_refset_check_used(&s->contract, list, k, refs, err);
+    free(list);
+    return status;
+}
+
 static enum dp_status open_keys(struct state *s, struct dp_err *err) {
     const struct dp_check_tuple *t;
     const struct dp_refset_opts refs = {.references = s->conf->reference.v, .n_references = s->conf->reference.n};
     size_t n = dp_check_tuples(s->check, &t);
-    DP_TRY(dp_refset_check(&refs, err));
+    DP_TRY(check_references(s, t, n, &refs, err));
     s->keys = dp_calloc(n + 1, sizeof *s->keys);
     s->foreign = dp_calloc(n + 1, sizeof *s->foreign);
     s->words = dp_check_run_open(s->check);

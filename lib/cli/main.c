@@ -231,6 +231,14 @@ static void on_tick(struct dp_run *run)
     dp_logger_progress(&m->logger, text);
 }
 
+/* Told at the start, and then not tried again at the end. */
+static enum dp_status check_side(const char **path, const char *option, struct dp_err *err)
+{
+    enum dp_status status = dp_side_check(option, *path, err);
+    if (status != DP_OK) *path = NULL;
+    return status;
+}
+
 static enum dp_status set_up(struct main_state *m, struct dp_err *err)
 {
     struct dp_cli *cli = &m->cli;
@@ -249,6 +257,8 @@ static enum dp_status set_up(struct main_state *m, struct dp_err *err)
     if (c->progress == 1 || (c->progress == 0 && (cli->tool->common & DP_COMMON_PROGRESS) && !c->quiet && isatty(STDERR_FILENO)))
         run->tick = on_tick;
     run->pool = dp_pool_open(run->threads);
+    DP_TRY(check_side(&cli->common.report, "--report", err));
+    DP_TRY(check_side(&cli->common.metrics, "--metrics", err));
     if (cli->tool->common & DP_COMMON_REJECTS) {
         DP_TRY(dp_rejects_open(run, c->rejects, c->max_rejects, &cli->rejects, err));
         run->rejects = cli->rejects;

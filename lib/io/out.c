@@ -2,6 +2,7 @@
  * The one writer of a stream.  Small pieces are gathered into a block; a piece as large as a block goes out by itself, so
  * that a filter's job buffers (a quarter of a megabyte) are written without a copy.
  */
+#include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/io/out.h>
 
@@ -123,4 +124,19 @@ int dp_side_open(const char *path)
     else if (strncmp(path, "/dev/fd/", 8) != 0 || !dp_parse_i64(dp_str_z(path + 8), &fd) || fd < 0 || fd > 1 << 20) fd = -1;
     /* Opened again, a plain file would be written from another position than ours. */
     return fd >= 0 ? fcntl((int)fd, F_DUPFD_CLOEXEC, 3) : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+}
+
+enum dp_status dp_side_check(const char *option, const char *path, struct dp_err *err)
+{
+    struct stat st;
+    bool direct;
+    char *final;
+    if (!path) return DP_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "%s: %s is a directory", option, path);
+    dp_side_file(path, &direct, &final);
+    char *dir = direct ? NULL : dp_path_dir(final);
+    enum dp_status status = !dir || stat(dir, &st) == 0 ? DP_OK : dp_err_sys(err, DP_IO, "%s: cannot open directory %s", option, dir);
+    free(dir);
+    free(final);
+    return status;
 }

@@ -29,16 +29,6 @@ struct dp_refset {
 
 /* ---- --reference ---- */
 
-enum dp_status dp_refset_check(const struct dp_refset_opts *o, struct dp_err *err) {
-    for (size_t i = 0; i < o->n_references; i++) {
-        const char *z = o->references[i], *eq = strchr(z, '=');
-        if (!eq || eq == z || !eq[1] || !strcmp(eq + 1, "-")) return dp_err_set(err, DP_USAGE, "--reference %.200s: OBJECT=SOURCE is wanted (a file or a table)", z);
-        for (size_t k = 0; k < i; k++)
-            if (!strncmp(o->references[k], z, (size_t)(eq - z) + 1)) return dp_err_set(err, DP_USAGE, "--reference %.*s is given twice", (int)(eq - z), z);
-    }
-    return DP_OK;
-}
-
 static const char *source_of(const struct dp_refset_opts *o, struct dp_str name) {
     for (size_t i = 0; name.n && i < o->n_references; i++) {
         const char *z = o->references[i];
@@ -125,6 +115,53 @@ static const char *find_source(const struct dp_refset_opts *o, const struct dp_r
     for (size_t i = 0; i < 3 && !source; i++)
         if (names[i]) source = source_of(o, dp_str_z(names[i]));
     return source;
+}
+
+enum dp_status dp_refset_check(const struct dp_refset_opts *o, struct dp_err *err) {
+    for (size_t i = 0; i < o->n_references; i++) {
+        const char *z = o->references[i], *eq = strchr(z, '=');
+        if (!eq || eq == z || !eq[1] || !strcmp(eq + 1, "-")) return dp_err_set(err, DP_USAGE, "--reference %.200s: OBJECT=SOURCE is wanted (a file or a table)", z);
+        for (size_t k = 0; k < i; k++)
+            if (!strncmp(o->references[k], z, (size_t)(eq - z) + 1)) return dp_err_set(err, DP_USAGE, "--reference %.*s is given twice", (int)(eq - z), z);
+    }
+    return DP_OK;
+}
+
+enum dp_status dp_refset_check_used(const struct dp_contract *c, const struct dp_contract_relationship *const *rels, size_t n_rels,
+                                    const struct dp_refset_opts *opts, struct dp_err *err) {
+    struct other x = {0};
+    size_t n = 0, most = 0;
+    if (!opts->n_references) return DP_OK;
+    for (size_t i = 0; i < n_rels; i++) most += rels[i]->n;
+    const char **names = dp_calloc(most + 1, sizeof *names); /* of the objects that are pointed to */
+    char **owned = dp_calloc(most + 1, sizeof *owned);
+    bool *used = dp_calloc(opts->n_references, sizeof *used);
+    for (size_t i = 0; i < n_rels; i++)
+        for (size_t k = 0; k < rels[i]->n; k++) {
+            struct dp_reference t = read_target(c, rels[i]->to[k], &x);
+            const char *object = object_name(&t);
+            names[n] = owned[n] = object ? dp_strdup(object) : dp_strndup(t.object_name.p, t.object_name.n);
+            n++;
+            for (size_t j = 0; j < opts->n_references; j++) {
+                const struct dp_refset_opts one = {.references = &opts->references[j], .n_references = 1};
+                used[j] = used[j] || find_source(&one, &t);
+            }
+        }
+    enum dp_status status = DP_OK;
+    for (size_t j = 0; j < opts->n_references && status == DP_OK; j++) {
+        if (used[j]) continue;
+        char *word = dp_strndup(opts->references[j], strcspn(opts->references[j], "="));
+        const char *near = n == 1 ? names[0] : dp_str_nearest(word, names);
+        status = dp_err_set(err, DP_USAGE, "--reference %.200s: no relationship that is checked points to it%s%s%s", word, near ? "; did you mean " : "", near ? near : "",
+                            near ? "?" : "");
+        free(word);
+    }
+    for (size_t i = 0; i < n; i++) free(owned[i]);
+    free(owned);
+    free(names);
+    free(used);
+    other_release(&x);
+    return status;
 }
 
 /* The column's type in its object's schema; NULL: not known, or nested. */

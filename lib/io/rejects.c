@@ -112,7 +112,6 @@ struct dp_rejects {
 enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_tolerance max, struct dp_rejects **out, struct dp_err *err)
 {
     struct dp_rejects *r = dp_calloc(1, sizeof *r);
-    struct stat st;
     r->run = run;
     r->max = max;
     r->fd = -1;
@@ -120,15 +119,10 @@ enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_t
     run->rejects_inline = path && strcmp(path, "-") == 0;
     run->rejects_unkept = !path;
     if (!path || run->rejects_inline) return DP_OK;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "--rejects: %s is a directory", path);
+    DP_TRY(dp_side_check("--rejects", path, err)); /* what can't be kept is said before the work, not after it */
     bool direct;
     dp_side_file(path, &direct, &r->path);
-    if (!direct) { /* what can't be kept is said before the work, not after it */
-        char *dir = dp_path_dir(r->path);
-        enum dp_status status = stat(dir, &st) == 0 ? DP_OK : dp_err_sys(err, DP_IO, "--rejects: cannot open directory %s", dir);
-        free(dir);
-        return status;
-    }
+    if (!direct) return DP_OK;
     r->fd = dp_side_open(path);
     if (r->fd < 0) return dp_err_sys(err, DP_IO, "--rejects: cannot open %s", path);
     r->direct = true;

@@ -134,18 +134,22 @@ static bool is_short_reference(const char *p) {
     return p && !*p && names > 1;
 }
 
-/* /schema/ID/properties/ID, with file.yaml# in front for another contract. */
-static bool is_full_reference(const char *p) {
+/* What follows `file.yaml#`, where another contract is named, and a slash; NULL: no file of that name. */
+static const char *skip_file(const char *p) {
     const char *hash = strstr(p, ".yaml#");
     if (hash) {
         if (!strncmp(p, "https://", 8)) p += 8;
         else if (!strncmp(p, "http://", 7)) p += 7;
-        if (hash <= p) return false;
+        if (hash <= p) return NULL;
         for (; p < hash; p++)
-            if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '-' && *p != '/') return false;
+            if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '-' && *p != '/') return NULL;
         p = hash + 6;
     }
-    if (*p == '/') p++;
+    return *p == '/' ? p + 1 : p;
+}
+
+/* schema/ID/properties/ID. */
+static bool is_full_reference(const char *p) {
     for (int pairs = 0;; pairs++) {
         p = skip_name(p, false);
         if (!p || *p != '/') return false;
@@ -157,7 +161,9 @@ static bool is_full_reference(const char *p) {
 }
 
 static void check_reference(struct contract_walk *w, const struct contract_place *at, const struct dp_yaml_node *n, const char *key) {
-    if (!contract_need_string(w, at, n, key) || is_short_reference(n->text.p) || is_full_reference(n->text.p)) return;
+    if (!contract_need_string(w, at, n, key)) return;
+    const char *behind = skip_file(n->text.p);
+    if (is_short_reference(n->text.p) || (behind && (is_full_reference(behind) || (strchr(n->text.p, '#') && is_short_reference(behind))))) return;
     contract_find(w, DP_FINDING_ERROR, "wrong-reference", at, n, key, "write object.property or schema/ID/properties/ID",
                   "\"%.80s\" is not a reference", n->text.p);
 }

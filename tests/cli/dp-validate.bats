@@ -245,6 +245,48 @@ END
     grep -q '"rule":"foreignKey","path":"customer"' bad
     run --separate-stderr dp-validate -v -c 'c.yaml#t' --check in
     dp_expect 0 "foreignKey is not run"
+    # a slip of the pen is no silence
+    run --separate-stderr dp-validate -c 'c.yaml#t' --reference customer=customers.csv in
+    dp_expect 2 "did you mean customers?"
+    run --separate-stderr dp-validate -c 'c.yaml#customers' --reference customers=customers.csv in
+    dp_expect 2 "no relationship"
+    run --separate-stderr dp-validate -c 'c.yaml#t' --reference customers=gone.csv in
+    dp_expect 3 "gone.csv"
+    # in another contract of the folder, by names and by ids
+    sed -n '1,/^schema/p' c.yaml >other.yaml
+    cat >>other.yaml <<'END'
+- name: customers
+  id: c
+  logicalType: object
+  properties:
+    - {name: id, id: i, logicalType: integer}
+END
+    for to in other.yaml#customers.id other.yaml#/customers.id other.yaml#/schema/c/properties/i; do
+        sed "s|to: customers.id|to: '$to'|" c.yaml >by.yaml
+        run --separate-stderr dp-validate -q -c 'by.yaml#t' --reference customers=customers.csv --rejects bad --max-rejects 1 in
+        dp_expect 0
+        assert_output '{"id":1,"customer":5}
+{"id":3,"customer":null}
+{"id":4,"customer":5.0}'
+    done
+    sed "s|to: customers.id|to: 'other.yaml#customers'|" c.yaml >by.yaml
+    run --separate-stderr dp-validate -q -c 'by.yaml#t' in
+    dp_expect 2 "is not a reference"
+}
+
+@test "a report that can't be written is said before the input is read" {
+    contract c.yaml <<'END'
+- {name: id, logicalType: integer}
+END
+    printf '{"id":1}\n' >in
+    for option in report metrics junit rejects; do
+        run --separate-stderr dp-validate -c c.yaml --$option gone/file in
+        dp_expect 3 "--$option: cannot open directory gone"
+        assert_output ''
+        [ "$(wc -l <<<"$stderr")" -eq 1 ]
+        run --separate-stderr dp-validate -c c.yaml --$option . in
+        dp_expect 2 "is a directory"
+    done
 }
 
 @test "typed sources: CSV and Parquet by the contract, conflicts with both sides" {

@@ -29,6 +29,8 @@ void dp_out_drop(struct dp_out *o);
  * Caller frees *final.
  */
 void dp_side_file(const char *path, bool *direct, char **final);
+/* Before the work: can such a file be made, as far as its directory tells?  `option` is named in the message; path NULL: nothing is asked. */
+enum dp_status dp_side_check(const char *option, const char *path, struct dp_err *err) DP_MUST_CHECK;
 /* A descriptor for a direct one, for appending: our own descriptor again for /dev/stdout, /dev/stderr, /dev/fd/N. -1 and errno: it can't be opened. */
 int dp_side_open(const char *path);
 

@@ -21,6 +21,9 @@ struct dp_refset_opts {
 
 /* DP_USAGE: one of them is not OBJECT=SOURCE, or an object is there twice. */
 enum dp_status dp_refset_check(const struct dp_refset_opts *opts, struct dp_err *err) DP_MUST_CHECK;
+/* DP_USAGE: none of these relationships points to an object of the options; the nearest name is told. */
+enum dp_status dp_refset_check_used(const struct dp_contract *c, const struct dp_contract_relationship *const *rels, size_t n_rels,
+                                    const struct dp_refset_opts *opts, struct dp_err *err) DP_MUST_CHECK;
 /*
  * Reads the set that a relationship points to; `from` is the property that it stands at, NULL where it names its own.  *out NULL: not supported, and *why (of the
  * arena) says what to give.  DP_SCHEMA: the source has no such column.  DP_FORMAT: a record of it is bad.
