@@ -159,17 +159,27 @@ static enum dp_pq_encoding by_raw_size(const struct dp_pq_values *v, const struc
     return e;
 }
 
+/* The levels that stand in the pages of a slice in the middle, about, behind what s->sample has. */
+static void put_levels(const struct dp_pq_levels *l, const struct dp_pq_values *v, size_t slice, struct dp_pq_scratch *s) {
+    if (!l || (!l->def && !l->rep)) return;
+    size_t n = (size_t)((double)l->n * (double)slice / (double)v->n), from = (l->n - n) / 2;
+    if (l->rep) dp_pq_put_hybrid8(&s->sample, l->rep + from, n, bits_of((size_t)l->max_rep));
+    if (l->def) dp_pq_put_hybrid8(&s->sample, l->def + from, n, bits_of((size_t)l->max_def));
+}
+
 /*
  * How hard zstd works on the chosen encoding.  A level above the first is an upper bound of effort, not an order: for bit-packed numbers, ids
  * and short words less of it gives the same size.  One slice that is long enough to hold the repeats there are.
  */
-static enum dp_status choose_level(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
+static enum dp_status choose_level(const struct dp_pq_leaf_opts *o, const struct dp_pq_levels *l, const struct dp_pq_values *v, const struct dp_pq_dict *d, size_t plain,
                                    struct dp_pq_scratch *s, struct dp_pq_choice *c, struct dp_err *err) {
     struct trial t;
     int levels[4];
     size_t bytes = plain / 8 < LEVEL_SAMPLE ? plain / 8 : LEVEL_SAMPLE, each = plain / v->n ? plain / v->n : 1;
     size_t n = ways(o, plain >= 8 * LEVEL_SAMPLE || o->level > 3, levels), slice = bytes / each < TINY ? TINY : bytes / each;
-    put_slices(v, d, c->encoding, 1, slice < v->n ? slice : v->n, s);
+    slice = slice < v->n ? slice : v->n;
+    put_slices(v, d, c->encoding, 1, slice, s);
+    put_levels(l, v, slice, s);
     DP_TRY(try_levels(o, levels, n, s, &t, err));
     c->level = t.level;
     c->store = t.store;
@@ -181,7 +191,7 @@ static enum dp_status choose_level(const struct dp_pq_leaf_opts *o, const struct
     return DP_OK;
 }
 
-static enum dp_status by_trial(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, const struct dp_pq_dict *d, struct dp_pq_scratch *s,
+static enum dp_status by_trial(const struct dp_pq_leaf_opts *o, const struct dp_pq_levels *l, const struct dp_pq_values *v, const struct dp_pq_dict *d, struct dp_pq_scratch *s,
                                struct dp_pq_choice *c, struct dp_err *err) {
     struct trial t[4];
     size_t n = candidates(o, v, d != NULL, t), best = 0, plain = dp_pq_plain_size(v);
@@ -190,11 +200,11 @@ static enum dp_status by_trial(const struct dp_pq_leaf_opts *o, const struct dp_
         if (i > 0 && t[i].cost < t[best].cost) best = i;
     }
     c->encoding = t[best].encoding;
-    return choose_level(o, v, d, plain, s, c, err);
+    return choose_level(o, l, v, d, plain, s, c, err);
 }
 
 /* The encoding that was asked for; a dictionary that became too large gives way to PLAIN. */
-static enum dp_status as_asked(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
+static enum dp_status as_asked(const struct dp_pq_leaf_opts *o, const struct dp_pq_levels *l, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
                                struct dp_pq_scratch *s, struct dp_pq_dict *dict, struct dp_err *err) {
     bool has_dict = o->encoding == DP_PQ_RLE_DICTIONARY && dp_pq_dict_build(v, max_dict_bytes, true, s, dict);
     enum dp_pq_encoding e = o->encoding == DP_PQ_RLE_DICTIONARY && !has_dict ? DP_PQ_PLAIN : o->encoding;
@@ -205,14 +215,14 @@ static enum dp_status as_asked(const struct dp_pq_leaf_opts *o, const struct dp_
     }
     *c = (struct dp_pq_choice){.set = v->n >= 4096, .encoding = e, .level = o->level};
     if (v->n < TINY || o->codec == DP_PQ_UNCOMPRESSED || v->type == DP_PQ_BOOLEAN) return DP_OK;
-    return choose_level(o, v, has_dict ? dict : NULL, dp_pq_plain_size(v), s, c, err);
+    return choose_level(o, l, v, has_dict ? dict : NULL, dp_pq_plain_size(v), s, c, err);
 }
 
-enum dp_status dp_pq_choose(const struct dp_pq_leaf_opts *o, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
+enum dp_status dp_pq_choose(const struct dp_pq_leaf_opts *o, const struct dp_pq_levels *l, const struct dp_pq_values *v, size_t max_dict_bytes, struct dp_pq_choice *c,
                             struct dp_pq_scratch *s, struct dp_pq_dict *dict, struct dp_err *err) {
     bool again = c->set && c->uses < KEEP_FOR;
     dict->n = 0;
-    if (v->n > 0 && o->set_encoding) return as_asked(o, v, max_dict_bytes, c, s, dict, err);
+    if (v->n > 0 && o->set_encoding) return as_asked(o, l, v, max_dict_bytes, c, s, dict, err);
     if (v->type == DP_PQ_BOOLEAN || v->n == 0) {
         *c = (struct dp_pq_choice){.encoding = DP_PQ_PLAIN, .level = o->level};
         return DP_OK;
@@ -227,9 +237,9 @@ enum dp_status dp_pq_choose(const struct dp_pq_leaf_opts *o, const struct dp_pq_
     if (v->n < TINY || o->codec == DP_PQ_UNCOMPRESSED) c->encoding = by_raw_size(v, d, v->n < TINY);
     else if (has_dict && dict->n <= 256 && dict->n * 32 <= v->n) { /* nothing beats so few */
         c->encoding = DP_PQ_RLE_DICTIONARY;
-        DP_TRY(choose_level(o, v, dict, 4 * v->n, s, c, err));
+        DP_TRY(choose_level(o, l, v, dict, 4 * v->n, s, c, err));
     }
-    else DP_TRY(by_trial(o, v, d, s, c, err));
+    else DP_TRY(by_trial(o, l, v, d, s, c, err));
     if (c->encoding != DP_PQ_RLE_DICTIONARY) dict->n = 0;
     return DP_OK;
 }

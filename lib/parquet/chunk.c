@@ -367,7 +367,7 @@ enum dp_status dp_pq_chunk_encode(const struct dp_pq_writer_opts *o, const struc
     if (!s->codec) s->codec = dp_codec_open();
     dp_buf_reset(&out->pages);
     dp_buf_reset(&out->bloom);
-    DP_TRY(dp_pq_choose(lo, values, DICT_MAX, choice, s, &j.dict, err));
+    DP_TRY(dp_pq_choose(lo, o->page_v2 ? NULL : levels, values, DICT_MAX, choice, s, &j.dict, err));
     j.codec = choice->store ? DP_PQ_UNCOMPRESSED : lo->codec;
     out->meta = (struct dp_pq_chunk){.type = e->type, .codec = j.codec, .num_values = (int64_t)levels->n, .dictionary_page_offset = -1, .bloom_offset = -1,
         .bloom_length = -1, .column_index_offset = -1, .offset_index_offset = -1,
