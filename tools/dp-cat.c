@@ -24,10 +24,11 @@
 #define TERMINAL_ROWS 40 /* of a table on a terminal, unless --rows says more */
 
 enum form { TO_RECORDS, TO_CSV, TO_TABLE };
+static const char *const per_names[] = {"column", "file", "row-group", "page", NULL}; /* enum dp_typed_per */
 static const char *const form_names[] = {"records", "csv", "table", NULL};
 
 struct conf {
-    int to;
+    int to, per;
     const char *columns, *rows, *as_of;
     bool schema, meta;
 };
@@ -38,6 +39,8 @@ static const struct dp_opt options[] = {
     DP_OPT_STRING(conf, rows, "rows", 0, "A:B", "only rows A to B, counted from 1, both included; either may be left out"),
     DP_OPT_FLAG(conf, schema, "schema", 0, "print the columns and their types instead", .conflicts = "meta"),
     DP_OPT_FLAG(conf, meta, "meta", 0, "print the metadata of Parquet files and tables instead"),
+    DP_OPT_ENUM(conf, per, "per", 0, "WHAT", "of a Parquet file --meta has a record for each column of a row group, for the file, each row-group, or each page", per_names,
+                .needs = "meta"),
     DP_OPT_STRING(conf, as_of, "as-of", 0, "VERSION|TIME", "tables as they were then"),
     DP_OPT_END};
 
@@ -613,11 +616,12 @@ static enum dp_status run_about(struct cat *c, bool typed, struct dp_err *err) {
     if (typed && c->conf->schema) {
         struct dp_type *schema = NULL;
         status = dp_evolve_schema(c->run, (const char *const *)c->files, c->n_files, c->conf->as_of, false, &schema, err);
-        if (status == DP_OK) dp_typed_print_schema(schema, &lines);
+        if (status == DP_OK && c->n_files == 1) status = dp_typed_describe_schema(c->files[0], schema, &lines, err);
+        else if (status == DP_OK) dp_typed_print_schema(schema, &lines);
         dp_type_free(schema);
     }
     for (size_t i = 0; typed && c->conf->meta && status == DP_OK && i < c->n_files; i++)
-        status = dp_typed_describe_meta(c->files[i], c->conf->as_of, &lines, err);
+        status = dp_typed_describe_meta(c->files[i], c->conf->as_of, (enum dp_typed_per)c->conf->per, &lines, err);
     if (status == DP_OK) status = print_about(c, &lines, err);
     dp_buf_release(&lines);
     return status;
@@ -651,7 +655,7 @@ out:
 }
 
 static const struct dp_tool tool = {.name = "dp-cat", .summary = "look at records, tables and files",
-    .synopsis = "[--to records|csv|table] [--columns A,B] [--rows A:B] [--schema | --meta] [--as-of VERSION|TIME] [SOURCE...]",
+    .synopsis = "[--to records|csv|table] [--columns A,B] [--rows A:B] [--schema | --meta [--per column|file|row-group|page]] [--as-of VERSION|TIME] [SOURCE...]",
     .options = options, .conf_size = sizeof(struct conf), .common = DP_COMMON_FILTER | DP_COMMON_FORMATS, .is_stream = true, .min_args = 0,
     .max_args = -1, .args = "SOURCE", .run = run};
 

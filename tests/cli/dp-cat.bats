@@ -85,8 +85,8 @@ lines"'
     run --separate-stderr dp-cat --columns nothing "$P/alltypes_plain.parquet"
     dp_expect 1 "no column nothing"
     run dp-cat --schema --rows 1:1 --to csv "$P/nested_lists.snappy.parquet"
-    assert_output 'column,type,nullable
-a,list<list<list<string>>>,true'
+    assert_output 'column,type,nullable,parquet
+a,list<list<list<string>>>,true,a.list.element.list.element.list.element BYTE_ARRAY UTF8'
 }
 
 @test "parquet: where reads columns that are not printed" {
@@ -142,6 +142,38 @@ a,list<list<list<string>>>,true'
     dp-cat --meta "$P/alltypes_plain.parquet" >meta
     [ "$(wc -l <meta)" -eq 11 ]
     jq -es 'map(select(.column == "id"))[0] | .rows == 8 and .physical_type == "INT32" and .row_group == 0' meta
+}
+
+@test "meta per file, row group and page; schema in Parquet's words" {
+    corpus
+    f=$P/data_index_bloom_encoding_stats.parquet
+    dp-cat --meta "$f" | jq -e '.parquet == "BYTE_ARRAY STRING" and .offset_index and .column_index and .bloom_filter and .pages == 1'
+    dp-cat --meta --per file "$f" | jq -e '.rows == 14 and .row_groups == 1 and (.schema | startswith("message ")) and (.schema | contains("optional BYTE_ARRAY String (STRING)"))'
+    dp-cat --meta --per row-group "$f" | jq -e '.rows == 14 and .sorting == []'
+    dp-cat --meta --per page "$f" | jq -e '.column == "String" and .page == 0 and .rows == 14 and .nulls == 0 and .min == "Hello" and .max == "today"'
+    [ "$(dp-cat --meta --per page --to csv "$P/alltypes_tiny_pages.parquet" | wc -l)" -gt 100 ]
+    run dp-cat --schema "$P/nested_lists.snappy.parquet"
+    assert_success
+    assert_line --index 0 --partial '"parquet":"a.list.element.list.element.list.element BYTE_ARRAY UTF8"'
+    run --separate-stderr dp-cat --per page "$f"
+    dp_expect 2 "--meta"
+}
+
+@test "parquet: pages that indexes exclude are not read, the rows are the same" {
+    corpus
+    f=$P/alltypes_tiny_pages.parquet
+    dp-cat "$f" >all
+    for e in '.id == 3710' '.id > 7000 and .id < 7010' '.date_string_col == "01/13/10"' '.timestamp_col >= "2010-05"' '.bool_col | not' '.id | IN(1, 5000)'; do
+        dp-cat --where "$e" all | cmp - <(dp-cat --where "$e" "$f")
+    done
+    run --separate-stderr dp-cat -v --where '.id == 3710' "$f"
+    dp_expect 0 "pages of the rest"
+    [[ $stderr =~ ,\ 5[0-9]+\ of\ 5794\ pages ]]
+    run --separate-stderr dp-cat -v --columns id --where '.String == "Hella"' "$P/data_index_bloom_encoding_stats.parquet"
+    dp_expect 1 "no column id"
+    run --separate-stderr dp-cat -v --where '.String == "Hella"' "$P/data_index_bloom_encoding_stats.parquet"
+    dp_expect 0 "1 of 1 row groups"
+    [ -z "$output" ]
 }
 
 @test "tables: partition columns, time travel, metadata" {

@@ -42,9 +42,13 @@ enum dp_status dp_typed_window(struct dp_typed *t, int64_t skip, int64_t want, i
 bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value);
 struct dp_typed_counts dp_typed_counts(const struct dp_typed *t);
 
-/* One record a line behind out's content: metadata of a source (row groups by column, or the table's). */
-enum dp_status dp_typed_describe_meta(const char *name, const char *as_of, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+/* What metadata has a record of: each column of each row group, the file, each row group, each page of a column that has an offset index. */
+enum dp_typed_per { DP_TYPED_PER_COLUMN, DP_TYPED_PER_FILE, DP_TYPED_PER_ROW_GROUP, DP_TYPED_PER_PAGE };
+/* One record a line behind out's content: metadata of a source; of a table one record, whatever `per` is. */
+enum dp_status dp_typed_describe_meta(const char *name, const char *as_of, enum dp_typed_per per, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
 /* The columns of a schema, one record a line. */
 void dp_typed_print_schema(const struct dp_type *schema, struct dp_buf *out);
+/* The same of one source, with Parquet's own types where it is a file. */
+enum dp_status dp_typed_describe_schema(const char *name, const struct dp_type *schema, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #define DP_PARQUET_READER_H
 
 #include <dp/parquet/codec.h>
+#include <dp/parquet/meta.h>
 #include <dp/record/batch.h>
 #include <dp/record/expr.h>
 
@@ -64,6 +65,15 @@ bool dp_pq_bounds(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, 
 
 /* Bounds of a leaf of dates or timestamps as microseconds since the epoch (rounded outwards from nanoseconds), where they may be trusted. */
 bool dp_pq_bounds_micros(const struct dp_pq_meta *meta, size_t row_group, size_t leaf, int64_t *min, int64_t *max);
+
+/* A leaf's type in Parquet's words: "INT64 TIMESTAMP(MICROS,UTC)"; the whole schema as message text. */
+void dp_pq_leaf_type(const struct dp_pq_meta *meta, size_t leaf, struct dp_buf *out);
+void dp_pq_schema_text(const struct dp_pq_meta *meta, struct dp_buf *out);
+/* Pages of a leaf in a row group, in the arena; false: it has no offset index that can be true.  Without such a column index, index->n_pages is 0. */
+bool dp_pq_pages(const struct dp_pq_file *f, size_t row_group, size_t leaf, struct dp_arena *a, struct dp_pq_offset_index *pages,
+                 struct dp_pq_column_index *index);
+/* A page's bounds as those of dp_pq_bounds; floats that are NaN are passed over. */
+bool dp_pq_page_bounds(const struct dp_pq_meta *meta, size_t leaf, const struct dp_pq_column_index *index, size_t page, struct dp_buf *min, struct dp_buf *max);
 
 /* The file's column (in dp_pq_schema) that the value at a path from the record down is in; one of DP_TYPE_NONE: it is null in all
    rows; NULL: none whose statistics would hold for it. */
