@@ -5,10 +5,13 @@
 #include "skip_priv.h"
 #include <stdlib.h>
 
+/* Tens of thousands of pages; what is longer takes more memory than it can save. */
+#define MAX_INDEX (4u << 20)
+
 /* The bytes of an index in b; false: there is none, or not within the file. */
 static bool load(const struct dp_pq_file *f, int64_t off, int32_t length, struct dp_buf *b) {
     int64_t end;
-    if (off < 4 || length <= 0 || (uint32_t)length > DP_LIMIT_PAGE_HEADER || dp_add_overflow(off, length, &end) || (uint64_t)end > f->data_end) return false;
+    if (off < 4 || length <= 0 || (uint32_t)length > MAX_INDEX || dp_add_overflow(off, length, &end) || (uint64_t)end > f->data_end) return false;
     b->n = 0;
     char *p = dp_buf_reserve(b, (size_t)length);
     if (pq_read_at(f, p, (size_t)length, (uint64_t)off, NULL) != DP_OK) return false;
