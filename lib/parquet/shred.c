@@ -21,13 +21,27 @@ static enum dp_status null_in_required(const struct dp_pq_node *node, struct dp_
     return dp_err_set(err, DP_SCHEMA, "column %.*s is required and has a null", DP_STR_FMT(dp_str(node->type->name, node->type->name_n)));
 }
 
+/* All that are still there have a value: whole blocks are one store when none of theirs ended above. */
+static void mark_present(struct entries *x, uint8_t def) {
+    size_t i = 0;
+    for (; i + 8 <= x->n; i += 8) {
+        int32_t row[8], ended = 0;
+        memcpy(row, x->index + i, sizeof row);
+        for (size_t k = 0; k < 8; k++) ended |= row[k];
+        if (ended >= 0) memset(x->def + i, def, 8);
+        else
+            for (size_t k = 0; k < 8; k++) x->def[i + k] = row[k] < 0 ? x->def[i + k] : def;
+    }
+    for (; i < x->n; i++) x->def[i] = x->index[i] < 0 ? x->def[i] : def;
+}
+
 /* Marks which entries are present at this node.  No branches on what is there: nulls come as they like. */
 static enum dp_status apply_validity(struct entries *x, const struct dp_column *c, const struct dp_pq_node *node, struct dp_err *err) {
     bool none = node->type->id == DP_TYPE_NONE, nullable = node->type->nullable || none;
     uint8_t def = (uint8_t)node->def;
     int32_t missing = 0;
     if (!none && !c->validity) {
-        for (size_t i = 0; i < x->n; i++) x->def[i] = x->index[i] < 0 ? x->def[i] : def;
+        mark_present(x, def);
         return DP_OK;
     }
     if (c->length == 0) return DP_OK; /* all entries ended above */
@@ -40,20 +54,29 @@ static enum dp_status apply_validity(struct entries *x, const struct dp_column *
     return missing && !nullable ? null_in_required(node, err) : DP_OK;
 }
 
-/* Each present list or map becomes its entries. */
+#define AT_ONCE 8 /* entries that are laid down together, whether they are all needed or not: lists are short */
+
+/* Each present list or map becomes its entries; `out` has room for AT_ONCE more. */
 static void expand(struct entries *x, const struct dp_column *c, const struct dp_pq_node *node, struct entries *out) {
+    const int32_t *offsets = c->offsets;
+    uint8_t def = (uint8_t)node->entry_def, *defs = out->def, *reps = out->rep;
+    int32_t *index = out->index;
+    uint64_t all_def = def * UINT64_C(0x0101010101010101), all_rep = (uint64_t)node->entry_rep * UINT64_C(0x0101010101010101);
     size_t k = 0;
     for (size_t i = 0; i < x->n; i++) {
-        int32_t row = x->index[i];
-        int32_t from = row < 0 ? 0 : c->offsets[row], to = row < 0 ? 0 : c->offsets[row + 1];
-        out->def[k] = from < to ? (uint8_t)node->entry_def : x->def[i];
-        out->rep[k] = x->rep[i];
-        out->index[k++] = from < to ? from : -1;
-        for (int32_t j = from + 1; j < to; j++, k++) {
-            out->def[k] = (uint8_t)node->entry_def;
-            out->rep[k] = (uint8_t)node->entry_rep;
-            out->index[k] = j;
-        }
+        int32_t row = x->index[i], from = row < 0 ? 0 : offsets[row], n = row < 0 ? 0 : offsets[row + 1] - from, done = 0;
+        size_t first = k;
+        do {
+            memcpy(defs + k, &all_def, AT_ONCE);
+            memcpy(reps + k, &all_rep, AT_ONCE);
+            for (int32_t j = 0; j < AT_ONCE; j++) index[k + (size_t)j] = from + done + j;
+            done += AT_ONCE;
+            k += AT_ONCE;
+        } while (done < n);
+        defs[first] = n ? def : x->def[i];
+        reps[first] = x->rep[i];
+        index[first] = n ? from : -1;
+        k = first + (n ? (size_t)n : 1);
     }
     out->n = k;
 }
@@ -67,6 +90,7 @@ static size_t expanded_size(const struct entries *x, const struct dp_column *c) 
 }
 
 static void entries_in(struct entries *x, struct dp_buf *def, struct dp_buf *rep, struct dp_buf *index, size_t n) {
+    n += AT_ONCE;
     x->def = room(def, n), x->rep = room(rep, n), x->index = room(index, n * sizeof(int32_t));
 }
 
