@@ -10,12 +10,15 @@
 #include <dp/record/cast.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the schema of a set ---- */
 
+/* A named pipe is not opened: whoever writes to it would lose its reader when we close it. */
 static bool is_parquet(const char *name) {
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    int fd = stat(name, &st) == 0 && S_ISREG(st.st_mode) ? open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
     if (fd < 0) return false;
     bool yes = dp_pq_is(fd);
     close(fd);

@@ -144,3 +144,16 @@ END
     [ "$(head -1 got)" = '{"id":1,"name":"x","f":0.1,"m":1.25,"s":{"a":1}}' ]
     [ "$(sed -n 4p got)" = "$(sed -n 4p want)" ]
 }
+
+@test "a named pipe among the sources is opened once, by who reads it" {
+    mkfifo p q
+    for reader in 'dp-map .' dp-cat; do
+        { sleep 0.1; cat want; } >p &
+        { sleep 0.1; cat want; } >q &
+        # shellcheck disable=SC2086
+        run --separate-stderr timeout 20 $reader p q
+        assert_equal "$status" 0
+        [ "$(wc -l <<<"$output")" -eq 10 ]
+        wait
+    done
+}
