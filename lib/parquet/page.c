@@ -52,7 +52,7 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     l->jumps = false;
     l->want_end = 0;
     l->dict.off = 0;
-    l->shed = false;
+    l->shed = l->stale = false;
     dp_buf_reset(&l->previous);
     if (c->encrypted) return pq_fail(l, err, DP_UNSUPPORTED, "the column is encrypted, which is not supported");
     if (c->file_path.n) return pq_fail(l, err, DP_UNSUPPORTED, "its data is in another file (%.*s): this is a summary file", DP_STR_FMT(c->file_path));

@@ -273,30 +273,32 @@ enum dp_status dp_pq_reader_seek(struct dp_pq_reader *r, size_t row_group, struc
     return DP_OK;
 }
 
-/* What a batch may hold at most, and of it what is held of the leaves before this one. */
-static uint64_t batch_room(const struct dp_pq_reader *r) { return r->file->bound ? r->file->bound / 4 + PQ_BLOCK * 16 : UINT64_MAX; }
+/* What a batch may hold at most; one row alone may take half of what is allowed. */
+static uint64_t batch_room(const struct dp_pq_reader *r, bool one) {
+    uint64_t bound = r->file->bound;
+    return !bound ? UINT64_MAX : one ? bound / 2 : bound / 4 + PQ_BLOCK * 16;
+}
 
 static size_t leaf_bytes(const struct pq_leaf *l) {
     return l->col->data_n + l->reps.n + l->defs.n + (l->form == PQ_FORM_BYTES ? (size_t)l->slots * 4 : 0);
 }
 
 static void set_caps(struct pq_leaf *l, bool one, uint64_t room) {
-    uint64_t bound = l->file->bound ? l->file->bound : INT32_MAX;
-    l->cap = one ? (bound < INT32_MAX ? (size_t)bound : INT32_MAX) : room < PQ_BATCH_BYTES ? (size_t)room : PQ_BATCH_BYTES;
-    l->entry_cap = one ? (bound / 4 < DP_LIMIT_ROW_VALUES ? (size_t)(bound / 4) : DP_LIMIT_ROW_VALUES)
-                       : room / 2 < PQ_BATCH_ENTRIES ? (size_t)(room / 2) : PQ_BATCH_ENTRIES;
+    uint64_t bytes = one ? INT32_MAX : PQ_BATCH_BYTES, entries = one ? DP_LIMIT_ROW_VALUES : PQ_BATCH_ENTRIES;
+    l->cap = (size_t)(room < bytes ? room : bytes);
+    l->entry_cap = (size_t)(room / 2 < entries ? room / 2 : entries);
 }
 
 /* Reads `rows` rows of every leaf; where a cap is met, *rows becomes what is to be tried next and *again is set. */
 static enum dp_status try_rows(struct dp_pq_reader *r, int64_t *rows, bool *again, struct dp_err *err) {
     bool one = *rows == 1;
-    uint64_t room = batch_room(r), bound = r->file->bound;
+    uint64_t room = batch_room(r, one), bound = r->file->bound;
     *again = false;
     for (size_t i = 0; i < r->n_leaves; i++) {
         struct pq_leaf *l = &r->leaves[i];
         int64_t whole;
         set_caps(l, one, room);
-        if (l->shed) DP_TRY(pq_leaf_rewind(l, r->marks[i], err));
+        if (l->shed || l->stale) DP_TRY(pq_leaf_rewind(l, r->marks[i], err));
         enum dp_status status = pq_leaf_read(l, *rows, &whole, err);
         if (status == DP_LIMIT && l->over && !one) {
             *rows = whole > 0 ? whole : *rows / 2;
@@ -348,7 +350,7 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
         if (!again) break;
         r->row_hint = rows;
         dp_batch_reset(b);
-        for (size_t i = 0; i < r->n_leaves; i++) DP_TRY(pq_leaf_rewind(&r->leaves[i], r->marks[i], err));
+        for (size_t i = 0; i < r->n_leaves; i++) r->leaves[i].stale = true; /* one after the other goes back when it is read */
     }
     b->length = rows;
     r->batch_row = r->row;

@@ -236,7 +236,7 @@ enum dp_status pq_leaf_rewind(struct pq_leaf *l, struct pq_mark m, struct dp_err
     l->ahead_pos = l->ahead_n = 0;
     if (m.next_off <= l->dict.off) l->dict.present = false, l->dict.off = 0; /* its page comes again */
     else if (l->shed && l->dict.off && !l->file->chained_prefixes) DP_TRY(pq_dictionary_again(l, err));
-    l->shed = false;
+    l->shed = l->stale = false;
     if (l->file->chained_prefixes) { /* values hang on the page before: from the chunk's beginning */
         skip += l->entries_total - m.entries_left;
         return pq_chunk_begin(l, l->row_group, err) == DP_OK ? skip_entries(l, skip, err) : DP_FORMAT;

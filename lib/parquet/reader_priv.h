@@ -118,6 +118,7 @@ struct pq_leaf {
     size_t entry_cap;
     bool over;                /* a cap was met */
     bool shed;                /* its memory was given back: to be read again from a mark */
+    bool stale;               /* it read for a batch that did not fit, likewise */
     struct dp_pq_reader *reader;
 };
 
