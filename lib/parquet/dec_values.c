@@ -381,6 +381,7 @@ static enum dp_status bytes_plain(struct pq_leaf *l, int32_t *ends, size_t n, st
 
 static enum dp_status bytes_delta(struct pq_leaf *l, int32_t *ends, size_t n, struct dp_err *err) {
     char digits[PQ_WIDE_TEXT];
+    if (!l->col->data) (void)pq_column_data(l->col, 0); /* who prints empty texts adds to it */
     for (size_t i = 0; i < n; i++) {
         struct dp_str s;
         DP_TRY(next_value(l, digits, &s, err));
