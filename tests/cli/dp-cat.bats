@@ -121,6 +121,11 @@ a,list<list<list<string>>>,true,a.list.element.list.element.list.element BYTE_AR
     corpus
     run --separate-stderr dp-cat "$P/uniform_encryption.parquet.encrypted"
     dp_expect 3 "encrypted"
+    run --separate-stderr dp-cat "$P/encrypt_columns_plaintext_footer.parquet.encrypted"
+    dp_expect 3 "column float_field: the column is encrypted"
+    run dp-cat --columns int32_field,boolean_field "$P/encrypt_columns_plaintext_footer.parquet.encrypted"
+    assert_success
+    assert_line --index 0 '{"int32_field":"00:00:00","boolean_field":true}'
     run --separate-stderr dp-cat "$P/large_string_map.brotli.parquet"
     dp_expect 4 "limit"
     run --separate-stderr dp-cat "$P/datapage_v1-corrupt-checksum.parquet"
