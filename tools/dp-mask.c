@@ -207,6 +207,13 @@ static enum dp_status on_paths_end(void *ctx, struct dp_err *err) {
     return dp_mask_files_finish(m->files, err);
 }
 
+/* -n -o: what would have been written. */
+static void tell_files(struct masking *m) {
+    struct dp_mask_files_counts c = dp_mask_files_counts(m->files);
+    dp_run_log(&m->cli->run, DP_LOG_INFO, "would write %llu rows to %s; of %llu row groups %llu columns would be copied as they stand", (unsigned long long)c.rows, m->cli->common.output,
+               (unsigned long long)c.groups_copied, (unsigned long long)c.chunks_copied);
+}
+
 static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.record = no_records, .path = on_path, .begin = on_begin, .finish = on_paths_end};
     const struct dp_stream_conf stream = {.sources = {.paths = DP_PATHS_PASS}};
@@ -223,9 +230,11 @@ static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
     DP_TRY_OUT(dp_mask_files_open(run, &o, on_file, m, &m->files, err));
     status = piped ? dp_cli_stream(m->cli, &stream, &ops, m, err) : mask_operands(m, err);
     if (status == DP_OK) dp_mask_files_keep(m->files);
+    if (status == DP_OK && run->dry_run) tell_files(m);
     dp_cli_report_u64(m->cli, "files", m->n_files);
     dp_cli_report_u64(m->cli, "rows", m->rows);
     dp_cli_report_u64(m->cli, "bytes", m->bytes);
+    dp_cli_report_u64(m->cli, "columns_copied", m->files ? dp_mask_files_counts(m->files).chunks_copied : 0);
 out:
     dp_mask_files_close(m->files);
     for (size_t i = 0; i < m->names.n; i++) free((char *)m->names.v[i]);
@@ -334,11 +343,28 @@ static void report(struct masking *m) {
     dp_buf_release(&b);
 }
 
+/* -n: what becomes of which column and of which rows. */
+static void tell_plan(struct masking *m) {
+    const struct dp_run *run = &m->cli->run;
+    const struct dp_mask_column *c;
+    const char *rows[2];
+    size_t n = dp_mask_columns(m->mask, &c), n_rows = dp_mask_rows(m->mask, rows);
+    for (size_t i = 0; i < n; i++) {
+        const char *why = c[i].classification ? c[i].classification : "";
+        dp_run_log(run, DP_LOG_INFO, "%s %s: %s%s%s%s%s%s", c[i].passes ? "would let pass" : c[i].dropped ? "would drop" : "would mask", c[i].path, c[i].technique,
+                   c[i].domain ? " in domain \"" : "", c[i].domain ? c[i].domain : "", c[i].domain ? "\"" : "", *why ? ", classified " : "", why);
+    }
+    dp_run_log(run, DP_LOG_INFO, "would let every other column of the contract pass as it is");
+    if (run->where) dp_run_log(run, DP_LOG_INFO, "would leave out rows for which this is not true: %s", run->where);
+    for (size_t i = 0; i < n_rows; i++) dp_run_log(run, DP_LOG_INFO, "would leave out rows for which this is not true: %s", rows[i]);
+}
+
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct masking m = {.cli = cli};
     dp_secret_guard();
     enum dp_status status = prepare(&m, err);
     if (status == DP_OK) report(&m);
+    if (status == DP_OK && cli->run.dry_run) tell_plan(&m);
     if (status == DP_OK) status = cli->common.output ? mask_files(&m, err) : mask_records(&m, err);
     for (size_t i = 0; i < m.n_rows; i++) dp_expr_free(m.rows_expr[i]);
     dp_mask_free(m.mask);

@@ -4,7 +4,7 @@ complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l policy -s p -
 complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l role -x -d 'the view of this role of the policy'
 complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l key-file -r -F -d 'key ring for tokens and keyed hashes (default: $DP_MASK_KEY_FILE, or the key itself in $DP_MASK_KEY)'
 complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l unknown -x -a 'fail drop pass' -d 'a field that the contract does not know'
-complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l codec -x -d 'with -o: compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none'
+complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l codec -x -d 'with -o: compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none (default: zstd:3, and what passes keeps its own)'
 complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l contract -s c -r -F -d 'data contract (ODCS v3 YAML) and which of its schema objects'
 complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l where -s w -x -d 'only records for which the expression is true'
 complete -c dp-mask -n 'not __fish_seen_subcommand_from keygen' -l max-record -x -d 'a longer record is a bad one'

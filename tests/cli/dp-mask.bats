@@ -462,3 +462,113 @@ columns_contract() {
     run --separate-stderr dp-mask -c c.yaml -o out2 <in.ndjson
     dp_expect 2 'dp-mask | dp-partition -o DIR'
 }
+
+# Rows enough for chunks to be copied: row groups of some hundred kilobytes, of several row groups, with dictionaries, page indexes, bloom filters and checksums.
+many_rows() {
+    contract '{name: id, logicalType: integer}' '{name: email, logicalType: string, classification: confidential}' '{name: kind, logicalType: string, classification: confidential}' \
+        '{name: note, logicalType: string}' '{name: x, logicalType: number}' '{name: ip, logicalType: string}' '{name: geo, logicalType: object, properties: [{name: lat, logicalType: number}, {name: lon, logicalType: number}]}' \
+        '{name: items, logicalType: array, items: {logicalType: object, properties: [{name: sku, logicalType: string}, {name: email, logicalType: string, classification: confidential}]}}' "$@"
+    policy 'columns: {ip: ip}'
+    awk 'BEGIN { srand(7); for (i = 1; i <= 60000; i++) { r = int(rand() * 1000000000); printf "{\"id\":%d,\"email\":%s,\"kind\":\"secretkind%d\",\"note\":\"note %d %d\",\"x\":%d.5,\"ip\":\"10.%d.%d.%d\",\"geo\":{\"lat\":%d.25,\"lon\":null},\"items\":[{\"sku\":\"s%d\",\"email\":\"clear%d@example.org\"}],\"g\":\"g%d\"}\n",
+        i, i % 9 ? "\"clear" r "@example.org\"" : "null", i % 5, r, i, r % 997, r % 200, i % 250, r % 250, r % 90, r % 7000, r, int(i / 20001) } }' >in.ndjson
+}
+
+@test "Parquet: what passes is copied, what is masked leaves nothing, whatever the threads and the memory" {
+    many_rows
+    jq -c 'del(.g)' in.ndjson >flat.ndjson
+    dp-partition -c c.yaml -o pq --codec snappy --row-group-rows 25000 --page-checksums --bloom id --bloom email --bloom note flat.ndjson >files
+    dp-mask -c c.yaml -p p.yaml -o o1 -j 1 --report r.json "$(cat files)" >p1
+    dp-mask -c c.yaml -p p.yaml -o o2 -j 2 -m 16M "$(cat files)" >p2
+    dp-mask -c c.yaml -p p.yaml -o o3 -j 5 "$(cat files)" >p3
+    cmp "$(cat p1)" "$(cat p2)"
+    cmp "$(cat p1)" "$(cat p3)"
+    jq -e '.columns_copied == 12 and .records.used == 60000' r.json || fail "$(cat r.json)"
+    mask -p p.yaml flat.ndjson >want
+    dp-cat "$(cat p1)" | diff - want | head -n 5 >d
+    [ ! -s d ] || fail "$(cat d)"
+    dp-cat --meta "$(cat p1)" >meta
+    [ "$(jq -r 'select(.column == "note") | .codec' meta | sort -u)" = snappy ] || fail "$(head -n 3 meta)"
+    [ "$(jq -r 'select(.column == "ip") | .codec' meta | sort -u)" = zstd ]
+    dp-mask -c c.yaml -p p.yaml -o o4 --codec none "$(cat files)" >p4 # nothing is copied now, and nothing compressed
+    ! grep -qaE 'clear[0-9]|secretkind' "$(cat p4)" || fail "a clear value"
+    ! grep -qaE 'clear[0-9]|secretkind' "$(cat p1)" || fail "a clear value"
+    dp-cat "$(cat p4)" | cmp - want
+    [ "$(dp-cat --meta "$(cat p4)" | jq -r .codec | sort -u)" = none ]
+}
+
+@test "Parquet: a row that can't be masked amid row groups that are copied; filters; a damaged source" {
+    many_rows
+    jq -c 'del(.g) | if .id == 42000 then .ip = "nowhere.example" else . end' in.ndjson >flat.ndjson
+    dp-partition -c c.yaml -o pq --row-group-rows 25000 --page-checksums flat.ndjson >files
+    run --separate-stderr dp-mask -c c.yaml -p p.yaml -o out "$(cat files)"
+    dp_expect 1 ':42000: ip: ip: not an IP address'
+    [ -z "$(find out -type f 2>/dev/null)" ] || fail "published"
+    for j in 1 3; do
+        dp-mask -c c.yaml -p p.yaml -o "out$j" -j $j --max-rejects 1 --rejects "r$j" "$(cat files)" >"p$j"
+        [ "$(jq -c '[.reject.line, .raw]' "r$j")" = '[42000,null]' ] || fail "$(cat "r$j")"
+    done
+    cmp "$(cat p1)" "$(cat p3)"
+    mask -p p.yaml --max-rejects 1 flat.ndjson >want
+    dp-cat "$(cat p1)" | cmp - want
+    policy 'columns: {ip: redact}' 'rows: .id % 2 == 0'
+    dp-mask -c c.yaml -p p.yaml -o few "$(cat files)" >paths
+    mask -p p.yaml flat.ndjson >want
+    dp-cat "$(cat paths)" | cmp - want
+    policy 'columns: {ip: redact}'
+    size=$(stat -c %s "$(cat files)")
+    for at in 1 2 3 4 5 6 7 8; do # in columns that are copied and in those that are read
+        cp "$(cat files)" bad.parquet
+        printf 'XXXX' | dd of=bad.parquet bs=1 seek=$((size * at / 9)) conv=notrunc 2>/dev/null
+        run --separate-stderr dp-mask -c c.yaml -p p.yaml -j 2 -o broken bad.parquet
+        dp_expect 4 'bad.parquet: row group'
+        echo "$stderr" >>said
+        [ -z "$(find broken -type f 2>/dev/null)" ] || fail "published"
+    done
+    grep -q 'column note' said && grep -q 'column email' said || fail "$(cat said)"
+}
+
+@test "tables: copied by partition, with several files; deletion vectors" {
+    many_rows '{name: g, logicalType: string, partitioned: true, partitionKeyPosition: 1}'
+    dp-table create t -c c.yaml
+    for part in 1,30000p 30001,60000p; do
+        sed -n "$part" in.ndjson >part.ndjson
+        dp-run -- 'dp-ingest -f ndjson -c c.yaml part.ndjson | dp-partition -c c.yaml -o t | dp-table commit t' 2>/dev/null
+    done
+    dp-mask -c c.yaml -p p.yaml -o plain --report r.json -j 1 t >p1
+    dp-mask -c c.yaml -p p.yaml -o plain2 -j 2 -m 16M t >p2
+    jq -e '.columns_copied > 0 and .records.used == 60000' r.json || fail "$(cat r.json)"
+    [ "$(sed 's|/part.*||' p1 | sort -u | tr '\n' ' ')" = 'plain/g=g0 plain/g=g1 plain/g=g2 ' ] || fail "$(cat p1)"
+    paste -d' ' p1 p2 | while read -r a b; do cmp "$a" "$b"; done
+    mask -p p.yaml in.ndjson | jq -c 'del(.g)' | sort >want
+    dp-cat $(cat p1) | jq -c 'del(.g)' | sort | cmp - want
+    dp-table create m -c c.yaml
+    dp-run -- 'dp-mask -c c.yaml -p p.yaml -o m t | dp-table commit m' 2>/dev/null
+    mask -p p.yaml in.ndjson | sort >want
+    dp-cat m | sort | cmp - want
+    policy 'columns: {g: hmac, ip: ip}' # the partition column itself: rows are laid out anew
+    dp-mask -c c.yaml -p p.yaml -o byhash t >paths
+    [ "$(dp-cat $(cat paths) | wc -l)" -eq 60000 ]
+    [ "$(sed 's|/part.*||' paths | sort -u | wc -l)" -eq 3 ]
+    [ -d "$DP_SHARED/corpus/delta/basic-dv-no-checkpoint" ] || skip "the shared corpus is not there"
+    for d in basic-dv-no-checkpoint dv-partitioned-with-checkpoint; do
+        t=$DP_SHARED/corpus/delta/$d
+        dp-contract infer "$t" >dv.yaml 2>/dev/null
+        dp-mask -c dv.yaml -o "dv.$d" "$t" >paths
+        [ "$(dp-cat $(cat paths) | wc -l)" -eq "$(dp-cat "$t" | wc -l)" ] || fail "$d"
+    done
+}
+
+@test "--dry-run says what becomes of which column, and writes nothing" {
+    many_rows
+    jq -c 'del(.g)' in.ndjson >flat.ndjson
+    dp-partition -c c.yaml -o pq flat.ndjson >files
+    policy 'columns: {ip: ip, id: drop, kind: pass}' 'rows: .x > 3'
+    run --separate-stderr dp-mask -n -c c.yaml -p p.yaml -o out "$(cat files)"
+    [ "$status" -eq 0 ] && [ -z "$output" ] && [ ! -e out ] || fail "$status $output $stderr"
+    [[ $stderr == *'would mask email: token in domain "email", classified confidential'* ]] || fail "$stderr"
+    [[ $stderr == *'would drop id: drop'* && $stderr == *'would let pass kind: pass, classified confidential'* && $stderr == *'this is not true: .x > 3'* ]] || fail "$stderr"
+    policy 'columns: {ip: ip}'
+    run --separate-stderr dp-mask -n -c c.yaml -p p.yaml -o out "$(cat files)"
+    [[ $stderr == *'would write 60000 rows to out; of '*' columns would be copied as they stand'* ]] || fail "$stderr"
+    [ ! -e out ]
+}
