@@ -866,6 +866,7 @@ void dp_lay_close(struct dp_lay *l) {
     dp_type_free(l->names);
     dp_type_free(l->keys);
     dp_buf_release(&l->row_schema);
+    free(l->columns_asked);
     free(l->parts), free(l->finished), free(l->columns), free(l->sort.keys), free(l->sorting), free(l->order), free(l->spare), free(l->stage_part), free(l->dir);
     free(l);
 }

@@ -22,7 +22,7 @@
 #define BATCH_ROWS 8192
 #define PIECE_ROWS (1 << 18)        /* of one column that are in memory at once */
 #define NESTED_BYTES (26 << 20)     /* of a column of several leaves: it can't be encoded in pieces */
-#define TINY_BYTES (64 << 10)       /* row groups that small are joined, not copied */
+#define TINY_BYTES (64 << 10)       /* row groups so small, and of fewer rows than a batch, are joined and not copied */
 #define PIECE_WORK 160              /* bytes that a row of a piece takes while it is masked and encoded, about */
 
 struct worker {
@@ -348,6 +348,7 @@ static int64_t column_bytes(const struct group *g, size_t in, bool raw) {
 
 static bool is_tiny(const struct group *g) {
     int64_t sum = 0;
+    if (g->rows >= BATCH_ROWS) return false;
     for (size_t i = 0; i < dp_pq_schema(g->file)->n_children && sum < TINY_BYTES; i++) {
         int64_t n = column_bytes(g, i, false);
         sum = n > TINY_BYTES ? TINY_BYTES : sum + n;

@@ -200,8 +200,9 @@ copy_open() {
     dp-partition -c c.yaml --by grp -o secret/plain secret/in.ndjson >/dev/null
     dp-table create secret/t -c c.yaml >/dev/null 2>&1
     dp-run -- 'dp-ingest -f ndjson -c c.yaml secret/in.ndjson | dp-partition -c c.yaml -o secret/t | dp-table commit secret/t' >/dev/null 2>&1
+    printf 'version: 1\ncolumns: {ip: ip, grp: hmac}\n' >q.yaml # a masked partition column: rows are laid out anew, and some wait on disk
     for signal in none TERM KILL; do
-        dp-mask -c c.yaml -p p.yaml --key-file secret/ring -v -m 16M -j 1 -o "out$signal" --report r.json secret/t >>paths 2>>err &
+        dp-mask -c c.yaml -p q.yaml --key-file secret/ring -v -m 16M -j 1 -o "out$signal" --report r.json secret/t >>paths 2>>err &
         pid=$!
         for i in $(seq 60); do
             kill -STOP $pid 2>/dev/null || break
@@ -217,4 +218,23 @@ copy_open() {
     [ "$(dp-cat $(grep outnone paths) | wc -l)" -eq 120000 ] || fail "$(head -n 5 paths err)"
     [ -n "$(find . -maxdepth 1 -name 'spill.*' -size +0)" ] || echo "# no spill was seen" >&3
     nothing_shows columns
+}
+
+@test "columns that are copied: dictionaries, bloom filters, page indexes, row groups, several files, other leaves of what is masked" {
+    records 120000 >secret/in.ndjson
+    head -n 50000 secret/in.ndjson >secret/more.ndjson
+    sed -i '/^rows/d' p.yaml
+    sed -i 's/, partitioned: true, partitionKeyPosition: 1//' c.yaml
+    for source in in more; do
+        dp-partition -c c.yaml -o secret/$source --row-group-rows 50000 --page-checksums --page-version 2 --codec gzip --bloom id --bloom email --bloom ip secret/$source.ndjson >>secret/files
+    done
+    mapfile -t files <secret/files
+    mask -v -j 1 -o out1 --report r.json "${files[@]}" >p1 2>err
+    mask -v -j 2 -m 16M -o out2 "${files[@]}" >p2 2>>err
+    cmp "$(cat p1)" "$(cat p2)"
+    jq -e '.columns_copied > 0' r.json || fail "$(cat r.json)"
+    [ "$(dp-cat $(cat p1) | wc -l)" -eq 170000 ]
+    mask -o plain --codec none "${files[@]}" >p3 # nothing hides behind compression
+    dp-cat $(cat p3) | cmp - <(dp-cat $(cat p1))
+    nothing_shows copied
 }
