@@ -103,8 +103,13 @@ bool dp_pq_decimal(const uint8_t *p, size_t n, uint8_t out[16]) {
         p++, n--;
         if (n == 16 && ((p[0] ^ sign) & 0x80)) return false;
     }
-    memset(out, sign, 16);
-    for (size_t i = 0; i < n; i++) out[i] = p[n - 1 - i];
+    uint8_t wide[16];
+    uint64_t high, low;
+    memset(wide, sign, 16);
+    if (n) memcpy(wide + 16 - n, p, n);
+    memcpy(&high, wide, 8), memcpy(&low, wide + 8, 8);
+    high = __builtin_bswap64(high), low = __builtin_bswap64(low);
+    memcpy(out, &low, 8), memcpy(out + 8, &high, 8);
     return true;
 }
 

@@ -21,8 +21,17 @@ static inline uint64_t dp_load64(const void *p) {
 
 /* ---- bit unpacking, LSB first ---- */
 
+/* Eight bits to eight bytes. */
+static inline uint64_t dp_spread_bits(uint8_t b) {
+    uint64_t x = ((uint64_t)b * UINT64_C(0x0101010101010101)) & UINT64_C(0x8040201008040201);
+    return ((x + UINT64_C(0x7F7F7F7F7F7F7F7F)) >> 7) & UINT64_C(0x0101010101010101);
+}
+
 /* 32 values of `width` (0..32) bits; reads exactly 4 * width bytes. */
 void dp_pq_unpack32(const uint8_t *p, unsigned width, uint32_t out[32]);
+/* Up to n values of `width` (0..32) bits from `bytes` readable ones, as many as go by whole blocks; a multiple of 8 is returned, perhaps 0. */
+size_t dp_pq_unpack_run(const uint8_t *p, size_t bytes, unsigned width, size_t n, uint32_t *out);
+size_t dp_pq_unpack_run_portable(const uint8_t *p, size_t bytes, unsigned width, size_t n, uint32_t *out);
 /* n values of `width` (0..64) bits; reads ceil(n * width / 8) bytes. */
 void dp_pq_unpack64(const uint8_t *p, unsigned width, size_t n, uint64_t *out);
 

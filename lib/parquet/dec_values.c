@@ -162,7 +162,13 @@ static enum dp_status read_bools(struct pq_leaf *l, uint8_t *out, size_t n, stru
     if (v->encoding == DP_PQ_RLE) return dp_hybrid_get_u8(&v->index, out, n) == n ? DP_OK : fault(l, v->index.fault, err);
     if (v->encoding != DP_PQ_PLAIN) return wrong_encoding(l, err);
     if (n > SECTION_LEFT(v) * 8 - v->pos) return cut_short(l, err);
-    for (size_t i = 0; i < n; i++, v->pos++) out[i] = v->p[v->pos >> 3] >> (v->pos & 7) & 1;
+    size_t i = 0;
+    for (; i < n && v->pos & 7; i++, v->pos++) out[i] = v->p[v->pos >> 3] >> (v->pos & 7) & 1;
+    for (; n - i >= 8; i += 8, v->pos += 8) {
+        uint64_t bits = dp_spread_bits(v->p[v->pos >> 3]);
+        memcpy(out + i, &bits, 8);
+    }
+    for (; i < n; i++, v->pos++) out[i] = v->p[v->pos >> 3] >> (v->pos & 7) & 1;
     return DP_OK;
 }
 
@@ -269,12 +275,30 @@ static void gather(const uint8_t *dict, size_t width, const uint32_t *index, siz
     }
 }
 
+typedef uint32_t words4 __attribute__((vector_size(16)));
+
+/* limit < 2^31: then limit - 1 - v has no top bit, nor has v, where v is below it. */
+static bool all_below(const uint32_t *v, size_t n, uint32_t limit) {
+    uint32_t last = limit - 1, each[4], bad = limit ? 0 : UINT32_MAX;
+    words4 tops = {0};
+    size_t i = 0;
+    for (; n - i >= 4; i += 4) {
+        words4 x;
+        memcpy(&x, v + i, 16);
+        tops |= x | (last - x);
+    }
+    for (; i < n; i++) bad |= v[i] | (last - v[i]);
+    memcpy(each, &tops, 16);
+    return !((bad | each[0] | each[1] | each[2] | each[3]) >> 31);
+}
+
 /* n <= PQ_BLOCK indices, all within the dictionary, in the reader's scratch. */
 static enum dp_status read_indices(struct pq_leaf *l, size_t n, struct dp_err *err) {
     uint32_t *index = l->reader->index, top = 0;
     if (dp_hybrid_get(&l->values.index, index, n) < n) return fault(l, l->values.index.fault, err);
+    if (n == 0 || all_below(index, n, l->dict.n)) return DP_OK;
     for (size_t i = 0; i < n; i++) top = index[i] > top ? index[i] : top;
-    if (n && top >= l->dict.n) return pq_fail(l, err, DP_FORMAT, "dictionary index %u, but the dictionary has %u values", top, l->dict.n);
+    if (top >= l->dict.n) return pq_fail(l, err, DP_FORMAT, "dictionary index %u, but the dictionary has %u values", top, l->dict.n);
     return DP_OK;
 }
 
@@ -395,12 +419,10 @@ static enum dp_status bytes_delta(struct pq_leaf *l, int32_t *ends, size_t n, st
 }
 
 /* All values at once: then a border inside a character shows as a value that starts with a continuation byte. */
-static bool is_text(const struct dp_column *c, const int32_t *offsets, size_t n, size_t from) {
-    if (c->data_n == from) return true; /* and perhaps no memory at all */
-    const char *text = (const char *)c->data + from;
-    if (dp_is_ascii(text, c->data_n - from)) return true;
-    bool good = dp_utf8_valid(text, c->data_n - from, NULL);
-    for (size_t i = 0; good && i < n; i++) good = offsets[i] == offsets[i + 1] || (c->data[offsets[i]] & 0xC0) != 0x80;
+static bool all_text(const char *text, size_t bytes, const int32_t *offsets, size_t n) {
+    if (!bytes || dp_is_ascii(text, bytes)) return true; /* without bytes there is perhaps no memory at all */
+    bool good = dp_utf8_valid(text, bytes, NULL);
+    for (size_t i = 0; good && i < n; i++) good = offsets[i] == offsets[i + 1] || (text[offsets[i] - offsets[0]] & 0xC0) != 0x80;
     return good;
 }
 
@@ -417,9 +439,9 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
     } else {
         DP_TRY(bytes_delta(l, offsets + 1, nn, err));
     }
-    /* A dictionary's values were checked one by one when it was loaded. */
+    /* A dictionary's values were checked when it was loaded. */
     if (l->check_text && nn && !is_dictionary(l->values.encoding)) {
-        if (!is_text(l->col, offsets, nn, from)) return pq_fail(l, err, DP_FORMAT, "text that is not UTF-8");
+        if (!all_text((const char *)l->col->data + (l->col->data_n > from ? from : 0), l->col->data_n - from, offsets, nn)) return pq_fail(l, err, DP_FORMAT, "text that is not UTF-8");
     }
     pq_spread_offsets(offsets, valid, k, nn);
     return DP_OK;
@@ -437,11 +459,12 @@ static enum dp_status load_byte_arrays(struct pq_leaf *l, uint32_t count, struct
         char digits[PQ_WIDE_TEXT];
         struct dp_str s;
         DP_TRY(next_value(l, digits, &s, err));
-        if (l->check_text && !dp_utf8_valid(s.p, s.n, NULL)) return pq_fail(l, err, DP_FORMAT, "text in the dictionary that is not UTF-8");
         dp_buf_adds(&d->bytes, s);
         at[i + 1] = (uint32_t)d->bytes.n;
     }
     memset(d->bytes.p + d->bytes.n, 0, 16);
+    if (l->check_text && !all_text(d->bytes.p, d->bytes.n, (const int32_t *)(const void *)at, count))
+        return pq_fail(l, err, DP_FORMAT, "text in the dictionary that is not UTF-8");
     return DP_OK;
 }
 

@@ -91,7 +91,13 @@ size_t dp_hybrid_get(struct dp_hybrid *h, uint32_t *out, size_t n) {
             h->buf_pos += (unsigned)k;
             done += k;
         } else if (h->packed_left) {
-            if (want >= 32) {
+            size_t k = h->packed_left < want ? (size_t)h->packed_left : want;
+            k = dp_pq_unpack_run(h->packed, (size_t)(h->packed_end - h->packed), h->width, k, out + done);
+            if (k) {
+                h->packed += k / 8 * h->width;
+                h->packed_left -= k;
+                done += k;
+            } else if (want >= 32) {
                 done += unpack_some(h, out + done);
             } else {
                 h->buf_n = unpack_some(h, h->buf);

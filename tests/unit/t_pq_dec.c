@@ -44,6 +44,38 @@ static void test_unpack(void **state) {
     }
 }
 
+/* Long runs: what the processor's own instructions give, against the portable twin and the values; nothing is read behind the end. */
+static void test_unpack_run(void **state) {
+    (void)state;
+    uint64_t seed = 11;
+    enum { MOST = 400 };
+    for (unsigned w = 1; w <= 32; w++) {
+        for (size_t n = 8; n <= MOST; n += 56) {
+            size_t bytes = n / 8 * w;
+            uint32_t want[MOST], got[MOST + 8], plain[MOST + 32];
+            uint8_t *p = dp_calloc(1, bytes);
+            for (size_t i = 0; i < n; i++) {
+                want[i] = (uint32_t)(next_random(&seed) >> (64 - w));
+                put_bits(p, i * w, want[i], w);
+            }
+            size_t a = dp_pq_unpack_run(p, bytes, w, n, got), b = dp_pq_unpack_run_portable(p, bytes, w, n, plain);
+            assert_true(a <= n && a % 8 == 0 && b <= n && b % 32 == 0);
+            assert_memory_equal(got, want, a * 4);
+            assert_memory_equal(plain, want, b * 4);
+            struct dp_hybrid h;
+            uint8_t *run = dp_alloc(bytes + 2);
+            run[0] = (uint8_t)(n / 8 << 1 | 1);
+            memcpy(run + 1, p, bytes);
+            dp_hybrid_init(&h, run, bytes + 1, w);
+            size_t first = dp_hybrid_get(&h, got, n / 3);
+            assert_int_equal(first + dp_hybrid_get(&h, got + first, n - first), n);
+            assert_memory_equal(got, want, n * 4);
+            free(run);
+            free(p);
+        }
+    }
+}
+
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
 static void test_hybrid_table(void **state) {
@@ -379,8 +411,13 @@ static void test_wide_decimal(void **state) {
 }
 
 int main(void) {
+<<<<<<< HEAD
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_wide_decimal), 
         cmocka_unit_test(test_unpack),       cmocka_unit_test(test_hybrid_table), cmocka_unit_test(test_hybrid_pieces),
+=======
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unpack), cmocka_unit_test(test_unpack_run),       cmocka_unit_test(test_hybrid_table), cmocka_unit_test(test_hybrid_pieces),
+>>>>>>> 37d823e (parquet: long runs of indices by AVX2, dictionaries checked once)
         cmocka_unit_test(test_levels),       cmocka_unit_test(test_delta_pieces), cmocka_unit_test(test_delta_faults),
         cmocka_unit_test(test_delta_bytes),  cmocka_unit_test(test_split),        cmocka_unit_test(test_decimal),
         cmocka_unit_test(test_int96),
