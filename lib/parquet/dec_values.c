@@ -440,9 +440,9 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
         DP_TRY(bytes_delta(l, offsets + 1, nn, err));
     }
     /* A dictionary's values were checked when it was loaded. */
-    if (l->check_text && nn && !is_dictionary(l->values.encoding)) {
-        if (!all_text((const char *)l->col->data + (l->col->data_n > from ? from : 0), l->col->data_n - from, offsets, nn)) return pq_fail(l, err, DP_FORMAT, "text that is not UTF-8");
-    }
+    if (l->check_text && l->col->data_n > from && !is_dictionary(l->values.encoding) &&
+        !all_text((const char *)l->col->data + from, l->col->data_n - from, offsets, nn))
+        return pq_fail(l, err, DP_FORMAT, "text that is not UTF-8");
     pq_spread_offsets(offsets, valid, k, nn);
     return DP_OK;
 }

@@ -411,16 +411,11 @@ static void test_wide_decimal(void **state) {
 }
 
 int main(void) {
-<<<<<<< HEAD
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_wide_decimal), 
-        cmocka_unit_test(test_unpack),       cmocka_unit_test(test_hybrid_table), cmocka_unit_test(test_hybrid_pieces),
-=======
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unpack), cmocka_unit_test(test_unpack_run),       cmocka_unit_test(test_hybrid_table), cmocka_unit_test(test_hybrid_pieces),
->>>>>>> 37d823e (parquet: long runs of indices by AVX2, dictionaries checked once)
-        cmocka_unit_test(test_levels),       cmocka_unit_test(test_delta_pieces), cmocka_unit_test(test_delta_faults),
-        cmocka_unit_test(test_delta_bytes),  cmocka_unit_test(test_split),        cmocka_unit_test(test_decimal),
-        cmocka_unit_test(test_int96),
+        cmocka_unit_test(test_unpack),        cmocka_unit_test(test_unpack_run),   cmocka_unit_test(test_hybrid_table),
+        cmocka_unit_test(test_hybrid_pieces), cmocka_unit_test(test_levels),       cmocka_unit_test(test_delta_pieces),
+        cmocka_unit_test(test_delta_faults),  cmocka_unit_test(test_delta_bytes),  cmocka_unit_test(test_split),
+        cmocka_unit_test(test_decimal),       cmocka_unit_test(test_wide_decimal), cmocka_unit_test(test_int96),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
