@@ -128,29 +128,36 @@ static void twins(void **state) {
     }
 }
 
-/* Each letter doubles the work: up to some length all match or not, beyond it DP_LIMIT_PCRE_MATCH ends all. */
-static void match_limit(void **state) {
-    (void)state;
+/* Each letter doubles the work: up to some length all match or not, beyond it the limit ends all.  `before` letters in front make the limit larger. */
+static void limited(size_t before, uint64_t limit, const char *says) {
     struct dp_pattern *p = NULL;
     struct dp_pattern_run *r = dp_pattern_run_open();
     struct dp_buf b = {0};
     unsigned refused = 0;
-    assert_int_equal(dp_pattern_compile(DP_STR("^(a|a)+$"), &p, NULL), DP_OK);
+    assert_int_equal(dp_pattern_compile(DP_STR("^b*c(a|a)+$"), &p, NULL), DP_OK);
     for (unsigned n = 1; n <= 30; n++) {
         struct dp_err err = DP_ERR_INIT;
         bool yes = true;
         dp_buf_reset(&b);
+        for (size_t i = 0; i < before; i++) dp_buf_addc(&b, 'b');
+        dp_buf_addc(&b, 'c');
         for (unsigned i = 0; i < n; i++) dp_buf_addc(&b, 'a');
         dp_buf_addc(&b, '!');
         enum dp_status status = dp_pattern_match(p, r, dp_buf_str(&b), &yes, &err);
         assert_int_equal(status, status == DP_OK && !refused ? DP_OK : DP_LIMIT);
         if (status == DP_OK) assert_false(yes);
-        else if (!refused) refused = n, assert_non_null(strstr(err.msg, "match limit 1000000"));
+        else if (!refused) refused = n, assert_non_null(strstr(err.msg, says));
     }
-    assert_in_range(1u << refused, DP_LIMIT_PCRE_MATCH / 8, 8ull * DP_LIMIT_PCRE_MATCH); /* the first that was too long */
+    assert_in_range(1u << refused, limit / 8, 8 * limit); /* the first that was too long */
     dp_buf_release(&b);
     dp_pattern_free(p);
     dp_pattern_run_close(r);
+}
+
+static void match_limit(void **state) {
+    (void)state;
+    limited(0, 30 * DP_LIMIT_PCRE_MATCH_BYTE, "match limit"); /* a dozen letters, and 16 more */
+    limited(2000, DP_LIMIT_PCRE_MATCH, "match limit 1000000");
 }
 
 static void explodes(void **state) {

@@ -29,6 +29,7 @@
 #define DP_LIMIT_EXPR_MILLIS 900u          /* processor time that one record may cost in libjq, for each MiB of it that is begun */
 #define DP_LIMIT_EXPR_INDEX (1u << 20)     /* array index that an assignment may reach */
 #define DP_LIMIT_PCRE_MATCH 1000000u       /* PCRE2 match limit */
+#define DP_LIMIT_PCRE_MATCH_BYTE 1000u     /* of it, for each byte of the text and 16 more */
 #define DP_LIMIT_ARCHIVE_MEMBERS 1000000u
 #define DP_LIMIT_ARCHIVE_HEADER (4u << 20) /* bytes between two members of a tar or cpio */
 #define DP_LIMIT_ARCHIVE_MEMORY (1u << 30) /* what the directory of a zip or 7z may ask for */
