@@ -334,11 +334,10 @@ static enum dp_status open_source(struct dp_mask_files *f, struct dp_err *err) {
 /* Bytes of a row group's column in its file; INT64_MAX where they make no sense. */
 static int64_t column_bytes(const struct group *g, size_t in, bool raw) {
     const struct dp_pq_meta *m = dp_pq_meta(g->file);
-    const struct dp_type *schema = dp_pq_schema(g->file);
     int64_t sum = 0;
-    size_t leaf = 0;
-    for (size_t i = 0; i < in; i++) leaf += dp_type_leaves(schema->children[i]);
-    for (size_t i = leaf; i < leaf + dp_type_leaves(schema->children[in]) && i < m->n_leaves; i++) {
+    size_t leaf, n_leaves;
+    dp_pq_column_leaves(g->file, in, &leaf, &n_leaves);
+    for (size_t i = leaf; i < leaf + n_leaves; i++) {
         const struct dp_pq_chunk *c = &m->row_groups[g->number].chunks[i];
         int64_t n = raw ? c->total_uncompressed : c->total_compressed;
         if (n < 0 || dp_add_overflow(sum, n, &sum)) return INT64_MAX;

@@ -73,12 +73,12 @@ static void add_group(struct dp_statistics *s, struct column *c, const struct dp
     if (is_nanos || stats->min_exact == 0 || stats->max_exact == 0) c->inexact = true;
 }
 
-/* One column of a file under the name that records have. */
+/* One column of a file under the name that records have. leaf SIZE_MAX: it has none of its own, or several. */
 static void add_column(struct dp_statistics *s, const char *name, const struct dp_type *t, const struct dp_pq_meta *m, size_t leaf, uint64_t live, bool has_deleted) {
     struct column *c = column_of(s, name);
     if (!c->type) c->type = dp_type_copy(t);
     bool same = c->type->id == t->id && c->type->utc == t->utc && c->type->unit == t->unit && c->type->scale == t->scale;
-    if (!same || dp_type_is_nested(t)) c->is_unknown = true;
+    if (!same || dp_type_is_nested(t) || leaf == SIZE_MAX) c->is_unknown = true;
     c->seen += live;
     if (c->last_source != s->sources) c->sources++, c->last_source = s->sources;
     if (c->is_unknown) return;
@@ -100,15 +100,15 @@ static enum dp_status add_file(struct dp_statistics *s, const char *path, const 
     for (size_t g = 0; g < m->n_row_groups; g++) rows += (uint64_t)m->row_groups[g].num_rows;
     rows -= (uint64_t)deleted > rows ? rows : (uint64_t)deleted;
     s->rows += rows;
-    for (size_t i = 0, leaf = 0; i < schema->n_children; i++) {
+    for (size_t i = 0, leaf, n; i < schema->n_children; i++) {
         const struct dp_type *t = schema->children[i];
         const char *name = physical ? NULL : t->name;
         for (size_t k = 0; physical && k < physical->n_children; k++) {
             if (!strcmp(physical->children[k]->name, t->name)) name = display->children[k]->name;
             else if (!strcasecmp(physical->children[k]->name, t->name)) column_of(s, display->children[k]->name)->is_unknown = true; /* it may be read as this one */
         }
-        if (name) add_column(s, name, t, m, leaf, rows, deleted > 0);
-        leaf += dp_type_leaves(t);
+        dp_pq_column_leaves(f, i, &leaf, &n);
+        if (name) add_column(s, name, t, m, n == 1 ? leaf : SIZE_MAX, rows, deleted > 0);
     }
     dp_pq_close(f);
     return DP_OK;

@@ -117,6 +117,24 @@ void dp_pq_close(struct dp_pq_file *f) {
 const struct dp_pq_meta *dp_pq_meta(const struct dp_pq_file *f) { return &f->meta; }
 const struct dp_type *dp_pq_schema(const struct dp_pq_file *f) { return f->schema; }
 
+/* Leaves stand in the order of the elements: how many of them come before this one? */
+static size_t leaves_before(const struct dp_pq_meta *m, int32_t element) {
+    size_t lo = 0, hi = m->n_leaves;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (m->leaves[mid] < element) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+void dp_pq_column_leaves(const struct dp_pq_file *f, size_t column, size_t *first, size_t *n) {
+    const struct dp_pq_node *root = f->root;
+    *first = leaves_before(&f->meta, root->children[column].element);
+    size_t end = column + 1 < root->n_children ? leaves_before(&f->meta, root->children[column + 1].element) : f->meta.n_leaves;
+    *n = end - *first;
+}
+
 /* ---- what is read ---- */
 
 static enum pq_form form_of_int32(const struct dp_type *t) {

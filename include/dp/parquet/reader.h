@@ -29,6 +29,8 @@ enum dp_status dp_pq_open_memory(const void *p, size_t n, const char *name, stru
 void dp_pq_close(struct dp_pq_file *f);
 const struct dp_pq_meta *dp_pq_meta(const struct dp_pq_file *f);
 const struct dp_type *dp_pq_schema(const struct dp_pq_file *f); /* borrowed until close */
+/* Numbers of the leaves of a top-level column. Counted in the file: a column of JSON may be a Variant, which has several. n 0: none. */
+void dp_pq_column_leaves(const struct dp_pq_file *f, size_t column, size_t *first, size_t *n);
 
 /* columns: top-level names to read, NULL = all (a name that is not there is DP_SCHEMA). */
 enum dp_status dp_pq_reader_open(const struct dp_pq_file *f, const char *const *columns, size_t n_columns, struct dp_pq_reader **out, struct dp_err *err) DP_MUST_CHECK;
