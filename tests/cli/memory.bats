@@ -81,4 +81,9 @@ Y
 @test "a thousand columns, their types inferred" {
     perl -e 'for $i (1 .. 5000) { print "{", join(",", map { my $v = ($i * 7919 + $_ * 104729) % 1000003; "\"c$_\":" . ($_ % 3 == 0 ? $v * 997 : $_ % 3 == 1 ? "\"v$v\"" : "0.$v") } 1 .. 1000), "}\n" }' >wide.ndjson
     for j in 1 2; do bounded 16 dp-partition -q -m 16M -j "$j" -o out wide.ndjson; done
+    mv out columns
+    for j in 1 2; do
+        bounded 16 dp-cat -m 16M -j "$j" columns
+        bounded 16 dp-cat -m 16M -j "$j" --to csv columns
+    done
 }
