@@ -169,7 +169,7 @@ static enum dp_status mask_operands(struct masking *m, struct dp_err *err) {
         DP_TRY_OUT(print_mark(m, &begin, err));
         run->marks_open = true;
     }
-    for (size_t i = 0; i < m->cli->n_args; i++) DP_TRY_OUT(dp_mask_files_add(m->files, m->cli->args[i], err));
+    DP_TRY_OUT(dp_mask_files_add(m->files, (const char *const *)m->cli->args, m->cli->n_args, err));
     DP_TRY_OUT(dp_mask_files_finish(m->files, err));
     if (m->hash) {
         dp_linehash_text(m->hash, hash);
@@ -203,7 +203,7 @@ static enum dp_status on_paths_end(void *ctx, struct dp_err *err) {
     struct masking *m = ctx;
     struct dp_books *b = &m->cli->run.books;
     b->in -= m->names.n, b->used -= m->names.n;
-    for (size_t i = 0; i < m->names.n; i++) DP_TRY(dp_mask_files_add(m->files, m->names.v[i], err));
+    DP_TRY(dp_mask_files_add(m->files, (const char *const *)m->names.v, m->names.n, err));
     return dp_mask_files_finish(m->files, err);
 }
 

@@ -63,6 +63,7 @@ struct dp_mask_files {
     unsigned n_workers;
     struct dp_delta_snapshot *table; /* that dir is, or NULL */
     struct dp_layout layout;
+    struct dp_type *set;             /* as which all files are read; NULL: there is one */
     struct dp_type *schema;          /* of the rows behind the mask; NULL: no source yet */
     struct dp_lay_opts lay_opts;
     struct dp_lay *lay;
@@ -319,7 +320,7 @@ static bool is_direct(const struct dp_mask_files *f) {
 }
 
 static enum dp_status open_source(struct dp_mask_files *f, struct dp_err *err) {
-    DP_TRY(groups_open(f->name, &f->groups, err));
+    DP_TRY(groups_open(f->name, f->set, &f->groups, err));
     struct dp_str kv;
     if (groups_key_value(f->groups, DP_DELTA_KV_PARTITION, &kv) && kv.n > 2)
         return dp_err_set(err, DP_UNSUPPORTED, "%s is a file of a partitioned table, whose partition values do not stand in it: name the table", f->name);
@@ -636,7 +637,7 @@ enum dp_status dp_mask_files_open(struct dp_run *run, const struct dp_mask_files
     return DP_OK;
 }
 
-enum dp_status dp_mask_files_add(struct dp_mask_files *f, const char *name, struct dp_err *err) {
+static enum dp_status add(struct dp_mask_files *f, const char *name, struct dp_err *err) {
     const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release};
     if (!dp_typed_is(name)) return dp_err_set(err, DP_USAGE, "%s is no Parquet file and no table: records go through `dp-mask | dp-partition -o`", name);
     f->name = name;
@@ -651,6 +652,12 @@ enum dp_status dp_mask_files_add(struct dp_mask_files *f, const char *name, stru
     dp_origin_free(f->origin);
     f->groups = NULL, f->origin = NULL;
     return status;
+}
+
+enum dp_status dp_mask_files_add(struct dp_mask_files *f, const char *const *names, size_t n, struct dp_err *err) {
+    if (n > 1) DP_TRY(dp_evolve_schema(f->run, names, n, NULL, false, &f->set, err));
+    for (size_t i = 0; i < n; i++) DP_TRY(add(f, names[i], err));
+    return DP_OK;
 }
 
 enum dp_status dp_mask_files_finish(struct dp_mask_files *f, struct dp_err *err) {
@@ -683,5 +690,6 @@ void dp_mask_files_close(struct dp_mask_files *f) {
     dp_layout_release(&f->layout);
     dp_delta_close(f->table);
     dp_type_free(f->schema);
+    dp_type_free(f->set);
     free(f);
 }

@@ -3,12 +3,13 @@
 #define DP_IO_MASK_PRIV_H
 
 #include <dp/delta/scan.h>
+#include <dp/io/evolve.h>
 #include <dp/parquet/reader.h>
 
 struct groups; /* a file or a table that is open */
 
-/* The name is borrowed until close. */
-enum dp_status groups_open(const char *name, struct groups **out, struct dp_err *err) DP_MUST_CHECK;
+/* The name is borrowed until close, and so is set: the schema of which all files are read together (dp/io/evolve.h), NULL: its own. A table keeps its own. */
+enum dp_status groups_open(const char *name, const struct dp_type *set, struct groups **out, struct dp_err *err) DP_MUST_CHECK;
 void groups_close(struct groups *g); /* all its row groups are released before; NULL is legal */
 const struct dp_type *groups_schema(const struct groups *g);       /* of rows; borrowed until close */
 const struct dp_type *groups_column(struct groups *g, size_t i);    /* of rows of column i alone; one thread at a time, borrowed until close */
@@ -28,12 +29,12 @@ struct group {
 /* In order; DP_END: no more. */
 enum dp_status groups_next(struct groups *g, struct group *out, struct dp_err *err) DP_MUST_CHECK;
 void group_release(struct group *g);
-/* The file's column that is column `i` of the schema as it stands; -1: none is. */
+/* The file's column that is column `i` of groups_schema as it stands; -1: none is. */
 int group_column(const struct group *g, size_t i);
 bool group_is_whole(const struct group *g); /* no row is deleted */
 
 /* Rows of a row group: all columns, or one (not a partition column) alone. */
-struct group_rows { struct dp_pq_reader *reader; struct dp_delta_read *read; };
+struct group_rows { struct dp_pq_reader *reader; struct dp_delta_read *read; struct dp_evolve join; bool joins; };
 #define ALL_COLUMNS SIZE_MAX
 enum dp_status group_rows_open(const struct group *g, size_t column, struct group_rows *out, struct dp_err *err) DP_MUST_CHECK;
 /* b has groups_schema, or groups_column of the one column; DP_END: no more. A batch may be empty. */

@@ -157,3 +157,39 @@ END
         wait
     done
 }
+
+@test "a set through a mask into files: columns of other types are cast, those of the same are copied" {
+    printf 'apiVersion: v3.1.0\nkind: DataContract\nid: m\nversion: 1.0.0\nstatus: active\nschema:\n  - name: m\n    properties:\n      - {name: name, logicalType: string}\n' >m.yaml
+    printf 'version: 1\ncolumns:\n  name: redact\n' >p.yaml
+    sed -E 's/"name":"[^"]*"/"name":"***"/' want >masked
+    for threads in 1 2; do
+        rm -rf out
+        dp-mask --unknown pass -c m.yaml -p p.yaml -j $threads -o out a.parquet b.parquet >names
+        diff <(sort masked) <(dp-cat $(cat names) | sort)
+        rm -rf out
+        printf '%s\n' a.parquet b.parquet | dp-mask --unknown pass -c m.yaml -p p.yaml -j $threads -o out >names
+        diff <(sort masked) <(dp-cat $(cat names) | sort)
+    done
+    awk 'BEGIN { for (i = 0; i < 20000; i++) printf "{\"id\":%d,\"name\":\"n%d\",\"k\":\"%d-%d\"}\n", i, i % 100, i * 7919 % 20011, i }' >rows
+    for f in one two; do
+        printf 'apiVersion: v3.1.0\nkind: DataContract\nid: t\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    logicalType: object\n    properties:\n' >$f.yaml
+        [ $f = one ] && printf '      - %s\n' "$(int id int)" "$(text name)" "$(text k)" >>$f.yaml
+        [ $f = two ] && printf '      - %s\n' "$(text k)" "$(int id bigint)" "$(text name)" "$(text new)" >>$f.yaml
+        dp-partition -c $f.yaml -o $f.d rows >$f.name
+    done
+    dp-cat "$(cat one.name)" "$(cat two.name)" | jq -c '.name = "***"' >wanted
+    rm -rf out
+    dp-mask --unknown pass -c m.yaml -p p.yaml --report r.json -o out "$(cat one.name)" "$(cat two.name)" >names
+    diff wanted <(dp-cat $(cat names))
+    [ "$(jq .columns_copied r.json)" -gt 0 ] || fail "$(cat r.json)"
+}
+
+@test "a conflict of a set ends dp-mask -o before anything is written" {
+    parquet c "$(text id)" <<<'{"id":"x"}'
+    printf 'version: 1\ncolumns:\n  id: redact\n' >p.yaml
+    run --separate-stderr dp-mask -c c.yaml -p p.yaml -o out a.parquet c.parquet
+    [ "$status" -eq 1 ]
+    [[ $stderr == *a.parquet*c.parquet* ]]
+    [ -z "$output" ]
+    [ -z "$(find out -type f 2>/dev/null)" ]
+}

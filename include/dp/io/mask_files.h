@@ -2,8 +2,8 @@
  * Parquet files and tables through a mask into Parquet (dp-mask -o): columns are read, masked and written as columns; of those that pass the chunks are
  * copied as they stand, wherever all rows of a row group stay.
  *
- * A table's partitioning is kept: where a partition column is masked, its masked values are what the new files are partitioned by.  Types come from the
- * sources; all must have the same behind the mask.  A row that can't be masked is a reject, told by source and row number.
+ * A table's partitioning is kept: where a partition column is masked, its masked values are what the new files are partitioned by.  Files whose
+ * schemas differ are read as one set (dp/io/evolve.h); a table among them must have the set's schema.  A row that can't be masked is a reject, told by source and row number.
  */
 #ifndef DP_IO_MASK_FILES_H
 #define DP_IO_MASK_FILES_H
@@ -32,8 +32,8 @@ struct dp_mask_files;
 /* opts are borrowed until close; done as in dp_lay_open. */
 enum dp_status dp_mask_files_open(struct dp_run *run, const struct dp_mask_files_opts *opts, dp_lay_done done, void *ctx, struct dp_mask_files **out,
                                   struct dp_err *err) DP_MUST_CHECK;
-/* One file or table; adds its rows to run->books. */
-enum dp_status dp_mask_files_add(struct dp_mask_files *f, const char *name, struct dp_err *err) DP_MUST_CHECK;
+/* All files and tables, once; adds their rows to run->books. DP_SCHEMA: two have types of a column that no type holds. */
+enum dp_status dp_mask_files_add(struct dp_mask_files *f, const char *const *names, size_t n, struct dp_err *err) DP_MUST_CHECK;
 /* The rest of the files, and their names. */
 enum dp_status dp_mask_files_finish(struct dp_mask_files *f, struct dp_err *err) DP_MUST_CHECK;
 struct dp_mask_files_counts dp_mask_files_counts(const struct dp_mask_files *f);
