@@ -11,6 +11,7 @@
 #include <dp/base/num.h>
 #include <dp/cli/cli.h>
 #include <dp/io/grid.h>
+#include <dp/io/rows.h>
 #include <dp/io/typed.h>
 #include <dp/record/field.h>
 #include <dp/record/infer.h>
@@ -20,10 +21,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BATCH_ROWS 8192
-#define ROWS_LEAST 64
-#define SLACK (16u << 20)
-#define CELL_BYTES 24 /* about what a value takes, in its column and as text, beside its name */
 #define TERMINAL_ROWS 40 /* of a table on a terminal, unless --rows says more */
 
 enum form { TO_RECORDS, TO_CSV, TO_TABLE };
@@ -60,7 +57,7 @@ struct cat {
     bool counted;                /* --rows, or a terminal's limit */
     int64_t row;                 /* rows seen so far */
     atomic_bool done;            /* the last row that is wanted was printed */
-    size_t row_bytes;            /* what a row takes in a job; 0: not known yet */
+    struct dp_rows rows;         /* of typed sources, on their way */
     struct dp_grid *grid;
     struct dp_buf text;          /* of the consumer */
     char **header;               /* CSV, table: the columns of the output */
@@ -193,30 +190,13 @@ struct job {
     size_t cap_ends;
 };
 
-/*
- * Rows of a job, so that all jobs on their way fit an eighth of --memory, of which the reader may take all, and half of what may be over it.  No fewer than need be: where the pages of
- * all columns do not fit, each batch reads some of them again.
- */
-static int64_t rows_each(const struct cat *c) {
-    uint64_t jobs = 2 * (uint64_t)dp_pool_threads(c->run->pool) + 1, rows = (c->run->memory / 8 + SLACK) / jobs / (c->row_bytes ? c->row_bytes : 1);
-    if (!c->row_bytes) return ROWS_LEAST;
-    return rows < ROWS_LEAST ? ROWS_LEAST : rows < BATCH_ROWS ? (int64_t)rows : BATCH_ROWS;
-}
-
-/* Columns and their text; the names stand before each value of a record. */
-static void measure(struct cat *c, const struct dp_batch *b) {
-    size_t bytes = 2 * dp_batch_bytes(b) / (b->length ? (size_t)b->length : 1);
-    for (size_t i = 0; i < b->n_columns; i++) bytes += CELL_BYTES + (c->form == TO_RECORDS ? b->schema->children[i]->name_n : 0);
-    if (bytes > c->row_bytes) c->row_bytes = bytes;
-}
-
 static enum dp_status produce(void *ctx, void *job, struct dp_err *err) {
     struct cat *c = ctx;
     struct job *j = job;
     if (atomic_load(&c->done)) return DP_END;
     if (dp_run_stopped(c->run, err)) return DP_SIGNALLED;
-    DP_TRY(dp_typed_next(c->typed, rows_each(c), &j->b, err));
-    measure(c, &j->b);
+    DP_TRY(dp_typed_next(c->typed, dp_rows_next(&c->rows, c->run, 2), &j->b, err));
+    dp_rows_see(&c->rows, &j->b);
     return DP_OK;
 }
 

@@ -177,7 +177,7 @@ static enum dp_status open_parquet(struct dp_sources *s, struct dp_err *err) {
     uint64_t size;
     struct dp_reading *r = s->reading;
     if (dp_input_fd(s->in, &size) >= 0) {
-        DP_TRY(dp_pq_open_bounded(s->name, s->run->memory, &r->parquet, err));
+        DP_TRY(dp_pq_open_bounded(s->name, dp_sources_bound(s), &r->parquet, err));
     } else {
         int fd;
         char path[64], *b = dp_alloc(1 << 18);
@@ -188,7 +188,7 @@ static enum dp_status open_parquet(struct dp_sources *s, struct dp_err *err) {
         }
         free(b);
         (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        if (!status) status = dp_pq_open_bounded(path, s->run->memory, &r->parquet, err);
+        if (!status) status = dp_pq_open_bounded(path, dp_sources_bound(s), &r->parquet, err);
         if (fd >= 0) close(fd);
         if (status) return status;
     }

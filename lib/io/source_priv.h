@@ -6,6 +6,7 @@
 #include <dp/format/doc.h>
 #include <dp/format/text.h>
 #include <dp/io/evolve.h>
+#include <dp/io/rows.h>
 #include <dp/io/rejects.h>
 #include <dp/parquet/reader.h>
 
@@ -55,6 +56,7 @@ struct dp_sources {
     struct dp_pq_reader *pq;
     struct dp_type *set;           /* of the Parquet files and tables together; NULL: each is read by its own schema */
     struct dp_evolve evolve;       /* the columns of what is open as r->schema */
+    struct dp_rows sized;          /* how large typed rows are */
     size_t row_group, n_row_groups;
     struct dp_table_source *table; /* a Delta table that is open, or NULL */
     /* the stream on standard input */
@@ -113,6 +115,8 @@ enum dp_status dp_sources_read(struct dp_sources *s, struct dp_chunk *c, struct 
 void dp_sources_too_long(const struct dp_sources *s, struct dp_chunk *c); /* a reject: a line of more than --max-record begins at the chunk */
 void dp_sources_begin_chunk(struct dp_sources *s, struct dp_chunk *c);
 void dp_sources_end_chunk(struct dp_sources *s, struct dp_chunk *c, size_t end); /* raw[0, end) is it; line and offset move on */
+uint64_t dp_sources_bound(const struct dp_sources *s); /* what the reader of a typed source may hold: half of --memory, for its records are held too */
+int64_t dp_sources_rows(const struct dp_sources *s); /* of a typed source, for the next chunk */
 size_t dp_sources_chunk_bytes(const struct dp_sources *s);
 /* Where the last record ends in raw[from, n), which the cutters have not seen; 0: nowhere. */
 enum dp_status dp_sources_find_end(struct dp_sources *s, const char *raw, size_t from, size_t n, size_t *end, struct dp_err *err);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10, PQ_ROWS = 4096, SAMPLE_LEAST = 1 << 20 };
+enum { CHUNK = 256 << 10, PQ_ROWS = 4096, SAMPLE_LEAST = 1 << 20, COPIES = 4 /* rows, their text, and what is made of it */ };
 
 size_t dp_sources_chunk_bytes(const struct dp_sources *s) { return s->opts->chunk_bytes ? s->opts->chunk_bytes : CHUNK; }
 
@@ -259,6 +259,13 @@ void dp_sources_group(struct dp_sources *s, struct dp_chunk *c, struct dp_group 
     s->offset = c->end_offset = s->rows;
 }
 
+uint64_t dp_sources_bound(const struct dp_sources *s) { return s->run->memory / 2; }
+
+int64_t dp_sources_rows(const struct dp_sources *s) {
+    int64_t rows = dp_rows_next(&s->sized, s->run, COPIES);
+    return rows < PQ_ROWS ? rows : PQ_ROWS;
+}
+
 static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
     const struct dp_pq_meta *m = dp_pq_meta(s->reading->parquet);
     if (dp_sources_by_groups(s, m->n_row_groups)) {
@@ -276,13 +283,14 @@ static enum dp_status read_parquet(struct dp_sources *s, struct dp_chunk *c, str
             s->n_row_groups = 1;
         }
         struct dp_batch *raw = dp_evolve_target(&s->evolve, dp_pq_reader_schema(s->pq), &p->batch);
-        enum dp_status status = dp_pq_reader_next(s->pq, PQ_ROWS, raw, err);
+        enum dp_status status = dp_pq_reader_next(s->pq, dp_sources_rows(s), raw, err);
         if (status == DP_END) {
             s->n_row_groups = 0;
             continue;
         }
         if (!status) status = dp_evolve_batch(&s->evolve, &p->batch, err);
         if (status) return status;
+        dp_rows_see(&s->sized, &p->batch);
         uint64_t before = s->rows;
         s->rows += (uint64_t)p->batch.length;
         if (s->rows <= skip) continue;

@@ -21,7 +21,6 @@ struct dp_table_source {
     struct dp_delta_read *read;
 };
 
-enum { TABLE_ROWS = 8192 };
 
 /* ---- sets of files and tables ---- */
 
@@ -99,7 +98,7 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     /* files are passed over by the table's own types: where one is another in the set, none is */
     const struct dp_expr *where = !s->set || dp_evolve_keeps_bounds(s->set, t->own) ? t->where : NULL;
     DP_TRY(dp_delta_scan_open(t->snapshot, s->evolve.whole ? NULL : s->evolve.names, s->evolve.n_names, where, &t->scan, err));
-    dp_delta_scan_bound(t->scan, s->run->memory);
+    dp_delta_scan_bound(t->scan, dp_sources_bound(s));
     s->rows = 0;
     dp_sources_say(s, "version %lld, %zu files", (long long)t->snapshot->version, t->snapshot->n_files);
     return DP_OK;
@@ -127,7 +126,7 @@ enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, s
     struct dp_batch *b = dp_sources_batch(s, c);
     for (;;) {
         struct dp_batch *raw = dp_evolve_target(&s->evolve, dp_delta_scan_schema(t->scan), b);
-        enum dp_status status = t->read ? dp_delta_read_next(t->read, TABLE_ROWS, raw, err) : DP_END;
+        enum dp_status status = t->read ? dp_delta_read_next(t->read, dp_sources_rows(s), raw, err) : DP_END;
         if (status == DP_END) {
             DP_TRY(next_task(t, err));
             continue;
@@ -135,6 +134,7 @@ enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, s
         if (status == DP_OK && !raw->length) continue;
         if (status == DP_OK) status = dp_evolve_batch(&s->evolve, b, err);
         if (status != DP_OK) return status;
+        dp_rows_see(&s->sized, b);
         c->kind = DP_CHUNK_RECORDS;
         c->source = s->reading;
         c->origin = s->reading->origin;

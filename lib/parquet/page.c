@@ -68,9 +68,40 @@ enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err
     return DP_OK;
 }
 
+/* Into the place of the smallest spare that is smaller. */
 static void give_back(struct pq_leaf *l, struct dp_buf *b) {
-    l->reader->held -= b->cap;
+    struct dp_pq_reader *r = l->reader;
+    struct dp_buf *least = &r->spares[0];
+    r->held -= b->cap;
+    for (size_t i = 1; i < PQ_SPARES; i++)
+        if (r->spares[i].cap < least->cap) least = &r->spares[i];
+    if (b->cap > least->cap && r->file->bound) {
+        struct dp_buf smaller = *least;
+        r->spare += b->cap - smaller.cap;
+        *least = *b;
+        *b = smaller;
+    }
     dp_buf_release(b);
+}
+
+/* A spare that is large enough, and not much larger. */
+static bool take_spare(struct dp_pq_reader *r, struct dp_buf *b, size_t want) {
+    for (size_t i = 0; i < PQ_SPARES; i++) {
+        struct dp_buf *s = &r->spares[i];
+        if (s->cap < want || s->cap / 2 > want) continue;
+        r->spare -= s->cap;
+        r->held += s->cap;
+        *b = *s;
+        b->n = 0;
+        *s = (struct dp_buf){0};
+        return true;
+    }
+    return false;
+}
+
+void pq_drop_spares(struct dp_pq_reader *r) {
+    for (size_t i = 0; i < PQ_SPARES; i++) dp_buf_release(&r->spares[i]);
+    r->spare = 0;
 }
 
 /* Makes room for `want` bytes in a buffer whose content is not needed, if what the reader may hold allows it. */
@@ -82,6 +113,8 @@ enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const 
     if (r->file->bound && (want > r->file->bound || held > r->file->bound - want))
         return pq_fail(l, err, DP_LIMIT, "%s of %zu bytes; the memory allowed has %zu left", what, want, held < r->file->bound ? (size_t)r->file->bound - held : 0);
     give_back(l, b);
+    if (r->spare && take_spare(r, b, want)) return DP_OK;
+    if (r->file->bound && r->held + r->spare > r->file->bound - want) pq_drop_spares(r);
     b->p = dp_alloc(want); /* exactly: a buffer that grows by doubling would take up to twice of it */
     b->cap = want;
     r->held += want;
@@ -89,6 +122,9 @@ enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const 
 }
 
 void pq_leaf_shed(struct pq_leaf *l) {
+    struct dp_pq_reader *r = l->reader;
+    if (l->inflated) give_back(l, &l->win); /* the next page is read again from the file */
+    if (l->inflated && r->held <= r->file->bound - r->file->bound / 4) return;
     give_back(l, &l->win);
     give_back(l, &l->page);
     give_back(l, &l->dict.fixed);
@@ -242,6 +278,7 @@ static enum dp_status begin_data(struct pq_leaf *l, const struct dp_pq_page_head
     bool v2 = h->type == DP_PQ_DATA_PAGE_V2;
     if (h->num_values > l->entries_left) return pq_fail(l, err, DP_FORMAT, "more values in pages than the column chunk has");
     DP_TRY(v2 ? begin_v2(l, h, p, err) : begin_v1(l, h, p, err));
+    l->inflated = !v2 && l->chunk->codec != DP_PQ_UNCOMPRESSED;
     l->entries_left -= h->num_values;
     l->page_entries = l->page_left = h->num_values;
     return DP_OK;

@@ -257,6 +257,7 @@ void dp_pq_reader_close(struct dp_pq_reader *r) {
     dp_codec_close(r->codec);
     dp_type_free(r->schema);
     dp_buf_release(&r->scratch);
+    pq_drop_spares(r);
     dp_pq_ranges_release(&r->ranges);
     dp_arena_release(&r->indexes);
     free(r->tops);
@@ -269,7 +270,7 @@ void dp_pq_reader_close(struct dp_pq_reader *r) {
 const struct dp_type *dp_pq_reader_schema(const struct dp_pq_reader *r) { return r->schema; }
 
 size_t dp_pq_reader_bytes(const struct dp_pq_reader *r) {
-    size_t n = 0;
+    size_t n = r->spare;
     for (size_t i = 0; i < r->n_leaves; i++) {
         const struct pq_leaf *l = &r->leaves[i];
         n += l->win.cap + l->page.cap + l->previous.cap + l->reps.cap + l->defs.cap + l->dict.fixed.cap + l->dict.offsets.cap + l->dict.bytes.cap;

@@ -13,6 +13,7 @@
 #include <dp/parquet/reader.h>
 #include <dp/record/json.h>
 
+#define PQ_SPARES 4
 #define PQ_BLOCK ((size_t)2048)          /* entries handled at once; every call below takes at most so many */
 #define PQ_BATCH_BYTES (32u << 20)       /* bytes of one column of a batch; a batch has fewer rows where they do not fit */
 #define PQ_WIDE_BYTES DP_PQ_WIDE_BYTES
@@ -118,6 +119,7 @@ struct pq_leaf {
     size_t entry_cap;
     bool over;                /* a cap was met */
     bool shed;                /* its memory was given back: to be read again from a mark */
+    bool inflated;            /* the page in hand stands in `page`, levels too: nothing in the window is needed */
     bool stale;               /* it read for a batch that did not fit, likewise */
     struct dp_pq_reader *reader;
 };
@@ -144,6 +146,8 @@ struct dp_pq_reader {
     struct dp_codec *codec;
     struct pq_mark *marks;    /* by leaf */
     size_t held;              /* bytes of windows, pages and dictionaries */
+    struct dp_buf spares[PQ_SPARES]; /* buffers that were given back, for the next who wants such: fresh ones cost a fault for each page of memory */
+    size_t spare;             /* bytes of spares; with `held` within the file's bound */
     uint32_t index[PQ_BLOCK]; /* scratch */
     uint8_t levels[PQ_BLOCK], valid[PQ_BLOCK];
     struct dp_buf scratch;
@@ -181,6 +185,7 @@ enum dp_status pq_dictionary_again(struct pq_leaf *l, struct dp_err *err) DP_MUS
 enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const char *what, struct dp_err *err) DP_MUST_CHECK;
 /* Gives the leaf's memory back; it goes on by pq_leaf_rewind alone. */
 void pq_leaf_shed(struct pq_leaf *l);
+void pq_drop_spares(struct dp_pq_reader *r); /* frees the buffers that wait for another leaf */
 
 /* ---- dec_values.c ---- */
 void pq_values_begin(struct pq_leaf *l, enum dp_pq_encoding encoding, const uint8_t *p, size_t n);

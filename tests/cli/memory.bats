@@ -85,5 +85,6 @@ Y
     for j in 1 2; do
         bounded 16 dp-cat -m 16M -j "$j" columns
         bounded 16 dp-cat -m 16M -j "$j" --to csv columns
+        bounded 16 dp-map -m 16M -j "$j" . columns
     done
 }
