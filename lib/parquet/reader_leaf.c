@@ -140,12 +140,21 @@ static enum dp_status read_nested(struct pq_leaf *l, int64_t rows, int64_t *whol
     return DP_OK;
 }
 
+/* Room for flat rows at once: memory that grows by doubling is moved, and touched, again and again.  Within the batch's caps, whatever the file says. */
+static void reserve(struct pq_leaf *l, int64_t rows) {
+    size_t width = l->form == PQ_FORM_BYTES ? 4 : l->out_width;
+    if (rows < (int64_t)PQ_BLOCK || (size_t)rows > l->cap / (width ? width : 1)) return;
+    if (l->form == PQ_FORM_BYTES) (void)pq_column_offsets(l->col, (size_t)rows + 1);
+    else if (l->form != PQ_FORM_BOOL && l->form != PQ_FORM_NONE) (void)pq_column_data(l->col, (size_t)rows * width);
+}
+
 enum dp_status pq_leaf_read(struct pq_leaf *l, int64_t rows, int64_t *whole, struct dp_err *err) {
     *whole = 0;
     l->slots = l->nulls = 0;
     l->over = false;
     dp_buf_reset(&l->reps);
     dp_buf_reset(&l->defs);
+    if (!l->max_rep) reserve(l, rows);
     DP_TRY(l->max_rep ? read_nested(l, rows, whole, err) : read_flat(l, rows, whole, err));
     l->col->length = l->slots;
     l->col->null_count = l->nulls;
