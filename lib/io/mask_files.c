@@ -629,7 +629,7 @@ enum dp_status dp_mask_files_open(struct dp_run *run, const struct dp_mask_files
     f->run = run, f->o = opts, f->done = done, f->ctx = ctx;
     f->n_workers = threads + 2;
     f->workers = dp_calloc(f->n_workers, sizeof *f->workers);
-    f->most = run->memory / 3;
+    f->most = run->memory / 3 * 2; /* the rest is for rows that are laid out one by one */
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->less, NULL);
     *out = f;
