@@ -62,22 +62,16 @@ void dp_delta_landing_close(struct dp_delta_landing *l) {
     free(l);
 }
 
-static const struct dp_pq_key_value *find_kv(const struct dp_pq_meta *m, const char *key) {
-    for (size_t i = 0; i < m->n_kv; i++)
-        if (dp_str_eqz(m->kv[i].key, key) && m->kv[i].has_value) return &m->kv[i];
-    return NULL;
-}
-
 /* ---- partition values ---- */
 
 static enum dp_status read_partition_values(struct dp_delta_landing *l, const struct dp_pq_meta *m, struct dp_delta_pairs *out, struct dp_err *err) {
-    const struct dp_pq_key_value *kv = find_kv(m, DP_DELTA_KV_PARTITION);
+    struct dp_str text;
     memset(out, 0, sizeof *out);
-    if (!kv) return DP_OK;
+    if (!dp_pq_find_value(m, DP_DELTA_KV_PARTITION, &text)) return DP_OK;
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
     struct dp_buf b = {0};
     struct dp_record r;
-    dp_buf_adds(&b, kv->value);
+    dp_buf_adds(&b, text);
     memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     enum dp_status status = dp_scan_value(scan, b.p, b.n, &r, err);
     if (status == DP_OK) status = dp_delta_pairs_parse(&r, 0, &l->arena, out, err);
@@ -124,13 +118,13 @@ static enum dp_status settle_partition_values(struct dp_delta_landing *l, struct
 /* ---- schema ---- */
 
 static enum dp_status schema_of_file(const struct dp_pq_file *f, struct dp_type **out, struct dp_err *err) {
-    const struct dp_pq_key_value *kv = find_kv(dp_pq_meta(f), DP_DELTA_KV_SCHEMA);
-    if (!kv) return dp_delta_schema_fit(dp_pq_schema(f), out, err);
+    struct dp_str text;
+    if (!dp_pq_find_value(dp_pq_meta(f), DP_DELTA_KV_SCHEMA, &text)) return dp_delta_schema_fit(dp_pq_schema(f), out, err);
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
     struct dp_buf b = {0};
     struct dp_record r;
     struct dp_type *whole = NULL;
-    dp_buf_adds(&b, kv->value);
+    dp_buf_adds(&b, text);
     memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     enum dp_status status = dp_scan_value(scan, b.p, b.n, &r, err);
     if (status == DP_OK) status = dp_type_from_json(&r, 0, &whole, err);

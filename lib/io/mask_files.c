@@ -322,7 +322,8 @@ static bool is_direct(const struct dp_mask_files *f) {
 static enum dp_status open_source(struct dp_mask_files *f, struct dp_err *err) {
     DP_TRY(groups_open(f->name, f->set, &f->groups, err));
     struct dp_str kv;
-    if (groups_key_value(f->groups, DP_DELTA_KV_PARTITION, &kv) && kv.n > 2)
+    const struct dp_pq_file *file = groups_file(f->groups);
+    if (file && dp_pq_find_value(dp_pq_meta(file), DP_DELTA_KV_PARTITION, &kv) && kv.n > 2)
         return dp_err_set(err, DP_UNSUPPORTED, "%s is a file of a partitioned table, whose partition values do not stand in it: name the table", f->name);
     DP_TRY(check_types(f, err));
     find_targets(f);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 struct groups {
-    const char *name;
     struct dp_pq_file *file; /* or */
     struct dp_delta_snapshot *table;
     struct dp_delta_scan *scan;
@@ -31,7 +30,6 @@ static void join_set(struct groups *g, const struct dp_type *set) {
 enum dp_status groups_open(const char *name, const struct dp_type *set, struct groups **out, struct dp_err *err) {
     struct groups *g = dp_calloc(1, sizeof *g);
     enum dp_status status = DP_OK;
-    g->name = name;
     if (dp_delta_is_table(name)) {
         DP_TRY_OUT(dp_delta_open(name, -1, &g->table, err));
         DP_TRY_OUT(dp_delta_scan_open(g->table, NULL, 0, NULL, &g->scan, err));
@@ -62,17 +60,8 @@ const struct dp_type *groups_schema(const struct groups *g) {
     return g->file ? dp_pq_schema(g->file) : dp_delta_scan_schema(g->scan);
 }
 
+const struct dp_pq_file *groups_file(const struct groups *g) { return g->file; }
 const struct dp_delta_snapshot *groups_table(const struct groups *g) { return g->table; }
-
-bool groups_key_value(const struct groups *g, const char *key, struct dp_str *value) {
-    const struct dp_pq_meta *m = g->file ? dp_pq_meta(g->file) : NULL;
-    for (size_t i = 0; m && i < m->n_kv; i++) {
-        if (!m->kv[i].has_value || !dp_str_eqz(m->kv[i].key, key)) continue;
-        *value = m->kv[i].value;
-        return true;
-    }
-    return false;
-}
 
 enum dp_status groups_next(struct groups *g, struct group *out, struct dp_err *err) {
     *out = (struct group){.of = g, .file = g->file};

@@ -8,15 +8,13 @@
 
 struct groups; /* a file or a table that is open */
 
-/* The name is borrowed until close, and so is set: the schema of which all files are read together (dp/io/evolve.h), NULL: its own. A table keeps its own. */
+/* set is borrowed until close: the schema of which all files are read together (dp/io/evolve.h), NULL: its own. A table keeps its own. */
 enum dp_status groups_open(const char *name, const struct dp_type *set, struct groups **out, struct dp_err *err) DP_MUST_CHECK;
 void groups_close(struct groups *g); /* all its row groups are released before; NULL is legal */
 const struct dp_type *groups_schema(const struct groups *g);       /* of rows; borrowed until close */
 const struct dp_type *groups_column(struct groups *g, size_t i);    /* of rows of column i alone; one thread at a time, borrowed until close */
+const struct dp_pq_file *groups_file(const struct groups *g);          /* NULL: a table */
 const struct dp_delta_snapshot *groups_table(const struct groups *g); /* NULL: a file */
-
-/* A value of a file's metadata by key, borrowed until close; false: there is none, or it is a table. */
-bool groups_key_value(const struct groups *g, const char *key, struct dp_str *value);
 
 /* A row group, shared by threads. */
 struct group {

@@ -1,5 +1,5 @@
 /*
- * Rows on their way (dp/io/rows.h).  The source's reader may take all of --memory for its pages: batches and what is made of them get an eighth of
+ * Rows on their way (dp/io/rows.h).  Beside a reader that may take all of --memory for its pages, batches and what is made of them get an eighth of
  * it more, and half of the 32 MB that may be over it.  No fewer rows than need be: where the pages of all columns do not fit, each batch reads
  * some of them again.
  */

@@ -284,13 +284,3 @@ struct dp_typed_counts dp_typed_counts(const struct dp_typed *t) {
     add_counts(&n, &s);
     return n;
 }
-
-bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value) {
-    const struct dp_pq_meta *m = t->file ? dp_pq_meta(t->file) : NULL;
-    for (size_t i = 0; m && i < m->n_kv; i++) {
-        if (!m->kv[i].has_value || !dp_str_eqz(m->kv[i].key, key)) continue;
-        *value = m->kv[i].value;
-        return true;
-    }
-    return false;
-}

@@ -332,7 +332,8 @@ static enum dp_status copy_column(struct dp_pq_writer *w, const struct dp_pq_fil
     DP_TRY(end_column(w, err));
     const char *why = c->next_column < w->schema->n_children ? dp_pq_writer_cant_copy(w, c->next_column, f, row_group, from) : "there are no more columns";
     if (why || f->meta.row_groups[row_group].num_rows != c->rows) return dp_err_set(err, DP_BUG, "a chunk that can't be copied: %s", why ? why : "its row group has other rows");
-    size_t n = dp_type_leaves(w->schema->children[c->next_column]), leaf = dp_pq_first_leaf(&f->root->children[from]);
+    size_t n, leaf;
+    dp_pq_column_leaves(f, from, &leaf, &n);
     c->source = &f->meta.row_groups[row_group];
     for (size_t i = 0; i < n; i++) {
         size_t to = c->next_leaf + i;

@@ -54,18 +54,14 @@ static const char *cant_copy_leaf(const struct dp_pq_writer *w, size_t leaf, con
     return NULL;
 }
 
-size_t dp_pq_first_leaf(const struct dp_pq_node *n) {
-    while (n->leaf < 0 && n->n_children) n = &n->children[0];
-    return n->leaf < 0 ? SIZE_MAX : (size_t)n->leaf;
-}
-
 const char *dp_pq_writer_cant_copy(const struct dp_pq_writer *w, size_t column, const struct dp_pq_file *f, size_t row_group, size_t from) {
     size_t to = 0, n = dp_type_leaves(w->schema->children[column]);
     for (size_t i = 0; i < column; i++) to += dp_type_leaves(w->schema->children[i]);
     if (from >= f->root->n_children || row_group >= f->meta.n_row_groups) return "there is no such column";
     const struct dp_pq_node *node = &f->root->children[from];
-    size_t leaf = dp_pq_first_leaf(node);
-    if (leaf == SIZE_MAX || n == 0 || leaf + n > f->meta.n_leaves) return "it has no data";
+    size_t leaf, own;
+    dp_pq_column_leaves(f, from, &leaf, &own);
+    if (own == 0 || n == 0 || leaf + n > f->meta.n_leaves) return "it has no data";
     if (!same_nodes(w->leaves[to].path.nodes[0], node)) return "its type differs";
     if (is_early_cpp(f->meta.created_by)) return "its writer is known for wrong page headers";
     for (size_t i = 0; i < n; i++) {

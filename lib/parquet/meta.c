@@ -470,3 +470,12 @@ void dp_pq_leaf_path(const struct dp_pq_meta *meta, size_t leaf, struct dp_buf *
         if (n) dp_buf_addc(out, '.');
     }
 }
+
+bool dp_pq_find_value(const struct dp_pq_meta *meta, const char *key, struct dp_str *value) {
+    for (size_t i = 0; i < meta->n_kv; i++) {
+        if (!meta->kv[i].has_value || !dp_str_eqz(meta->kv[i].key, key)) continue;
+        *value = meta->kv[i].value;
+        return true;
+    }
+    return false;
+}

@@ -67,7 +67,6 @@ enum dp_status dp_pq_writer_end_group(struct dp_pq_writer *w, struct dp_pq_row_g
 void dp_pq_compose_free(struct dp_pq_compose *c); /* NULL is legal */
 
 /* ---- copy.c ---- */
-size_t dp_pq_first_leaf(const struct dp_pq_node *n); /* number of the first leaf below; SIZE_MAX: there is none */
 const char *dp_pq_writer_cant_copy(const struct dp_pq_writer *w, size_t column, const struct dp_pq_file *f, size_t row_group, size_t from);
 /* A chunk to the sink; its metadata, indexes and filter to w->work->encoded[to_leaf], offsets from where the chunk begins. */
 enum dp_status dp_pq_chunk_copy(struct dp_pq_writer *w, size_t to_leaf, const struct dp_pq_file *f, size_t row_group, size_t from_leaf, struct dp_buf *window,

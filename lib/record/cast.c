@@ -78,13 +78,7 @@ static struct dp_type *common_structs(const struct dp_type *a, const struct dp_t
         if (!y) c->nullable = true;
         dp_type_add(t, c);
     }
-    for (size_t i = 0; i < b->n_children; i++) {
-        const struct dp_type *y = b->children[i];
-        if (dp_type_child(a, dp_str(y->name, y->name_n))) continue;
-        struct dp_type *c = dp_type_copy(y);
-        c->nullable = true;
-        dp_type_add(t, c);
-    }
+    dp_type_add_others(t, a, b);
     return t;
 }
 

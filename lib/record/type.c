@@ -266,6 +266,16 @@ static struct dp_type *unify_times(const struct dp_type *a, const struct dp_type
     return t;
 }
 
+void dp_type_add_others(struct dp_type *t, const struct dp_type *a, const struct dp_type *b) {
+    for (size_t i = 0; i < b->n_children; i++) {
+        const struct dp_type *y = b->children[i];
+        if (dp_type_child(a, dp_str(y->name, y->name_n))) continue;
+        struct dp_type *c = dp_type_copy(y);
+        c->nullable = true;
+        dp_type_add(t, c);
+    }
+}
+
 /* A field that one side lacks may be null. */
 static struct dp_type *unify_structs(const struct dp_type *a, const struct dp_type *b) {
     struct dp_type *t = like(a, b, DP_TYPE_STRUCT);
@@ -277,13 +287,7 @@ static struct dp_type *unify_structs(const struct dp_type *a, const struct dp_ty
         if (!y) c->nullable = true;
         dp_type_add(t, c);
     }
-    for (size_t i = 0; i < b->n_children; i++) {
-        const struct dp_type *y = b->children[i];
-        if (dp_type_child(a, dp_str(y->name, y->name_n))) continue;
-        struct dp_type *c = dp_type_copy(y);
-        c->nullable = true;
-        dp_type_add(t, c);
-    }
+    dp_type_add_others(t, a, b);
     return t;
 }
 

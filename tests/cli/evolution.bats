@@ -5,17 +5,20 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-# NAME.parquet of the records on standard input, with these properties of a contract.
-parquet() {
-    local name=$1
-    shift
+# contract NAME PROPERTY...: NAME.yaml
+contract() {
     {
         printf 'apiVersion: v3.1.0\nkind: DataContract\nid: t\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    logicalType: object\n    properties:\n'
-        printf '      - %s\n' "$@"
-    } >"$name.yaml"
-    dp-partition -c "$name.yaml" -o "$name.d" --row-group-rows 2 >/dev/null
-    mv "$name.d"/part-*.parquet "$name.parquet"
-    rmdir "$name.d"
+        printf '      - %s\n' "${@:2}"
+    } >"$1.yaml"
+}
+
+# NAME.parquet of the records on standard input, with these properties of a contract.
+parquet() {
+    contract "$@"
+    dp-partition -c "$1.yaml" -o "$1.d" --row-group-rows 2 >/dev/null
+    mv "$1.d"/part-*.parquet "$1.parquet"
+    rmdir "$1.d"
 }
 
 int() { printf '{name: %s, logicalType: integer, physicalType: %s}' "$1" "$2"; }
@@ -159,7 +162,7 @@ END
 }
 
 @test "a set through a mask into files: columns of other types are cast, those of the same are copied" {
-    printf 'apiVersion: v3.1.0\nkind: DataContract\nid: m\nversion: 1.0.0\nstatus: active\nschema:\n  - name: m\n    properties:\n      - {name: name, logicalType: string}\n' >m.yaml
+    contract m "$(text name)"
     printf 'version: 1\ncolumns:\n  name: redact\n' >p.yaml
     sed -E 's/"name":"[^"]*"/"name":"***"/' want >masked
     for threads in 1 2; do
@@ -171,12 +174,9 @@ END
         diff <(sort masked) <(dp-cat $(cat names) | sort)
     done
     awk 'BEGIN { for (i = 0; i < 20000; i++) printf "{\"id\":%d,\"name\":\"n%d\",\"k\":\"%d-%d\"}\n", i, i % 100, i * 7919 % 20011, i }' >rows
-    for f in one two; do
-        printf 'apiVersion: v3.1.0\nkind: DataContract\nid: t\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    logicalType: object\n    properties:\n' >$f.yaml
-        [ $f = one ] && printf '      - %s\n' "$(int id int)" "$(text name)" "$(text k)" >>$f.yaml
-        [ $f = two ] && printf '      - %s\n' "$(text k)" "$(int id bigint)" "$(text name)" "$(text new)" >>$f.yaml
-        dp-partition -c $f.yaml -o $f.d rows >$f.name
-    done
+    contract one "$(int id int)" "$(text name)" "$(text k)"
+    contract two "$(text k)" "$(int id bigint)" "$(text name)" "$(text new)"
+    for f in one two; do dp-partition -c $f.yaml -o $f.d rows >$f.name; done
     dp-cat "$(cat one.name)" "$(cat two.name)" | jq -c '.name = "***"' >wanted
     rm -rf out
     dp-mask --unknown pass -c m.yaml -p p.yaml --report r.json -o out "$(cat one.name)" "$(cat two.name)" >names

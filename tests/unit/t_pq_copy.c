@@ -1,8 +1,7 @@
 /* Row groups that are put together: copied chunks and encoded pieces read back equal, with their statistics and indexes; damaged sources are found. */
-#include "dpt.h"
+#include "pqrows.h"
 
 #include <dp/parquet/reader.h>
-#include <dp/parquet/writer.h>
 
 static const char schema_text[] = "struct<id:int64 not null,d:double,b:boolean,dec:decimal(30,4),s:string,c:string,l:list<int32>,st:struct<x:int32,y:list<struct<z:string>>>,nil:int64>";
 
@@ -15,34 +14,7 @@ static void put_row(struct dp_buf *b, unsigned i) {
     dp_buf_addz(b, "}\n");
 }
 
-static struct dp_type *make_rows(struct dp_batch *b, unsigned n) {
-    struct dp_type *schema = NULL;
-    struct dp_buf text = {0};
-    struct dp_err err = DP_ERR_INIT;
-    struct dp_record rec;
-    struct dp_shred_reject why;
-    assert_int_equal(dp_type_parse(DP_STR(schema_text), &schema, &err), DP_OK);
-    schema->nullable = false;
-    dp_batch_init(b, schema);
-    struct dp_shred *shred = dp_shred_open(schema, true);
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
-    for (unsigned i = 0; i < n; i++) put_row(&text, i);
-    size_t bytes = text.n;
-    memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    dp_scan_begin(scan, text.p, bytes);
-    while (dp_scan_next(scan, &rec, &err) == DP_OK) assert_int_equal(dp_shred_record(shred, &rec, b, &why), DP_OK);
-    assert_int_equal(b->length, n);
-    dp_scan_close(scan);
-    dp_shred_close(shred);
-    dp_buf_release(&text);
-    return schema;
-}
-
-static enum dp_status to_buf(void *ctx, const void *p, size_t n, struct dp_err *err) {
-    (void)err;
-    dp_buf_add(ctx, p, n);
-    return DP_OK;
-}
+static struct dp_type *make_rows(struct dp_batch *b, unsigned n) { return pq_rows(b, schema_text, put_row, n); }
 
 static const struct dp_pq_column_opts bloom[] = {{.leaf = 0, .n_leaves = 1, .bloom = true}, {.leaf = 4, .n_leaves = 1, .bloom = true}};
 static const struct dp_pq_writer_opts sources[] = {

@@ -7,13 +7,7 @@
 #include <dp/parquet/reader.h>
 #include <dp/parquet/writer.h>
 
-#include "dpt.h"
-
-static enum dp_status to_buf(void *ctx, const void *p, size_t n, struct dp_err *err) {
-    (void)err;
-    dp_buf_add(ctx, p, n);
-    return DP_OK;
-}
+#include "pqrows.h"
 
 static void put_varint(struct dp_buf *b, uint64_t v) {
     for (; v > 127; v >>= 7) dp_buf_addc(b, (char)(v | 128));

@@ -7,7 +7,7 @@
 #include <dp/parquet/reader.h>
 #include <dp/parquet/writer.h>
 
-#include "dpt.h"
+#include "pqrows.h"
 #include "pqfile.h"
 
 static char corpus_path[1024];
@@ -331,12 +331,6 @@ static void test_bounds(void **state) {
 }
 
 /* ---- values too wide for a batch ---- */
-
-static enum dp_status to_buf(void *ctx, const void *p, size_t n, struct dp_err *err) {
-    (void)err;
-    dp_buf_add(ctx, p, n);
-    return DP_OK;
-}
 
 /* Rows of 1 MiB of text between narrow ones, and a list that grows: batches become shorter, no row is lost or read twice. */
 static void test_wide_rows(void **state) {

@@ -2,21 +2,14 @@
  * Rows that are passed over: selected ranges give the rows that reading everything gives, for any page form and index; what an expression leaves of
  * a row group holds all rows that satisfy it; filters never deny a value that is there; indexes that lie are errors or nothing.
  */
-#include "dpt.h"
+#include "pqrows.h"
 
 #include <dp/parquet/reader.h>
-#include <dp/parquet/writer.h>
 
 static uint32_t seed = 12345;
 static uint32_t any(uint32_t n) {
     seed = seed * 1664525u + 1013904223u;
     return (uint32_t)(((uint64_t)seed * n) >> 32);
-}
-
-static enum dp_status to_buf(void *ctx, const void *p, size_t n, struct dp_err *err) {
-    (void)err;
-    dp_buf_add(ctx, p, n);
-    return DP_OK;
 }
 
 enum { ROWS = 3000 };
@@ -38,28 +31,7 @@ static void put_row(struct dp_buf *b, unsigned i) {
     dp_buf_addz(b, "}\n");
 }
 
-static struct dp_type *make_rows(struct dp_batch *b) {
-    struct dp_type *schema = NULL;
-    struct dp_buf text = {0};
-    struct dp_err err = DP_ERR_INIT;
-    struct dp_record rec;
-    struct dp_shred_reject why;
-    assert_int_equal(dp_type_parse(DP_STR(schema_text), &schema, &err), DP_OK);
-    schema->nullable = false;
-    dp_batch_init(b, schema);
-    struct dp_shred *shred = dp_shred_open(schema, true);
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
-    for (unsigned i = 0; i < ROWS; i++) put_row(&text, i);
-    size_t bytes = text.n;
-    memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    dp_scan_begin(scan, text.p, bytes);
-    while (dp_scan_next(scan, &rec, &err) == DP_OK)
-        if (dp_shred_record(shred, &rec, b, &why) != DP_OK) fail_msg("%s: %s", why.path, why.reason);
-    dp_scan_close(scan);
-    dp_shred_close(shred);
-    dp_buf_release(&text);
-    return schema;
-}
+static struct dp_type *make_rows(struct dp_batch *b) { return pq_rows(b, schema_text, put_row, ROWS); }
 
 /* All columns before the times but the boolean. */
 static const struct dp_pq_column_opts bloom[] = {{.leaf = 0, .n_leaves = 5, .bloom = true}, {.leaf = 6, .n_leaves = 6, .bloom = true}};

@@ -1,14 +1,7 @@
 /* The writer against the project's reader: every type, nested and null, page versions, codecs, tiny pages; and that bytes depend on rows alone. */
-#include "dpt.h"
+#include "pqrows.h"
 
 #include <dp/parquet/reader.h>
-#include <dp/parquet/writer.h>
-
-static enum dp_status to_buf(void *ctx, const void *p, size_t n, struct dp_err *err) {
-    (void)err;
-    dp_buf_add(ctx, p, n);
-    return DP_OK;
-}
 
 static const char schema_text[] = "struct<id:int64 not null,n8:int8,u16:uint16,u64:uint64,f:float,d:double,b:boolean,dec:decimal(7,2),big:decimal(30,4),s:string,"
                                   "c:string,u:uuid,day:date,ts:timestamp,tm:time,bin:binary,l:list<int32>,m:map<string,int64>,"
@@ -30,30 +23,7 @@ static void put_row(struct dp_buf *b, unsigned i) {
     dp_buf_addf(b, ",\"v\":null}\n");
 }
 
-static struct dp_type *make_rows(struct dp_batch *b, unsigned n) {
-    struct dp_type *schema = NULL;
-    struct dp_buf text = {0};
-    struct dp_err err = DP_ERR_INIT;
-    struct dp_record rec;
-    struct dp_shred_reject why;
-    assert_int_equal(dp_type_parse(DP_STR(schema_text), &schema, &err), DP_OK);
-    schema->nullable = false;
-    dp_batch_init(b, schema);
-    struct dp_shred *shred = dp_shred_open(schema, true);
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
-    for (unsigned i = 0; i < n; i++) put_row(&text, i);
-    size_t bytes = text.n;
-    memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    dp_scan_begin(scan, text.p, bytes);
-    while (dp_scan_next(scan, &rec, &err) == DP_OK) {
-        if (dp_shred_record(shred, &rec, b, &why) != DP_OK) fail_msg("%s: %s", why.path, why.reason);
-    }
-    assert_int_equal(b->length, n);
-    dp_scan_close(scan);
-    dp_shred_close(shred);
-    dp_buf_release(&text);
-    return schema;
-}
+static struct dp_type *make_rows(struct dp_batch *b, unsigned n) { return pq_rows(b, schema_text, put_row, n); }
 
 static void write_all(const struct dp_batch *b, int64_t step, struct dp_pool *pool, const struct dp_pq_writer_opts *o, struct dp_buf *out) {
     struct dp_pq_writer *w;

@@ -38,8 +38,6 @@ enum dp_status dp_typed_next(struct dp_typed *t, int64_t max_rows, struct dp_bat
  * in the row group where reading begins), and lets reading end behind `want` rows from the skip-th on.
  */
 enum dp_status dp_typed_window(struct dp_typed *t, int64_t skip, int64_t want, int64_t *skipped, struct dp_err *err) DP_MUST_CHECK;
-/* A value of the current file's metadata by key, borrowed until the next next; false: there is none, or it is no file. */
-bool dp_typed_key_value(const struct dp_typed *t, const char *key, struct dp_str *value);
 struct dp_typed_counts dp_typed_counts(const struct dp_typed *t);
 
 /* What metadata has a record of: each column of each row group, the file, each row group, each page of a column that has an offset index. */

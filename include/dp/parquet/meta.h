@@ -164,6 +164,9 @@ enum dp_status dp_pq_to_schema(const struct dp_pq_meta *meta, struct dp_type **s
 /* Fills meta->elements, leaves and column_orders (the rest is left alone). A struct without fields is DP_UNSUPPORTED by name. */
 enum dp_status dp_pq_from_schema(const struct dp_type *schema, struct dp_pq_meta *meta, struct dp_err *err) DP_MUST_CHECK;
 
+/* A value of the file's metadata by key, borrowed from it; false: there is none. */
+bool dp_pq_find_value(const struct dp_pq_meta *meta, const char *key, struct dp_str *value);
+
 const char *dp_pq_type_name(enum dp_pq_type t);           /* "INT64" */
 const char *dp_pq_encoding_name(int encoding);            /* "PLAIN"; "UNKNOWN" */
 /* Dotted path of a leaf for messages (names may hold dots themselves). */

@@ -87,6 +87,8 @@ enum dp_status dp_type_parse(struct dp_str text, struct dp_type **out, struct dp
 void dp_type_to_json(const struct dp_type *schema, struct dp_buf *b);
 enum dp_status dp_type_from_json(const struct dp_record *r, uint32_t node, struct dp_type **schema, struct dp_err *err) DP_MUST_CHECK;
 
+/* Adds to t the fields of b that a lacks; the others' rows have null there. */
+void dp_type_add_others(struct dp_type *t, const struct dp_type *a, const struct dp_type *b);
 /*
  * The narrowest type that holds both without loss; NULL: none but string or JSON.  void gives way to the other; integers widen
  * (int64 with uint64: decimal(20,0)); a floating type holds integers of up to 11, 24 or 53 bits, so int64 with double is NULL, and
