@@ -88,6 +88,11 @@ static enum dp_status learn_from_carry(struct dp_sources *s, struct dp_csv_table
 
 /* ---- learning beforehand ---- */
 
+static bool has_record(const struct dp_sources *s, const struct dp_csv_dialect *d, size_t data) {
+    struct dp_csv_cut cut = {0};
+    return dp_csv_cut(d, &cut, sample_of(s).p + data, sample_of(s).n - data) > 0;
+}
+
 /* One member of one operand; a failure here says nothing: the real pass meets it again, and then it counts. */
 static uint64_t learn_member(struct dp_sources *s, uint64_t share) {
     struct dp_csv_dialect d;
@@ -101,7 +106,7 @@ static uint64_t learn_member(struct dp_sources *s, uint64_t share) {
     s->look_until = 0; /* regular files do not wait */
     if (dp_text_open(s->in, s->opts->encoding, &s->text, NULL)) return 0;
     bool is_open = sniff(s, &d, NULL) == DP_OK && dp_csv_table_open(&d, sample_of(s), &t, &data, &lines, NULL, NULL) == DP_OK;
-    if (is_open && s->follow && !memchr(s->carry.p + s->carry_at + data, '\n', s->carry.n - s->carry_at - data)) is_open = false; /* no record yet */
+    if (is_open && s->follow && !has_record(s, &d, data)) is_open = false; /* nothing to learn from yet */
     if (is_open && dp_csv_table_must_learn(t, s->opts->schema) && dp_sources_fill(s, share, NULL) == DP_OK &&
         learn_from_carry(s, t, data, NULL) == DP_OK) {
         bool is_new;
@@ -177,11 +182,6 @@ static void keep_learnt(struct dp_sources *s, const struct dp_csv_table *t) {
     struct dp_csv_table *twin = dp_csv_table_twin(t);
     dp_csv_table_join(twin, t);
     dp_map_put(&s->learnt, dp_csv_table_key((struct dp_csv_table *)(uintptr_t)t), NULL)->v.p = twin;
-}
-
-static bool has_record(const struct dp_sources *s, const struct dp_csv_dialect *d, size_t data) {
-    struct dp_csv_cut cut = {0};
-    return dp_csv_cut(d, &cut, sample_of(s).p + data, sample_of(s).n - data) > 0;
 }
 
 enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err) {

@@ -188,6 +188,15 @@ ended() {
     until_ok has '{"id":10,"code":"5"}'
 }
 
+@test "CSV: half a record that holds a line end teaches no types" {
+    printf 'id,code\n7,"ab\n' >1.csv
+    follow '*.csv'
+    echo '{"n":1}' >other.csv # who has read this one has looked at the first
+    until_ok has '"n":1'
+    printf 'c"\n' >>1.csv
+    until_ok has '{"id":7,"code":"ab\\nc"}'
+}
+
 @test "rejects are published on the way, and counted as they come" {
     printf '{"n":1}\nnot json\n' >a
     follow --rejects bad --max-rejects 2 a
