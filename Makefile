@@ -66,10 +66,14 @@ $(O)/libdp.a: $(LIB_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
+# a program of many commands has a file for each, in a directory of its name
+TABLE_SRC = $(sort $(wildcard tools/table/*.c))
+$(O)/bin/dp-table: $(TABLE_SRC:%.c=$(O)/%.o)
+
 $(O)/bin/%: $(O)/tools/%.o $(O)/libdp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_DP) $(LDFLAGS) -o $@ $< $(O)/libdp.a $(DP_LIBS)
+	$(Q)$(CC) $(CFLAGS_DP) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libdp.a $(DP_LIBS)
 
 $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libdp.a
 	@mkdir -p $(@D)
@@ -205,4 +209,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d
+-include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(TABLE_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d

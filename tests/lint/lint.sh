@@ -48,7 +48,7 @@ find include/dp lib -name '*.[ch]' | sort | xargs awk '
 report floors 'a file includes only its own floor or one below'
 
 # (b) tools stand on the upper floors and see no private header
-for f in tools/dp-*.c; do
+for f in tools/dp-*.c tools/*/*.c; do
     [ -e "$f" ] || continue
     awk '/^#include [<"].*_priv\.h/ { printf "%s\tline %d includes a private header\n", FILENAME, FNR }
          match($0, /^#include <dp\/(format|parquet)\//) { printf "%s\tline %d includes %s\n", FILENAME, FNR, $2 }' "$f"

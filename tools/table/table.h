@@ -1,0 +1,19 @@
+/*
+ * The commands of dp-table: each is a file of this directory with its options, its run function and its dp_tool; dp-table.c lists them.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <dp/cli/cli.h>
+#include <dp/delta/snapshot.h>
+
+#define TABLE_COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
+
+extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
+
+/* Prints a line for people; nothing under --json, whose summary says it. */
+enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
+/* The table as of what --as-of names (NULL: latest). */
+enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
+
+#endif
