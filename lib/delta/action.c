@@ -60,6 +60,14 @@ static const struct field add_fields[] = {
     FIELD(dp_delta_file, "clusteringProvider", F_TEXT, 0, clustering_provider),
     {NULL, 0, 0, 0},
 };
+static const struct field cdc_fields[] = { /* as it is printed: dataChange is false in each */
+    FIELD(dp_delta_file, "path", F_TEXT, F_REQUIRED, path),
+    FIELD(dp_delta_file, "partitionValues", F_PAIRS, 0, partition_values),
+    FIELD(dp_delta_file, "size", F_LONG, F_REQUIRED, size),
+    FIELD(dp_delta_file, "dataChange", F_BOOL, 0, data_change),
+    FIELD(dp_delta_file, "tags", F_PAIRS, 0, tags),
+    {NULL, 0, 0, 0},
+};
 static const struct field remove_fields[] = {
     FIELD(dp_delta_file, "path", F_TEXT, F_REQUIRED, path),
     FIELD(dp_delta_file, "deletionTimestamp", F_LONG, 0, deletion_timestamp),
@@ -426,6 +434,11 @@ void dp_delta_protocol_print(const struct dp_delta_protocol *p, struct dp_buf *b
 void dp_delta_metadata_print(const struct dp_delta_metadata *m, struct dp_buf *b) { print_action("metaData", m, metadata_fields, b); }
 void dp_delta_add_print(const struct dp_delta_file *f, struct dp_buf *b) { print_action("add", f, add_fields, b); }
 void dp_delta_remove_print(const struct dp_delta_file *f, struct dp_buf *b) { print_action("remove", f, remove_fields, b); }
+void dp_delta_cdc_print(const struct dp_delta_file *f, struct dp_buf *b) {
+    struct dp_delta_file cdc = *f;
+    cdc.data_change = false;
+    print_action("cdc", &cdc, cdc_fields, b);
+}
 void dp_delta_txn_print(const struct dp_delta_txn *t, struct dp_buf *b) { print_action("txn", t, txn_fields, b); }
 void dp_delta_domain_print(const struct dp_delta_domain *d, struct dp_buf *b) { print_action("domainMetadata", d, domain_fields, b); }
 

@@ -22,6 +22,7 @@ struct publication {
     const struct dp_delta_snapshot *base;
     const struct dp_delta_change *change;
     struct dp_map touched;      /* REPLACE: partitions of the new files */
+    struct dp_map removed;      /* decoded paths of change->removes */
     int64_t read_version;       /* the newest version that was checked */
     int64_t previous_ict;       /* its in-commit timestamp, UNSET when not active */
     bool ict;
@@ -32,7 +33,7 @@ struct publication {
 /* What the conflict check needs to know of a commit that won. */
 struct winner {
     const struct publication *p;
-    bool protocol, metadata, same_txn, files;
+    bool protocol, metadata, same_txn, files, read, domain;
     struct dp_delta_commit_info info;
 };
 
@@ -57,6 +58,26 @@ static bool is_touched(const struct publication *p, const struct dp_delta_file *
     return is;
 }
 
+/* Was it read by this change, and is it gone now, or has it another deletion vector? */
+static bool is_removed(const struct publication *p, const struct dp_delta_file *f) {
+    struct dp_buf path = {0};
+    if (!p->removed.n) return false;
+    dp_delta_path_key(f->path, &path);
+    bool is = dp_map_get(&p->removed, dp_buf_str(&path)) != NULL;
+    dp_buf_release(&path);
+    return is;
+}
+
+/* Does a file that a winner added, or removed, lie in what this change read? */
+static bool is_read(const struct publication *p, const struct dp_delta_file *f) {
+    switch (p->change->reads) {
+    case DP_DELTA_READ_NOTHING: return false;
+    case DP_DELTA_READ_WHERE: return dp_delta_file_skip(p->base, f, p->change->where) != DP_NEVER;
+    case DP_DELTA_READ_TABLE: return true;
+    }
+    return true;
+}
+
 static enum dp_status see_action(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
     struct winner *w = ctx;
     (void)err;
@@ -69,9 +90,14 @@ static enum dp_status see_action(void *ctx, const struct dp_delta_action *a, str
             if (dp_str_eq(w->p->change->txns[i].app_id, a->u.txn.app_id)) w->same_txn = true;
         break;
     case DP_DELTA_ADD: case DP_DELTA_REMOVE:
-        if (is_touched(w->p, &a->u.file)) w->files = true;
+        if (is_touched(w->p, &a->u.file) || is_removed(w->p, &a->u.file)) w->files = true;
+        else if (!w->p->change->rearranges && is_read(w->p, &a->u.file)) w->read = true;
         break;
-    case DP_DELTA_NONE: case DP_DELTA_CDC: case DP_DELTA_DOMAIN: case DP_DELTA_SIDECAR: case DP_DELTA_CHECKPOINT: break;
+    case DP_DELTA_DOMAIN:
+        for (size_t i = 0; i < w->p->change->n_domains; i++)
+            if (dp_str_eq(w->p->change->domains[i].domain, a->u.domain.domain)) w->domain = true;
+        break;
+    case DP_DELTA_NONE: case DP_DELTA_CDC: case DP_DELTA_SIDECAR: case DP_DELTA_CHECKPOINT: break;
     }
     return DP_OK;
 }
@@ -86,7 +112,8 @@ static enum dp_status check_winner(struct publication *p, int64_t version, bool 
     *ours = dp_str_eqz(w.info.txn_id, p->txn_id);
     if (*ours) return DP_OK;
     const char *why = !p->base ? "created the table" : w.protocol ? "changed the protocol" : w.metadata ? "changed the table's metadata" :
-                      w.files ? "changed files that this commit replaces" : NULL;
+                      w.files ? "changed files that this commit replaces" : w.read ? "changed files that this commit has read" :
+                      w.domain ? "changed a domain that this commit changes" : NULL;
     if (why) return dp_err_set(err, DP_AGAIN, "%s: a concurrent commit (version %lld) %s", p->table, (long long)version, why);
     if (w.same_txn) return dp_err_set(err, DP_END, "%s: version %lld carries one of our transactions", p->table, (long long)version);
     p->read_version = version;
@@ -109,28 +136,37 @@ static void print_commit_info(const struct publication *p, size_t n_removes, str
     if (p->ict) dp_buf_addf(b, "\"inCommitTimestamp\":%lld,", (long long)in_commit_time(p));
     dp_buf_addf(b, "\"timestamp\":%lld,\"operation\":\"%s\",\"operationParameters\":%s", (long long)c->now_ms, c->operation, c->parameters);
     if (p->base) dp_buf_addf(b, ",\"readVersion\":%lld", (long long)p->read_version);
-    dp_buf_addf(b, ",\"isolationLevel\":\"Serializable\",\"isBlindAppend\":%s,\"operationMetrics\":{\"numFiles\":\"%zu\"",
-                c->mode == DP_DELTA_APPEND && !c->metadata ? "true" : "false", c->n_adds);
+    bool is_blind = c->mode == DP_DELTA_APPEND && !c->metadata && !c->n_removes && c->reads == DP_DELTA_READ_NOTHING;
+    dp_buf_addf(b, ",\"isolationLevel\":\"%s\",\"isBlindAppend\":%s,\"operationMetrics\":{\"numFiles\":\"%zu\"",
+                c->rearranges ? "SnapshotIsolation" : "Serializable", is_blind ? "true" : "false", c->n_adds);
     if (n_removes) dp_buf_addf(b, ",\"numRemovedFiles\":\"%zu\"", n_removes);
     if (c->rows >= 0) dp_buf_addf(b, ",\"numOutputRows\":\"%lld\"", (long long)c->rows);
-    dp_buf_addf(b, ",\"numOutputBytes\":\"%lld\"},\"engineInfo\":\"dp/" DP_VERSION "\",\"txnId\":\"%s\"%s}}\n", (long long)bytes, p->txn_id,
-                c->extra ? c->extra : "");
+    dp_buf_addf(b, ",\"numOutputBytes\":\"%lld\"%s},\"engineInfo\":\"dp/" DP_VERSION "\",\"txnId\":\"%s\"%s}}\n", (long long)bytes,
+                c->metrics ? c->metrics : "", p->txn_id, c->extra ? c->extra : "");
+}
+
+static void print_remove(const struct publication *p, const struct dp_delta_file *f, struct dp_buf *b) {
+    struct dp_delta_file gone = *f;
+    gone.deletion_timestamp = p->change->now_ms;
+    gone.data_change = !p->change->rearranges;
+    gone.extended = true;
+    gone.stats = (struct dp_str){0};
+    dp_delta_remove_print(&gone, b);
 }
 
 static size_t print_removes(const struct publication *p, struct dp_buf *b) {
-    size_t n = 0, cursor = 0;
+    size_t n = p->change->n_removes, cursor = 0;
     const struct dp_delta_file *f;
-    if (!p->base || p->change->mode == DP_DELTA_APPEND) return 0;
-    while ((f = dp_delta_next_file(p->base, &cursor)) != NULL) {
-        if (!is_touched(p, f)) continue;
-        struct dp_delta_file gone = *f;
-        gone.deletion_timestamp = p->change->now_ms;
-        gone.data_change = gone.extended = true;
-        gone.stats = (struct dp_str){0};
-        dp_delta_remove_print(&gone, b);
-        n++;
-    }
+    for (size_t i = 0; i < n; i++) print_remove(p, p->change->removes[i], b);
+    while (p->base && p->change->mode != DP_DELTA_APPEND && (f = dp_delta_next_file(p->base, &cursor)) != NULL)
+        if (is_touched(p, f)) print_remove(p, f, b), n++;
     return n;
+}
+
+static void print_add(const struct publication *p, const struct dp_delta_file *f, struct dp_buf *b) {
+    struct dp_delta_file add = *f;
+    add.data_change = !p->change->rearranges;
+    dp_delta_add_print(&add, b);
 }
 
 static void print_entry(const struct publication *p, struct dp_buf *b) {
@@ -142,7 +178,9 @@ static void print_entry(const struct publication *p, struct dp_buf *b) {
     if (c->metadata) dp_delta_metadata_print(c->metadata, b);
     for (size_t i = 0; i < c->n_txns; i++) dp_delta_txn_print(&c->txns[i], b);
     dp_buf_adds(b, dp_buf_str(&removes));
-    for (size_t i = 0; i < c->n_adds; i++) dp_delta_add_print(&c->adds[i], b);
+    for (size_t i = 0; i < c->n_adds; i++) print_add(p, &c->adds[i], b);
+    for (size_t i = 0; i < c->n_cdcs; i++) dp_delta_cdc_print(&c->cdcs[i], b);
+    for (size_t i = 0; i < c->n_domains; i++) dp_delta_domain_print(&c->domains[i], b);
     dp_buf_release(&removes);
 }
 
@@ -212,13 +250,18 @@ static enum dp_status prepare(struct publication *p, struct dp_err *err) {
         partition_key(&p->base->partition_keys, &p->change->adds[i].partition_values, &key);
         dp_map_put(&p->touched, dp_buf_str(&key), NULL);
     }
+    for (size_t i = 0; i < p->change->n_removes; i++) {
+        dp_buf_reset(&key);
+        dp_delta_path_key(p->change->removes[i]->path, &key);
+        dp_map_put(&p->removed, dp_buf_str(&key), NULL);
+    }
     dp_buf_release(&key);
     return DP_OK;
 }
 
 static enum dp_status check_intent(const struct publication *p, struct dp_err *err) {
     if (!p->base) return DP_OK;
-    struct dp_delta_intent intent = {.removes = p->change->mode != DP_DELTA_APPEND, .writes = p->change->n_adds > 0};
+    struct dp_delta_intent intent = {.removes = !p->change->rearranges && (p->change->mode != DP_DELTA_APPEND || p->change->n_removes), .writes = p->change->n_adds > 0};
     return dp_delta_check_write(&p->base->protocol, &p->base->metadata, p->base->schema, &intent, err);
 }
 
@@ -245,6 +288,7 @@ enum dp_status dp_delta_publish(const char *table, const struct dp_delta_snapsho
         v++;
     }
     dp_map_release(&p.touched);
+    dp_map_release(&p.removed);
     dp_arena_release(&p.arena);
     if (status == DP_OK) *version = v;
     return status;

@@ -128,6 +128,7 @@ void dp_delta_protocol_print(const struct dp_delta_protocol *p, struct dp_buf *b
 void dp_delta_metadata_print(const struct dp_delta_metadata *m, struct dp_buf *b);
 void dp_delta_add_print(const struct dp_delta_file *f, struct dp_buf *b);
 void dp_delta_remove_print(const struct dp_delta_file *f, struct dp_buf *b);
+void dp_delta_cdc_print(const struct dp_delta_file *f, struct dp_buf *b);
 void dp_delta_txn_print(const struct dp_delta_txn *t, struct dp_buf *b);
 void dp_delta_domain_print(const struct dp_delta_domain *d, struct dp_buf *b);
 

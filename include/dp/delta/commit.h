@@ -11,19 +11,35 @@
 
 enum dp_delta_mode { DP_DELTA_APPEND, DP_DELTA_OVERWRITE, DP_DELTA_REPLACE };
 
+/*
+ * What the change was made from: it decides which concurrent commits are in conflict with it (digest section 5).  Files that it removes were read in any case.
+ * NOTHING: rows that came from elsewhere; WHERE: the files that `where` does not exclude by partition values and statistics; TABLE: all of them.
+ */
+enum dp_delta_reads { DP_DELTA_READ_NOTHING, DP_DELTA_READ_WHERE, DP_DELTA_READ_TABLE };
+
 /* A change to publish.  The caller's; all pointers borrowed. */
 struct dp_delta_change {
     enum dp_delta_mode mode;
+    enum dp_delta_reads reads;
+    const struct dp_expr *where;               /* with READ_WHERE */
+    bool rearranges;                           /* no row changes: every file action has dataChange false, and concurrent appends are no conflict (compaction) */
+    const struct dp_delta_file *const *removes; /* besides what the mode removes: live files of the base, as they are there (deletion vector included) */
+    size_t n_removes;
+    const struct dp_delta_file *cdcs;          /* change data files: path, partition values, size */
+    size_t n_cdcs;
+    const struct dp_delta_domain *domains;
+    size_t n_domains;
     const struct dp_delta_protocol *protocol;  /* NULL: unchanged */
     const struct dp_delta_metadata *metadata;  /* NULL: unchanged */
     const struct dp_delta_file *adds;
     size_t n_adds;
     const struct dp_delta_txn *txns;
     size_t n_txns;
-    const char *operation;         /* "WRITE", "CREATE TABLE" */
+    const char *operation;         /* "WRITE", "CREATE TABLE", "DELETE", "MERGE", "OPTIMIZE", "RESTORE", ... as the reference calls them */
     const char *parameters;        /* JSON object text of operationParameters */
     const char *extra;             /* further members of commitInfo as JSON, with a leading comma, or NULL */
     int64_t rows;                  /* for operationMetrics; -1 unknown */
+    const char *metrics;           /* further members of operationMetrics as JSON, with a leading comma, or NULL */
     int64_t now_ms;
     unsigned max_retries;          /* 0 = 20 */
 };
