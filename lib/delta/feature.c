@@ -112,6 +112,87 @@ enum dp_status dp_delta_check_read(const struct dp_delta_protocol *p, struct dp_
     return status;
 }
 
+/* ---- upgrading ---- */
+
+/* What a feature can't be without. */
+static const char *needs(const char *name) {
+    static const char *const pairs[][2] = {{"rowTracking", "domainMetadata"}, {"clustering", "domainMetadata"}, {"icebergCompatV1", "columnMapping"},
+                                           {"icebergCompatV2", "columnMapping"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (!strcmp(name, pairs[i][0])) return pairs[i][1];
+    return NULL;
+}
+
+/* Which features of the table are carried, by index. */
+struct feature_set {
+    bool has[N_FEATURES];
+};
+
+static enum dp_status want_features(const struct dp_delta_protocol *from, const char *const *names, size_t n, struct feature_set *set, bool *changed,
+                                    struct dp_err *err) {
+    for (size_t i = 0; i < n; i++)
+        for (const char *name = names[i]; name; name = needs(name)) {
+            const struct feature *f = find_feature(dp_str_z(name));
+            if (!f || !f->write) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: table feature %s", name);
+            if (dp_delta_has_feature(from, name)) continue;
+            set->has[f - features] = *changed = true;
+        }
+    return DP_OK;
+}
+
+/* The versions by which a number says all of the set; false when only names can. */
+static bool legacy_versions(const struct dp_delta_protocol *from, const struct feature_set *set, int64_t *reader, int64_t *writer) {
+    *reader = from->min_reader, *writer = from->min_writer;
+    if (from->min_writer >= 7) return false;
+    for (size_t i = 0; i < N_FEATURES; i++) {
+        if (!set->has[i]) continue;
+        if (!features[i].legacy_writer) return false;
+        if (features[i].legacy_writer > *writer) *writer = features[i].legacy_writer;
+        if (features[i].legacy_reader > *reader) *reader = features[i].legacy_reader;
+    }
+    if (*writer >= 5 && *reader < 2) *reader = 2; /* (1,5) is no protocol to be written */
+    return true;
+}
+
+static void list_name(struct dp_delta_strs *list, struct dp_str name) {
+    for (size_t i = 0; i < list->n; i++)
+        if (dp_str_eq(list->v[i], name)) return;
+    list->v[list->n++] = name;
+}
+
+static struct dp_delta_strs copy_list(const struct dp_delta_strs *from, struct dp_arena *arena) {
+    struct dp_delta_strs list = {dp_arena_calloc(arena, from->n + N_FEATURES, sizeof *list.v), from->n, true};
+    if (from->n) memcpy(list.v, from->v, from->n * sizeof *list.v);
+    return list;
+}
+
+enum dp_status dp_delta_upgrade_protocol(const struct dp_delta_protocol *from, const char *const *names, size_t n, struct dp_arena *arena,
+                                         struct dp_delta_protocol *out, bool *changed, struct dp_err *err) {
+    struct feature_set set = {0};
+    *changed = false;
+    *out = *from;
+    DP_TRY(want_features(from, names, n, &set, changed, err));
+    if (!*changed || legacy_versions(from, &set, &out->min_reader, &out->min_writer)) return DP_OK;
+    for (size_t i = 0; from->min_writer < 7 && i < N_FEATURES; i++)
+        if (features[i].legacy_writer && dp_delta_has_feature(from, features[i].name)) set.has[i] = true;
+    out->min_reader = from->min_reader, out->min_writer = 7;
+    out->writer_features = copy_list(&from->writer_features, arena);
+    for (size_t i = 0; i < N_FEATURES; i++) {
+        if (!set.has[i]) continue;
+        list_name(&out->writer_features, dp_str_z(features[i].name));
+        if (features[i].rw) out->min_reader = features[i].legacy_reader && out->min_reader < 3 ? 2 : 3; /* columnMapping alone: (2,7) */
+    }
+    if (out->min_reader < 3) return DP_OK;
+    out->reader_features = copy_list(&from->reader_features, arena);
+    for (size_t i = 0; i < out->writer_features.n; i++) {
+        const struct feature *f = find_feature(out->writer_features.v[i]);
+        if (f && f->rw) list_name(&out->reader_features, out->writer_features.v[i]);
+    }
+    return DP_OK;
+}
+
+/* ---- mapping ---- */
+
 enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, enum dp_delta_mapping *out,
                                      struct dp_err *err) {
     *out = DP_DELTA_MAPPING_NONE;

@@ -23,6 +23,16 @@ struct dp_delta_intent {
 enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema,
                                     const struct dp_delta_intent *intent, struct dp_err *err) DP_MUST_CHECK;
 
+/*
+ * `from` with these features as well, and with what they need (rowTracking and clustering: domainMetadata).  A protocol goes to the lowest one that
+ * carries them: by version number while the number can say it ((1,2) with changeDataFeed is (1,4)), else by names, where everything that the
+ * old number implied is listed ((1,2) with deletionVectors is (3,7) with appendOnly and invariants).  Nothing is ever lowered or dropped.
+ * *changed: false when `from` carries them all, and then *out is `from`.  Lists are in the arena or borrowed from `from` and `names`.
+ * DP_UNSUPPORTED for a feature that dp can't write.  Activating a feature (its table property) is the caller's, in the same metaData.
+ */
+enum dp_status dp_delta_upgrade_protocol(const struct dp_delta_protocol *from, const char *const *names, size_t n, struct dp_arena *arena,
+                                         struct dp_delta_protocol *out, bool *changed, struct dp_err *err) DP_MUST_CHECK;
+
 enum dp_delta_mapping { DP_DELTA_MAPPING_NONE, DP_DELTA_MAPPING_NAME, DP_DELTA_MAPPING_ID };
 enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, enum dp_delta_mapping *out,
                                      struct dp_err *err) DP_MUST_CHECK;
