@@ -8,7 +8,7 @@ shift
 : >"$log"
 for suite in "$@"; do
     echo "## $suite" >>"$log"
-    sh -c "$suite" >"$log.part" 2>"$log.err"
+    timeout -k 30 "${SUITE_SECONDS:-1500}" sh -c "$suite" >"$log.part" 2>"$log.err"
     status=$?
     cat "$log.part" >>"$log"
     sed 's/^/#! /' "$log.err" >>"$log"
@@ -23,7 +23,10 @@ for suite in "$@"; do
     printf '%s' "$suite" | cut -c1-70 | awk -v r="$ran" -v b="$bad" '{ printf "%-72s %4d run, %d failed\n", $0, r, b }'
 done
 rm -f "$log.part" "$log.err"
-grep -nE '^not ok ' "$log" | grep -viE '# *(skip|todo)' | sed 's/^/FAILED: /'
+# Each failure with the first lines of what it says.
+awk '/^(not )?ok / { show = 0 }
+     /^not ok / && tolower($0) !~ /# *(skip|todo)/ { print "FAILED: " NR ":" $0; show = 20; next }
+     show > 0 && /^#/ { print "    " substr($0, 1, 400); show-- }' "$log"
 grep -iE '^(not )?ok .*# *skip' "$log" | sed -E 's/^(not )?ok [0-9]* ?-? ?/skipped: /' | sort | uniq -c | sort -rn | head -n 40
 awk '/^(not )?ok / { s = tolower($0) ~ /# *skip/; if (s) skip++; else if (/^not ok/) fail++; else pass++ }
      END { printf "%d passed, %d failed, %d skipped\n", pass, fail, skip; exit fail > 0 }' "$log"

@@ -184,7 +184,8 @@ needs_filters() { [ -n "$(dp_filters)" ] || skip "no filter is built"; }
         pid=$!
         exec 7>fifo
         printf '{"a":1}\n' >&7
-        sleep 0.3
+        # shellcheck disable=SC2046 # process ids
+        dp_settled $(pgrep -P $pid || echo $pid)
         pkill -TERM -P $pid 2>/dev/null || kill -TERM $pid
         rc=0
         wait $pid || rc=$?
@@ -204,7 +205,11 @@ needs_filters() { [ -n "$(dp_filters)" ] || skip "no filter is built"; }
         unshare --pid --fork --kill-child "$DP_BIN/$t" $(dp_words "$t") <fifo >out.txt 2>err &
         pid=$!
         exec 7>fifo
-        sleep 0.3
+        for ((n = 0; n < 600; n++)); do
+            if pgrep -P $pid "$t" >child; then break; fi
+            sleep 0.05
+        done
+        dp_settled "$(cat child)" # a process 1 without a handler would not even see the signal
         pkill -TERM -P $pid
         rc=0
         wait $pid || rc=$?

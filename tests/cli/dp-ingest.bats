@@ -238,7 +238,7 @@ load helper
     dp-ingest --ledger l big >hold &
     pid=$!
     exec 7<hold
-    sleep 0.3
+    dp_settled $pid # the pipe is full
     run dp-ingest --ledger l small
     assert_output '{"a":1}'
     (sleep 0.5; cat <&7 >/dev/null) &

@@ -72,18 +72,18 @@ load helper
 @test "timeout: the whole group ends, 143" {
     run --separate-stderr dp-run --timeout 300ms -- 'sleep 30 | sleep 31 | cat'
     dp_expect 143 "--timeout"
-    run ! pgrep -f '^sleep 3[01]$'
+    dp_until_not pgrep -f '^sleep 3[01]$'
 }
 
 @test "SIGTERM ends the stages and is told as 143" {
     dp-run -- 'echo $BASHPID >pid; sleep 33 | cat' &
     p=$!
-    for _ in $(seq 50); do [ -s pid ] && break; sleep 0.1; done
+    for _ in $(seq 300); do [ -s pid ] && break; sleep 0.1; done
     kill -TERM $p
     rc=0
     wait $p || rc=$?
     [ "$rc" -eq 143 ]
-    run ! kill -0 "$(cat pid)"
+    dp_until_not kill -0 "$(cat pid)"
 }
 
 @test "retries: until it is well, only where it may help" {
@@ -166,15 +166,15 @@ END
     make_stage
     run --separate-stderr dp-run --timeout 300ms -- 'dp-stage sleep 34 | dp-stage sleep 35'
     dp_expect 143 "--timeout"
-    run ! pgrep -f '^sleep 3[45]$'
+    dp_until_not pgrep -f '^sleep 3[45]$'
     dp-run -- 'dp-stage sleep 36 | dp-stage sleep 37' 2>started &
     p=$!
-    for _ in $(seq 50); do [ "$(wc -l <started)" = 2 ] && break; sleep 0.1; done
+    for _ in $(seq 300); do [ "$(wc -l <started)" = 2 ] && break; sleep 0.1; done
     kill -TERM $p
     rc=0
     wait $p || rc=$?
     [ "$rc" -eq 143 ]
-    run ! pgrep -f '^sleep 3[67]$'
+    dp_until_not pgrep -f '^sleep 3[67]$'
 }
 
 @test "what is not plain is bash's: builtins, lists, expansions, its own environment, text without #!" {

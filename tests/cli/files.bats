@@ -197,7 +197,7 @@ needs_rights() {
         pid=$!
         exec 7>fifo
         if [ $stage = partition ]; then echo '{"a":1}' >&7; else echo '{"a":1}' | dp-partition -o t >&7; fi
-        sleep 0.3
+        dp_settled $pid
         mv t gone
         exec 7>&-
         rc=0

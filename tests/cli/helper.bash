@@ -57,6 +57,28 @@ dp_records() {
         printf "{\"id\":%d,\"day\":\"2026-01-%02d\",\"price\":%d.%02d,\"name\":\"n\\u00e9 %d\",\"tags\":[\"a\",\"%d\"]}\n", i, i % 28 + 1, i % 97, i % 100, i * 7919 % 1000, i % 5 }'
 }
 
+# Waits until a process has nothing to do: it sleeps, and took no processor time between looks.  dp_settled PID...
+dp_settled() {
+    local p looks last now
+    for p in "$@"; do
+        looks=0 last=
+        for ((dp_n = 0; dp_n < 1200 && looks < 4; dp_n++)); do
+            now=$(cut -d' ' -f3,14,15 "/proc/$p/stat" 2>/dev/null) || return 0
+            if [[ $now == S* && $now == "$last" ]]; then looks=$((looks + 1)); else looks=0; fi
+            last=$now
+            sleep 0.05
+        done
+    done
+}
+# Waits, half a minute at most, until a command fails: dp_until_not kill -0 $pid
+dp_until_not() {
+    for ((dp_n = 0; dp_n < 600; dp_n++)); do
+        "$@" >/dev/null 2>&1 || return 0
+        sleep 0.05
+    done
+    fail "it stays true: $*"
+}
+
 # Exit code and message in one: dp_expect CODE TEXT, behind `run --separate-stderr`.
 # shellcheck disable=SC2154 # status and output are those of run
 dp_expect() {

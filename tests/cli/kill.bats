@@ -77,7 +77,7 @@ DELAYS="0.002 0.01 0.02 0.04 0.08"
         pid=$!
         exec 7>fifo
         echo '{"a":1}' | dp-partition -o t >&7
-        sleep 0.3
+        dp_settled $pid
         kill -$sig $pid
         rc=0
         wait $pid || rc=$?
@@ -93,7 +93,7 @@ DELAYS="0.002 0.01 0.02 0.04 0.08"
 
 # Waits until no process of the pipeline whose command line holds this word is left.
 gone() {
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
         pgrep -f "$1" >left || return 0
         sleep 0.1
     done
@@ -110,7 +110,7 @@ gone() {
         pid=$!
         exec 7>fifo
         echo '{"a":1}' >&7
-        sleep 0.5
+        dp_settled $pid
         kill -$sig $pid
         rc=0
         wait $pid || rc=$?
@@ -134,7 +134,7 @@ gone() {
     pid=$!
     exec 7>fifo
     echo '{"a":1' >&7
-    sleep 0.5
+    dp_settled $pid
     kill -KILL $pid
     wait $pid || true
     exec 7>&-
