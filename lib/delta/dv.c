@@ -1,6 +1,6 @@
 /*
  * Deletion vectors (digest section 10; the roaring format specification for the bitmaps): parsed with every length checked, into one bit for each row.
- * What it does not do: write them, or read the native layout that preceded the portable one (refused by name).
+ * What it does not do: write them (dv_write.c), or read the native layout that preceded the portable one (refused by name).
  */
 #include <dp/base/file.h>
 #include <dp/delta/dv.h>
