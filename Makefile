@@ -154,7 +154,7 @@ check-interop: all $(O)/quickstart-gen $(O)/interop/matrix ## read our tables wi
 
 fuzz: ## fuzz every target for FUZZ_SECONDS (60)
 	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz CC=clang CFLAGS="$(FUZZ_CFLAGS)" $(FUZZ)
-	$(Q)sh tests/run.sh obj/fuzz.log $(foreach f,$(FUZZ),'sh tests/fuzz/fuzz.sh $(f) $(FUZZ_SECONDS) $(call fuzz_seeds,$(notdir $(f)))')
+	$(Q)RUN_JOBS=$$(nproc) sh tests/run.sh obj/fuzz.log $(foreach f,$(FUZZ),'sh tests/fuzz/fuzz.sh $(f) $(FUZZ_SECONDS) $(call fuzz_seeds,$(notdir $(f)))')
 
 obj/fuzz/fuzz_%: obj/fuzz/tests/fuzz/fuzz_%.o obj/fuzz/libdp.a
 	$(call say,LD,$@)
