@@ -5,9 +5,9 @@
  */
 #include "table/table.h"
 
-static const struct dp_tool *const commands[] = {&table_create, &table_commit, &table_files, &table_log, &table_checkpoint, NULL};
+static const struct dp_tool *const commands[] = {&table_create, &table_commit, &table_files, &table_log, &table_changes, &table_checkpoint, NULL};
 
-static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: create, commit, files, log, checkpoint",
+static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: create, commit, files, log, changes, checkpoint",
     .synopsis = "COMMAND TABLE [OPTION...]", .min_args = 0, .max_args = -1, .args = "COMMAND", .commands = commands};
 
 DP_MAIN(tool)

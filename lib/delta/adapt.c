@@ -20,7 +20,7 @@ int adapt_find(const struct adapt *a, const struct dp_type *file, const struct d
     int loose = -1;
     for (size_t i = 0; i < file->n_children; i++) {
         const struct dp_type *c = file->children[i];
-        if (a->mapping == DP_DELTA_MAPPING_ID) {
+        if (a->mapping == DP_DELTA_MAPPING_ID && field->field_id >= 0) { /* those of a change data file's own columns have none */
             if (c->field_id >= 0 && c->field_id == field->field_id) return (int)i;
             continue;
         }

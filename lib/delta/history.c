@@ -61,7 +61,7 @@ enum dp_status dp_delta_history_read(const char *table, struct dp_arena *arena, 
 
 /* ---- as of ---- */
 
-static bool parse_instant(struct dp_str text, int64_t *ms) {
+bool dp_delta_instant(struct dp_str text, int64_t *ms) {
     struct dp_timestamp ts;
     int32_t days;
     int64_t micros;
@@ -83,7 +83,7 @@ enum dp_status dp_delta_as_of(const char *table, struct dp_str text, int64_t *ve
         if (*version >= 0) return DP_OK;
         return dp_err_set(err, DP_USAGE, "version %.*s: versions begin with 0", DP_STR_FMT(text));
     }
-    if (!parse_instant(text, &want)) return dp_err_set(err, DP_USAGE, "\"%.*s\" is neither a version nor a time (RFC 3339)", DP_STR_FMT(text));
+    if (!dp_delta_instant(text, &want)) return dp_err_set(err, DP_USAGE, "\"%.*s\" is neither a version nor a time (RFC 3339)", DP_STR_FMT(text));
     struct dp_arena arena = {0};
     struct dp_delta_log log;
     struct dp_delta_history *h;

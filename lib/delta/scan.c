@@ -2,6 +2,7 @@
  * Scans of a table (digest sections 3, 8, 9 and 10): row groups of the live files as batches of the table's columns.
  */
 #include "adapt_priv.h"
+#include "changes_priv.h"
 #include <dp/base/file.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/dv.h>
@@ -30,6 +31,7 @@ struct dp_delta_scan {
     const struct dp_delta_file *only; /* with paths: these files instead of the live ones */
     const char *const *paths;
     size_t n_only;
+    const struct dp_delta_picked *picked; /* of `only`, or NULL */
     struct open_file *file;      /* whose row groups are handed out now */
     size_t row_group;
     int64_t first_row;
@@ -179,6 +181,31 @@ static const struct dp_delta_file *next_action(struct dp_delta_scan *scan) {
     return scan->cursor < scan->n_only ? &scan->only[scan->cursor++] : NULL;
 }
 
+void scan_pick(struct dp_delta_scan *scan, const struct dp_delta_picked *picked) { scan->picked = picked; }
+
+/* Of two states of one file: the rows that the first has and the second has not. */
+static enum dp_status read_pair(const char *table, const struct dp_delta_picked *p, int64_t rows, struct dp_delta_deleted *out, struct dp_err *err) {
+    struct dp_delta_deleted wanted = {0};
+    if (p->deleted.storage.p) DP_TRY(dp_delta_dv_read(table, &p->deleted, rows, out, err));
+    DP_TRY(dp_delta_dv_read(table, &p->wanted, rows, &wanted, err));
+    if (!out->bits) *out = (struct dp_delta_deleted){dp_calloc((size_t)(rows + 7) / 8 + 1, 1), rows, 0};
+    out->count = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        if (!dp_delta_is_deleted(&wanted, i)) out->bits[i >> 3] |= (uint8_t)(1u << (i & 7));
+        out->count += dp_delta_is_deleted(out, i);
+    }
+    dp_delta_deleted_release(&wanted);
+    return DP_OK;
+}
+
+/* Which rows are left out. */
+static enum dp_status read_deleted(const struct dp_delta_scan *scan, struct open_file *f, struct dp_err *err) {
+    int64_t rows = count_rows(dp_pq_meta(f->pq));
+    const struct dp_delta_picked *p = scan->picked ? &scan->picked[scan->cursor - 1] : NULL;
+    if (p && p->is_pair) return read_pair(scan->s->table, p, rows, &f->deleted, err);
+    return f->action->dv.storage.p ? dp_delta_dv_read(scan->s->table, &f->action->dv, rows, &f->deleted, err) : DP_OK;
+}
+
 static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) {
     const struct dp_delta_file *action;
     for (;; scan->counts.files_skipped++) {
@@ -198,8 +225,7 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     else status = dp_delta_path_resolve(scan->s->table, action->path, &path, err);
     f->path = dp_buf_detach(&path);
     if (status == DP_OK) status = dp_pq_open_bounded(f->path, scan->memory, &f->pq, err);
-    if (status == DP_OK && action->dv.storage.p)
-        status = dp_delta_dv_read(scan->s->table, &action->dv, count_rows(dp_pq_meta(f->pq)), &f->deleted, err);
+    if (status == DP_OK) status = read_deleted(scan, f, err);
     if (status == DP_OK) status = read_constants(scan, f, err);
     if (status != DP_OK) {
         dp_err_at(err, f->path, 0, DP_NO_OFFSET);
@@ -229,16 +255,27 @@ static const struct dp_type *bounded_column(void *ctx, const struct dp_str *path
     return dp_cast_keeps_bounds(t, f) ? f : NULL;
 }
 
-/* Makes a row group of a file current; DP_END: no more. */
-static enum dp_status find_group(struct dp_delta_scan *scan, struct dp_err *err) {
-    while (!scan->file || scan->row_group == dp_pq_meta(scan->file->pq)->n_row_groups) DP_TRY(open_next(scan, err));
-    return DP_OK;
-}
-
 static void pass_group(struct dp_delta_scan *scan) {
     scan->first_row += dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows;
     scan->row_group++;
     scan->counts.groups++;
+}
+
+/* Rows of a row group that are not deleted. */
+static int64_t live_rows(const struct open_file *f, int64_t from, int64_t to) {
+    int64_t n = to - from;
+    for (int64_t i = from; f->deleted.bits && i < to; i++) n -= dp_delta_is_deleted(&f->deleted, i);
+    return n;
+}
+
+/* Makes a row group of a file current; DP_END: no more. */
+static enum dp_status find_group(struct dp_delta_scan *scan, struct dp_err *err) {
+    for (;;) {
+        while (!scan->file || scan->row_group == dp_pq_meta(scan->file->pq)->n_row_groups) DP_TRY(open_next(scan, err));
+        int64_t rows = dp_pq_meta(scan->file->pq)->row_groups[scan->row_group].num_rows;
+        if (!scan->picked || live_rows(scan->file, scan->first_row, scan->first_row + rows)) return DP_OK;
+        pass_group(scan);
+    }
 }
 
 /* Names of the file's columns that `count` of the scan's from `first` on are read from, and for each its place among them, -1 none; how many. */
@@ -281,13 +318,6 @@ enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_ta
     pass_group(scan);
     *out = t;
     return DP_OK;
-}
-
-/* Rows of a row group that are not deleted. */
-static int64_t live_rows(const struct open_file *f, int64_t from, int64_t to) {
-    int64_t n = to - from;
-    for (int64_t i = from; f->deleted.bits && i < to; i++) n -= dp_delta_is_deleted(&f->deleted, i);
-    return n;
 }
 
 enum dp_status dp_delta_scan_skip(struct dp_delta_scan *scan, int64_t rows, int64_t *skipped, struct dp_err *err) {

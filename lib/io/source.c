@@ -21,7 +21,12 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     s->line = s->stream_line = 1;
     if (opts->by_groups) s->gate = dp_group_gate_open(run->memory, threads);
     *out = s;
-    enum dp_status status = opts->follow ? dp_follow_open(s, err) : DP_OK;
+    enum dp_status status = opts->follow && !opts->changes ? dp_follow_open(s, err) : DP_OK;
+    if (opts->changes) {
+        status = dp_sources_open_changes(s, names[0], err);
+        if (status) dp_sources_close(s), *out = NULL;
+        return status;
+    }
     if (!status) status = dp_sources_expand(s, names, n, err);
     const char *format = opts->format && strcmp(opts->format, "auto") != 0 ? opts->format : "parquet";
     if (!status && s->n_names > 1 && !s->follow && !opts->retry_rejects && !strcmp(format, "parquet"))
@@ -53,6 +58,7 @@ static void close_source(struct dp_sources *s) {
 
 void dp_sources_close(struct dp_sources *s) {
     if (!s) return;
+    dp_sources_close_changes(s);
     close_source(s);
     dp_input_close(s->stdin_in);
     for (struct dp_reading *r = s->readings, *next; r; r = next) {
@@ -136,5 +142,6 @@ static enum dp_status next_chunk(struct dp_sources *s, struct dp_chunk *c, struc
 }
 
 enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
+    if (s->changes) return dp_sources_next_change(s, c, err);
     return s->follow ? dp_follow_next(s, c, err) : next_chunk(s, c, err);
 }

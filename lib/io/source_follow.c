@@ -16,11 +16,9 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/base/time.h>
-#include <dp/io/out.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -552,29 +550,11 @@ static void swap_chunk(struct dp_follow *f, struct dp_chunk *c) {
 
 static enum dp_status wait_for_news(struct dp_sources *s, struct dp_err *err) {
     struct dp_follow *f = s->follow;
-    struct pollfd p[3] = {{.fd = s->run->stop_fd > 0 ? s->run->stop_fd : -1, .events = POLLIN}, {.fd = f->watch.fd, .events = POLLIN},
-                          {.fd = s->run->out ? dp_out_fd(s->run->out) : -1}};
-    uint64_t now = dp_sources_clock(), until = f->last_tick + TICK_MS;
+    uint64_t until = f->last_tick + TICK_MS;
     if (f->scan_due && until > f->last_scan + SCAN_MS) until = f->last_scan + SCAN_MS;
-    if (!f->watch.is_sure && until > now + 200) until = now + 200;
-    if (until <= now) until = now + 1;
-    if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
-    if (s->opts->would_block) s->opts->would_block(s->opts->would_block_ctx);
-    for (;;) {
-        int r = poll(p, 3, until > now ? (int)(until - now) : 0);
-        if (r < 0 && errno != EINTR) return dp_err_sys(err, DP_IO, "can't wait for input");
-        if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
-        if (s->run->pool && dp_pool_stopping(s->run->pool)) return dp_err_set(err, DP_PIPE, "the run has failed elsewhere");
-        now = dp_sources_clock();
-        if (r > 0 && (p[2].revents & (POLLERR | POLLHUP))) return dp_err_set(err, DP_PIPE, "standard output: its reader went away");
-        if (r > 0 && p[2].revents) p[2].fd = -1;
-        if (r > 0 && p[1].revents) {
-            if (dp_watch_news(&f->watch)) f->scan_due = true;
-            return DP_OK;
-        }
-        if (r > 0 && p[0].revents) p[0].fd = -1; /* woken, and no signal: a stage of the run has failed, or soon will */
-        if (now >= until) return DP_OK;
-    }
+    DP_TRY(dp_watch_wait(&f->watch, s, until, err));
+    if (dp_watch_news(&f->watch)) f->scan_due = true;
+    return DP_OK;
 }
 
 /* ---- the next chunk ---- */

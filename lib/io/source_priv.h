@@ -59,6 +59,7 @@ struct dp_sources {
     struct dp_rows sized;          /* how large typed rows are */
     size_t row_group, n_row_groups;
     struct dp_table_source *table; /* a Delta table that is open, or NULL */
+    struct dp_changes_source *changes; /* opts->changes: the one table, or NULL */
     /* the stream on standard input */
     struct dp_input *stdin_in;
     struct dp_buf block;           /* read; [block_at, block_lines) are whole lines */
@@ -128,6 +129,11 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
 enum dp_status dp_sources_read_table(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err); /* DP_END: it is done */
 void dp_sources_close_table(struct dp_sources *s);
 
+/* source_changes.c */
+enum dp_status dp_sources_open_changes(struct dp_sources *s, const char *name, struct dp_err *err);
+enum dp_status dp_sources_next_change(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err);
+void dp_sources_close_changes(struct dp_sources *s);
+
 /* source_groups.c: row groups that are read by whoever converts the chunk (opts->by_groups) */
 struct dp_delta_task;
 struct dp_group; /* one row group that waits to be read, or is */
@@ -170,6 +176,8 @@ struct dp_watch {
 void dp_watch_open(struct dp_watch *w);
 void dp_watch_dir(struct dp_watch *w, const char *dir);
 bool dp_watch_news(struct dp_watch *w); /* takes what came; true: names came or went, not only bytes */
+/* Until there are news or the clock says `until`; output goes out meanwhile, and a signal or the end of the run ends it.  DP_OK: either. */
+enum dp_status dp_watch_wait(struct dp_watch *w, struct dp_sources *s, uint64_t until, struct dp_err *err);
 void dp_watch_close(struct dp_watch *w);
 
 /* source_stdin.c */

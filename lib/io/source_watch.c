@@ -4,7 +4,10 @@
  */
 #include "source_priv.h"
 
+#include <dp/io/out.h>
+
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -53,4 +56,26 @@ void dp_watch_close(struct dp_watch *w) {
     if (w->fd >= 0) close(w->fd);
     w->fd = -1;
     dp_map_release(&w->dirs);
+}
+
+enum dp_status dp_watch_wait(struct dp_watch *w, struct dp_sources *s, uint64_t until, struct dp_err *err) {
+    struct pollfd p[3] = {{.fd = s->run->stop_fd > 0 ? s->run->stop_fd : -1, .events = POLLIN}, {.fd = w->fd, .events = POLLIN},
+                          {.fd = s->run->out ? dp_out_fd(s->run->out) : -1}};
+    uint64_t now = dp_sources_clock();
+    if (!w->is_sure && until > now + 200) until = now + 200;
+    if (until <= now) until = now + 1;
+    if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
+    if (s->opts->would_block) s->opts->would_block(s->opts->would_block_ctx);
+    for (;;) {
+        int r = poll(p, 3, until > now ? (int)(until - now) : 0);
+        if (r < 0 && errno != EINTR) return dp_err_sys(err, DP_IO, "can't wait for input");
+        if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
+        if (s->run->pool && dp_pool_stopping(s->run->pool)) return dp_err_set(err, DP_PIPE, "the run has failed elsewhere");
+        now = dp_sources_clock();
+        if (r > 0 && (p[2].revents & (POLLERR | POLLHUP))) return dp_err_set(err, DP_PIPE, "standard output: its reader went away");
+        if (r > 0 && p[2].revents) p[2].fd = -1;
+        if (r > 0 && p[1].revents) return DP_OK;
+        if (r > 0 && p[0].revents) p[0].fd = -1; /* woken, and no signal: a stage of the run has failed, or soon will */
+        if (now >= until) return DP_OK;
+    }
 }

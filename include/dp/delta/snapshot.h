@@ -36,6 +36,9 @@ void dp_delta_close(struct dp_delta_snapshot *s);
 /* "12" is a version, RFC 3339 or a date an instant (zone-less = UTC): the version that --as-of names. */
 enum dp_status dp_delta_as_of(const char *table, struct dp_str text, int64_t *version, struct dp_err *err) DP_MUST_CHECK;
 
+/* The instant of such a text that is no version, in milliseconds; false: it is none. */
+bool dp_delta_instant(struct dp_str text, int64_t *ms);
+
 /* Goes through the live files in the order of their arrival: start with *cursor = 0; NULL at the end. */
 const struct dp_delta_file *dp_delta_next_file(const struct dp_delta_snapshot *s, size_t *cursor);
 /* The live transaction of an application: false when there is none or it expired (now_ms). */

@@ -63,7 +63,15 @@ enum dp_paths {
     DP_PATHS_REFUSE
 };
 
+/* A table's changes instead of its rows (dp/delta/changes.h, dp/io/changes.h), with opts->follow also those to come.  Checkpoints come among the chunks, behind each version. */
+struct dp_source_changes {
+    int64_t since, until; /* versions; until -1: the latest */
+    bool from_files;
+    const char *const *extra; size_t n_extra; /* columns that --where reads, behind opts->columns and the feed's own */
+};
+
 struct dp_source_opts {
+    const struct dp_source_changes *changes; /* the one name is a table, and these are wanted of it; NULL: rows */
     enum dp_paths paths;
     bool raw_stdin;           /* dp-ingest: standard input is raw bytes of any format, no marks in it, not paths */
     bool follow;              /* named files are read as they grow, without an end (dp_follow below) */
