@@ -5,9 +5,18 @@
  */
 #include "table/table.h"
 
-static const struct dp_tool *const commands[] = {&table_create, &table_commit, &table_files, &table_log, &table_changes, &table_checkpoint, NULL};
+/* In the order of the man page. */
+static const struct dp_tool *const commands[] = {
+    &table_create,
+    &table_commit,
+    &table_files,
+    &table_log,
+    &table_changes,
+    &table_checkpoint,
+    &table_vacuum,
+    NULL};
 
-static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: create, commit, files, log, changes, checkpoint",
+static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: make it, change it, ask it, look after it",
     .synopsis = "COMMAND TABLE [OPTION...]", .min_args = 0, .max_args = -1, .args = "COMMAND", .commands = commands};
 
 DP_MAIN(tool)

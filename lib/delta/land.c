@@ -4,6 +4,7 @@
  * an orphan, never a row.
  */
 #include <dp/base/file.h>
+#include <dp/delta/hold.h>
 #include <dp/delta/land.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
@@ -37,6 +38,7 @@ struct dp_delta_landing {
     struct landed *landed;
     size_t n, cap_files, cap_landed, known;
     int64_t rows, bytes;
+    struct dp_delta_hold hold;    /* from the first rename on */
     struct dp_arena arena;
 };
 
@@ -45,6 +47,7 @@ struct dp_delta_landing *dp_delta_landing_open(const char *table, const struct d
     struct dp_delta_pairs none = {0};
     l->table = table;
     l->snapshot = snapshot;
+    l->hold = (struct dp_delta_hold)DP_DELTA_HOLD_INIT;
     dp_delta_stats_configure(snapshot ? &snapshot->metadata.configuration : &none, &l->arena, &l->stats);
     if (snapshot && dp_delta_has_feature(&snapshot->protocol, "clustering")) l->stats.indexed_columns = -1;
     return l;
@@ -52,6 +55,7 @@ struct dp_delta_landing *dp_delta_landing_open(const char *table, const struct d
 
 void dp_delta_landing_close(struct dp_delta_landing *l) {
     if (!l) return;
+    dp_delta_hold_release(&l->hold);
     for (size_t i = 0; i < l->n; i++) free(l->landed[i].from), free(l->landed[i].to);
     if (l->owns_schema) dp_type_free(l->schema);
     dp_type_free(l->data);
@@ -397,8 +401,15 @@ const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l) 
 const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l) { return &l->partition_columns; }
 
 enum dp_status dp_delta_landing_place(struct dp_delta_landing *l, const struct dp_delta_file **adds, size_t *n, struct dp_err *err) {
+    if (l->n && l->hold.table < 0) {
+        DP_TRY(dp_mkdirs(l->table, err));
+        DP_TRY(dp_delta_hold(l->table, &l->hold, err));
+    }
     for (size_t i = 0; i < l->n; i++) {
-        if (!l->landed[i].from) continue;
+        if (!l->landed[i].from) { /* in its place before it was held */
+            if (!exists(l->landed[i].to)) return dp_err_set(err, DP_IO, "%s is gone: a vacuum has deleted it", l->landed[i].to);
+            continue;
+        }
         char *dir = dp_path_dir(l->landed[i].to);
         enum dp_status status = dp_mkdirs(dir, err);
         free(dir);

@@ -10,6 +10,8 @@
 #define TABLE_COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
 
 extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint, table_changes;
+extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
+extern const struct dp_tool table_vacuum;
 
 /* Prints a line for people; nothing under --json, whose summary says it. */
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);

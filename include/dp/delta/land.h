@@ -27,7 +27,7 @@ const char *dp_delta_landing_path(const struct dp_delta_landing *l, size_t i);
 const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l);
 const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l);
 
-/* Renames the files to their places; the actions are borrowed until close. */
+/* Renames the files to their places, where no vacuum takes them until close (dp/delta/hold.h); publish before.  The actions are borrowed until close. */
 enum dp_status dp_delta_landing_place(struct dp_delta_landing *l, const struct dp_delta_file **adds, size_t *n, struct dp_err *err) DP_MUST_CHECK;
 
 /* Removes what is in staging, unlocked and older than max_age_s.  Best effort. */

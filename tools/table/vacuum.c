@@ -1,0 +1,71 @@
+/* dp-table vacuum: deletes the files that no version within the retention needs. */
+#include "table.h"
+
+#include <dp/delta/vacuum.h>
+
+struct vacuum_conf {
+    int64_t retain;
+    bool force;
+};
+
+static const struct dp_opt vacuum_options[] = {
+    DP_OPT_DURATION(vacuum_conf, retain, "retain", 0, "D", "keep what is younger than this, instead of what the table says (7 days)", 0, 0),
+    DP_OPT_FLAG(vacuum_conf, force, "force", 0, "let --retain be less than the table says"),
+    DP_OPT_END};
+
+struct listing {
+    struct dp_cli *cli;
+    struct dp_buf json; /* paths, with --json and --dry-run */
+};
+
+static enum dp_status print_file(void *ctx, const char *path, int64_t bytes, struct dp_err *err)
+{
+    struct listing *l = ctx;
+    struct dp_buf line = {0};
+    if (dp_run_stopped(&l->cli->run, err)) return DP_SIGNALLED;
+    if (l->cli->common.json) {
+        if (!l->cli->run.dry_run) return DP_OK;
+        dp_buf_addc(&l->json, l->json.n ? ',' : '[');
+        dp_json_add_string(&l->json, dp_str_z(path));
+        return DP_OK;
+    }
+    dp_buf_addf(&line, "%lld\t%s\n", (long long)bytes, path);
+    enum dp_status status = dp_out_write(l->cli->run.out, line.p, line.n, err);
+    dp_buf_release(&line);
+    return status;
+}
+
+static void report(struct dp_cli *cli, const struct dp_delta_vacuumed *v, struct dp_buf *paths)
+{
+    dp_cli_report_i64(cli, "version", v->version);
+    dp_cli_report_u64(cli, "files", v->files);
+    dp_cli_report_u64(cli, "bytes", v->bytes);
+    dp_cli_report_u64(cli, "directories", v->dirs);
+    dp_cli_report_u64(cli, "young", v->young);
+    dp_cli_report_i64(cli, "retentionSeconds", v->retain_ms / 1000);
+    if (!cli->run.dry_run) return;
+    dp_buf_addz(paths, paths->n ? "]" : "[]");
+    dp_cli_report(cli, "paths", dp_buf_str(paths));
+}
+
+static enum dp_status run_vacuum(struct dp_cli *cli, struct dp_err *err)
+{
+    const struct vacuum_conf *conf = cli->conf;
+    struct listing l = {.cli = cli};
+    struct dp_delta_vacuumed v;
+    struct dp_delta_vacuum_opts o = {.retain_ms = dp_cli_given(cli, "retain") ? conf->retain : -1, .force = conf->force, .dry_run = cli->run.dry_run,
+                                     .now_ms = cli->run.now_micros / 1000, .each = print_file, .ctx = &l};
+    enum dp_status status = dp_delta_vacuum(cli->args[0], &o, &v, err);
+    if (status == DP_OK) {
+        report(cli, &v, &l.json);
+        status = table_say(cli, err, "%s: %s%llu files of %llu bytes, %llu are too young\n", cli->args[0], cli->run.dry_run ? "would delete " : "deleted ",
+                           (unsigned long long)v.files, (unsigned long long)v.bytes, (unsigned long long)v.young);
+    }
+    dp_buf_release(&l.json);
+    if (status == DP_OK && !v.files && cli->common.skip_empty) return dp_err_set(err, DP_EMPTY, "nothing to delete");
+    return status;
+}
+
+const struct dp_tool table_vacuum = {
+    .name = "vacuum", .summary = "delete the files that no version within the retention needs", .args = "TABLE", .synopsis = "TABLE [--retain D] [--force] [--dry-run]",
+    .options = vacuum_options, .conf_size = sizeof(struct vacuum_conf), .common = TABLE_COMMON, .min_args = 1, .max_args = 1, .run = run_vacuum};
