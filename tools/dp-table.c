@@ -12,6 +12,7 @@ static const struct dp_tool *const commands[] = {
     &table_files,
     &table_log,
     &table_changes,
+    &table_restore,
     &table_checkpoint,
     &table_vacuum,
     NULL};

@@ -212,14 +212,10 @@ static enum dp_status read_file(const char *path, const struct dp_delta_dv *dv, 
     return status;
 }
 
-static enum dp_status fetch(const char *table, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) {
-    struct dp_buf name = {0}, path = {0};
+enum dp_status dp_delta_dv_path(const char *table, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) {
+    struct dp_buf name = {0};
     enum dp_status status = DP_OK;
-    if (dp_str_eqz(dv->storage, "i")) {
-        if (!dp_z85_decode(dv->path, out) || out->n < (size_t)dv->size_bytes) return dp_err_set(err, DP_FORMAT, "an inline deletion vector is damaged");
-        out->n = (size_t)dv->size_bytes;
-        return DP_OK;
-    }
+    if (!dv->storage.p || dp_str_eqz(dv->storage, "i")) return DP_OK;
     if (dp_str_eqz(dv->storage, "u")) {
         if (!dp_delta_dv_name(dv->path, &name)) status = dp_err_set(err, DP_FORMAT, "a deletion vector's name is damaged");
     } else if (dp_str_eqz(dv->storage, "p")) {
@@ -227,9 +223,20 @@ static enum dp_status fetch(const char *table, const struct dp_delta_dv *dv, str
     } else {
         status = dp_err_set(err, DP_UNSUPPORTED, "deletion vectors of storage type \"%.*s\" are not supported", DP_STR_FMT(dv->storage));
     }
-    if (status == DP_OK) status = dp_delta_path_resolve(table, dp_buf_str(&name), &path, err);
-    if (status == DP_OK) status = read_file(dp_buf_z(&path), dv, out, err);
+    if (status == DP_OK) status = dp_delta_path_resolve(table, dp_buf_str(&name), out, err);
     dp_buf_release(&name);
+    return status;
+}
+
+static enum dp_status fetch(const char *table, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) {
+    struct dp_buf path = {0};
+    if (dp_str_eqz(dv->storage, "i")) {
+        if (!dp_z85_decode(dv->path, out) || out->n < (size_t)dv->size_bytes) return dp_err_set(err, DP_FORMAT, "an inline deletion vector is damaged");
+        out->n = (size_t)dv->size_bytes;
+        return DP_OK;
+    }
+    enum dp_status status = dp_delta_dv_path(table, dv, &path, err);
+    if (status == DP_OK) status = read_file(dp_buf_z(&path), dv, out, err);
     dp_buf_release(&path);
     return status;
 }

@@ -1,6 +1,8 @@
 /* What the commands of dp-table share. */
 #include "table.h"
 
+#include <dp/delta/checkpoint.h>
+
 #include <stdio.h>
 
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...)
@@ -20,4 +22,11 @@ enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_
     int64_t version = -1;
     if (as_of) DP_TRY(dp_delta_as_of(table, dp_str_z(as_of), &version, err));
     return dp_delta_open(table, version, out, err);
+}
+
+void table_after(struct dp_cli *cli, const char *table, int64_t version)
+{
+    struct dp_err err = DP_ERR_INIT;
+    if (dp_delta_checkpoint_after(table, version, cli->run.now_micros / 1000, &err) != DP_OK)
+        dp_run_log(&cli->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, err.msg);
 }

@@ -9,13 +9,15 @@
 
 #define TABLE_COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
 
-extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint, table_changes;
 extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
+extern const struct dp_tool table_changes, table_restore;
 extern const struct dp_tool table_vacuum;
 
 /* Prints a line for people; nothing under --json, whose summary says it. */
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
 /* The table as of what --as-of names (NULL: latest). */
 enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
+/* Behind a commit: the checkpoint that is due, with a word where it fails. */
+void table_after(struct dp_cli *cli, const char *table, int64_t version);
 
 #endif
