@@ -10,6 +10,7 @@
  * --commit-every, on the way.
  */
 #include <dp/cli/cli.h>
+#include <dp/delta/evolve.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/snapshot.h>
@@ -31,7 +32,10 @@ struct conf {
     uint64_t target_size, row_group_size;
     int64_t row_group_rows, page_version, commit_every;
     bool page_checksums;
+    int evolve;
 };
+
+static const char *const evolve_names[] = {"no", "add", "widen", NULL};
 
 static const struct dp_opt options[] = {
     DP_OPT_LIST(conf, by, "by", 0, "SPEC", "partition by a column, or NAME=year|month|day|hour(COLUMN), NAME=hash(N,COLUMN), NAME=truncate(N,COLUMN)"),
@@ -44,6 +48,8 @@ static const struct dp_opt options[] = {
     DP_OPT_LIST(conf, encodings, "encoding", 0, "COLUMN=NAME",
                 "encoding of a column instead of a choice by its data: plain, dictionary, delta_binary_packed, delta_length_byte_array, delta_byte_array, byte_stream_split, rle"),
     DP_OPT_LIST(conf, blooms, "bloom", 0, "COLUMN[=SHARE]", "a bloom filter for a column, with this share of false hits (0.01)"),
+    DP_OPT_ENUM(conf, evolve, "evolve", 0, "HOW",
+                "of a table: no, add (columns that it lacks are written too), widen (that, and its types are widened), for dp-table commit --evolve", evolve_names),
     DP_OPT_DURATION(conf, commit_every, "commit-every", 0, "D", "finish files and pass checkpoints on every D, not only at the end", 0, 0),
     DP_OPT_STRING(conf, codec, "codec", 0, "NAME", "compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none", .def = "zstd:3"),
     DP_OPT_END};
@@ -58,6 +64,7 @@ struct state {
     atomic_bool *met;             /* by key: some row's record has its field */
     atomic_bool all_met, any_row;
     struct dp_delta_snapshot *table;
+    struct dp_delta_evolved *evolved; /* of the table, with --evolve; types that it lacks are not known before the rows' are */
     struct dp_contract contract;
     struct dp_type *fixed;        /* of the table or contract, until the types are settled */
     const char *fixed_by;         /* "table", "contract" */
@@ -115,7 +122,8 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
     s->met = dp_calloc(s->layout.n + 1, sizeof *s->met);
     DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
     DP_TRY(check_derived(s, err));
-    s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->table, .layout = &s->layout, .schema = s->schema,
+    s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->evolved ? dp_delta_evolve_snapshot(s->evolved) : s->table,
+        .evolved = s->evolved && dp_delta_evolve_metadata(s->evolved), .layout = &s->layout, .schema = s->schema,
         .codec = dp_cli_given(s->cli, "codec") ? c->codec : NULL, .row_group_rows = c->row_group_rows, .row_group_bytes = c->row_group_size,
         .page_version = dp_cli_given(s->cli, "page-version") ? (int)c->page_version : 0, .page_checksums = c->page_checksums,
         .encodings = (const char *const *)c->encodings.v, .n_encodings = c->encodings.n, .blooms = (const char *const *)c->blooms.v, .n_blooms = c->blooms.n,
@@ -125,6 +133,24 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
     dp_lay_rows_open(&s->lay_opts, &s->rows);
     atomic_store(&s->ready, true);
     return DP_OK;
+}
+
+/* Types that the rows have; said: by a contract or header, not inferred.  Where the table evolves they make it what it will be. */
+static enum dp_status settle_rows(struct state *s, const struct dp_type *rows, bool said, struct dp_err *err) {
+    const struct conf *c = s->cli->conf;
+    struct dp_type *wanted = NULL;
+    struct dp_buf words = {0};
+    if (!s->evolved) return settle(s, rows, err);
+    DP_TRY(dp_target_wanted(s->table->schema, rows, said && c->evolve == DP_EVOLVE_WIDEN, &wanted, err));
+    enum dp_status status = dp_delta_evolve_with(s->evolved, wanted, NULL, err);
+    dp_type_free(wanted);
+    DP_TRY(status);
+    dp_delta_evolve_print(s->evolved, &words);
+    if (words.n) dp_run_log(&s->cli->run, DP_LOG_INFO, "%s: %s: dp-table commit --evolve %s makes it so", s->cli->common.output, dp_buf_z(&words), evolve_names[c->evolve]);
+    dp_buf_release(&words);
+    dp_type_free(s->fixed);
+    s->fixed = dp_delta_schema_unfit(dp_delta_evolve_snapshot(s->evolved)->schema);
+    return settle(s, s->fixed, err);
 }
 
 static enum dp_status done(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err) {
@@ -314,7 +340,7 @@ static enum dp_status settle_inferred(struct state *s, struct dp_err *err) {
         dp_type_free(t);
         t = filled;
     }
-    enum dp_status status = settle(s, t, err);
+    enum dp_status status = settle_rows(s, t, false, err);
     dp_type_free(t);
     DP_TRY(status);
     say_inferred(s);
@@ -354,7 +380,7 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     s->last_origin = j->chunk->origin;
     s->covered = false;
     if (x->rows.is_open && x->raw.n == 0) return add_rows(s, &x->rows, err);
-    if (!atomic_load(&s->ready) && typed) DP_TRY(settle(s, typed, err));
+    if (!atomic_load(&s->ready) && typed) DP_TRY(settle_rows(s, typed, true, err));
     if (atomic_load(&s->ready)) return release_held(s, &x->raw, err);
     DP_TRY(sample(s, &x->raw, err));
     dp_held_free_text(&x->raw);
@@ -364,9 +390,9 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct state *s = ctx;
     if (!begin->schema || begin->schema->n_children == 0) return DP_OK;
-    if (s->fixed) return dp_target_check_header(s->fixed, s->fixed_by, begin->schema, err);
+    if (s->fixed) DP_TRY(dp_target_check_header(s->fixed, s->fixed_by, begin->schema, err));
     if (atomic_load(&s->ready)) return DP_OK;
-    if (dp_type_is_complete(begin->schema)) return settle(s, begin->schema, err);
+    if (dp_type_is_complete(begin->schema)) return settle_rows(s, begin->schema, true, err);
     s->header = dp_type_copy(begin->schema);
     return DP_OK;
 }
@@ -465,13 +491,19 @@ static enum dp_status read_contract(struct state *s, struct dp_type **schema, st
 
 /* What the table and the contract say; settled at once where they say anything. */
 static enum dp_status fix_types(struct state *s, struct dp_err *err) {
+    const struct conf *c = s->cli->conf;
     struct dp_type *contract = NULL;
     enum dp_status status = DP_OK;
     if (s->cli->common.contract) DP_TRY_OUT(read_contract(s, &contract, err));
     if (s->table) {
         DP_TRY_OUT(dp_target_layout(&s->cli->run, s->table, &s->layout, err));
-        if (contract) DP_TRY_OUT(dp_target_check_contract(s->table->schema, contract, err));
         s->fixed = dp_delta_schema_unfit(s->table->schema), s->fixed_by = "table";
+        if (c->evolve) {
+            s->evolved = dp_delta_evolve_open(s->table, (enum dp_delta_evolve)c->evolve);
+            status = contract ? settle_rows(s, contract, true, err) : DP_OK;
+            goto out;
+        }
+        if (contract) DP_TRY_OUT(dp_target_check_contract(s->table->schema, contract, err));
     } else if (contract) {
         s->fixed = dp_type_copy(contract), s->fixed_by = "contract";
     }
@@ -494,6 +526,7 @@ static void release(struct state *s) {
     dp_lay_rows_release(&s->rows);
     dp_layout_release(&s->layout);
     free(s->met);
+    dp_delta_evolve_close(s->evolved);
     dp_delta_close(s->table);
     dp_contract_release(&s->contract);
     dp_type_free(s->fixed);
@@ -542,7 +575,7 @@ static const struct dp_tool tool = {
     .name = "dp-partition",
     .summary = "records to Parquet files, laid out by time, hash or value",
     .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--row-group-rows N] [--row-group-size SIZE] [--codec NAME] [--page-version N] "
-                "[--page-checksums] [--encoding COLUMN=NAME]... [--bloom COLUMN[=SHARE]]... [--commit-every D] [SOURCE...]",
+                "[--page-checksums] [--encoding COLUMN=NAME]... [--bloom COLUMN[=SHARE]]... [--evolve no|add|widen] [--commit-every D] [SOURCE...]",
     .options = options,
     .conf_size = sizeof(struct conf),
     .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT,

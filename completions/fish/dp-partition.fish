@@ -8,6 +8,7 @@ complete -c dp-partition -l page-version -x -d 'version of data pages: 1, which 
 complete -c dp-partition -l page-checksums -d 'pages carry a checksum'
 complete -c dp-partition -l encoding -x -d 'encoding of a column instead of a choice by its data: plain, dictionary, delta_binary_packed, delta_length_byte_array, delta_byte_array, byte_stream_split, rle'
 complete -c dp-partition -l bloom -x -d 'a bloom filter for a column, with this share of false hits (0.01)'
+complete -c dp-partition -l evolve -x -a 'no add widen' -d 'of a table: no, add (columns that it lacks are written too), widen (that, and its types are widened), for dp-table commit --evolve'
 complete -c dp-partition -l commit-every -x -d 'finish files and pass checkpoints on every D, not only at the end'
 complete -c dp-partition -l codec -x -d 'compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none'
 complete -c dp-partition -l contract -s c -r -F -d 'data contract (ODCS v3 YAML) and which of its schema objects'

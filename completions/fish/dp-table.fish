@@ -32,6 +32,7 @@ complete -c dp-table -n '__fish_seen_subcommand_from create' -l version -s V -d 
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l mode -x -a 'append overwrite replace' -d 'append; overwrite: the new files replace all; replace: they replace the partitions that they touch'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l txn -x -d 'name of the batch: the same again is done already'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l txn-older -x -a 'fail skip' -d 'what to do with a batch older than the table\'s'
+complete -c dp-table -n '__fish_seen_subcommand_from commit' -l evolve -x -a 'no add widen' -d 'add: columns of the files that the table lacks become its columns; widen: that, and types are widened'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l contract -d 'check the new files against the table\'s contract; nothing is published where they break it'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l commit-every -x -d 'publish what stands before a checkpoint on every D, not only at the end'
 complete -c dp-table -n '__fish_seen_subcommand_from commit' -l eof-commits -d 'take the end of input for the end of a stream without marks'

@@ -27,6 +27,7 @@ struct landed {
 struct dp_delta_landing {
     const char *table;
     const struct dp_delta_snapshot *snapshot;
+    struct dp_delta_evolved *evolved; /* NULL: the schema stays */
     struct dp_type *schema;       /* of the table: the snapshot's or that of the first file */
     bool owns_schema;
     struct dp_type *data;         /* physical schema without partition columns */
@@ -52,6 +53,9 @@ struct dp_delta_landing *dp_delta_landing_open(const char *table, const struct d
     if (snapshot && dp_delta_has_feature(&snapshot->protocol, "clustering")) l->stats.indexed_columns = -1;
     return l;
 }
+
+void dp_delta_landing_evolve(struct dp_delta_landing *l, struct dp_delta_evolved *e) { l->evolved = e; }
+const struct dp_delta_snapshot *dp_delta_landing_snapshot(const struct dp_delta_landing *l) { return l->snapshot; }
 
 void dp_delta_landing_close(struct dp_delta_landing *l) {
     if (!l) return;
@@ -170,6 +174,29 @@ static enum dp_status settle_schema(struct dp_delta_landing *l, const struct dp_
         dp_type_add(l->data_names, dp_type_copy(l->schema->children[i]));
     }
     l->stats.names = l->data_names;
+    return DP_OK;
+}
+
+/* The columns of a file by the table's names; NULL: a file of a mapped table that names none but the table's. */
+static enum dp_status columns_of_file(const struct dp_delta_landing *l, const struct dp_pq_file *f, struct dp_type **out, struct dp_err *err) {
+    struct dp_str text;
+    *out = NULL;
+    if (l->snapshot->mapping == DP_DELTA_MAPPING_NONE) return schema_of_file(f, out, err);
+    return dp_pq_find_value(dp_pq_meta(f), DP_DELTA_KV_EVOLVED, &text) ? dp_delta_schema_parse(text, out, err) : DP_OK;
+}
+
+static enum dp_status evolve(struct dp_delta_landing *l, const struct dp_pq_file *f, struct dp_err *err) {
+    struct dp_type *columns = NULL;
+    bool changed = false;
+    if (!l->evolved) return DP_OK;
+    DP_TRY(columns_of_file(l, f, &columns, err));
+    enum dp_status status = columns ? dp_delta_evolve_with(l->evolved, columns, &changed, err) : DP_OK;
+    dp_type_free(columns);
+    if (status != DP_OK || !changed) return status;
+    l->snapshot = dp_delta_evolve_snapshot(l->evolved);
+    dp_type_free(l->data);
+    dp_type_free(l->data_names);
+    l->schema = l->data = l->data_names = NULL; /* settled anew */
     return DP_OK;
 }
 
@@ -318,6 +345,7 @@ static enum dp_status describe(struct dp_delta_landing *l, const char *open_as, 
     struct dp_buf stats = {0};
     DP_TRY(dp_pq_open(open_as, &file, err));
     enum dp_status status = read_partition_values(l, dp_pq_meta(file), &f->partition_values, err);
+    if (status == DP_OK) status = evolve(l, file, err);
     if (status == DP_OK) status = settle_schema(l, file, &f->partition_values, err);
     if (status == DP_OK) status = settle_partition_values(l, &f->partition_values, err);
     if (status == DP_OK) status = check_schema(l, file, err);

@@ -2,6 +2,7 @@
  * schemaString <-> dp_type (digest section 7), and what a data file must look like to hold a table's column.
  * What it does not do: variant, geometry, intervals: those are refused by name.
  */
+#include <dp/delta/evolve.h>
 #include <dp/delta/mapping.h>
 #include <dp/base/arena.h>
 #include <dp/base/decimal.h>
@@ -375,6 +376,19 @@ static bool leaf_fits(const struct dp_type *t, const struct dp_type *f) {
     return false;
 }
 
+/* Was the column of the file's type once?  Then its readers widen it. */
+static bool was(const struct dp_type *t, const struct dp_type *f) {
+    struct dp_buf changes = {0}, words = {0};
+    if (!t->metadata || !strstr(t->metadata, "delta.typeChanges") || !dp_delta_widens(t, f)) return false;
+    dp_buf_addz(&words, "\"fromType\":\"");
+    dp_delta_type_print(f, &words);
+    dp_buf_addc(&words, '"');
+    bool yes = dp_delta_field_meta(t, "delta.typeChanges", &changes) && strstr(dp_buf_z(&changes), dp_buf_z(&words));
+    dp_buf_release(&changes);
+    dp_buf_release(&words);
+    return yes;
+}
+
 static bool conflict(const struct dp_type *t, const struct dp_type *f, struct dp_buf *why) {
     dp_buf_addf(why, "column %s: the table has ", t->name);
     dp_delta_type_print(t, why);
@@ -384,7 +398,7 @@ static bool conflict(const struct dp_type *t, const struct dp_type *f, struct dp
 }
 
 bool dp_delta_file_fits(const struct dp_type *table, const struct dp_type *file, struct dp_buf *why) {
-    if (!leaf_fits(table, file)) return conflict(table, file, why);
+    if (!leaf_fits(table, file) && !was(table, file)) return conflict(table, file, why);
     if (table->id == DP_TYPE_LIST || table->id == DP_TYPE_MAP) {
         for (size_t i = 0; i < table->n_children && i < file->n_children; i++)
             if (!dp_delta_file_fits(table->children[i], file->children[i], why)) return false;

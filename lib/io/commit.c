@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { LOST_TRIES = 20 };
+
 /* One commit in the making. */
 struct commit {
     struct dp_run *run;
@@ -35,6 +37,8 @@ struct commit {
     uint64_t n_checkpoints;
     struct dp_delta_snapshot *snapshot; /* NULL: the table does not exist */
     struct dp_delta_landing *landing;
+    struct dp_delta_evolved *evolved; /* NULL: the schema stays */
+    bool lost;                   /* the race for the next version, to a commit that is in conflict */
 };
 
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err)
@@ -220,8 +224,9 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     change.parameters = dp_buf_z(&parameters);
     change.extra = dp_buf_z(&extra);
     enum dp_status status = describe_new(c, &change, &protocol, &metadata, err);
+    if (c->evolved) change.metadata = dp_delta_evolve_metadata(c->evolved), change.protocol = dp_delta_evolve_protocol(c->evolved);
     if (status == DP_OK) status = dp_delta_landing_place(c->landing, &change.adds, &change.n_adds, err);
-    if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err);
+    if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err), c->lost = status == DP_AGAIN;
     if (status == DP_OK) {
         after_commit(c, version);
         c->out->result = DP_COMMIT_DONE;
@@ -238,6 +243,10 @@ static enum dp_status check_files(struct commit *c, struct dp_err *err)
     if (c->snapshot)
         DP_TRY(dp_delta_check_write(&c->snapshot->protocol, &c->snapshot->metadata, c->snapshot->schema, &intent, err));
     c->landing = dp_delta_landing_open(c->table, c->snapshot);
+    if (c->snapshot && c->o->evolve) {
+        c->evolved = dp_delta_evolve_open(c->snapshot, c->o->evolve);
+        dp_delta_landing_evolve(c->landing, c->evolved);
+    }
     for (size_t i = 0; i < c->n_paths; i++) {
         if (dp_run_stopped(c->run, err)) return DP_SIGNALLED;
         DP_TRY(dp_delta_landing_add(c->landing, c->paths[i], err));
@@ -245,7 +254,9 @@ static enum dp_status check_files(struct commit *c, struct dp_err *err)
     if (dp_delta_landing_known(c->landing) && dp_delta_landing_count(c->landing))
         return dp_err_set(err, DP_RULE, "%s: %zu of %zu files are in the table already", c->table, dp_delta_landing_known(c->landing), c->n_paths);
     bool is_new = !dp_delta_landing_known(c->landing);
-    return c->o->check_contract && is_new ? dp_commit_check(c->run, c->table, c->snapshot, c->landing, c->o->verdict, err) : DP_OK;
+    dp_buf_reset(&c->out->evolved);
+    if (c->evolved) dp_delta_evolve_print(c->evolved, &c->out->evolved);
+    return c->o->check_contract && is_new ? dp_commit_check(c->run, c->table, dp_delta_landing_snapshot(c->landing), c->landing, c->o->verdict, err) : DP_OK;
 }
 
 static enum dp_status commit_once(struct commit *c, struct dp_err *err)
@@ -271,15 +282,24 @@ static enum dp_status commit_once(struct commit *c, struct dp_err *err)
 static void forget_attempt(struct commit *c)
 {
     dp_delta_landing_close(c->landing);
+    dp_delta_evolve_close(c->evolved);
     dp_delta_close(c->snapshot);
     c->landing = NULL;
+    c->evolved = NULL;
     c->snapshot = NULL;
 }
 
-/* Looks again, once, where a concurrent commit carries our transaction. */
+/*
+ * Looks again, once, where a concurrent commit carries our transaction; and where one changed the table's metadata under an append: the files are
+ * checked against what the table is by then, and its schema may have grown by the very columns that they bring.
+ */
 static enum dp_status commit_now(struct commit *c, struct dp_err *err)
 {
     enum dp_status status = commit_once(c, err);
+    for (unsigned tries = 0; status == DP_AGAIN && c->lost && c->o->mode == DP_DELTA_APPEND && tries < LOST_TRIES; tries++) {
+        forget_attempt(c);
+        status = commit_once(c, err);
+    }
     if (status == DP_END) {
         forget_attempt(c);
         status = commit_once(c, err);

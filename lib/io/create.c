@@ -59,7 +59,7 @@ static enum dp_status check_property(struct dp_str key, struct dp_err *err)
     static const char *const free_keys[] = {"delta.checkpointInterval", "delta.logRetentionDuration", "delta.deletedFileRetentionDuration", "delta.appendOnly",
                                             "delta.dataSkippingNumIndexedCols", "delta.dataSkippingStatsColumns", "delta.dataSkippingStringPrefixLength",
                                             "delta.setTransactionRetentionDuration", "delta.checkpoint.writeStatsAsJson", "delta.parquet.compression.codec",
-                                            "delta.parquet.format.version", DP_DELTA_KEY_MODE, "delta.enableChangeDataFeed", "delta.enableDeletionVectors", NULL};
+                                            "delta.parquet.format.version", DP_DELTA_KEY_MODE, "delta.enableChangeDataFeed", "delta.enableDeletionVectors", "delta.enableTypeWidening", NULL};
     if (dp_str_eqz(key, DP_LAYOUT_PROPERTY)) return dp_err_set(err, DP_USAGE, "--property " DP_LAYOUT_PROPERTY ": it is made from --by");
     if (!dp_str_starts(key, DP_STR("delta."))) return DP_OK;
     for (size_t i = 0; free_keys[i]; i++)
@@ -166,7 +166,7 @@ static enum dp_status carry_features(struct create *c, struct dp_delta_protocol 
 {
     static const struct {
         const char *key, *feature;
-    } active[] = {{"delta.enableChangeDataFeed", "changeDataFeed"}, {"delta.enableDeletionVectors", "deletionVectors"}};
+    } active[] = {{"delta.enableChangeDataFeed", "changeDataFeed"}, {"delta.enableDeletionVectors", "deletionVectors"}, {"delta.enableTypeWidening", "typeWidening"}};
     const char *names[sizeof active / sizeof active[0]];
     struct dp_delta_protocol from = *protocol;
     size_t n = 0;

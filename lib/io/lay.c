@@ -5,6 +5,7 @@
  */
 #include "lay_priv.h"
 
+#include <dp/delta/evolve.h>
 #include <dp/delta/mapping.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
@@ -178,7 +179,7 @@ static bool is_for_table(const struct dp_lay *l) { return l->o.staging || l->run
 static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err *err) {
     char uuid[37], name[80];
     struct dp_pq_writer_opts o = l->writer;
-    struct dp_pq_key_value kv[2] = {{DP_STR(DP_DELTA_KV_SCHEMA), dp_buf_str(&l->row_schema), true}, {DP_STR(DP_DELTA_KV_PARTITION), dp_str_z(p->values), true}};
+    struct dp_pq_key_value kv[3] = {{DP_STR(DP_DELTA_KV_SCHEMA), dp_buf_str(&l->row_schema), true}, {DP_STR(DP_DELTA_KV_PARTITION), dp_str_z(p->values), true}};
     enum dp_status status;
     dp_uuid(uuid);
     snprintf(name, sizeof name, "part-%05zu-%s.parquet", l->n_files++, uuid);
@@ -188,6 +189,8 @@ static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err 
     DP_TRY_OUT(dp_mkdirs_unsynced(dir, err)); /* synced with the file's name */
     DP_TRY_OUT(dp_newfile_open(&f->new, path, 0666, err));
     o.kv = kv, o.n_kv = 2;
+    if (l->o.evolved && l->o.table->mapping != DP_DELTA_MAPPING_NONE)
+        kv[o.n_kv++] = (struct dp_pq_key_value){DP_STR(DP_DELTA_KV_EVOLVED), l->o.table->metadata.schema_string, true};
     o.json_as_string = is_for_table(l);
     DP_TRY_OUT(dp_pq_writer_open(l->file_schema, &o, l->run->pool, to_file, f, &f->writer, err));
     p->file = f;

@@ -1,6 +1,7 @@
 /*
  * Table, contract and header about the same rows (dp/io/target.h).
  */
+#include <dp/delta/evolve.h>
 #include <dp/delta/schema.h>
 #include <dp/io/target.h>
 
@@ -60,6 +61,35 @@ enum dp_status dp_target_check_contract(const struct dp_type *table, const struc
     dp_buf_release(&why);
     dp_type_free(fit);
     return status;
+}
+
+/* ---- evolution ---- */
+
+/* Takes nothing over. */
+static struct dp_type *wanted(const struct dp_type *t, const struct dp_type *r, bool widen) {
+    bool both = t->id == r->id && dp_type_is_nested(t);
+    if (!both) return dp_type_copy(widen && !dp_type_is_nested(r) && dp_delta_widens(r, t) ? r : t);
+    struct dp_type *out = dp_type_copy(t);
+    for (size_t i = 0; i < out->n_children; i++) {
+        struct dp_type *c = out->children[i];
+        const struct dp_type *other = t->id != DP_TYPE_STRUCT ? r->children[i] : dp_type_child(r, dp_str(c->name, c->name_n));
+        if (!other) continue;
+        out->children[i] = wanted(c, other, widen);
+        dp_type_free(c);
+    }
+    for (size_t i = 0; t->id == DP_TYPE_STRUCT && i < r->n_children; i++) {
+        const struct dp_type *c = r->children[i];
+        if (!dp_type_child(t, dp_str(c->name, c->name_n))) dp_type_add(out, dp_type_copy(c));
+    }
+    return out;
+}
+
+enum dp_status dp_target_wanted(const struct dp_type *table, const struct dp_type *rows, bool widen, struct dp_type **out, struct dp_err *err) {
+    struct dp_type *fit;
+    DP_TRY(dp_delta_schema_fit(rows, &fit, err));
+    *out = wanted(table, fit, widen);
+    dp_type_free(fit);
+    return DP_OK;
 }
 
 /* ---- partition columns ---- */

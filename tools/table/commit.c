@@ -11,10 +11,11 @@
 #include <stdlib.h>
 
 static const char *const mode_names[] = {"append", "overwrite", "replace", NULL};
+static const char *const evolve_names[] = {"no", "add", "widen", NULL};
 static const char *const older_names[] = {"fail", "skip", NULL};
 
 struct commit_conf {
-    int mode, txn_older;
+    int mode, txn_older, evolve;
     const char *txn;
     bool contract, eof_commits;
     int64_t commit_every;
@@ -24,6 +25,7 @@ static const struct dp_opt commit_options[] = {
     DP_OPT_ENUM(commit_conf, mode, "mode", 0, "MODE", "append; overwrite: the new files replace all; replace: they replace the partitions that they touch", mode_names),
     DP_OPT_STRING(commit_conf, txn, "txn", 0, "APP:VERSION", "name of the batch: the same again is done already"),
     DP_OPT_ENUM(commit_conf, txn_older, "txn-older", 0, "WHAT", "what to do with a batch older than the table's", older_names),
+    DP_OPT_ENUM(commit_conf, evolve, "evolve", 0, "HOW", "add: columns of the files that the table lacks become its columns; widen: that, and types are widened", evolve_names),
     DP_OPT_FLAG(commit_conf, contract, "contract", 0, "check the new files against the table's contract; nothing is published where they break it"),
     DP_OPT_DURATION(commit_conf, commit_every, "commit-every", 0, "D", "publish what stands before a checkpoint on every D, not only at the end", 0, 0,
                     .conflicts = "txn"),
@@ -34,6 +36,9 @@ static const struct dp_opt commit_options[] = {
 static enum dp_status say_committed(struct dp_cli *cli, const struct dp_committed *d, struct dp_err *err)
 {
     const char *table = cli->args[0];
+    struct dp_str evolved = dp_buf_str(&d->evolved);
+    if (evolved.n && (d->result == DP_COMMIT_DONE || d->result == DP_COMMIT_DRY))
+        DP_TRY(table_say(cli, err, "%s: %s%.*s\n", table, d->result == DP_COMMIT_DRY ? "would have " : "", (int)(evolved.n < 4000 ? evolved.n : 4000), evolved.p));
     switch (d->result) {
     case DP_COMMIT_DONE: return table_say(cli, err, "%s: version %lld, %zu files, %lld rows\n", table, (long long)d->version, d->files, (long long)d->rows);
     case DP_COMMIT_ALREADY: return table_say(cli, err, "%s: already committed as version %lld\n", table, (long long)d->version);
@@ -57,6 +62,7 @@ static void report_committed(struct dp_cli *cli, const struct dp_committed *d, b
     static const char *const words[] = {"committed", "already committed", "older, skipped", "nothing changed"};
     if (d->result != DP_COMMIT_DRY) dp_cli_report_str(cli, "result", dp_str_z(words[d->commits ? DP_COMMIT_DONE : d->result]));
     if (d->result == DP_COMMIT_DONE || d->result == DP_COMMIT_ALREADY) dp_cli_report_i64(cli, "version", d->version);
+    if (d->evolved.n) dp_cli_report_str(cli, "evolved", dp_buf_str(&d->evolved));
     if (!d->commits) return;
     if (in_parts) dp_cli_report_u64(cli, "commits", d->commits);
     dp_cli_report_u64(cli, "files", d->all_files);
@@ -68,7 +74,7 @@ static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err)
     const struct commit_conf *conf = cli->conf;
     struct dp_commit_opts opts = {.table = cli->args[0], .mode = (enum dp_delta_mode)conf->mode, .txn = conf->txn, .skip_older = conf->txn_older == 1,
                                   .eof_commits = conf->eof_commits, .in_parts = dp_cli_given(cli, "commit-every"), .commit_every = conf->commit_every,
-                                  .each = say_part, .each_ctx = cli, .check_contract = conf->contract};
+                                  .each = say_part, .each_ctx = cli, .check_contract = conf->contract, .evolve = (enum dp_delta_evolve)conf->evolve};
     struct dp_committed done = {0};
     struct dp_buf verdict = {0};
     if (conf->contract) opts.verdict = &verdict;
@@ -83,11 +89,12 @@ static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err)
     if (verdict.n) dp_cli_report(cli, "verdict", dp_buf_str(&verdict));
     dp_buf_release(&verdict);
     free(done.app_id);
+    dp_buf_release(&done.evolved);
     return status;
 }
 
 const struct dp_tool table_commit = {
     .name = "commit", .summary = "publish finished Parquet files as one version", .args = "TABLE",
     .too_many = "the paths to commit come on standard input, and --contract takes no file: it means the contract that `create TABLE -c FILE` put into the table",
-    .synopsis = "TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--contract] [--commit-every D] [--eof-commits]",
+    .synopsis = "TABLE [--mode append|overwrite|replace] [--txn APP:VERSION] [--txn-older fail|skip] [--evolve no|add|widen] [--contract] [--commit-every D] [--eof-commits]",
     .options = commit_options, .conf_size = sizeof(struct commit_conf), .common = TABLE_COMMON | DP_COMMON_THREADS | DP_COMMON_MEMORY, .min_args = 1, .max_args = 1, .run = run_commit};

@@ -6,11 +6,16 @@
 #define DP_DELTA_LAND_H
 
 #include <dp/delta/commit.h>
+#include <dp/delta/evolve.h>
 
 struct dp_delta_landing;
 
 /* snapshot NULL: the table does not exist; its schema comes from the first file.  Borrowed until close. */
 struct dp_delta_landing *dp_delta_landing_open(const char *table, const struct dp_delta_snapshot *snapshot);
+/* Before the first add: the table's schema grows with the files.  Borrowed until close; e is of the landing's snapshot. */
+void dp_delta_landing_evolve(struct dp_delta_landing *l, struct dp_delta_evolved *e);
+/* The table as these files make it: the snapshot, or what has evolved from it. */
+const struct dp_delta_snapshot *dp_delta_landing_snapshot(const struct dp_delta_landing *l);
 void dp_delta_landing_close(struct dp_delta_landing *l);
 
 /* Checks one file and keeps its action.  DP_SCHEMA, DP_RULE, DP_FORMAT, DP_UNSUPPORTED with path and column; DP_USAGE: the path is outside the table. */

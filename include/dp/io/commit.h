@@ -6,6 +6,7 @@
 #define DP_IO_COMMIT_H
 
 #include <dp/delta/commit.h>
+#include <dp/delta/evolve.h>
 #include <dp/io/run.h>
 
 struct dp_committed;
@@ -17,6 +18,7 @@ struct dp_commit_opts {
     bool skip_older;          /* a batch older than the table's is passed over, not an error */
     bool eof_commits;         /* the end of input is good enough for a stream without marks */
     bool check_contract;      /* the table's contract (property dp.contract) is checked over the new files first: DP_RULE, and nothing is published, where it is broken */
+    enum dp_delta_evolve evolve; /* the table's schema grows with the files' */
     struct dp_buf *verdict;   /* with it: the last verdict as JSON; NULL: nobody asks */
     bool in_parts;            /* publish at checkpoints too, at most every commit_every ms */
     int64_t commit_every;
@@ -37,6 +39,7 @@ struct dp_committed {
     uint64_t commits;         /* of all parts, also where the stream failed later: versions published, and what is in them */
     uint64_t all_files;
     int64_t all_rows;
+    struct dp_buf evolved;    /* what became of the schema, in words (dp_delta_evolve_print); caller releases */
     bool has_rest;            /* the result is that of files behind the last part (without in_parts: always) */
 };
 

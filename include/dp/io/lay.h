@@ -20,6 +20,7 @@ struct dp_lay_opts {
     const char *dir;             /* exists or is made */
     bool staging;                /* dir is a table */
     const struct dp_delta_snapshot *table; /* that table, or NULL: where it maps its columns, files have the physical names */
+    bool evolved;                /* table has columns that the table on disk lacks (dp/delta/evolve.h): files say so where columns are mapped */
     struct dp_layout *layout;    /* bound; borrowed */
     const struct dp_type *schema; /* of the rows that come in; borrowed */
     const char *codec;           /* "zstd:3"; NULL: the table's delta.parquet.compression.codec, else zstd:3 */

@@ -21,4 +21,10 @@ enum dp_status dp_target_check_contract(const struct dp_type *table, const struc
  */
 enum dp_status dp_target_layout(struct dp_run *run, const struct dp_delta_snapshot *table, struct dp_layout *layout, struct dp_err *err) DP_MUST_CHECK;
 
+/*
+ * The columns that rows of this schema ask of a table that may evolve: the table's types, those that the rows widen (widen), and what the table lacks.
+ * Types are Delta's; caller releases with dp_type_free.  DP_SCHEMA: a type that Delta lacks.
+ */
+enum dp_status dp_target_wanted(const struct dp_type *table, const struct dp_type *rows, bool widen, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
+
 #endif
