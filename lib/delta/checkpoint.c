@@ -331,17 +331,13 @@ enum dp_status dp_delta_checkpoint_write(const struct dp_delta_snapshot *s, int6
     return status;
 }
 
-bool dp_delta_checkpoint_due(const struct dp_delta_snapshot *s) {
-    int64_t interval;
-    if (!dp_parse_i64(dp_delta_property(s, "delta.checkpointInterval", "10"), &interval) || interval < 1) interval = 10;
-    return s->version > 0 && s->version % interval == 0;
-}
-
-enum dp_status dp_delta_checkpoint_after(const char *table, int64_t version, int64_t now_ms, struct dp_err *err) {
+enum dp_status dp_delta_checkpoint_follow(const char *table, const struct dp_delta_pairs *configuration, int64_t version, int64_t now_ms, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
-    if (version <= 0) return DP_OK;
-    DP_TRY(dp_delta_open(table, version, &s, err));
-    enum dp_status status = dp_delta_checkpoint_due(s) ? dp_delta_checkpoint_write(s, now_ms, err) : DP_OK;
+    int64_t interval;
+    if (!dp_parse_i64(dp_delta_pairs_text(configuration, "delta.checkpointInterval", DP_STR("10")), &interval) || interval < 1) interval = 10;
+    if (version == 0 || version % interval) return DP_OK;
+    enum dp_status status = dp_delta_open(table, version, &s, err);
+    if (status == DP_OK) status = dp_delta_checkpoint_write(s, now_ms, err);
     dp_delta_close(s);
     return status;
 }

@@ -22,7 +22,7 @@ static const struct feature {
     {"columnMapping", 1, YES, YES, 5, 2},
     {"identityColumns", 0, YES, YES, 6, 1},
     {"deletionVectors", 1, YES, YES, 0, 0},
-    {"rowTracking", 0, YES, NO, 0, 0},
+    {"rowTracking", 0, YES, YES, 0, 0},
     {"timestampNtz", 1, YES, YES, 0, 0},
     {"timestampWithoutTimezone", 1, YES, YES, 0, 0},
     {"domainMetadata", 0, YES, YES, 0, 0},
@@ -191,6 +191,43 @@ enum dp_status dp_delta_upgrade_protocol(const struct dp_delta_protocol *from, c
     return DP_OK;
 }
 
+bool dp_delta_protocol_widens(const struct dp_delta_protocol *from, const struct dp_delta_protocol *to) {
+    /* These bind a writer as soon as they are listed (clustering: by its columns); all others wait for a property, or are given anew at each attempt. */
+    static const char *const binding[] = {"materializePartitionColumns", "clustering"};
+    for (size_t i = 0; i < N_FEATURES; i++)
+        if (dp_delta_has_feature(from, features[i].name) && !dp_delta_has_feature(to, features[i].name)) return false;
+    for (size_t i = 0; i < to->writer_features.n; i++) {
+        const struct feature *f = find_feature(to->writer_features.v[i]);
+        if (!f || !f->write) return false;
+    }
+    for (size_t i = 0; i < sizeof binding / sizeof *binding; i++)
+        if (dp_delta_has_feature(to, binding[i]) && !dp_delta_has_feature(from, binding[i])) return false;
+    return to->min_reader <= 3 && to->min_writer <= 7 && to->min_reader >= from->min_reader && to->min_writer >= from->min_writer;
+}
+
+size_t dp_delta_property_features(const struct dp_delta_pairs *configuration, struct dp_arena *arena, const char **names) {
+    static const struct {
+        const char *key, *value, *feature;
+    } keys[] = {{"delta.enableChangeDataFeed", "true", "changeDataFeed"}, {"delta.enableDeletionVectors", "true", "deletionVectors"},
+                {"delta.enableRowTracking", "true", "rowTracking"}, {"delta.enableInCommitTimestamps", "true", "inCommitTimestamp"},
+                {"delta.checkpointPolicy", "v2", "v2Checkpoint"}, {"delta.enableTypeWidening", "true", "typeWidening"},
+                {"delta.columnMapping.mode", "name", "columnMapping"}, {"delta.columnMapping.mode", "id", "columnMapping"},
+                {"delta.appendOnly", "true", "appendOnly"}, {"delta.enableIcebergCompatV1", "true", "icebergCompatV1"},
+                {"delta.enableIcebergCompatV2", "true", "icebergCompatV2"}, {"delta.enableVariantShredding", "true", "variantShredding"}};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (dp_str_eqz(dp_delta_pairs_text(configuration, keys[i].key, DP_STR("")), keys[i].value)) names[n++] = keys[i].feature;
+    for (size_t i = 0; i < configuration->n && n < 40; i++) {
+        struct dp_str key = configuration->v[i].key, prefix = DP_STR("delta.feature.");
+        if (!dp_str_starts(key, prefix)) continue;
+        char *name = dp_arena_alloc(arena, key.n - prefix.n + 1);
+        memcpy(name, key.p + prefix.n, key.n - prefix.n);
+        name[key.n - prefix.n] = 0;
+        names[n++] = name;
+    }
+    return n;
+}
+
 /* ---- mapping ---- */
 
 enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, enum dp_delta_mapping *out,
@@ -228,22 +265,40 @@ static enum dp_status check_columns(const struct dp_delta_protocol *p, const str
             if (there && (!duties[d].feature || dp_delta_has_feature(p, duties[d].feature)))
                 return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: column %s has %s", c->name, duties[d].words);
         }
-        if (c->id == DP_TYPE_NONE && t->id != DP_TYPE_STRUCT)
-            return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: type void inside an array or map");
         DP_TRY(check_columns(p, c, err));
     }
     return DP_OK;
 }
 
-static enum dp_status check_properties(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, struct dp_err *err) {
+/* What the files that are written can't be, whatever rows are in them. */
+static enum dp_status check_files(const struct dp_delta_metadata *m, const struct dp_type *t, struct dp_err *err) {
     static const char *const iceberg[] = {"delta.enableIcebergCompatV1", "delta.enableIcebergCompatV2", "delta.enableIcebergCompatV3"};
+    for (size_t i = 0; i < 3; i++)
+        if (is_on(m, iceberg[i])) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: %s is on", iceberg[i]);
+    for (size_t i = 0; i < t->n_children; i++) {
+        if (t->children[i]->id == DP_TYPE_NONE && t->id != DP_TYPE_STRUCT)
+            return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: type void inside an array or map");
+        DP_TRY(check_files(m, t->children[i], err));
+    }
+    return DP_OK;
+}
+
+/* Readers of changes could not tell a column of the table from their own. */
+static enum dp_status check_change_columns(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema, struct dp_err *err) {
+    static const char *const names[] = {"_change_type", "_commit_version", "_commit_timestamp"};
+    if (!dp_delta_has_feature(p, "changeDataFeed") || !is_on(m, "delta.enableChangeDataFeed")) return DP_OK;
+    for (size_t i = 0; i < 3; i++)
+        if (dp_type_child(schema, dp_str_z(names[i])))
+            return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: delta.enableChangeDataFeed is on and a column is called %s", names[i]);
+    return DP_OK;
+}
+
+static enum dp_status check_properties(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, struct dp_err *err) {
     for (size_t i = 0; i < m->configuration.n; i++) {
         struct dp_str key = m->configuration.v[i].key;
         if (dp_str_starts(key, DP_STR("delta.constraints.")) && dp_delta_has_feature(p, "checkConstraints"))
             return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: the table has the constraint %.*s", DP_STR_FMT(key));
     }
-    for (size_t i = 0; i < 3; i++)
-        if (is_on(m, iceberg[i])) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: %s is on", iceberg[i]);
     return DP_OK;
 }
 
@@ -258,6 +313,9 @@ enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const str
     }
     if (intent->removes && dp_delta_has_feature(p, "appendOnly") && is_on(m, "delta.appendOnly"))
         return dp_err_set(err, DP_RULE, "the table is append-only (delta.appendOnly)");
+    if (!intent->writes && !intent->copies) return DP_OK;
+    DP_TRY(check_files(m, schema, err));
+    DP_TRY(check_change_columns(p, m, schema, err));
     if (!intent->writes) return DP_OK;
     DP_TRY(check_properties(p, m, err));
     return check_columns(p, schema, err);

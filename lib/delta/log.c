@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct part {
     int64_t version, of;
@@ -136,6 +137,30 @@ static void join_parts(struct listing *l) {
     free(l->parts);
 }
 
+/*
+ * A directory that is written to while it is read may show a newer entry and not an older one.  Entries are linked one behind the other, so what seems to be
+ * missing in between is looked for by name.
+ */
+static void fill_gaps(struct listing *l) {
+    enum { MAX_GAP = 4096 };
+    struct dp_delta_log *log = l->log;
+    size_t n = log->n_commits;
+    char name[32];
+    for (size_t i = 0; i + 1 < n; i++) {
+        int64_t from = log->commits[i] + 1, to = log->commits[i + 1];
+        for (int64_t v = from; v < to && to - from <= MAX_GAP; v++) {
+            snprintf(name, sizeof name, "%020lld.json", (long long)v);
+            char *path = dp_path_join(log->dir, name);
+            if (access(path, F_OK) == 0) {
+                log->commits = dp_grow(log->commits, &l->cap_commits, log->n_commits + 1, sizeof *log->commits);
+                log->commits[log->n_commits++] = v;
+            }
+            free(path);
+        }
+    }
+    if (log->n_commits > n) qsort(log->commits, log->n_commits, sizeof *log->commits, cmp_i64);
+}
+
 enum dp_status dp_delta_log_list(const char *table, struct dp_delta_log *log, struct dp_err *err) {
     memset(log, 0, sizeof *log);
     log->dir = dp_path_join(table, "_delta_log");
@@ -153,6 +178,7 @@ enum dp_status dp_delta_log_list(const char *table, struct dp_delta_log *log, st
     closedir(d);
     join_parts(&l);
     if (log->n_commits) qsort(log->commits, log->n_commits, sizeof *log->commits, cmp_i64);
+    fill_gaps(&l);
     if (log->n_checkpoints) qsort(log->checkpoints, log->n_checkpoints, sizeof *log->checkpoints, cmp_checkpoint);
     if (log->n_compactions) qsort(log->compactions, log->n_compactions, sizeof *log->compactions, cmp_compaction);
     enum dp_status status = DP_OK;

@@ -7,7 +7,6 @@
 
 #include <dp/base/num.h>
 #include <dp/base/time.h>
-#include <dp/delta/checkpoint.h>
 #include <dp/delta/land.h>
 #include <dp/io/commit.h>
 #include <dp/io/create.h>
@@ -193,24 +192,6 @@ static void print_extra(const struct commit *c, struct dp_buf *out)
     dp_buf_addc(out, '}');
 }
 
-/* The commit is published already: a checkpoint that fails is told, and the next one that is due makes up for it. */
-static void after_commit(struct commit *c, int64_t version)
-{
-    struct dp_err err = DP_ERR_INIT;
-    struct dp_delta_snapshot *s = NULL;
-    dp_delta_landing_tidy(c->landing);
-    dp_delta_staging_sweep(c->table, c->now_ms / 1000, 86400);
-    if (!c->snapshot || version == 0) return;
-    int64_t saved = c->snapshot->version;
-    c->snapshot->version = version;
-    bool due = dp_delta_checkpoint_due(c->snapshot);
-    c->snapshot->version = saved;
-    if (!due) return;
-    if (dp_delta_open(c->table, version, &s, &err) != DP_OK || dp_delta_checkpoint_write(s, c->now_ms, &err) != DP_OK)
-        dp_run_log(c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, err.msg);
-    dp_delta_close(s);
-}
-
 static enum dp_status publish(struct commit *c, struct dp_err *err)
 {
     struct dp_delta_protocol protocol;
@@ -218,7 +199,9 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .txns = c->txns, .n_txns = c->n_txns,
                                      .rows = dp_delta_landing_rows(c->landing), .now_ms = c->now_ms};
     struct dp_buf parameters = {0}, extra = {0};
+    struct dp_err after = DP_ERR_INIT;
     int64_t version = -1;
+    change.after = &after;
     print_parameters(c, &parameters);
     print_extra(c, &extra);
     change.parameters = dp_buf_z(&parameters);
@@ -228,7 +211,10 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     if (status == DP_OK) status = dp_delta_landing_place(c->landing, &change.adds, &change.n_adds, err);
     if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err), c->lost = status == DP_AGAIN;
     if (status == DP_OK) {
-        after_commit(c, version);
+        dp_delta_landing_tidy(c->landing);
+        dp_delta_staging_sweep(c->table, c->now_ms / 1000, 86400);
+        if (after.status != DP_OK) /* the commit is published already; the next checkpoint that is due makes up for it */
+            dp_run_log(c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after.msg);
         c->out->result = DP_COMMIT_DONE;
         c->out->version = version, c->out->files = change.n_adds, c->out->rows = change.rows;
     }
@@ -290,21 +276,19 @@ static void forget_attempt(struct commit *c)
 }
 
 /*
- * Looks again, once, where a concurrent commit carries our transaction; and where one changed the table's metadata under an append: the files are
- * checked against what the table is by then, and its schema may have grown by the very columns that they bring.
+ * Reads the table again where a concurrent commit is in conflict or carries our transaction, and decides again: the files are checked against what the table
+ * is by then, and its schema may have grown by the very columns that they bring.
  */
 static enum dp_status commit_now(struct commit *c, struct dp_err *err)
 {
     enum dp_status status = commit_once(c, err);
-    for (unsigned tries = 0; status == DP_AGAIN && c->lost && c->o->mode == DP_DELTA_APPEND && tries < LOST_TRIES; tries++) {
+    for (unsigned tries = 1; (status == DP_END || (status == DP_AGAIN && c->lost)) && tries < LOST_TRIES; tries++) {
+        c->lost = false;
         forget_attempt(c);
+        if (dp_run_stopped(c->run, err)) return DP_SIGNALLED;
         status = commit_once(c, err);
     }
-    if (status == DP_END) {
-        forget_attempt(c);
-        status = commit_once(c, err);
-        if (status == DP_END) status = dp_err_set(err, DP_AGAIN, "%s: concurrent commits carry the same transactions", c->table);
-    }
+    if (status == DP_END) status = dp_err_set(err, DP_AGAIN, "%s: concurrent commits carry the same transactions", c->table);
     forget_attempt(c);
     if (status != DP_OK) return status;
     bool is_published = c->out->result == DP_COMMIT_DONE;

@@ -17,7 +17,7 @@ extern const struct dp_tool table_vacuum;
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
 /* The table as of what --as-of names (NULL: latest). */
 enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
-/* Behind a commit: the checkpoint that is due, with a word where it fails. */
+/* Behind a commit: what died writers left in staging a day ago goes (the checkpoint that is due was written by dp_delta_publish). */
 void table_after(struct dp_cli *cli, const char *table, int64_t version);
 
 #endif

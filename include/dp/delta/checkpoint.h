@@ -12,9 +12,7 @@ enum dp_status dp_delta_checkpoint_read(const char *table, const struct dp_delta
 
 /* Writes N.checkpoint.parquet and _last_checkpoint for the snapshot's version.  now_ms: for what has expired. */
 enum dp_status dp_delta_checkpoint_write(const struct dp_delta_snapshot *s, int64_t now_ms, struct dp_err *err) DP_MUST_CHECK;
-/* Is a checkpoint due at this version (delta.checkpointInterval, default 10)? */
-bool dp_delta_checkpoint_due(const struct dp_delta_snapshot *s);
-/* Behind the commit of a version: writes the one that is due there.  Its failure is no failure of the commit, which is published. */
-enum dp_status dp_delta_checkpoint_after(const char *table, int64_t version, int64_t now_ms, struct dp_err *err) DP_MUST_CHECK;
+/* What follows a commit: the checkpoint of its version, where one is due (delta.checkpointInterval, default 10).  dp_delta_publish calls it. */
+enum dp_status dp_delta_checkpoint_follow(const char *table, const struct dp_delta_pairs *configuration, int64_t version, int64_t now_ms, struct dp_err *err) DP_MUST_CHECK;
 
 #endif

@@ -22,6 +22,7 @@ struct dp_delta_change {
     enum dp_delta_mode mode;
     enum dp_delta_reads reads;
     const struct dp_expr *where;               /* with READ_WHERE */
+    bool keeps_row_ids;                        /* rows that are copied or updated carry their ids and versions in the materialised columns (row tracking) */
     bool rearranges;                           /* no row changes: every file action has dataChange false, and concurrent appends are no conflict (compaction) */
     const struct dp_delta_file *const *removes; /* besides what the mode removes: live files of the base, as they are there (deletion vector included) */
     size_t n_removes;
@@ -41,10 +42,18 @@ struct dp_delta_change {
     int64_t rows;                  /* for operationMetrics; -1 unknown */
     const char *metrics;           /* further members of operationMetrics as JSON, with a leading comma, or NULL */
     int64_t now_ms;
-    unsigned max_retries;          /* 0 = 20 */
+    struct dp_err *after;          /* what failed behind the commit (a checkpoint that was due), for a warning; NULL: nobody asks */
+    unsigned max_retries;          /* lost races before it gives up; 0 = 200 */
 };
 
 /*
+ * Publishes, and behind that writes the checkpoint that is due (delta.checkpointInterval).
+ *
+ * What concurrent commits are in conflict with the change is decided by `reads`, the files that it removes, and the table's delta.isolationLevel (Serializable, or
+ * WriteSerializable: then rows that others appended blindly to what was read are no conflict).  Adds need not have row ids: files that are new to the table
+ * get theirs here, those whose path is removed in the same change (another deletion vector, other statistics) or that bring some keep them; a domain delta.rowTracking in
+ * `domains` is passed over.  The metaData that turns in-commit timestamps on gets the properties which say from where on they count.
+ *
  * base: the snapshot that the change was made against, NULL: the table is created (version 0).  *version is what was published.
  * DP_AGAIN: a concurrent commit is in conflict; DP_END: a concurrent commit carries one of our txns at our version or above (read the table again).
  */

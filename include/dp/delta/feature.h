@@ -18,6 +18,7 @@ enum dp_status dp_delta_check_read(const struct dp_delta_protocol *p, struct dp_
 struct dp_delta_intent {
     bool removes; /* it removes rows (overwrite, replace) */
     bool writes;  /* it adds rows */
+    bool copies;  /* it adds files whose rows are all the table's already (compaction) */
 };
 /* DP_UNSUPPORTED, naming feature and column, when a rule for writers can't be honoured; DP_RULE for an append-only table. */
 enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema,
@@ -32,6 +33,11 @@ enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const str
  */
 enum dp_status dp_delta_upgrade_protocol(const struct dp_delta_protocol *from, const char *const *names, size_t n, struct dp_arena *arena,
                                          struct dp_delta_protocol *out, bool *changed, struct dp_err *err) DP_MUST_CHECK;
+
+/* Is `to` `from` with further features, none of which puts a duty on a commit that was made under `from`? */
+bool dp_delta_protocol_widens(const struct dp_delta_protocol *from, const struct dp_delta_protocol *to);
+/* The features that table properties activate (delta.enableChangeDataFeed=true ...) or ask for (delta.feature.X=supported): names[] has room for 40; returns how many. */
+size_t dp_delta_property_features(const struct dp_delta_pairs *configuration, struct dp_arena *arena, const char **names);
 
 enum dp_delta_mapping { DP_DELTA_MAPPING_NONE, DP_DELTA_MAPPING_NAME, DP_DELTA_MAPPING_ID };
 enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, enum dp_delta_mapping *out,
