@@ -15,6 +15,7 @@ static const struct dp_tool *const commands[] = {
     &table_restore,
     &table_checkpoint,
     &table_vacuum,
+    &table_verify,
     NULL};
 
 static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: make it, change it, ask it, look after it",

@@ -12,6 +12,7 @@
 extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
 extern const struct dp_tool table_changes, table_restore;
 extern const struct dp_tool table_vacuum;
+extern const struct dp_tool table_verify;
 
 /* Prints a line for people; nothing under --json, whose summary says it. */
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
