@@ -217,7 +217,7 @@ size_t dp_delta_property_features(const struct dp_delta_pairs *configuration, st
     size_t n = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (dp_str_eqz(dp_delta_pairs_text(configuration, keys[i].key, DP_STR("")), keys[i].value)) names[n++] = keys[i].feature;
-    for (size_t i = 0; i < configuration->n && n < 40; i++) {
+    for (size_t i = 0; i < configuration->n && n < DP_DELTA_MAX_FEATURES; i++) {
         struct dp_str key = configuration->v[i].key, prefix = DP_STR("delta.feature.");
         if (!dp_str_starts(key, prefix)) continue;
         char *name = dp_arena_alloc(arena, key.n - prefix.n + 1);

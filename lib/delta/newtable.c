@@ -16,25 +16,15 @@ static bool has_ntz(const struct dp_type *t) {
     return false;
 }
 
-/* A feature that is listed by name; two lists, for readers and for writers. */
-static void list_feature(struct dp_delta_protocol *p, const char *name, bool readers) {
-    if (readers) p->reader_features.v[p->reader_features.n++] = dp_str_z(name);
-    p->writer_features.v[p->writer_features.n++] = dp_str_z(name);
-}
-
-static void choose_protocol(const struct dp_type *schema, bool mapped, struct dp_arena *arena, struct dp_delta_protocol *p) {
-    memset(p, 0, sizeof *p);
-    p->min_reader = mapped ? 2 : 1;
-    p->min_writer = mapped ? 5 : 2;
-    if (!has_ntz(schema)) return;
-    p->min_reader = 3;
-    p->min_writer = 7; /* which implies nothing: Spark refuses a table with a required column where `invariants` is not listed */
-    p->reader_features = (struct dp_delta_strs){dp_arena_calloc(arena, 2, sizeof(struct dp_str)), 0, true};
-    p->writer_features = (struct dp_delta_strs){dp_arena_calloc(arena, 4, sizeof(struct dp_str)), 0, true};
-    list_feature(p, "timestampNtz", true);
-    if (mapped) list_feature(p, "columnMapping", true);
-    list_feature(p, "appendOnly", false);
-    list_feature(p, "invariants", false);
+/* The lowest protocol that carries what the schema and the properties ask for. */
+static enum dp_status choose_protocol(const struct dp_delta_new *n, bool mapped, struct dp_arena *arena, struct dp_delta_protocol *out, struct dp_err *err) {
+    const struct dp_delta_protocol from = {.min_reader = 1, .min_writer = 2};
+    const char *names[DP_DELTA_MAX_FEATURES + 2];
+    bool changed;
+    size_t k = dp_delta_property_features(n->configuration, arena, names);
+    if (has_ntz(n->schema)) names[k++] = "timestampNtz";
+    if (mapped) names[k++] = "columnMapping";
+    return dp_delta_upgrade_protocol(&from, names, k, arena, out, &changed, err);
 }
 
 static enum dp_status check_partition_columns(const struct dp_type *schema, const struct dp_delta_strs *columns, struct dp_err *err) {
@@ -64,15 +54,38 @@ static enum dp_status choose_mapping(const struct dp_delta_new *n, struct dp_are
     return DP_OK;
 }
 
+/* Commands to who creates a table, not properties of it. */
+static bool is_command(struct dp_str key) {
+    return dp_str_starts(key, DP_STR("delta.feature.")) || dp_str_eqz(key, "delta.minReaderVersion") || dp_str_eqz(key, "delta.minWriterVersion");
+}
+
+static void put(struct dp_delta_pairs *to, const char *key, struct dp_str value) {
+    to->v[to->n++] = (struct dp_delta_pair){dp_str_z(key), value, false};
+}
+
+/* Rows that are copied keep their ids in columns of these names; nobody else has such. */
+static void name_row_columns(struct dp_delta_pairs *to, struct dp_arena *arena) {
+    static const char *const keys[][2] = {{"delta.rowTracking.materializedRowIdColumnName", "_row-id-col-"},
+                                          {"delta.rowTracking.materializedRowCommitVersionColumnName", "_row-commit-version-col-"}};
+    for (size_t i = 0; i < 2; i++) {
+        char id[37], name[80];
+        if (dp_delta_pairs_get(to, dp_str_z(keys[i][0]))) continue;
+        dp_uuid(id);
+        snprintf(name, sizeof name, "%s%s", keys[i][1], id);
+        put(to, keys[i][0], dp_arena_str(arena, dp_str_z(name)));
+    }
+}
+
 static void configure(const struct dp_delta_pairs *given, bool mapped, int32_t max_id, struct dp_arena *arena, struct dp_delta_pairs *out) {
     char text[24];
-    out->v = dp_arena_calloc(arena, given->n + 2, sizeof *out->v);
+    out->v = dp_arena_calloc(arena, given->n + 4, sizeof *out->v);
     for (size_t i = 0; i < given->n; i++)
-        if (!mapped || !dp_str_eqz(given->v[i].key, DP_DELTA_KEY_MODE)) out->v[out->n++] = given->v[i];
+        if (!is_command(given->v[i].key) && (!mapped || !dp_str_eqz(given->v[i].key, DP_DELTA_KEY_MODE))) out->v[out->n++] = given->v[i];
+    if (dp_str_eqz(dp_delta_pairs_text(given, "delta.enableRowTracking", DP_STR("")), "true")) name_row_columns(out, arena);
     if (!mapped) return;
     size_t n = dp_print_i64(text, max_id);
-    out->v[out->n++] = (struct dp_delta_pair){DP_STR(DP_DELTA_KEY_MODE), DP_STR("name"), false};
-    out->v[out->n++] = (struct dp_delta_pair){DP_STR(DP_DELTA_KEY_MAX_ID), dp_arena_str(arena, dp_str(text, n)), false};
+    put(out, DP_DELTA_KEY_MODE, DP_STR("name"));
+    put(out, DP_DELTA_KEY_MAX_ID, dp_arena_str(arena, dp_str(text, n)));
 }
 
 enum dp_status dp_delta_new_table(const struct dp_delta_new *n, struct dp_arena *arena, struct dp_delta_protocol *protocol,
@@ -85,7 +98,7 @@ enum dp_status dp_delta_new_table(const struct dp_delta_new *n, struct dp_arena 
         return dp_err_set(err, DP_SCHEMA, "a table needs at least one column that is not a partition column");
     DP_TRY(choose_mapping(n, arena, &mapped, cause, err));
     DP_TRY(check_partition_columns(n->schema, n->partition_columns, err));
-    choose_protocol(n->schema, mapped, arena, protocol);
+    DP_TRY(choose_protocol(n, mapped, arena, protocol, err));
     struct dp_type *schema = dp_type_copy(n->schema);
     int32_t max_id = mapped ? dp_delta_mapping_assign(schema, n->names_are_physical) : 0;
     dp_delta_schema_print(schema, &b);

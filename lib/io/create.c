@@ -59,9 +59,11 @@ static enum dp_status check_property(struct dp_str key, struct dp_err *err)
     static const char *const free_keys[] = {"delta.checkpointInterval", "delta.logRetentionDuration", "delta.deletedFileRetentionDuration", "delta.appendOnly",
                                             "delta.dataSkippingNumIndexedCols", "delta.dataSkippingStatsColumns", "delta.dataSkippingStringPrefixLength",
                                             "delta.setTransactionRetentionDuration", "delta.checkpoint.writeStatsAsJson", "delta.parquet.compression.codec",
-                                            "delta.parquet.format.version", DP_DELTA_KEY_MODE, "delta.enableChangeDataFeed", "delta.enableDeletionVectors", "delta.enableTypeWidening", NULL};
+                                            "delta.parquet.format.version", DP_DELTA_KEY_MODE, "delta.enableChangeDataFeed", "delta.enableDeletionVectors", "delta.enableTypeWidening",
+                                            "delta.enableRowTracking", "delta.enableInCommitTimestamps", "delta.checkpointPolicy", "delta.checkpoint.writeStatsAsStruct",
+                                            "delta.enableExpiredLogCleanup", "delta.isolationLevel", NULL};
     if (dp_str_eqz(key, DP_LAYOUT_PROPERTY)) return dp_err_set(err, DP_USAGE, "--property " DP_LAYOUT_PROPERTY ": it is made from --by");
-    if (!dp_str_starts(key, DP_STR("delta."))) return DP_OK;
+    if (!dp_str_starts(key, DP_STR("delta.")) || dp_str_starts(key, DP_STR("delta.feature."))) return DP_OK;
     for (size_t i = 0; free_keys[i]; i++)
         if (dp_str_eqz(key, free_keys[i])) return DP_OK;
     return dp_err_set(err, DP_UNSUPPORTED, "property %.*s is not supported for a new table", DP_STR_FMT(key));
@@ -161,21 +163,6 @@ static void print_parameters(const struct create *c, struct dp_buf *out)
     dp_buf_release(&by);
 }
 
-/* Properties that say true need a protocol which lists their features. */
-static enum dp_status carry_features(struct create *c, struct dp_delta_protocol *protocol, struct dp_err *err)
-{
-    static const struct {
-        const char *key, *feature;
-    } active[] = {{"delta.enableChangeDataFeed", "changeDataFeed"}, {"delta.enableDeletionVectors", "deletionVectors"}, {"delta.enableTypeWidening", "typeWidening"}};
-    const char *names[sizeof active / sizeof active[0]];
-    struct dp_delta_protocol from = *protocol;
-    size_t n = 0;
-    bool changed;
-    for (size_t i = 0; i < sizeof active / sizeof active[0]; i++)
-        if (dp_str_eqz(dp_delta_pairs_text(&c->configuration, active[i].key, DP_STR("")), "true")) names[n++] = active[i].feature;
-    return dp_delta_upgrade_protocol(&from, names, n, &c->arena, protocol, &changed, err);
-}
-
 static enum dp_status create_new(struct create *c, struct dp_run *run, struct dp_created *out, struct dp_err *err)
 {
     struct dp_delta_protocol protocol;
@@ -186,7 +173,6 @@ static enum dp_status create_new(struct create *c, struct dp_run *run, struct dp
     struct dp_delta_new wanted = {.schema = c->schema, .partition_columns = &c->by, .configuration = &c->configuration, .name = name,
                                   .now_ms = run->now_micros / 1000};
     DP_TRY(dp_delta_new_table(&wanted, &c->arena, &protocol, &metadata, &cause, err));
-    DP_TRY(carry_features(c, &protocol, err));
     dp_create_warn(run, c->o->table, cause);
     print_parameters(c, &parameters);
     struct dp_delta_change change = {.protocol = &protocol, .metadata = &metadata, .operation = "CREATE TABLE", .parameters = dp_buf_z(&parameters),

@@ -71,7 +71,7 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     sed -i 's/word, logicalType: string/at, logicalType: timestamp, logicalTypeOptions: {timezone: false}/' c.yaml
     run dp-table create t -c c.yaml
     [ "$status" -eq 0 ] || skip "the contract can't say it: $output"
-    jq -se '.[1].protocol == {minReaderVersion:3,minWriterVersion:7,readerFeatures:["timestampNtz"],writerFeatures:["timestampNtz","appendOnly","invariants"]}' \
+    jq -se '.[1].protocol == {minReaderVersion:3,minWriterVersion:7,readerFeatures:["timestampNtz"],writerFeatures:["appendOnly","invariants","timestampNtz"]}' \
         t/_delta_log/00000000000000000000.json >/dev/null
 }
 
@@ -102,8 +102,10 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
     [ "$status" -ne 0 ]
     run --separate-stderr dp-table create t -c c.yaml --property x
     dp_expect 2 "KEY=VALUE"
-    run --separate-stderr dp-table create t -c c.yaml --property delta.enableRowTracking=true
-    dp_expect 3 "delta.enableRowTracking"
+    run --separate-stderr dp-table create t -c c.yaml --property delta.enableIcebergCompatV2=true
+    dp_expect 3 "delta.enableIcebergCompatV2"
+    run --separate-stderr dp-table create t -c c.yaml --property delta.feature.collations=supported
+    dp_expect 3 "collations"
     run --separate-stderr dp-table create t -c c.yaml --dry-run
     dp_expect 0
     [ ! -e t ]
@@ -437,4 +439,17 @@ ruled() {
     run --separate-stderr bash -c "$(declare -f rows); rows 1 5 2026-03-01 | dp-partition -o u --by day | dp-table commit u --eof-commits --contract"
     dp_expect 2 "keeps no contract"
     [ ! -e u/_delta_log ]
+}
+
+@test "create: properties that need a table feature make the protocol carry it" {
+    contract
+    run dp-table create t -c c.yaml --property delta.enableRowTracking=true --property delta.enableInCommitTimestamps=true \
+        --property delta.checkpointPolicy=v2 --property delta.feature.vacuumProtocolCheck=supported
+    [ "$status" -eq 0 ]
+    log=t/_delta_log/00000000000000000000.json
+    grep -q '"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":\["v2Checkpoint","vacuumProtocolCheck"\]' $log
+    grep -q '"writerFeatures":\["appendOnly","invariants","rowTracking","domainMetadata","v2Checkpoint","inCommitTimestamp","vacuumProtocolCheck"\]' $log
+    grep -q '"delta.rowTracking.materializedRowIdColumnName":"_row-id-col-' $log
+    ! grep -q 'delta.feature' $log
+    head -c 35 $log | grep -q '{"commitInfo":{"inCommitTimestamp":'
 }

@@ -36,7 +36,8 @@ enum dp_status dp_delta_upgrade_protocol(const struct dp_delta_protocol *from, c
 
 /* Is `to` `from` with further features, none of which puts a duty on a commit that was made under `from`? */
 bool dp_delta_protocol_widens(const struct dp_delta_protocol *from, const struct dp_delta_protocol *to);
-/* The features that table properties activate (delta.enableChangeDataFeed=true ...) or ask for (delta.feature.X=supported): names[] has room for 40; returns how many. */
+/* The features that table properties activate (delta.enableChangeDataFeed=true ...) or ask for (delta.feature.X=supported): how many; names[] has room for these. */
+#define DP_DELTA_MAX_FEATURES 64
 size_t dp_delta_property_features(const struct dp_delta_pairs *configuration, struct dp_arena *arena, const char **names);
 
 enum dp_delta_mapping { DP_DELTA_MAPPING_NONE, DP_DELTA_MAPPING_NAME, DP_DELTA_MAPPING_ID };
