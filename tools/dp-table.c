@@ -13,6 +13,8 @@ static const struct dp_tool *const commands[] = {
     &table_log,
     &table_changes,
     &table_restore,
+    &table_clone,
+    &table_branch,
     &table_checkpoint,
     &table_vacuum,
     &table_verify,
