@@ -55,6 +55,7 @@ complete -c dp-table -n '__fish_seen_subcommand_from commit' -l version -s V -d 
 complete -c dp-table -n '__fish_seen_subcommand_from files' -l as-of -x -d 'the table as it was'
 complete -c dp-table -n '__fish_seen_subcommand_from files' -l where -s w -x -d 'only records for which the expression is true'
 complete -c dp-table -n '__fish_seen_subcommand_from files' -l marks -d 'emit marks: begin, checkpoints, end'
+complete -c dp-table -n '__fish_seen_subcommand_from files' -l threads -s j -x -d 'threads (default: the processors that this process may use)'
 complete -c dp-table -n '__fish_seen_subcommand_from files' -l skip-empty -d 'exit 99 when there was nothing to do'
 complete -c dp-table -n '__fish_seen_subcommand_from files' -l report -r -F -d 'what the run did: JSON, or Markdown (.md), or text (.txt)'
 complete -c dp-table -n '__fish_seen_subcommand_from files' -l metrics -r -F -d 'the same as Prometheus text'

@@ -34,6 +34,13 @@ void *dp_arena_alloc(struct dp_arena *a, size_t n) {
     return p;
 }
 
+void dp_arena_trim(struct dp_arena *a, const void *p, size_t n) {
+    struct dp_arena_block *b = a->head;
+    size_t used = (size_t)((const char *)p - b->bytes) + ((n + ALIGN - 1) & ~(size_t)(ALIGN - 1));
+    a->used -= b->used - used;
+    b->used = used;
+}
+
 void *dp_arena_calloc(struct dp_arena *a, size_t count, size_t size) {
     size_t n;
     if (__builtin_mul_overflow(count, size, &n)) n = SIZE_MAX;

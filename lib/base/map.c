@@ -68,22 +68,26 @@ struct dp_map_item *dp_map_get(const struct dp_map *m, struct dp_str key) {
     return m->live ? find(m, key, hash_of(key)) : NULL;
 }
 
-struct dp_map_item *dp_map_put(struct dp_map *m, struct dp_str key, bool *is_new) {
+static struct dp_map_item *put(struct dp_map *m, struct dp_str key, bool copy, bool *is_new) {
     uint64_t h = hash_of(key);
     struct dp_map_item *it = find(m, key, h);
     if (is_new) *is_new = !it;
     if (it) return it;
     if (!m->nslots || (m->n + 1) * 2 > m->nslots) rebuild(m);
-    if (!m->arena) m->arena = dp_calloc(1, sizeof *m->arena);
+    if (copy && !m->arena) m->arena = dp_calloc(1, sizeof *m->arena);
     m->items = dp_grow(m->items, &m->cap, m->n + 1, sizeof *m->items);
     it = &m->items[m->n++];
-    *it = (struct dp_map_item){.key = dp_arena_str(m->arena, key), .hash = h};
+    *it = (struct dp_map_item){.key = copy ? dp_arena_str(m->arena, key) : key, .hash = h};
     size_t s = h & (m->nslots - 1);
     while (m->slots[s]) s = (s + 1) & (m->nslots - 1);
     m->slots[s] = (uint32_t)m->n;
     m->live++;
     return it;
 }
+
+struct dp_map_item *dp_map_put(struct dp_map *m, struct dp_str key, bool *is_new) { return put(m, key, true, is_new); }
+
+struct dp_map_item *dp_map_put_kept(struct dp_map *m, struct dp_str key, bool *is_new) { return put(m, key, false, is_new); }
 
 bool dp_map_remove(struct dp_map *m, struct dp_str key) {
     struct dp_map_item *it = m->live ? find(m, key, hash_of(key)) : NULL;

@@ -1,110 +1,13 @@
 /*
- * Checkpoints (digest section 6).  A Parquet checkpoint is read by printing its rows as lines of a commit and parsing those, and written by
- * shredding such lines into columns, so that there is one description of each action (action.c).
- * What it does not do: write V2, multi-part or stats_parsed; a classic checkpoint with JSON statistics serves every reader.
+ * Checkpoints (digest section 6), written by shredding lines of a commit into columns, so that there is one description of each action (action.c).
+ * What it does not do: read them (load.c), write V2, multi-part or stats_parsed; a classic checkpoint with JSON statistics serves every reader.
  */
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/checkpoint.h>
 #include <dp/delta/partition.h>
-#include <dp/parquet/reader.h>
 #include <dp/parquet/writer.h>
 #include <stdlib.h>
-
-#define BATCH_ROWS 4096
-
-/* ---- reading ---- */
-
-struct reading {
-    dp_delta_action_fn fn;
-    void *ctx;
-    struct dp_arena *arena;
-    char **sidecars; /* file names */
-    size_t n, cap;
-};
-
-static enum dp_status take_action(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
-    struct reading *r = ctx;
-    if (a->kind != DP_DELTA_SIDECAR) return r->fn(r->ctx, a, err);
-    struct dp_str path = a->u.sidecar.path;
-    for (size_t i = path.n; i-- > 0;)
-        if (path.p[i] == '/') {
-            path = dp_str(path.p + i + 1, path.n - i - 1);
-            break;
-        }
-    r->sidecars = dp_grow(r->sidecars, &r->cap, r->n + 1, sizeof *r->sidecars);
-    r->sidecars[r->n++] = dp_strndup(path.p, path.n);
-    return DP_OK;
-}
-
-static size_t known_columns(const struct dp_type *schema, const char **out) {
-    static const char *const names[] = {"txn", "add", "remove", "metaData", "protocol", "domainMetadata", "sidecar"};
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (dp_type_child(schema, dp_str_z(names[i]))) out[n++] = names[i];
-    return n;
-}
-
-static enum dp_status read_rows(struct dp_pq_reader *reader, const char *path, size_t row_group, struct reading *r, struct dp_err *err) {
-    struct dp_batch batch;
-    struct dp_buf text = {0};
-    struct dp_print_opts opts = {0};
-    dp_batch_init(&batch, dp_pq_reader_schema(reader));
-    enum dp_status status = dp_pq_reader_seek(reader, row_group, err);
-    while (status == DP_OK) {
-        status = dp_pq_reader_next(reader, BATCH_ROWS, &batch, err);
-        if (status != DP_OK) break;
-        dp_buf_reset(&text);
-        dp_batch_print(&batch, 0, batch.length, &opts, &text);
-        status = dp_delta_actions_each(dp_buf_str(&text), path, r->arena, take_action, r, err);
-    }
-    dp_buf_release(&text);
-    dp_batch_release(&batch);
-    return status == DP_END ? DP_OK : status;
-}
-
-static enum dp_status read_parquet(const char *path, struct reading *r, struct dp_err *err) {
-    struct dp_pq_file *file = NULL;
-    struct dp_pq_reader *reader = NULL;
-    const char *columns[8];
-    enum dp_status status = dp_pq_open(path, &file, err);
-    if (status != DP_OK) return status;
-    size_t n = known_columns(dp_pq_schema(file), columns);
-    if (n == 0) status = dp_err_set(err, DP_FORMAT, "%s: the checkpoint has none of the columns of actions", path);
-    if (status == DP_OK) status = dp_pq_reader_open(file, columns, n, &reader, err);
-    for (size_t i = 0; status == DP_OK && i < dp_pq_meta(file)->n_row_groups; i++) status = read_rows(reader, path, i, r, err);
-    dp_pq_reader_close(reader);
-    dp_pq_close(file);
-    return status;
-}
-
-enum dp_status dp_delta_checkpoint_read(const char *table, const struct dp_delta_checkpoint_ref *c, struct dp_arena *arena,
-                                        dp_delta_action_fn fn, void *ctx, struct dp_err *err) {
-    struct reading r = {.fn = fn, .ctx = ctx, .arena = arena};
-    enum dp_status status = DP_OK;
-    char *dir = dp_path_join(table, "_delta_log"), *sidecars = dp_path_join(dir, "_sidecars");
-    for (size_t i = 0; i < c->n_names && status == DP_OK; i++) {
-        char *path = dp_path_join(dir, c->names[i]);
-        status = c->form == DP_DELTA_UUID_JSON ? dp_delta_actions_file(path, arena, take_action, &r, err) : read_parquet(path, &r, err);
-        free(path);
-    }
-    for (size_t i = 0; i < r.n && status == DP_OK; i++) {
-        char *path = dp_path_join(sidecars, r.sidecars[i]);
-        struct reading inner = {.fn = fn, .ctx = ctx, .arena = arena};
-        status = read_parquet(path, &inner, err);
-        if (status == DP_OK && inner.n) status = dp_err_set(err, DP_FORMAT, "%s: a sidecar names sidecars", path);
-        for (size_t k = 0; k < inner.n; k++) free(inner.sidecars[k]);
-        free(inner.sidecars);
-        free(path);
-    }
-    for (size_t i = 0; i < r.n; i++) free(r.sidecars[i]);
-    free(r.sidecars);
-    free(sidecars);
-    free(dir);
-    return status;
-}
-
-/* ---- writing ---- */
 
 static struct dp_type *leaf(struct dp_type *parent, enum dp_type_id id, const char *name) {
     struct dp_type *t = dp_type_new(id, dp_str_z(name));

@@ -14,6 +14,10 @@ static int hex_digit(char c) {
 }
 
 void dp_delta_path_decode(struct dp_str s, struct dp_buf *out) {
+    if (!s.n || !memchr(s.p, '%', s.n)) {
+        dp_buf_adds(out, s);
+        return;
+    }
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '%' && i + 2 < s.n && hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
             dp_buf_addc(out, (char)(hex_digit(s.p[i + 1]) * 16 + hex_digit(s.p[i + 2])));

@@ -23,6 +23,7 @@ struct out_column {
 struct dp_delta_scan {
     const struct dp_delta_snapshot *s;
     const struct dp_expr *where;
+    struct dp_delta_skipper *skipper; /* NULL without where */
     struct dp_type *schema;      /* projected, display names */
     struct dp_type *partition;   /* its partition columns, display names */
     struct out_column *columns;
@@ -105,6 +106,7 @@ enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char 
     struct dp_delta_scan *scan = dp_calloc(1, sizeof *scan);
     scan->s = s;
     scan->where = where;
+    if (where) scan->skipper = dp_delta_skipper_open(s, where);
     scan->adapt.mapping = s->mapping;
     scan->adapt.widening = dp_delta_has_feature(&s->protocol, "typeWidening") || dp_delta_has_feature(&s->protocol, "typeWidening-preview");
     enum dp_status status = choose_columns(scan, columns, n_columns, err);
@@ -125,6 +127,7 @@ static void drop_file(struct open_file *f) {
 void dp_delta_scan_close(struct dp_delta_scan *scan) {
     if (!scan) return;
     drop_file(scan->file);
+    dp_delta_skipper_close(scan->skipper);
     dp_type_free(scan->schema);
     dp_type_free(scan->partition);
     free(scan->columns);
@@ -212,7 +215,7 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
         action = next_action(scan);
         if (!action) return DP_END;
         scan->counts.files++;
-        if (!scan->where || dp_delta_file_skip(scan->s, action, scan->where) != DP_NEVER) break;
+        if (!scan->skipper || dp_delta_skipper_ask(scan->skipper, action) != DP_NEVER) break;
         if (action->size > 0) scan->counts.bytes_skipped += (uint64_t)action->size;
     }
     struct open_file *f = dp_calloc(1, sizeof *f);

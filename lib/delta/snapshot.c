@@ -1,10 +1,11 @@
 /*
  * Snapshots: replay of checkpoint and commits into the state of a table at one version (digest section 3).
- * What it does not do: read Parquet rows (checkpoint.c feeds it actions), judge expressions (skip.c).
+ * What it does not do: read files (load.c feeds it actions), judge expressions (skip.c).
  */
+#include "load_priv.h"
 #include <dp/base/file.h>
 #include <dp/base/num.h>
-#include <dp/delta/checkpoint.h>
+#include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/snapshot.h>
@@ -12,7 +13,7 @@
 
 struct replay {
     struct dp_delta_snapshot *s;
-    struct dp_buf key;
+    struct delta_load load;
     struct dp_map seen;    /* keys of the compaction in progress */
     bool first_wins;       /* inside a compaction */
     bool has_protocol, has_metadata;
@@ -40,17 +41,14 @@ static bool shadowed(struct replay *r, const char *kind, struct dp_str key) {
     return !is_new;
 }
 
-static void *keep(struct dp_arena *arena, const void *p, size_t n) { return memcpy(dp_arena_alloc(arena, n), p, n); }
+/* Values of the maps; they are only read through them. */
+static void set(struct dp_map_item *item, const void *p) { memcpy(&item->v.p, &p, sizeof p); }
 
-static void replay_file(struct replay *r, const struct dp_delta_file *f, bool is_add) {
+static void replay_file(struct replay *r, const struct dp_delta_file *f, struct dp_str key, bool is_add) {
     struct dp_delta_snapshot *s = r->s;
-    dp_buf_reset(&r->key);
-    dp_delta_file_key(f, &r->key);
-    struct dp_str key = dp_buf_str(&r->key);
     if (shadowed(r, "file", key)) return;
-    struct dp_map *to = is_add ? &s->files : &s->tombstones;
     dp_map_remove(is_add ? &s->tombstones : &s->files, key);
-    dp_map_put(to, key, NULL)->v.p = keep(&s->arena, f, sizeof *f);
+    set(dp_map_put_kept(is_add ? &s->files : &s->tombstones, key, NULL), f);
 }
 
 static enum dp_status replay_metadata(struct replay *r, const struct dp_delta_metadata *m, struct dp_err *err) {
@@ -66,15 +64,15 @@ static void replay_domain(struct replay *r, const struct dp_delta_domain *d) {
     struct dp_delta_snapshot *s = r->s;
     if (shadowed(r, "domain", d->domain)) return;
     if (d->removed) dp_map_remove(&s->domains, d->domain);
-    else dp_map_put(&s->domains, d->domain, NULL)->v.p = keep(&s->arena, d, sizeof *d);
+    else set(dp_map_put_kept(&s->domains, d->domain, NULL), d);
 }
 
-static enum dp_status replay_action(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
+static enum dp_status replay_action(void *ctx, const struct dp_delta_action *a, struct dp_str key, struct dp_err *err) {
     struct replay *r = ctx;
     switch (a->kind) {
     case DP_DELTA_ADD:
     case DP_DELTA_REMOVE:
-        replay_file(r, &a->u.file, a->kind == DP_DELTA_ADD);
+        replay_file(r, &a->u.file, key, a->kind == DP_DELTA_ADD);
         return DP_OK;
     case DP_DELTA_PROTOCOL:
         if (shadowed(r, "protocol", DP_STR(""))) return DP_OK;
@@ -84,8 +82,7 @@ static enum dp_status replay_action(void *ctx, const struct dp_delta_action *a, 
     case DP_DELTA_METADATA:
         return replay_metadata(r, &a->u.metadata, err);
     case DP_DELTA_TXN:
-        if (!shadowed(r, "txn", a->u.txn.app_id))
-            dp_map_put(&r->s->txns, a->u.txn.app_id, NULL)->v.p = keep(&r->s->arena, &a->u.txn, sizeof a->u.txn);
+        if (!shadowed(r, "txn", a->u.txn.app_id)) set(dp_map_put_kept(&r->s->txns, a->u.txn.app_id, NULL), &a->u.txn);
         return DP_OK;
     case DP_DELTA_DOMAIN:
         replay_domain(r, &a->u.domain);
@@ -116,26 +113,31 @@ static enum dp_status replay_compaction(struct replay *r, const struct dp_delta_
                                         struct dp_err *err) {
     char *path = dp_path_join(log->dir, c->name);
     r->first_wins = true;
-    enum dp_status status = dp_delta_actions_file(path, &r->s->arena, replay_action, r, err);
+    enum dp_status status = delta_load_lines(&r->load, path, err);
     r->first_wins = false;
     dp_map_reset(&r->seen);
     free(path);
     return status;
 }
 
+/* The last version of the commits that are there from `version` on without a gap. */
+static int64_t run_end(const struct dp_delta_log *log, int64_t version, int64_t to) {
+    while (version < to && dp_delta_log_has_commit(log, version + 1)) version++;
+    return version;
+}
+
 static enum dp_status replay_commits(struct replay *r, const struct dp_delta_log *log, int64_t from, int64_t to, struct dp_err *err) {
     for (int64_t v = from; v <= to; v++) {
-        if (!dp_delta_log_has_commit(log, v)) {
-            const struct dp_delta_compaction_ref *c = find_compaction(log, v, to);
-            if (!c) return dp_err_set(err, DP_FORMAT, "%s: the commit of version %lld is missing", log->dir, (long long)v);
-            DP_TRY(replay_compaction(r, log, c, err));
-            v = c->to;
+        if (dp_delta_log_has_commit(log, v)) {
+            int64_t end = run_end(log, v, to);
+            DP_TRY(delta_load_commits(&r->load, r->s->table, v, end, err));
+            v = end;
             continue;
         }
-        char *path = dp_delta_commit_path(r->s->table, v);
-        enum dp_status status = dp_delta_actions_file(path, &r->s->arena, replay_action, r, err);
-        free(path);
-        DP_TRY(status);
+        const struct dp_delta_compaction_ref *c = find_compaction(log, v, to);
+        if (!c) return dp_err_set(err, DP_FORMAT, "%s: the commit of version %lld is missing", log->dir, (long long)v);
+        DP_TRY(replay_compaction(r, log, c, err));
+        v = c->to;
     }
     return DP_OK;
 }
@@ -148,7 +150,7 @@ static enum dp_status replay_log(struct replay *r, const struct dp_delta_log *lo
         if (c->version > version) continue;
         struct dp_err bad = DP_ERR_INIT;
         forget(r);
-        if (dp_delta_checkpoint_read(r->s->table, c, &r->s->arena, replay_action, r, &bad) == DP_OK) {
+        if (delta_load_checkpoint(&r->load, r->s->table, c, &bad) == DP_OK) {
             r->s->checkpoint = c->version;
             return replay_commits(r, log, c->version + 1, version, err);
         }
@@ -191,6 +193,10 @@ static enum dp_status finish(struct replay *r, struct dp_err *err) {
 }
 
 enum dp_status dp_delta_open(const char *table, int64_t version, struct dp_delta_snapshot **out, struct dp_err *err) {
+    return dp_delta_open_how(table, version, &(struct dp_delta_how){0}, out, err);
+}
+
+enum dp_status dp_delta_open_how(const char *table, int64_t version, const struct dp_delta_how *how, struct dp_delta_snapshot **out, struct dp_err *err) {
     struct dp_delta_log log;
     DP_TRY(dp_delta_log_list(table, &log, err));
     int64_t latest = dp_delta_log_latest(&log);
@@ -204,9 +210,10 @@ enum dp_status dp_delta_open(const char *table, int64_t version, struct dp_delta
     s->table = dp_strdup(table);
     s->version = version < 0 ? latest : version;
     s->checkpoint = -1;
+    delta_load_open(&r.load, how->pool, DP_DELTA_STATE | (how->skip_stats ? DP_DELTA_NO_STATS : 0), replay_action, &r);
     enum dp_status status = replay_log(&r, &log, s->version, err);
     if (status == DP_OK) status = finish(&r, err);
-    dp_buf_release(&r.key);
+    delta_load_close(&r.load, &s->parts, &s->n_parts);
     dp_map_release(&r.seen);
     dp_delta_log_release(&log);
     if (status != DP_OK) {
@@ -226,6 +233,8 @@ void dp_delta_close(struct dp_delta_snapshot *s) {
     dp_type_free(s->schema);
     dp_type_free(s->physical);
     dp_arena_release(&s->arena);
+    for (size_t i = 0; i < s->n_parts; i++) dp_arena_release(&s->parts[i]);
+    free(s->parts);
     free(s->table);
     free(s);
 }

@@ -63,10 +63,9 @@ static uint32_t take_escape(const char **p, const char *end) {
     return 0xfffd;
 }
 
-void dp_json_decode(struct dp_str raw, struct dp_buf *b) {
-    if (!raw.n) return;
-    /* never longer than the source, but that a cut escape of one byte gives three */
-    char *start = dp_buf_reserve(b, raw.n + 3), *o = start;
+/* Never longer than the source, but that a cut escape of one byte gives three. */
+size_t dp_json_decode_to(struct dp_str raw, char *to) {
+    char *o = to;
     const char *p = raw.p, *end = p + raw.n;
     while (p < end) {
         const char *slash = memchr(p, '\\', (size_t)(end - p));
@@ -74,9 +73,14 @@ void dp_json_decode(struct dp_str raw, struct dp_buf *b) {
         memcpy(o, p, n);
         o += n;
         p += n;
-        if (slash) o = put_utf8(o, take_escape(&p, end));
+        if (slash && end - p > 1 && p[1] == '"') *o++ = '"', p += 2; /* JSON within a string has nearly no others */
+        else if (slash) o = put_utf8(o, take_escape(&p, end));
     }
-    b->n += (size_t)(o - start);
+    return (size_t)(o - to);
+}
+
+void dp_json_decode(struct dp_str raw, struct dp_buf *b) {
+    if (raw.n) b->n += dp_json_decode_to(raw, dp_buf_reserve(b, raw.n + 4));
 }
 
 bool dp_json_equal(struct dp_str raw, uint8_t flags, struct dp_str plain) {

@@ -9,6 +9,7 @@
 #include <dp/base/num.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
+#include <dp/base/pool.h>
 #include <dp/delta/snapshot.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,38 @@ static int check_txns(const struct dp_record *r, const struct dp_delta_snapshot 
     return bad + (n != s->txns.live);
 }
 
+static void print_files(const struct dp_delta_snapshot *s, bool with_stats, struct dp_buf *out) {
+    size_t cursor = 0;
+    const struct dp_delta_file *f;
+    while ((f = dp_delta_next_file(s, &cursor)) != NULL) {
+        struct dp_delta_file copy = *f;
+        if (!copy.stats.n) copy.stats = copy.stats_parsed;
+        if (!with_stats) copy.stats = (struct dp_str){0};
+        dp_delta_add_print(&copy, out);
+    }
+}
+
+/* Three threads read what one does; who wants no statistics gets none, and all else. */
+static int check_threads(const struct dp_delta_snapshot *one, const char *dir, const char *name) {
+    int bad = 0;
+    struct dp_pool *pool = dp_pool_open(3);
+    for (int skip = 0; skip < 2; skip++) {
+        struct dp_err err = DP_ERR_INIT;
+        struct dp_delta_snapshot *s = NULL;
+        struct dp_buf want = {0}, got = {0};
+        struct dp_delta_how how = {.pool = pool, .skip_stats = skip};
+        if (dp_delta_open_how(dir, -1, &how, &s, &err) != DP_OK) bad++;
+        else print_files(one, !skip, &want), print_files(s, true, &got);
+        if (!dp_str_eq(dp_buf_str(&want), dp_buf_str(&got))) bad++;
+        if (bad) fprintf(stderr, "%s: threads differ: %s\n", name, err.msg);
+        dp_buf_release(&want);
+        dp_buf_release(&got);
+        dp_delta_close(s);
+    }
+    dp_pool_close(pool);
+    return bad;
+}
+
 /* What must be refused, by the README of the corpus: no metaData, no protocol, a missing commit, no log, unknown features. */
 static const struct {
     const char *table;
@@ -210,6 +243,7 @@ static int check_table(const struct dp_record *r, const char *root) {
         if (bad) fprintf(stderr, "%s: version %lld, %zu files, %zu DVs\n", dp_buf_z(&name), (long long)s->version, s->n_files, count_dvs(s));
         bad += check_txns(r, s, dp_buf_z(&name));
         bad += check_versions(r, dir, dp_buf_z(&name));
+        bad += check_threads(s, dir, dp_buf_z(&name));
     }
     dp_delta_close(s);
     free(dir);

@@ -66,8 +66,24 @@ static void iteration_is_by_insertion(void **state) {
     dp_map_release(&m);
 }
 
+/* A kept key is the caller's; a key that is there already stays as it is. */
+static void kept_keys(void **state) {
+    (void)state;
+    struct dp_map m = {0};
+    char text[2][8] = {"one", "one"};
+    bool fresh;
+    assert_ptr_equal(dp_map_put_kept(&m, dp_str(text[0], 3), &fresh)->key.p, text[0]);
+    assert_true(fresh);
+    assert_ptr_equal(dp_map_put_kept(&m, dp_str(text[1], 3), &fresh)->key.p, text[0]);
+    assert_false(fresh);
+    assert_ptr_not_equal(dp_map_put(&m, DP_STR("two"), NULL)->key.p, NULL);
+    assert_true(dp_map_remove(&m, DP_STR("one")));
+    assert_int_equal(m.live, 1);
+    dp_map_release(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(put_get_remove), cmocka_unit_test(churn_keeps_its_size),
-                                       cmocka_unit_test(iteration_is_by_insertion)};
+                                       cmocka_unit_test(iteration_is_by_insertion), cmocka_unit_test(kept_keys)};
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

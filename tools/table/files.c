@@ -18,6 +18,7 @@ static const struct dp_opt files_options[] = {
 struct listing {
     struct dp_cli *cli;
     struct dp_linehash *hash;
+    struct dp_buf line;
     uint64_t n;
 };
 
@@ -57,40 +58,34 @@ static enum dp_status list_end(struct listing *l, struct dp_err *err)
 
 static enum dp_status list_file(struct listing *l, const struct dp_delta_snapshot *s, const struct dp_delta_file *f, struct dp_err *err)
 {
-    struct dp_buf line = {0};
-    enum dp_status status = DP_OK;
+    struct dp_buf *line = &l->line;
+    dp_buf_reset(line);
     if (f->dv.storage.p)
-        status = dp_err_set(err, DP_UNSUPPORTED, "%s: file %.*s has a deletion vector, which a path can't carry: read the table itself", s->table, DP_STR_FMT(f->path));
-    if (status == DP_OK && s->table[0] == '{') dp_buf_addz(&line, "./");
-    if (status == DP_OK) status = dp_delta_path_resolve(s->table, f->path, &line, err);
-    if (status == DP_OK && memchr(line.p, '\n', line.n))
-        status = dp_err_set(err, DP_UNSUPPORTED, "%s: a file's name holds a newline and can't be a line", s->table);
-    if (status == DP_OK) {
-        dp_buf_addc(&line, '\n');
-        if (l->hash) dp_linehash_add(l->hash, line.p, line.n);
-        l->n++;
-        l->cli->run.books.used++;
-        status = dp_out_write(l->cli->run.out, line.p, line.n, err);
-    }
-    dp_buf_release(&line);
-    return status;
+        return dp_err_set(err, DP_UNSUPPORTED, "%s: file %.*s has a deletion vector, which a path can't carry: read the table itself", s->table, DP_STR_FMT(f->path));
+    if (s->table[0] == '{') dp_buf_addz(line, "./");
+    DP_TRY(dp_delta_path_resolve(s->table, f->path, line, err));
+    if (memchr(line->p, '\n', line->n)) return dp_err_set(err, DP_UNSUPPORTED, "%s: a file's name holds a newline and can't be a line", s->table);
+    dp_buf_addc(line, '\n');
+    if (l->hash) dp_linehash_add(l->hash, line->p, line->n);
+    l->n++;
+    l->cli->run.books.used++;
+    return dp_out_write(l->cli->run.out, line->p, line->n, err);
 }
 
 static enum dp_status list_files(struct listing *l, const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_err *err)
 {
-    const struct dp_delta_file *f;
-    size_t cursor = 0;
-    DP_TRY(list_begin(l, s, err));
-    while ((f = dp_delta_next_file(s, &cursor)) != NULL) {
-        if (dp_run_stopped(&l->cli->run, err)) return DP_SIGNALLED;
-        l->cli->run.books.in++;
-        if (where && dp_delta_file_skip(s, f, where) == DP_NEVER) {
-            l->cli->run.books.filtered++;
-            continue;
-        }
-        DP_TRY(list_file(l, s, f, err));
+    const struct dp_delta_file **files = NULL;
+    size_t n = 0;
+    enum dp_status status = list_begin(l, s, err);
+    if (status == DP_OK) status = dp_delta_live_files(s, where, l->cli->run.pool, &files, &n, err);
+    l->cli->run.books.in += s->n_files;
+    l->cli->run.books.filtered += s->n_files - n;
+    for (size_t i = 0; i < n && status == DP_OK; i++) {
+        if (dp_run_stopped(&l->cli->run, err)) status = DP_SIGNALLED;
+        else status = list_file(l, s, files[i], err);
     }
-    return list_end(l, err);
+    free(files);
+    return status == DP_OK ? list_end(l, err) : status;
 }
 
 static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err)
@@ -99,10 +94,14 @@ static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err)
     struct dp_delta_snapshot *s = NULL;
     struct dp_expr *where = NULL;
     struct listing l = {.cli = cli};
+    int64_t version = -1;
     enum dp_status status = cli->common.where ? dp_expr_compile(dp_str_z(cli->common.where), &where, err) : DP_OK;
-    if (status == DP_OK) status = table_open(cli->args[0], conf->as_of, &s, err);
+    struct dp_delta_how how = {.pool = cli->run.pool, .skip_stats = !where};
+    if (status == DP_OK && conf->as_of) status = dp_delta_as_of(cli->args[0], dp_str_z(conf->as_of), &version, err);
+    if (status == DP_OK) status = dp_delta_open_how(cli->args[0], version, &how, &s, err);
     if (status == DP_OK) status = list_files(&l, s, where, err);
     if (l.hash) dp_linehash_close(l.hash);
+    dp_buf_release(&l.line);
     dp_delta_close(s);
     dp_expr_free(where);
     return status;
@@ -111,4 +110,4 @@ static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err)
 const struct dp_tool table_files = {
     .name = "files", .summary = "print the paths of a version's data files", .args = "TABLE",
     .synopsis = "TABLE [--as-of VERSION|TIME] [--where EXPR]", .options = files_options, .conf_size = sizeof(struct files_conf),
-    .common = DP_COMMON_WHERE | DP_COMMON_MARKS | DP_COMMON_EMPTY, .is_stream = true, .min_args = 1, .max_args = 1, .run = run_files};
+    .common = DP_COMMON_WHERE | DP_COMMON_THREADS | DP_COMMON_MARKS | DP_COMMON_EMPTY, .is_stream = true, .min_args = 1, .max_args = 1, .run = run_files};

@@ -13,6 +13,8 @@ struct dp_arena {
 
 /* Aligned to 16, not cleared, freed by reset or release.  Never NULL. */
 void *dp_arena_alloc(struct dp_arena *a, size_t n);
+/* p is what was handed out last: all but its first n bytes is given back. */
+void dp_arena_trim(struct dp_arena *a, const void *p, size_t n);
 void *dp_arena_calloc(struct dp_arena *a, size_t count, size_t size);
 struct dp_str dp_arena_str(struct dp_arena *a, struct dp_str s);     /* copied, NUL behind it */
 char *dp_arena_strdup(struct dp_arena *a, const char *z);

@@ -9,7 +9,7 @@
 #include <dp/base/str.h>
 
 struct dp_map_item {
-    struct dp_str key; /* owned by the map, NUL behind it */
+    struct dp_str key; /* owned by the map, NUL behind it; not so after dp_map_put_kept */
     uint64_t hash;
     union {
         uint64_t u;
@@ -31,6 +31,8 @@ struct dp_map {
 struct dp_map_item *dp_map_get(const struct dp_map *m, struct dp_str key);
 /* Finds or inserts (value zero); *is_new may be NULL.  Borrowed until the next insertion. */
 struct dp_map_item *dp_map_put(struct dp_map *m, struct dp_str key, bool *is_new);
+/* The same, but a key that is new is not copied: its bytes stay the caller's, as long as the map. */
+struct dp_map_item *dp_map_put_kept(struct dp_map *m, struct dp_str key, bool *is_new);
 bool dp_map_remove(struct dp_map *m, struct dp_str key);
 void dp_map_reset(struct dp_map *m);
 void dp_map_release(struct dp_map *m); /* values that are pointers stay the caller's */

@@ -1,7 +1,7 @@
 /*
  * Actions of the Delta log: one struct for each, parsed from a line of a commit and printed as one.
  *
- * A row of a Parquet checkpoint is read by printing it as the same JSON line, so that this is the one parser of actions.
+ * A row of a Parquet checkpoint is read by the same description of the fields.
  * Unknown actions and fields are passed over; a known field of the wrong kind is DP_FORMAT.  Integers never pass through a double.
  */
 #ifndef DP_DELTA_ACTION_H
@@ -111,17 +111,27 @@ struct dp_delta_action {
     } u;
 };
 
-/* Everything is copied into the arena. */
-enum dp_status dp_delta_action_parse(const struct dp_record *line, struct dp_arena *arena, struct dp_delta_action *out,
-                                     struct dp_err *err) DP_MUST_CHECK;
-
-/* Calls fn for each action of an NDJSON text; p needs no padding.  `name` is for messages.  fn's failure ends it. */
+/*
+ * Calls fn for each action of an NDJSON text; p needs no padding.  `name` is for messages.  fn's failure ends it.  Texts are copied into the arena;
+ * the action itself is borrowed until fn returns.
+ */
 typedef enum dp_status (*dp_delta_action_fn)(void *ctx, const struct dp_delta_action *action, struct dp_err *err);
 enum dp_status dp_delta_actions_each(struct dp_str text, const char *name, struct dp_arena *arena, dp_delta_action_fn fn,
                                      void *ctx, struct dp_err *err) DP_MUST_CHECK;
 /* The same for a file of the log; DP_IO with sys_errno ENOENT when it is not there. */
 enum dp_status dp_delta_actions_file(const char *path, struct dp_arena *arena, dp_delta_action_fn fn, void *ctx,
                                      struct dp_err *err) DP_MUST_CHECK;
+
+/* What a reader has no use for. */
+#define DP_DELTA_NO_STATS 1u /* stats and stats_parsed stay absent */
+#define DP_DELTA_STATE 2u    /* fn is not called for commitInfo and cdc, which are no part of a table's state */
+
+/* Many files, one after the other, for one thread; buffers are kept. */
+struct dp_delta_lines;
+struct dp_delta_lines *dp_delta_lines_open(unsigned without);
+void dp_delta_lines_close(struct dp_delta_lines *l);
+enum dp_status dp_delta_lines_file(struct dp_delta_lines *l, const char *path, struct dp_arena *arena, dp_delta_action_fn fn, void *ctx,
+                                   struct dp_err *err) DP_MUST_CHECK;
 
 /* Each appends one line with its newline. */
 void dp_delta_protocol_print(const struct dp_delta_protocol *p, struct dp_buf *b);

@@ -1,5 +1,6 @@
 /*
- * Checkpoints (digest section 6): read in every form (classic, multi-part, V2 as Parquet or JSON, with sidecars), written in the classic one.
+ * Checkpoints (digest section 6): written in the classic form.  Opening a snapshot reads every form (classic, multi-part, V2 as Parquet or
+ * JSON, with sidecars).
  */
 #ifndef DP_DELTA_CHECKPOINT_H
 #define DP_DELTA_CHECKPOINT_H

@@ -27,10 +27,20 @@ struct dp_delta_snapshot {
     struct dp_map tombstones;  /* (path, dv) -> struct dp_delta_file *: removes */
     size_t n_files;
     struct dp_arena arena;
+    struct dp_arena *parts;    /* what each thread has read */
+    size_t n_parts;
+};
+
+struct dp_pool;
+
+struct dp_delta_how {
+    struct dp_pool *pool; /* the log is read by its threads; NULL: by the caller's alone */
+    bool skip_stats;      /* for who only looks at paths and partition values: files have no statistics, and must not be written back */
 };
 
 /* version -1 = latest.  DP_USAGE: a version that does not exist; DP_IO: no table; DP_FORMAT: log broken; DP_UNSUPPORTED: by name. */
 enum dp_status dp_delta_open(const char *table, int64_t version, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_delta_open_how(const char *table, int64_t version, const struct dp_delta_how *how, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_close(struct dp_delta_snapshot *s);
 
 /* "12" is a version, RFC 3339 or a date an instant (zone-less = UTC): the version that --as-of names. */
@@ -52,6 +62,15 @@ void dp_delta_file_key(const struct dp_delta_file *f, struct dp_buf *out);
 int64_t dp_delta_file_rows(const struct dp_delta_file *f);
 /* What partition values and statistics say of an expression over the table's columns. */
 enum dp_maybe dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e);
+
+/* The same for many files: what it takes is kept.  For one thread. */
+struct dp_delta_skipper;
+struct dp_delta_skipper *dp_delta_skipper_open(const struct dp_delta_snapshot *s, const struct dp_expr *e);
+void dp_delta_skipper_close(struct dp_delta_skipper *q);
+enum dp_maybe dp_delta_skipper_ask(struct dp_delta_skipper *q, const struct dp_delta_file *f);
+/* The live files in the order of their arrival, without those that `where` (NULL: none) excludes; *out is the caller's to free.  pool may be NULL. */
+enum dp_status dp_delta_live_files(const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_pool *pool, const struct dp_delta_file ***out,
+                                   size_t *n, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- history ---- */
 

@@ -90,6 +90,8 @@ enum dp_status dp_scan_value(struct dp_scan *s, const char *p, size_t n, struct 
 
 /* Decodes a string's content (between its quotes) to UTF-8 behind b's content. A lone surrogate escape becomes U+FFFD. */
 void dp_json_decode(struct dp_str raw, struct dp_buf *b);
+/* The same to raw.n + 4 bytes at `to`; the length is returned. */
+size_t dp_json_decode_to(struct dp_str raw, char *to);
 /* True when the decoded string equals `plain`. */
 bool dp_json_equal(struct dp_str raw, uint8_t flags, struct dp_str plain);
 /* Number of code points of the decoded string. */
