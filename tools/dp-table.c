@@ -9,6 +9,8 @@
 static const struct dp_tool *const commands[] = {
     &table_create,
     &table_commit,
+    &table_delete,
+    &table_update,
     &table_files,
     &table_log,
     &table_changes,

@@ -68,6 +68,7 @@ struct dp_delta_read {
     struct dp_batch constants;
     uint32_t *rows;
     size_t cap;
+    int64_t first_row;           /* physical, of the latest batch; where rows are deleted, rows[i] behind it */
 };
 
 /* ---- open ---- */
@@ -346,6 +347,7 @@ void dp_delta_task_release(struct dp_delta_task *t) {
 }
 
 const char *dp_delta_task_path(const struct dp_delta_task *t) { return t->file->path; }
+const struct dp_delta_file *dp_delta_task_action(const struct dp_delta_task *t) { return t->file->action; }
 int64_t dp_delta_task_first_row(const struct dp_delta_task *t) { return t->first_row; }
 int64_t dp_delta_task_rows(const struct dp_delta_task *t) {
     int64_t n = 0;
@@ -470,7 +472,7 @@ enum dp_status dp_delta_read_next(struct dp_delta_read *r, int64_t max_rows, str
         status = adapt_batch(r, whole, err);
     }
     if (status != DP_OK) return dp_err_at(err, f->path, 0, DP_NO_OFFSET);
-    int64_t first = r->task->first_row + dp_pq_reader_row(r->reader);
+    int64_t first = r->first_row = r->task->first_row + dp_pq_reader_row(r->reader);
     if (whole == b) return DP_OK;
     size_t n = 0;
     need_rows(r, (size_t)whole->length + 1);
@@ -479,3 +481,5 @@ enum dp_status dp_delta_read_next(struct dp_delta_read *r, int64_t max_rows, str
     dp_batch_gather(b, whole, r->rows, n);
     return DP_OK;
 }
+
+int64_t dp_delta_read_row(const struct dp_delta_read *r, int64_t i) { return r->first_row + (r->task->file->deleted.bits ? (int64_t)r->rows[i] : i); }

@@ -29,3 +29,43 @@ void table_after(struct dp_cli *cli, const char *table, int64_t version)
     (void)version;
     dp_delta_staging_sweep(table, cli->run.now_micros / 1000000, 86400);
 }
+
+static void report_edited(struct dp_cli *cli, const struct dp_edited *d)
+{
+    dp_cli_report_str(cli, "result", dp_str_z(d->version >= 0 ? "committed" : "nothing changed"));
+    if (d->version >= 0) dp_cli_report_i64(cli, "version", d->version);
+    if (d->deleted >= 0) dp_cli_report_i64(cli, "deleted", d->deleted);
+    if (d->updated >= 0) dp_cli_report_i64(cli, "updated", d->updated);
+    dp_cli_report_i64(cli, "inserted", d->inserted);
+    dp_cli_report_i64(cli, "copied", d->copied);
+    dp_cli_report_u64(cli, "files_removed", d->files_removed);
+    dp_cli_report_u64(cli, "files_added", d->files_added);
+    dp_cli_report_u64(cli, "deletion_vectors", d->vectors);
+    dp_cli_report_u64(cli, "change_files", d->change_files);
+    dp_cli_report_u64(cli, "files_skipped", d->files_skipped);
+}
+
+enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err)
+{
+    struct dp_buf what = {0};
+    const struct {
+        int64_t n;
+        const char *word;
+    } rows[] = {{d->deleted, "deleted"}, {d->updated, "updated"}, {d->inserted, "inserted"}};
+    for (size_t i = 0; i < 3; i++) {
+        if (rows[i].n > 0) dp_buf_addf(&what, ", %lld rows %s", (long long)rows[i].n, rows[i].word);
+        if (rows[i].n < 0) dp_buf_addf(&what, ", rows %s by whole files that do not count them", rows[i].word);
+    }
+    report_edited(cli, d);
+    enum dp_status status;
+    if (!what.n) status = cli->run.skip_empty ? dp_err_set(err, DP_EMPTY, "no row changes") : table_say(cli, err, "%s: no row changes\n", cli->args[0]);
+    else if (cli->run.dry_run)
+        status = table_say(cli, err, "%s: would have%s; %llu files replaced, %llu with deletion vectors\n", cli->args[0], dp_buf_z(&what) + 1,
+                           (unsigned long long)d->files_removed, (unsigned long long)d->vectors);
+    else if (d->version < 0) status = DP_OK;
+    else
+        status = table_say(cli, err, "%s: version %lld%s; %llu files for %llu, %llu deletion vectors\n", cli->args[0], (long long)d->version, dp_buf_z(&what),
+                           (unsigned long long)d->files_added, (unsigned long long)d->files_removed, (unsigned long long)d->vectors);
+    dp_buf_release(&what);
+    return status;
+}

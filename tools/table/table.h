@@ -6,11 +6,13 @@
 
 #include <dp/cli/cli.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/edit.h>
 
 #define TABLE_COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
 
 extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
 extern const struct dp_tool table_changes, table_restore, table_clone, table_branch;
+extern const struct dp_tool table_delete, table_update;
 extern const struct dp_tool table_vacuum;
 extern const struct dp_tool table_verify;
 
@@ -20,5 +22,7 @@ enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt
 enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
 /* Behind a commit: what died writers left in staging a day ago goes (the checkpoint that is due was written by dp_delta_publish). */
 void table_after(struct dp_cli *cli, const char *table, int64_t version);
+/* What delete, update and merge did, as a line and in the report. */
+enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err);
 
 #endif

@@ -43,6 +43,7 @@ void dp_delta_scan_bound(struct dp_delta_scan *scan, uint64_t memory);
 struct dp_delta_scan_counts { uint64_t files, files_skipped, groups, groups_skipped, pages, pages_skipped, bytes_skipped; };
 struct dp_delta_scan_counts dp_delta_scan_counts(const struct dp_delta_scan *scan);
 const char *dp_delta_task_path(const struct dp_delta_task *task); /* the data file; borrowed until release */
+const struct dp_delta_file *dp_delta_task_action(const struct dp_delta_task *task); /* of the snapshot, or of dp_delta_scan_only */
 int64_t dp_delta_task_first_row(const struct dp_delta_task *task); /* physical, of the file, from 0 */
 int64_t dp_delta_task_rows(const struct dp_delta_task *task); /* that are not deleted and may satisfy `where` */
 
@@ -64,5 +65,7 @@ size_t dp_delta_read_bytes(const struct dp_delta_read *read); /* dp_pq_reader_by
 void dp_delta_read_count(const struct dp_delta_read *read, struct dp_delta_scan_counts *to);
 /* Up to max_rows physical rows, those that are not deleted into b (reset first; may come out empty); DP_END when the row group is done. */
 enum dp_status dp_delta_read_next(struct dp_delta_read *read, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* The physical row, of the file, of row i of the batch that the latest next gave. */
+int64_t dp_delta_read_row(const struct dp_delta_read *read, int64_t i);
 
 #endif
