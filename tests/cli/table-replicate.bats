@@ -105,12 +105,12 @@ same() {
     (
         for i in $(seq 2 15); do put t "$i" "$i" a; done
         for i in $(seq 5); do put t "$i" "$i" b --mode overwrite && dp-table vacuum t --retain 0s --force -q >/dev/null; done
-        touch done
+        touch written
     ) &
     writer=$!
-    (until [ -e done ]; do dp-table replicate t copy -q >/dev/null 2>>said || echo "exit $?" >>said; done) &
+    (until [ -e written ]; do dp-table replicate t copy -q >/dev/null 2>>said || echo "exit $?" >>said; done) &
     copier=$!
-    until [ -e done ]; do
+    until [ -e written ]; do
         [ -e copy/_delta_log ] || continue
         dp-table verify copy >found 2>&1 || { cp found bad; break; }
     done
