@@ -4,8 +4,9 @@
  */
 #include "reader_priv.h"
 
-static void *grow(void *p, size_t used, size_t *cap, size_t want) {
+static void *grow(struct pq_region *region, void *p, size_t used, size_t *cap, size_t want) {
     if (p && *cap >= want) return p;
+    if (region) return pq_region_grow(region, p, used, cap, want);
     size_t n = *cap ? *cap : 256;
     while (n < want) n *= 2; /* want is bounded by the callers' caps, far below SIZE_MAX / 2 */
     if (*cap) {
@@ -19,13 +20,13 @@ static void *grow(void *p, size_t used, size_t *cap, size_t want) {
     return p;
 }
 
-uint8_t *pq_column_data(struct dp_column *c, size_t bytes) {
-    return c->data = grow(c->data, c->data_n, &c->data_cap, bytes + 64);
+uint8_t *pq_column_data(struct dp_column *c, struct pq_region *region, size_t bytes) {
+    return c->data = grow(region, c->data, c->data_n, &c->data_cap, bytes + 64);
 }
 
-int32_t *pq_column_offsets(struct dp_column *c, size_t count) {
+int32_t *pq_column_offsets(struct dp_column *c, struct pq_region *region, size_t count, size_t used) {
     bool fresh = !c->offsets || !c->offsets_cap;
-    c->offsets = grow(c->offsets, 4, &c->offsets_cap, count * 4);
+    c->offsets = grow(region, c->offsets, fresh ? 4 : used * 4, &c->offsets_cap, count * 4);
     if (fresh) c->offsets[0] = 0;
     return c->offsets;
 }
@@ -50,16 +51,29 @@ void pq_bits_put(uint8_t *bits, int64_t from, const uint8_t *v, size_t n) {
     }
 }
 
-void pq_column_validity(struct dp_column *c, int64_t from, const uint8_t *valid, size_t n) {
+void pq_column_validity(struct dp_column *c, struct pq_region *region, int64_t from, const uint8_t *valid, size_t n, int64_t expected) {
     if (!c->validity && !valid) return;
     bool fresh = !c->validity;
-    size_t want = (size_t)(from + (int64_t)n + 7) / 8 + 8;
-    c->validity = grow(c->validity, (size_t)(from + 7) / 8, &c->validity_cap, want);
+    int64_t rows = from + (int64_t)n;
+    size_t want = (size_t)((fresh && region && expected > rows ? expected : rows) + 7) / 8 + 8;
+    c->validity = grow(region, c->validity, (size_t)(from + 7) / 8, &c->validity_cap, want);
     if (fresh && from) {
         memset(c->validity, 0xFF, (size_t)(from >> 3));
         if (from & 7) c->validity[from >> 3] = (uint8_t)((1u << (from & 7)) - 1);
     }
     pq_bits_put(c->validity, from, valid, n);
+}
+
+static void settle(struct pq_region *r, const void *p, size_t *cap, size_t used) {
+    pq_region_trim(r, p, cap, used);
+    if (p && pq_region_has(r, p)) *cap = 0;
+}
+
+void pq_column_settle(struct dp_column *c, struct pq_region *region) {
+    for (size_t i = 0; i < c->n_children; i++) pq_column_settle(&c->children[i], region);
+    settle(region, c->data, &c->data_cap, c->data_n + 64);
+    settle(region, c->validity, &c->validity_cap, (size_t)(c->length + 7) / 8 + 8);
+    settle(region, c->offsets, &c->offsets_cap, ((size_t)c->length + 1) * 4);
 }
 
 /*

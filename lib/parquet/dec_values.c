@@ -333,7 +333,7 @@ static enum dp_status fixed_values(struct pq_leaf *l, uint8_t *out, size_t n, st
 static enum dp_status append_fixed(struct pq_leaf *l, const uint8_t *valid, size_t k, size_t nn, struct dp_err *err) {
     size_t at = (size_t)l->slots * l->out_width, more = k * l->out_width;
     if (at + more > l->cap) return cap_met(l, err);
-    uint8_t *p = pq_column_data(l->col, at + more) + at;
+    uint8_t *p = pq_column_data(l->col, l->region, at + more) + at;
     l->col->data_n = at + more;
     if (nn) DP_TRY(fixed_values(l, p, nn, err));
     pq_spread(p, l->out_width, valid, k, nn);
@@ -351,7 +351,7 @@ static enum dp_status append_bools(struct pq_leaf *l, const uint8_t *valid, size
         DP_TRY(read_bools(l, bits, nn, err));
     }
     pq_spread(bits, 1, valid, k, nn);
-    pq_bits_put(pq_column_data(l->col, all), l->slots, bits, k);
+    pq_bits_put(pq_column_data(l->col, l->region, all), l->slots, bits, k);
     l->col->data_n = all;
     return DP_OK;
 }
@@ -369,11 +369,12 @@ static enum dp_status bytes_from_dictionary(struct pq_leaf *l, int32_t *ends, si
     const uint32_t *at = (const uint32_t *)(const void *)l->dict.offsets.p, *index = l->reader->index;
     size_t total = 0, used = l->col->data_n;
     for (size_t i = 0; i < n; i++) total += at[index[i] + 1] - at[index[i]];
+    total -= n * PQ_PREFIX;
     if (used + total > l->cap) return cap_met(l, err);
-    uint8_t *base = pq_column_data(l->col, used + total), *to = base + used;
+    uint8_t *base = pq_column_data(l->col, l->region, used + total), *to = base + used;
     const char *dict = l->dict.bytes.p; /* 16 readable bytes behind its end */
     for (size_t i = 0; i < n; i++) {
-        uint32_t from = at[index[i]], len = at[index[i] + 1] - from;
+        uint32_t from = at[index[i]], len = at[index[i] + 1] - from - PQ_PREFIX;
         copy_short(to, dict + from, len, 16);
         to += len;
         ends[i] = (int32_t)(to - base);
@@ -386,7 +387,7 @@ static enum dp_status bytes_plain(struct pq_leaf *l, int32_t *ends, size_t n, st
     struct pq_values *v = &l->values;
     size_t used = l->col->data_n, most = SECTION_LEFT(v);
     if (most > l->cap - used) most = l->cap - used;
-    uint8_t *base = pq_column_data(l->col, used + most), *to = base + used, *limit = to + most;
+    uint8_t *base = pq_column_data(l->col, l->region, used + most), *to = base + used, *limit = to + most;
     const uint8_t *p = v->p, *end = v->end;
     for (size_t i = 0; i < n; i++) {
         if (end - p < 4) return cut_short(l, err);
@@ -405,13 +406,13 @@ static enum dp_status bytes_plain(struct pq_leaf *l, int32_t *ends, size_t n, st
 
 static enum dp_status bytes_delta(struct pq_leaf *l, int32_t *ends, size_t n, struct dp_err *err) {
     char digits[PQ_WIDE_TEXT];
-    if (!l->col->data) (void)pq_column_data(l->col, 0); /* who prints empty texts adds to it */
+    if (!l->col->data) (void)pq_column_data(l->col, l->region, 0); /* who prints empty texts adds to it */
     for (size_t i = 0; i < n; i++) {
         struct dp_str s;
         DP_TRY(next_value(l, digits, &s, err));
         size_t used = l->col->data_n;
         if (used + s.n > l->cap) return cap_met(l, err);
-        if (s.n) memcpy(pq_column_data(l->col, used + s.n) + used, s.p, s.n);
+        if (s.n) memcpy(pq_column_data(l->col, l->region, used + s.n) + used, s.p, s.n);
         l->col->data_n = used + s.n;
         ends[i] = (int32_t)l->col->data_n;
     }
@@ -428,7 +429,7 @@ static bool all_text(const char *text, size_t bytes, const int32_t *offsets, siz
 
 static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size_t k, size_t nn, struct dp_err *err) {
     if (((size_t)l->slots + k + 1) * 4 > l->cap) return cap_met(l, err);
-    int32_t *offsets = pq_column_offsets(l->col, (size_t)l->slots + k + 1) + l->slots;
+    int32_t *offsets = pq_column_offsets(l->col, l->region, (size_t)l->slots + k + 1, (size_t)l->slots + 1) + l->slots;
     size_t from = l->col->data_n;
     if (nn == 0) {
         /* only the offsets move on */
@@ -449,21 +450,68 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
 
 /* ---- the dictionary ---- */
 
-static enum dp_status load_byte_arrays(struct pq_leaf *l, uint32_t count, struct dp_err *err) {
-    struct pq_dictionary *d = &l->dict;
-    DP_TRY(pq_claim(l, &d->offsets, ((size_t)count + 1) * 4, "a dictionary", err));
-    DP_TRY(pq_claim(l, &d->bytes, l->is_wide ? (size_t)count * PQ_WIDE_TEXT + 16 : SECTION_LEFT(&l->values) + 16, "a dictionary", err));
-    uint32_t *at = (uint32_t *)(void *)d->offsets.p;
-    at[0] = 0;
+/* The bytes of a dictionary page into `to`: by taking the page's memory, where it was decompressed, else as a copy. */
+static enum dp_status keep_page(struct pq_leaf *l, struct dp_buf *to, const uint8_t *p, size_t n, struct dp_err *err) {
+    if (p == (const uint8_t *)l->page.p) {
+        struct dp_buf page = l->page; /* with 64 bytes behind its end */
+        l->page = *to;
+        *to = page;
+        memset(to->p + n, 0, 16);
+        return DP_OK;
+    }
+    DP_TRY(pq_claim(l, to, n + 16, "a dictionary", err));
+    if (n) memcpy(to->p, p, n);
+    memset(to->p + n, 0, 16);
+    to->n = n;
+    return DP_OK;
+}
+
+/* Wide decimals become text, in the layout of the others. */
+static enum dp_status load_wide(struct pq_leaf *l, uint32_t *at, uint32_t count, struct dp_err *err) {
+    struct dp_buf *b = &l->dict.bytes;
+    DP_TRY(pq_claim(l, b, (size_t)count * (PQ_WIDE_TEXT + PQ_PREFIX) + PQ_PREFIX + 16, "a dictionary", err));
+    memset(b->p, 0, PQ_PREFIX);
+    b->n = at[0] = PQ_PREFIX;
     for (uint32_t i = 0; i < count; i++) {
         char digits[PQ_WIDE_TEXT];
         struct dp_str s;
         DP_TRY(next_value(l, digits, &s, err));
-        dp_buf_adds(&d->bytes, s);
-        at[i + 1] = (uint32_t)d->bytes.n;
+        dp_buf_adds(b, s);
+        dp_buf_add(b, "\0\0\0", PQ_PREFIX);
+        at[i + 1] = (uint32_t)b->n;
     }
-    memset(d->bytes.p + d->bytes.n, 0, 16);
-    if (l->check_text && !all_text(d->bytes.p, d->bytes.n, (const int32_t *)(const void *)at, count))
+    memset(b->p + b->n, 0, 16);
+    return DP_OK;
+}
+
+/* Lengths below 128 are ASCII: where all are, the page is text if and only if each value is, for no character reaches over a length. */
+static bool all_text_prefixed(const char *page, size_t bytes, const uint32_t *at, uint32_t count, bool short_values) {
+    if (dp_is_ascii(page, bytes)) return true;
+    if (short_values) return dp_utf8_valid(page, bytes, NULL);
+    for (uint32_t i = 0; i < count; i++)
+        if (!dp_utf8_valid(page + at[i], at[i + 1] - at[i] - PQ_PREFIX, NULL)) return false;
+    return true;
+}
+
+static enum dp_status load_byte_arrays(struct pq_leaf *l, const uint8_t *p, size_t n, uint32_t count, struct dp_err *err) {
+    struct pq_dictionary *d = &l->dict;
+    uint64_t most = 0;
+    size_t pos = 0;
+    DP_TRY(pq_claim(l, &d->offsets, ((size_t)count + 1) * 4, "a dictionary", err));
+    uint32_t *at = (uint32_t *)(void *)d->offsets.p;
+    if (l->is_wide) return load_wide(l, at, count, err);
+    DP_TRY(keep_page(l, &d->bytes, p, n, err));
+    for (uint32_t i = 0; i < count; i++) {
+        if (n - pos < PQ_PREFIX) return cut_short(l, err);
+        uint32_t len = dp_load32(d->bytes.p + pos);
+        pos += PQ_PREFIX;
+        at[i] = (uint32_t)pos;
+        if (len > n - pos) return pq_fail(l, err, DP_FORMAT, "a value runs past the page");
+        most |= len;
+        pos += len;
+    }
+    at[count] = (uint32_t)pos + PQ_PREFIX;
+    if (l->check_text && !all_text_prefixed(d->bytes.p, pos, at, count, most < 128))
         return pq_fail(l, err, DP_FORMAT, "text in the dictionary that is not UTF-8");
     return DP_OK;
 }
@@ -478,9 +526,10 @@ enum dp_status pq_dictionary_load(struct pq_leaf *l, const uint8_t *p, size_t n,
     pq_values_begin(l, DP_PQ_PLAIN, p, n);
     l->values.started = true;
     if (l->form == PQ_FORM_NONE) return DP_OK;
-    if (l->form == PQ_FORM_BYTES) return load_byte_arrays(l, d->n, err);
+    if (l->form == PQ_FORM_BYTES) return load_byte_arrays(l, p, n, d->n, err);
     if ((uint64_t)d->n * l->out_width > DP_LIMIT_PAGE)
         return pq_fail(l, err, DP_LIMIT, "a dictionary of more than %u bytes", DP_LIMIT_PAGE);
+    if (l->form == PQ_FORM_COPY) return keep_page(l, &d->fixed, p, n, err);
     DP_TRY(pq_claim(l, &d->fixed, (size_t)d->n * l->out_width + 16, "a dictionary", err));
     uint8_t *out = (uint8_t *)d->fixed.p;
     if (l->form == PQ_FORM_BOOL) return read_bools(l, out, d->n, err);
@@ -499,7 +548,7 @@ enum dp_status pq_values_append(struct pq_leaf *l, const uint8_t *valid, size_t 
     if (l->form == PQ_FORM_BYTES) DP_TRY(append_bytes(l, valid, k, nn, err));
     else if (l->form == PQ_FORM_BOOL) DP_TRY(append_bools(l, valid, k, nn, err));
     else DP_TRY(append_fixed(l, valid, k, nn, err));
-    pq_column_validity(l->col, l->slots, k == nn ? NULL : valid, k);
+    pq_column_validity(l->col, l->region, l->slots, k == nn ? NULL : valid, k, l->expected);
     l->slots += (int64_t)k;
     l->nulls += (int64_t)(k - nn);
     return DP_OK;

@@ -75,7 +75,7 @@ static void give_back(struct pq_leaf *l, struct dp_buf *b) {
     r->held -= b->cap;
     for (size_t i = 1; i < PQ_SPARES; i++)
         if (r->spares[i].cap < least->cap) least = &r->spares[i];
-    if (b->cap > least->cap && r->file->bound) {
+    if (b->cap > least->cap) {
         struct dp_buf smaller = *least;
         r->spare += b->cap - smaller.cap;
         *least = *b;
@@ -84,19 +84,20 @@ static void give_back(struct pq_leaf *l, struct dp_buf *b) {
     dp_buf_release(b);
 }
 
-/* A spare that is large enough, and not much larger. */
+/* The smallest spare that is large enough, and not much larger. */
 static bool take_spare(struct dp_pq_reader *r, struct dp_buf *b, size_t want) {
+    struct dp_buf *best = NULL;
     for (size_t i = 0; i < PQ_SPARES; i++) {
         struct dp_buf *s = &r->spares[i];
-        if (s->cap < want || s->cap / 2 > want) continue;
-        r->spare -= s->cap;
-        r->held += s->cap;
-        *b = *s;
-        b->n = 0;
-        *s = (struct dp_buf){0};
-        return true;
+        if (s->cap >= want && s->cap / (r->file->bound ? 2 : 8) <= want && (!best || s->cap < best->cap)) best = s;
     }
-    return false;
+    if (!best) return false;
+    r->spare -= best->cap;
+    r->held += best->cap;
+    *b = *best;
+    b->n = 0;
+    *best = (struct dp_buf){0};
+    return true;
 }
 
 void pq_drop_spares(struct dp_pq_reader *r) {
@@ -115,7 +116,8 @@ enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const 
     give_back(l, b);
     if (r->spare && take_spare(r, b, want)) return DP_OK;
     if (r->file->bound && r->held + r->spare > r->file->bound - want) pq_drop_spares(r);
-    b->p = dp_alloc(want); /* exactly: a buffer that grows by doubling would take up to twice of it */
+    if (!r->file->bound && want > 65536) want = (want + 65535) & ~(size_t)65535; /* the next page is of about this size */
+    b->p = r->region && want >= 262144 ? pq_huge_alloc(&want) : dp_alloc(want); /* exactly: a buffer that grows by doubling would take up to twice of it */
     b->cap = want;
     r->held += want;
     return DP_OK;
@@ -125,6 +127,10 @@ void pq_leaf_shed(struct pq_leaf *l) {
     struct dp_pq_reader *r = l->reader;
     if (l->inflated) give_back(l, &l->win); /* the next page is read again from the file */
     if (l->inflated && r->held <= r->file->bound - r->file->bound / 4) return;
+    pq_leaf_done(l);
+}
+
+void pq_leaf_done(struct pq_leaf *l) {
     give_back(l, &l->win);
     give_back(l, &l->page);
     give_back(l, &l->dict.fixed);

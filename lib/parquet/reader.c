@@ -203,7 +203,9 @@ static enum dp_status add_column(struct dp_pq_reader *r, size_t i, struct dp_err
     const struct dp_pq_node *top = &r->file->root->children[i];
     r->tops[r->schema->n_children] = top;
     dp_type_add(r->schema, dp_type_copy(r->file->schema->children[i]));
-    return add_leaves(r, top, err);
+    DP_TRY(add_leaves(r, top, err));
+    r->top_leaf[r->schema->n_children] = r->n_leaves;
+    return DP_OK;
 }
 
 static enum dp_status add_named(struct dp_pq_reader *r, const char *name, struct dp_err *err) {
@@ -226,6 +228,7 @@ enum dp_status dp_pq_reader_open(const struct dp_pq_file *f, const char *const *
     r->schema = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     r->schema->nullable = false;
     r->tops = dp_calloc(n + 1, sizeof *r->tops);
+    r->top_leaf = dp_calloc(n + 2, sizeof *r->top_leaf);
     r->leaves = dp_calloc(leaves + 1, sizeof *r->leaves);
     r->leaf_at = dp_calloc(leaves + 1, sizeof *r->leaf_at);
     r->marks = dp_calloc(leaves + 1, sizeof *r->marks);
@@ -261,6 +264,7 @@ void dp_pq_reader_close(struct dp_pq_reader *r) {
     dp_pq_ranges_release(&r->ranges);
     dp_arena_release(&r->indexes);
     free(r->tops);
+    free(r->top_leaf);
     free(r->leaves);
     free(r->leaf_at);
     free(r->marks);
@@ -342,8 +346,8 @@ static enum dp_status assemble(struct dp_pq_reader *r, struct dp_batch *b, int64
 }
 
 /* Nothing may be left of a row group's columns behind its last row. */
-static enum dp_status check_end(struct dp_pq_reader *r, struct dp_err *err) {
-    for (size_t i = 0; i < r->n_leaves; i++) {
+static enum dp_status check_end(struct dp_pq_reader *r, size_t from, size_t to, struct dp_err *err) {
+    for (size_t i = from; i < to; i++) {
         const struct pq_leaf *l = &r->leaves[i];
         if (l->page_left || l->entries_left || l->ahead_pos < l->ahead_n)
             return pq_fail(l, err, DP_FORMAT, "the column has more rows than its row group");
@@ -376,7 +380,26 @@ enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struc
     r->row += rows;
     r->rows_left -= rows;
     if (r->row_hint) r->row_hint += r->row_hint / 4 + 1; /* wide values may be followed by narrow ones */
-    if (r->rows_left == 0 && !r->selected) DP_TRY(check_end(r, err));
+    if (r->rows_left == 0 && !r->selected) DP_TRY(check_end(r, 0, r->n_leaves, err));
     r->positioned = true;
     return DP_OK;
+}
+
+enum dp_status pq_read_column(struct dp_pq_reader *r, size_t row_group, size_t column, struct dp_column *c, struct dp_err *err) {
+    size_t from = r->top_leaf[column], to = r->top_leaf[column + 1];
+    int64_t rows = r->file->meta.row_groups[row_group].num_rows, whole;
+    r->positioned = r->selected = false;
+    r->row_group = row_group;
+    r->rows_left = rows;
+    for (size_t i = from; i < to; i++) DP_TRY(pq_chunk_begin(&r->leaves[i], row_group, err));
+    pq_node_bind(r, column, c);
+    for (size_t i = from; i < to; i++) {
+        struct pq_leaf *l = &r->leaves[i];
+        l->cap = l->entry_cap = r->file->bound && r->file->bound < INT32_MAX ? (size_t)r->file->bound : INT32_MAX;
+        enum dp_status status = pq_leaf_read(l, rows, &whole, err);
+        if (status == DP_LIMIT && l->over) return pq_fail_chunk(l, err, DP_LIMIT, "more than %zu bytes in one row group: too much to be read as a whole", l->cap);
+        DP_TRY(status);
+    }
+    DP_TRY(pq_node_finish(r, column, c, rows, err));
+    return check_end(r, from, to, err);
 }

@@ -140,12 +140,16 @@ static enum dp_status read_nested(struct pq_leaf *l, int64_t rows, int64_t *whol
     return DP_OK;
 }
 
-/* Room for flat rows at once: memory that grows by doubling is moved, and touched, again and again.  Within the batch's caps, whatever the file says. */
+/*
+ * Room for all slots at once: memory that grows by doubling is moved, and touched, again and again.  Within the batch's caps, whatever the file says;
+ * below lists the levels bound the slots, and only a region, where what is left over is given back, has room for so many.
+ */
 static void reserve(struct pq_leaf *l, int64_t rows) {
     size_t width = l->form == PQ_FORM_BYTES ? 4 : l->out_width;
-    if (rows < (int64_t)PQ_BLOCK || (size_t)rows > l->cap / (width ? width : 1)) return;
-    if (l->form == PQ_FORM_BYTES) (void)pq_column_offsets(l->col, (size_t)rows + 1);
-    else if (l->form != PQ_FORM_BOOL && l->form != PQ_FORM_NONE) (void)pq_column_data(l->col, (size_t)rows * width);
+    int64_t slots = l->expected = l->max_rep ? l->entries_total : rows;
+    if (slots < (int64_t)PQ_BLOCK || (size_t)slots > l->cap / (width ? width : 1) || (l->max_rep && !l->region)) return;
+    if (l->form == PQ_FORM_BYTES) (void)pq_column_offsets(l->col, l->region, (size_t)slots + 1, 1);
+    else if (l->form != PQ_FORM_BOOL && l->form != PQ_FORM_NONE) (void)pq_column_data(l->col, l->region, (size_t)slots * width);
 }
 
 enum dp_status pq_leaf_read(struct pq_leaf *l, int64_t rows, int64_t *whole, struct dp_err *err) {
@@ -154,10 +158,11 @@ enum dp_status pq_leaf_read(struct pq_leaf *l, int64_t rows, int64_t *whole, str
     l->over = false;
     dp_buf_reset(&l->reps);
     dp_buf_reset(&l->defs);
-    if (!l->max_rep) reserve(l, rows);
+    reserve(l, rows);
     DP_TRY(l->max_rep ? read_nested(l, rows, whole, err) : read_flat(l, rows, whole, err));
     l->col->length = l->slots;
     l->col->null_count = l->nulls;
+    if (!l->page_left && !l->entries_left && l->ahead_pos == l->ahead_n && !l->reader->selected) pq_leaf_done(l);
     return DP_OK;
 }
 

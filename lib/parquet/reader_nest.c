@@ -55,12 +55,16 @@ static void bind(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_c
     if (n->element < 0) return;
     if (n->leaf >= 0) {
         leaf_of(r, n)->col = c;
+        leaf_of(r, n)->region = r->region;
         return;
     }
-    if (n->raw) {
+    if (n->raw) { /* used again and again: its memory is its own */
         struct dp_column *raw = &r->variants[r->variant_at++].raw;
+        struct pq_region *region = r->region;
+        r->region = NULL;
         dp_column_reset(raw);
         bind(r, n->children, raw);
+        r->region = region;
         return;
     }
     for (size_t i = 0; i < n->n_children; i++) bind(r, &n->children[i], &c->children[i]);
@@ -69,6 +73,22 @@ static void bind(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_c
 void pq_nodes_bind(struct dp_pq_reader *r, struct dp_batch *b) {
     r->variant_at = 0;
     for (size_t i = 0; i < b->n_columns; i++) bind(r, r->tops[i], &b->columns[i]);
+}
+
+static size_t count_variants(const struct dp_pq_node *n) {
+    size_t count = n->raw ? 1 : 0;
+    for (size_t i = 0; i < n->n_children; i++) count += count_variants(&n->children[i]);
+    return count;
+}
+
+static void go_to_variants(struct dp_pq_reader *r, size_t column) {
+    r->variant_at = 0;
+    for (size_t i = 0; r->n_variants && i < column; i++) r->variant_at += count_variants(r->tops[i]);
+}
+
+void pq_node_bind(struct dp_pq_reader *r, size_t column, struct dp_column *c) {
+    go_to_variants(r, column);
+    bind(r, r->tops[column], c);
 }
 
 /* ---- for each batch ---- */
@@ -139,10 +159,11 @@ static enum dp_status agree(struct dp_pq_reader *r, const struct dp_pq_node *n, 
     return status;
 }
 
-static void set_validity(struct dp_column *c, const uint8_t *valid, size_t slots) {
+static void set_validity(struct dp_pq_reader *r, struct dp_column *c, const uint8_t *valid, size_t slots) {
     size_t nulls = slots - pq_count_ones(valid, slots);
     c->null_count = (int64_t)nulls;
-    for (size_t i = 0; nulls && i < slots; i += PQ_BLOCK) pq_column_validity(c, (int64_t)i, valid + i, slots - i < PQ_BLOCK ? slots - i : PQ_BLOCK);
+    for (size_t i = 0; nulls && i < slots; i += PQ_BLOCK)
+        pq_column_validity(c, r->region, (int64_t)i, valid + i, slots - i < PQ_BLOCK ? slots - i : PQ_BLOCK, (int64_t)slots);
 }
 
 static enum dp_status finish(struct dp_pq_reader *r, const struct dp_pq_node *n, struct dp_column *c, struct place at, struct dp_err *err);
@@ -152,10 +173,11 @@ static enum dp_status finish_list(struct dp_pq_reader *r, const struct dp_pq_nod
     const struct pq_leaf *l = leaf_of(r, first_leaf(n));
     struct dp_buf v = {0};
     uint8_t *valid = (uint8_t *)dp_buf_reserve(&v, l->defs.n + 1);
-    int32_t *offsets = pq_column_offsets(c, l->defs.n + 1), entries;
+    int32_t *offsets = pq_column_offsets(c, r->region, l->defs.n + 1, 1), entries;
     size_t slots = shape(l, n, at, valid, offsets, &entries);
+    if (r->region) pq_region_trim(r->region, offsets, &c->offsets_cap, (slots + 1) * 4);
     DP_TRY_OUT(agree(r, n, at, valid, offsets, slots, err));
-    set_validity(c, valid, slots);
+    set_validity(r, c, valid, slots);
     c->length = (int64_t)slots;
     struct place below = {.def = n->entry_def, .rep = n->entry_rep, .parent_def = n->entry_def};
     for (size_t i = 0; i < n->n_children; i++) {
@@ -186,7 +208,7 @@ static enum dp_status finish_struct(struct dp_pq_reader *r, const struct dp_pq_n
         size_t slots = shape(l, n, at, valid, NULL, &entries);
         DP_TRY_OUT(agree(r, n, at, valid, NULL, slots, err));
         if ((int64_t)slots != c->length) DP_TRY_OUT(pq_fail_chunk(l, err, DP_FORMAT, "a struct and its fields are of different lengths"));
-        set_validity(c, valid, slots);
+        set_validity(r, c, valid, slots);
     }
 out:
     dp_buf_release(&v);
@@ -198,7 +220,11 @@ static enum dp_status finish_variant(struct dp_pq_reader *r, const struct dp_pq_
     struct dp_variant_column *v = &r->variants[r->variant_at++];
     const struct pq_leaf *l = leaf_of(r, first_leaf(n));
     int64_t at_row;
-    DP_TRY(finish_struct(r, n->children, &v->raw, at, err));
+    struct pq_region *region = r->region;
+    r->region = NULL;
+    enum dp_status status = finish_struct(r, n->children, &v->raw, at, err);
+    r->region = region;
+    DP_TRY(status);
     if (dp_variant_finish(v, c, l->cap, &at_row)) return DP_OK;
     r->over |= v->out.over;
     at_row += r->file->meta.row_groups[r->row_group].num_rows - r->rows_left;
@@ -212,12 +238,19 @@ static enum dp_status finish(struct dp_pq_reader *r, const struct dp_pq_node *n,
     return is_list(n) ? finish_list(r, n, c, at, err) : finish_struct(r, n, c, at, err);
 }
 
+static enum dp_status finish_top(struct dp_pq_reader *r, size_t i, struct dp_column *c, int64_t rows, struct dp_err *err) {
+    DP_TRY(finish(r, r->tops[i], c, (struct place){0}, err));
+    if (c->length == rows) return DP_OK;
+    return pq_fail_chunk(leaf_of(r, first_leaf(r->tops[i])), err, DP_FORMAT, "the column has another number of rows than the row group");
+}
+
 enum dp_status pq_nodes_finish(struct dp_pq_reader *r, struct dp_batch *b, int64_t rows, struct dp_err *err) {
     r->variant_at = 0;
-    for (size_t i = 0; i < b->n_columns; i++) {
-        DP_TRY(finish(r, r->tops[i], &b->columns[i], (struct place){0}, err));
-        if (b->columns[i].length != rows)
-            return pq_fail_chunk(leaf_of(r, first_leaf(r->tops[i])), err, DP_FORMAT, "the column has another number of rows than the row group");
-    }
+    for (size_t i = 0; i < b->n_columns; i++) DP_TRY(finish_top(r, i, &b->columns[i], rows, err));
     return DP_OK;
+}
+
+enum dp_status pq_node_finish(struct dp_pq_reader *r, size_t column, struct dp_column *c, int64_t rows, struct dp_err *err) {
+    go_to_variants(r, column);
+    return finish_top(r, column, c, rows, err);
 }

@@ -13,7 +13,8 @@
 #include <dp/parquet/reader.h>
 #include <dp/record/json.h>
 
-#define PQ_SPARES 4
+#define PQ_SPARES 8
+#define PQ_PREFIX 4
 #define PQ_BLOCK ((size_t)2048)          /* entries handled at once; every call below takes at most so many */
 #define PQ_BATCH_BYTES (32u << 20)       /* bytes of one column of a batch; a batch has fewer rows where they do not fit */
 #define PQ_WIDE_BYTES DP_PQ_WIDE_BYTES
@@ -60,8 +61,20 @@ struct pq_dictionary {
     uint64_t off;          /* of its page's header; 0: none */
     uint32_t n;
     struct dp_buf fixed;   /* n * out_width bytes, converted */
-    struct dp_buf offsets; /* PQ_FORM_BYTES: uint32_t[n + 1] */
-    struct dp_buf bytes;
+    struct dp_buf offsets; /* PQ_FORM_BYTES: uint32_t[n + 1]: where values begin in bytes; a value ends PQ_PREFIX bytes before the next begins */
+    struct dp_buf bytes;   /* PQ_FORM_BYTES: the page as it is, 16 bytes more can be read */
+};
+
+/* Memory of a table (region.c). */
+struct pq_piece {
+    void *map;
+    size_t map_n; /* 0: from dp_alloc */
+    uint8_t *from, *end;
+};
+struct pq_region {
+    struct pq_piece *pieces;
+    size_t n, cap;
+    uint8_t *at, *end; /* of the last piece, what is left */
 };
 
 /* A place to come back to. */
@@ -114,7 +127,8 @@ struct pq_leaf {
     struct dp_buf reps, defs; /* of the batch, where keep_levels */
 
     struct dp_column *col;
-    int64_t slots, nulls;
+    struct pq_region *region; /* where col's memory comes from; NULL: dp_alloc */
+    int64_t slots, nulls, expected; /* expected: so many slots at least, as far as is known */
     size_t cap;               /* bytes that col may take */
     size_t entry_cap;
     bool over;                /* a cap was met */
@@ -130,6 +144,8 @@ struct dp_pq_reader {
     struct pq_leaf *leaves;
     size_t n_leaves;
     const struct dp_pq_node **tops; /* node of each column */
+    size_t *top_leaf;         /* its first one in leaves; as many as columns, and one */
+    struct pq_region *region; /* a whole table is read into */
     uint32_t *leaf_at;        /* by leaf number of the file: its place in leaves */
     struct dp_variant_column *variants; /* in the order of the tree */
     size_t n_variants, variants_cap, variant_at;
@@ -161,6 +177,20 @@ enum dp_status pq_fail_chunk(const struct pq_leaf *l, struct dp_err *err, enum d
 /* ---- reader.c ---- */
 enum dp_status pq_read_at(const struct dp_pq_file *f, void *p, size_t n, uint64_t off, struct dp_err *err) DP_MUST_CHECK;
 
+/* ---- region.c ---- */
+/* A buffer of at least `want` bytes with the first `used` of p's; p may come from elsewhere (freed where *cap says that it is owned). */
+void *pq_region_grow(struct pq_region *r, void *p, size_t used, size_t *cap, size_t want);
+bool pq_region_has(const struct pq_region *r, const void *p);
+/* Gives back what is behind `used` bytes of p, if p is the last one. */
+void pq_region_trim(struct pq_region *r, const void *p, size_t *cap, size_t used);
+void pq_region_release(struct pq_region *r);
+/* *n bytes or more (which *n becomes) in huge pages of their own, freed by free. */
+void *pq_huge_alloc(size_t *n);
+
+/* ---- reader.c ---- */
+/* All rows of a column of a row group into an empty column, in r->region. */
+enum dp_status pq_read_column(struct dp_pq_reader *r, size_t row_group, size_t column, struct dp_column *c, struct dp_err *err) DP_MUST_CHECK;
+
 /* ---- page.c ---- */
 enum dp_status pq_chunk_begin(struct pq_leaf *l, size_t row_group, struct dp_err *err) DP_MUST_CHECK;
 /* Makes the next data page with entries current; the chunk must have entries left. */
@@ -185,10 +215,13 @@ enum dp_status pq_dictionary_again(struct pq_leaf *l, struct dp_err *err) DP_MUS
 enum dp_status pq_claim(struct pq_leaf *l, struct dp_buf *b, size_t want, const char *what, struct dp_err *err) DP_MUST_CHECK;
 /* Gives the leaf's memory back; it goes on by pq_leaf_rewind alone. */
 void pq_leaf_shed(struct pq_leaf *l);
+/* The same, all of it: the next leaf takes the buffers over while they are still in the processor's caches. */
+void pq_leaf_done(struct pq_leaf *l);
 void pq_drop_spares(struct dp_pq_reader *r); /* frees the buffers that wait for another leaf */
 
 /* ---- dec_values.c ---- */
 void pq_values_begin(struct pq_leaf *l, enum dp_pq_encoding encoding, const uint8_t *p, size_t n);
+/* p: n bytes, those of l->page or others; of l->page the memory is kept. */
 enum dp_status pq_dictionary_load(struct pq_leaf *l, const uint8_t *p, size_t n, int32_t count, struct dp_err *err) DP_MUST_CHECK;
 /* Appends `k` slots of which those with valid[i] have a value (`nn` of them; valid NULL: all). */
 enum dp_status pq_values_append(struct pq_leaf *l, const uint8_t *valid, size_t k, size_t nn, struct dp_err *err) DP_MUST_CHECK;
@@ -208,6 +241,9 @@ void pq_leaf_release(struct pq_leaf *l);
 void pq_nodes_setup(struct dp_pq_reader *r);
 /* Gives each leaf its column. */
 void pq_nodes_bind(struct dp_pq_reader *r, struct dp_batch *b);
+/* One column alone: its Variants are those from r->variant_at on. */
+void pq_node_bind(struct dp_pq_reader *r, size_t column, struct dp_column *c);
+enum dp_status pq_node_finish(struct dp_pq_reader *r, size_t column, struct dp_column *c, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
 /* Offsets, validity and lengths of lists and structs, once all leaves are read. */
 enum dp_status pq_nodes_finish(struct dp_pq_reader *r, struct dp_batch *b, int64_t rows, struct dp_err *err) DP_MUST_CHECK;
 
@@ -283,10 +319,13 @@ static inline bool pq_same_below(const uint8_t *a, const uint8_t *b, uint8_t top
 }
 
 /* ---- column memory (dec_column.c) ---- */
-uint8_t *pq_column_data(struct dp_column *c, size_t bytes);
-int32_t *pq_column_offsets(struct dp_column *c, size_t count);
-/* Bits [from, from + n) of the validity: from valid[] (0 or 1), or all set where valid is NULL. Made at the first null. */
-void pq_column_validity(struct dp_column *c, int64_t from, const uint8_t *valid, size_t n);
+uint8_t *pq_column_data(struct dp_column *c, struct pq_region *region, size_t bytes);
+/* Room for `count` of them, of which `used` are there. */
+int32_t *pq_column_offsets(struct dp_column *c, struct pq_region *region, size_t count, size_t used);
+/* Bits [from, from + n) of the validity: from valid[] (0 or 1), or all set where valid is NULL. Made at the first null, for `expected` rows at least. */
+void pq_column_validity(struct dp_column *c, struct pq_region *region, int64_t from, const uint8_t *valid, size_t n, int64_t expected);
+/* Its memory in the region is the region's from now on; what is left over behind its last buffer is given back. */
+void pq_column_settle(struct dp_column *c, struct pq_region *region);
 /* The same for any bits. */
 void pq_bits_put(uint8_t *bits, int64_t from, const uint8_t *v, size_t n);
 void pq_spread(uint8_t *p, size_t width, const uint8_t *valid, size_t k, size_t nn);

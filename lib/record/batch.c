@@ -352,15 +352,15 @@ void dp_batch_release(struct dp_batch *b) {
     memset(b, 0, sizeof *b);
 }
 
-static size_t column_bytes(const struct dp_column *c) {
+size_t dp_column_bytes(const struct dp_column *c) {
     size_t n = c->data_n + (c->validity ? bitmap_bytes(c->length) : 0) + (c->offsets ? ((size_t)c->length + 1) * 4 : 0);
-    for (size_t i = 0; i < c->n_children; i++) n += column_bytes(&c->children[i]);
+    for (size_t i = 0; i < c->n_children; i++) n += dp_column_bytes(&c->children[i]);
     return n;
 }
 
 size_t dp_batch_bytes(const struct dp_batch *b) {
     size_t n = 0;
-    for (size_t i = 0; i < b->n_columns; i++) n += column_bytes(&b->columns[i]);
+    for (size_t i = 0; i < b->n_columns; i++) n += dp_column_bytes(&b->columns[i]);
     return n;
 }
 

@@ -19,10 +19,7 @@
 
 struct table {
     struct dp_pq_file *file;
-    struct dp_pq_reader **readers; /* of each thread */
-    struct dp_batch *batches;
-    size_t n_batches;
-    const struct dp_type *schema;
+    struct dp_pq_table rows;
 };
 
 struct clock { double wall, cpu, memory; };
@@ -69,31 +66,11 @@ static void report(struct clock from, int64_t rows) {
     printf("{\"s\":%.6f,\"cpu\":%.6f,\"rows\":%lld,\"peak\":%.1f,\"before\":%.1f}\n", wall, cpu, (long long)rows, field_of_status("VmHWM:"), from.memory);
 }
 
-/* ---- reading: a row group is one batch, the threads take them in turn ---- */
-
-static enum dp_status read_group(void *ctx, unsigned worker, size_t i, struct dp_err *err) {
-    struct table *t = ctx;
-    struct dp_pq_reader **r = &t->readers[worker];
-    int64_t rows = dp_pq_meta(t->file)->row_groups[i].num_rows;
-    if (!*r) DP_TRY(dp_pq_reader_open(t->file, NULL, 0, r, err));
-    DP_TRY(dp_pq_reader_seek(*r, i, err));
-    enum dp_status status = dp_pq_reader_next(*r, rows, &t->batches[i], err);
-    if (status == DP_OK && t->batches[i].length != rows) return dp_err_set(err, DP_LIMIT, "a row group of this table does not fit one batch");
-    return status;
-}
-
 static int64_t read_table(const char *path, struct dp_pool *pool, struct table *t) {
     struct dp_err err = DP_ERR_INIT;
-    int64_t rows = 0;
     if (dp_pq_open(path, &t->file, &err) != DP_OK) die(&err);
-    t->readers = dp_calloc(dp_pool_threads(pool), sizeof(struct dp_pq_reader *));
-    t->n_batches = dp_pq_meta(t->file)->n_row_groups;
-    t->batches = dp_calloc(t->n_batches + 1, sizeof *t->batches);
-    t->schema = dp_pq_schema(t->file);
-    for (size_t i = 0; i < t->n_batches; i++) dp_batch_init(&t->batches[i], t->schema);
-    if (dp_pool_for(pool, t->n_batches, read_group, t, &err) != DP_OK) die(&err);
-    for (size_t i = 0; i < t->n_batches; i++) rows += t->batches[i].length;
-    return rows;
+    if (dp_pq_table_read(t->file, NULL, 0, pool, &t->rows, &err) != DP_OK) die(&err);
+    return t->rows.rows;
 }
 
 /* ---- writing ---- */
@@ -107,19 +84,16 @@ static void write_table(const struct table *t, struct dp_pool *pool, const char 
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) perror(path), exit(3);
     if (dp_codec_parse(dp_str_z(codec), &o.codec, &o.level, &err) != DP_OK) die(&err);
-    if (dp_pq_writer_open(t->schema, &o, pool, to_file, &fd, &w, &err) != DP_OK) die(&err);
-    for (size_t i = 0; i < t->n_batches; i++)
-        if (dp_pq_writer_add(w, &t->batches[i], &err) != DP_OK) die(&err);
+    if (dp_pq_writer_open(t->rows.schema, &o, pool, to_file, &fd, &w, &err) != DP_OK) die(&err);
+    for (size_t i = 0; i < t->rows.n_batches; i++)
+        if (dp_pq_writer_add(w, &t->rows.batches[i], &err) != DP_OK) die(&err);
     if (dp_pq_writer_finish(w, &err) != DP_OK) die(&err);
     dp_pq_writer_close(w);
     if (close(fd) < 0) perror(path), exit(3);
 }
 
-static void release(struct table *t, struct dp_pool *pool) {
-    for (size_t i = 0; i < t->n_batches; i++) dp_batch_release(&t->batches[i]);
-    for (unsigned i = 0; i < dp_pool_threads(pool); i++) dp_pq_reader_close(t->readers[i]);
-    free(t->readers);
-    free(t->batches);
+static void release(struct table *t) {
+    dp_pq_table_release(&t->rows);
     dp_pq_close(t->file);
 }
 
@@ -137,7 +111,7 @@ int main(int argc, char **argv) {
         write_table(&t, pool, argv[4], strtoll(argv[5], NULL, 10), argv[6]);
         report(c, rows);
     }
-    release(&t, pool);
+    release(&t);
     dp_pool_close(pool);
     return 0;
 }

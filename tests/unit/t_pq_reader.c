@@ -51,13 +51,43 @@ static struct result read_file(struct dp_pq_file *f, const char *const *columns,
     return out;
 }
 
+/* The same rows as a table. */
+static struct result read_whole(const struct dp_pq_file *f, unsigned threads) {
+    struct result out = {0};
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_pool *pool = dp_pool_open(threads);
+    struct dp_pq_table t;
+    out.status = dp_pq_table_read(f, NULL, 0, pool, &t, &err);
+    snprintf(out.msg, sizeof out.msg, "%s", out.status == DP_OK ? "" : err.msg);
+    for (size_t i = 0; i < t.n_batches; i++) {
+        out.rows += t.batches[i].length;
+        dp_batch_print(&t.batches[i], 0, t.batches[i].length, &(struct dp_print_opts){.binary_hex = true}, &out.text);
+    }
+    if (out.status == DP_OK) assert_int_equal(out.rows, t.rows);
+    dp_pq_table_release(&t);
+    dp_pool_close(pool);
+    return out;
+}
+
+static void same_as_table(const char *name, const struct dp_pq_file *f, const struct result *want) {
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct result got = read_whole(f, threads);
+        if ((got.status == DP_OK) != (want->status == DP_OK) && want->status != DP_LIMIT) fail_msg("%s: \"%s\" as batches, \"%s\" as a table", name, want->msg, got.msg);
+        bool same = got.status != DP_OK || want->status != DP_OK || (got.text.n == want->text.n && (!got.text.n || !memcmp(got.text.p, want->text.p, got.text.n)));
+        if (!same) fail_msg("%s: the table has other rows than the batches", name);
+        dp_buf_release(&got.text);
+    }
+}
+
 static struct result read_path(const char *path, int64_t batch) {
     struct result out = {0};
     struct dp_err err = DP_ERR_INIT;
     struct dp_pq_file *f = NULL;
     out.status = dp_pq_open(path, &f, &err);
-    if (out.status == DP_OK) out = read_file(f, NULL, 0, batch);
-    else snprintf(out.msg, sizeof out.msg, "%s", err.msg);
+    if (out.status == DP_OK) {
+        out = read_file(f, NULL, 0, batch);
+        if (batch == 8192) same_as_table(path, f, &out);
+    } else snprintf(out.msg, sizeof out.msg, "%s", err.msg);
     dp_pq_close(f);
     return out;
 }
@@ -194,7 +224,7 @@ static void test_dictionary_again(void **state) {
 
 static void check_bad(const char *name, int64_t rows, bool read) {
     (void)rows, (void)read;
-    struct result a = read_corpus(name, 1000);
+    struct result a = read_corpus(name, 8192);
     if (a.status != DP_OK && (!a.msg[0] || (a.status != DP_FORMAT && a.status != DP_LIMIT && a.status != DP_UNSUPPORTED)))
         fail_msg("%s: %s: %s", name, dp_status_name(a.status), a.msg);
     dp_buf_release(&a.text);
@@ -230,6 +260,7 @@ static void check_damaged(const char *name, int64_t rows, bool read) {
             int64_t claimed = dp_pq_meta(f)->num_rows;
             struct result r = {0};
             if (claimed < 100000) r = read_file(f, NULL, 0, 1000);
+            if (claimed < 100000 && i % 4 == 0) same_as_table(name, f, &r);
             dp_buf_release(&r.text);
         }
         dp_pq_close(f);
@@ -394,10 +425,76 @@ static void test_wide_rows(void **state) {
     dp_buf_release(&big);
 }
 
+/* Texts of more than one piece of a table's memory, nulls that begin late, and a bound that such a table passes. */
+static void test_large_table(void **state) {
+    (void)state;
+    enum { LONG = 1000, ROWS = 70000 };
+    struct dp_type *schema;
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_buf file = {0};
+    struct dp_batch b;
+    struct dp_pool *pool = dp_pool_open(2);
+    struct dp_pq_writer *w;
+    struct dp_pq_file *f;
+    struct dp_pq_table t;
+    char text[LONG];
+    memset(text, 'x', LONG);
+    assert_int_equal(dp_type_parse(DP_STR("struct<s:string,l:list<string>,n:int32>"), &schema, &err), DP_OK);
+    dp_batch_init(&b, schema);
+    for (int32_t i = 0; i < ROWS; i++) {
+        struct dp_column *l = &b.columns[1];
+        text[0] = (char)('a' + i % 7);
+        if (i > 60000 && i % 11 == 0) dp_column_append_null(&b.columns[0]);
+        else dp_column_append_bytes(&b.columns[0], text, LONG);
+        for (int32_t k = 0; k < i % 3; k++) dp_column_append_bytes(&l->children[0], text, (size_t)(k + 1) * 20);
+        dp_column_reserve(l, 1);
+        l->offsets[i + 1] = (int32_t)l->children[0].length;
+        dp_column_push_valid(l, 1);
+        dp_column_append_fixed(&b.columns[2], &i, 1);
+        b.length++;
+    }
+    struct dp_pq_writer_opts opts = {.codec = DP_PQ_SNAPPY, .row_group_bytes = INT64_C(1) << 40};
+    assert_int_equal(dp_pq_writer_open(schema, &opts, pool, to_buf, &file, &w, &err), DP_OK);
+    assert_int_equal(dp_pq_writer_add(w, &b, &err), DP_OK);
+    assert_int_equal(dp_pq_writer_finish(w, &err), DP_OK);
+    dp_pq_writer_close(w);
+    assert_int_equal(dp_pq_open_memory(file.p, file.n, "large", &f, &err), DP_OK);
+    assert_int_equal(dp_pq_table_read(f, NULL, 0, pool, &t, &err), DP_OK);
+    int64_t at = 0;
+    for (size_t g = 0; g < t.n_batches; at += t.batches[g++].length) {
+        struct dp_column *got = t.batches[g].columns;
+        for (int64_t i = 0; i < t.batches[g].length; i++) {
+            bool there = !(at + i > 60000 && (at + i) % 11 == 0);
+            assert_int_equal(dp_column_is_valid(&got[0], i), there);
+            assert_int_equal(got[0].offsets[i + 1] - got[0].offsets[i], there ? LONG : 0);
+            if (there) assert_int_equal(got[0].data[got[0].offsets[i]], 'a' + (at + i) % 7);
+            if (there) assert_int_equal(got[0].data[got[0].offsets[i + 1] - 1], 'x');
+            assert_int_equal(got[1].offsets[i + 1] - got[1].offsets[i], (at + i) % 3);
+            assert_int_equal(((int32_t *)(void *)got[2].data)[i], at + i);
+        }
+    }
+    assert_int_equal(at, ROWS);
+    dp_pq_table_release(&t);
+    dp_pq_table_release(&t);
+    const char *n[] = {"n"}, *no[] = {"none"};
+    dp_pq_bound(f, 8u << 20);
+    assert_int_equal(dp_pq_table_read(f, NULL, 0, pool, &t, &err), DP_LIMIT);
+    assert_null(t.memory);
+    assert_int_equal(dp_pq_table_read(f, no, 1, pool, &t, &err), DP_SCHEMA);
+    assert_int_equal(dp_pq_table_read(f, n, 1, pool, &t, &err), DP_OK);
+    assert_int_equal(t.schema->n_children, 1);
+    dp_pq_table_release(&t);
+    dp_pq_close(f);
+    dp_batch_release(&b);
+    dp_type_free(schema);
+    dp_pool_close(pool);
+    dp_buf_release(&file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_not_parquet), cmocka_unit_test(test_refused),    cmocka_unit_test(test_good), cmocka_unit_test(test_within), cmocka_unit_test(test_dictionary_again),   cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds), cmocka_unit_test(test_wide_rows),
+        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds), cmocka_unit_test(test_wide_rows), cmocka_unit_test(test_large_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

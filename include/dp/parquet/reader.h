@@ -5,6 +5,7 @@
 #ifndef DP_PARQUET_READER_H
 #define DP_PARQUET_READER_H
 
+#include <dp/base/pool.h>
 #include <dp/parquet/codec.h>
 #include <dp/parquet/meta.h>
 #include <dp/record/batch.h>
@@ -58,6 +59,25 @@ struct dp_pq_read_counts dp_pq_reader_counts(const struct dp_pq_reader *r);
 uint64_t dp_pq_bytes(const struct dp_pq_file *f, size_t row_group, const char *const *columns, size_t n);
 /* Up to max_rows of the current row group into b (reset first); DP_END when it is done. */
 enum dp_status dp_pq_reader_next(struct dp_pq_reader *r, int64_t max_rows, struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- whole files in memory ---- */
+
+struct dp_pq_table {
+    const struct dp_type *schema; /* projected */
+    int64_t rows;
+    struct dp_batch *batches;     /* one for each row group; their columns are borrowed from the table until it is released */
+    size_t n_batches;
+    struct dp_pq_table_memory *memory;
+};
+
+/*
+ * Reads a file whole, or the named columns of it: the columns of the row groups are shared out over the threads of the pool.
+ * Memory comes in large pieces, in huge pages where the system has them.  DP_LIMIT: 2 GiB in one column of a row group (read that file in batches), or
+ * a table that passes the bound, which shows at the end of the column that does.
+ * On failure *out is empty.  Caller releases with dp_pq_table_release; the file must not be closed before.
+ */
+enum dp_status dp_pq_table_read(const struct dp_pq_file *f, const char *const *columns, size_t n_columns, struct dp_pool *pool, struct dp_pq_table *out, struct dp_err *err) DP_MUST_CHECK;
+void dp_pq_table_release(struct dp_pq_table *t); /* an empty one is legal */
 
 /*
  * Bounds of a leaf in a row group in the spelling of records (text without quotes), where they may be trusted and the spelling sorts as the
