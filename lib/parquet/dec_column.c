@@ -21,7 +21,7 @@ static void *grow(struct pq_region *region, void *p, size_t used, size_t *cap, s
 }
 
 uint8_t *pq_column_data(struct dp_column *c, struct pq_region *region, size_t bytes) {
-    return c->data = grow(region, c->data, c->data_n, &c->data_cap, bytes + 64);
+    return c->data = grow(region, c->data, c->data_n, &c->data_cap, bytes + PQ_SLACK);
 }
 
 int32_t *pq_column_offsets(struct dp_column *c, struct pq_region *region, size_t count, size_t used) {
@@ -71,7 +71,7 @@ static void settle(struct pq_region *r, const void *p, size_t *cap, size_t used)
 
 void pq_column_settle(struct dp_column *c, struct pq_region *region) {
     for (size_t i = 0; i < c->n_children; i++) pq_column_settle(&c->children[i], region);
-    settle(region, c->data, &c->data_cap, c->data_n + 64);
+    settle(region, c->data, &c->data_cap, c->data_n + PQ_SLACK);
     settle(region, c->validity, &c->validity_cap, (size_t)(c->length + 7) / 8 + 8);
     settle(region, c->offsets, &c->offsets_cap, ((size_t)c->length + 1) * 4);
 }

@@ -268,8 +268,14 @@ static void gather(const uint8_t *dict, size_t width, const uint32_t *index, siz
     switch (width) {
     case 1: for (size_t i = 0; i < n; i++) out[i] = dict[index[i]]; return;
     case 2: for (size_t i = 0; i < n; i++) memcpy(out + i * 2, dict + (size_t)index[i] * 2, 2); return;
-    case 4: for (size_t i = 0; i < n; i++) memcpy(out + i * 4, dict + (size_t)index[i] * 4, 4); return;
-    case 8: for (size_t i = 0; i < n; i++) memcpy(out + i * 8, dict + (size_t)index[i] * 8, 8); return;
+    case 4:
+#pragma GCC unroll 8
+        for (size_t i = 0; i < n; i++) memcpy(out + i * 4, dict + (size_t)index[i] * 4, 4);
+        return;
+    case 8:
+#pragma GCC unroll 8
+        for (size_t i = 0; i < n; i++) memcpy(out + i * 8, dict + (size_t)index[i] * 8, 8);
+        return;
     case 16: for (size_t i = 0; i < n; i++) memcpy(out + i * 16, dict + (size_t)index[i] * 16, 16); return;
     default: for (size_t i = 0; i < n; i++) memcpy(out + i * width, dict + (size_t)index[i] * width, width); return;
     }
@@ -358,28 +364,42 @@ static enum dp_status append_bools(struct pq_leaf *l, const uint8_t *valid, size
 
 /* ---- byte arrays to offsets and data ---- */
 
-/* Short copies are most of all copies: 16 bytes at once where both sides have room for it. */
+/* Short copies are most of all copies: a fixed number of bytes at once where the source has so many; the target has PQ_SLACK behind its end. */
 static inline void copy_short(uint8_t *to, const char *from, size_t n, size_t readable) {
     if (n <= 16 && readable >= 16) memcpy(to, from, 16);
+    else if (n <= 64 && readable >= 64) memcpy(to, from, 64);
     else memcpy(to, from, n);
+}
+
+/* n values one behind the other, and where each ends; `step` (a constant, at least the longest's length) bytes are copied of each, 0: as many as it has. */
+static inline uint8_t *copy_values(const struct pq_leaf *l, size_t n, size_t step, uint8_t *base, uint8_t *to, int32_t *ends) {
+    const uint32_t *at = (const uint32_t *)(const void *)l->dict.offsets.p, *index = l->reader->index;
+    const char *dict = l->dict.bytes.p;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t from = at[index[i]], len = at[index[i] + 1] - from - PQ_PREFIX;
+        if (step) memcpy(to, dict + from, step);
+        else copy_short(to, dict + from, len, PQ_SLACK);
+        to += len;
+        ends[i] = (int32_t)(to - base);
+    }
+    return to;
 }
 
 static enum dp_status bytes_from_dictionary(struct pq_leaf *l, int32_t *ends, size_t n, struct dp_err *err) {
     DP_TRY(read_indices(l, n, err));
     const uint32_t *at = (const uint32_t *)(const void *)l->dict.offsets.p, *index = l->reader->index;
-    size_t total = 0, used = l->col->data_n;
-    for (size_t i = 0; i < n; i++) total += at[index[i] + 1] - at[index[i]];
-    total -= n * PQ_PREFIX;
-    if (used + total > l->cap) return cap_met(l, err);
-    uint8_t *base = pq_column_data(l->col, l->region, used + total), *to = base + used;
-    const char *dict = l->dict.bytes.p; /* 16 readable bytes behind its end */
-    for (size_t i = 0; i < n; i++) {
-        uint32_t from = at[index[i]], len = at[index[i] + 1] - from - PQ_PREFIX;
-        copy_short(to, dict + from, len, 16);
-        to += len;
-        ends[i] = (int32_t)(to - base);
+    size_t used = l->col->data_n, longest = l->dict.longest, total = n * longest;
+    if (longest > 32 || used + total > l->cap) { /* else there is room for the longest each time, and nobody need count */
+        total = 0;
+        for (size_t i = 0; i < n; i++) total += at[index[i] + 1] - at[index[i]];
+        total -= n * PQ_PREFIX;
+        if (used + total > l->cap) return cap_met(l, err);
     }
-    l->col->data_n = used + total;
+    uint8_t *base = pq_column_data(l->col, l->region, used + total), *to = base + used;
+    if (longest <= 16) to = copy_values(l, n, 16, base, to, ends);
+    else if (longest <= 32) to = copy_values(l, n, 32, base, to, ends);
+    else to = copy_values(l, n, 0, base, to, ends);
+    l->col->data_n = (size_t)(to - base);
     return DP_OK;
 }
 
@@ -453,15 +473,15 @@ static enum dp_status append_bytes(struct pq_leaf *l, const uint8_t *valid, size
 /* The bytes of a dictionary page into `to`: by taking the page's memory, where it was decompressed, else as a copy. */
 static enum dp_status keep_page(struct pq_leaf *l, struct dp_buf *to, const uint8_t *p, size_t n, struct dp_err *err) {
     if (p == (const uint8_t *)l->page.p) {
-        struct dp_buf page = l->page; /* with 64 bytes behind its end */
+        struct dp_buf page = l->page; /* inflate_page has claimed the slack */
         l->page = *to;
         *to = page;
-        memset(to->p + n, 0, 16);
+        memset(to->p + n, 0, PQ_SLACK);
         return DP_OK;
     }
-    DP_TRY(pq_claim(l, to, n + 16, "a dictionary", err));
+    DP_TRY(pq_claim(l, to, n + PQ_SLACK, "a dictionary", err));
     if (n) memcpy(to->p, p, n);
-    memset(to->p + n, 0, 16);
+    memset(to->p + n, 0, PQ_SLACK);
     to->n = n;
     return DP_OK;
 }
@@ -469,7 +489,8 @@ static enum dp_status keep_page(struct pq_leaf *l, struct dp_buf *to, const uint
 /* Wide decimals become text, in the layout of the others. */
 static enum dp_status load_wide(struct pq_leaf *l, uint32_t *at, uint32_t count, struct dp_err *err) {
     struct dp_buf *b = &l->dict.bytes;
-    DP_TRY(pq_claim(l, b, (size_t)count * (PQ_WIDE_TEXT + PQ_PREFIX) + PQ_PREFIX + 16, "a dictionary", err));
+    DP_TRY(pq_claim(l, b, (size_t)count * (PQ_WIDE_TEXT + PQ_PREFIX) + PQ_PREFIX + PQ_SLACK, "a dictionary", err));
+    l->dict.longest = PQ_WIDE_TEXT;
     memset(b->p, 0, PQ_PREFIX);
     b->n = at[0] = PQ_PREFIX;
     for (uint32_t i = 0; i < count; i++) {
@@ -480,14 +501,14 @@ static enum dp_status load_wide(struct pq_leaf *l, uint32_t *at, uint32_t count,
         dp_buf_add(b, "\0\0\0", PQ_PREFIX);
         at[i + 1] = (uint32_t)b->n;
     }
-    memset(b->p + b->n, 0, 16);
+    memset(b->p + b->n, 0, PQ_SLACK);
     return DP_OK;
 }
 
-/* Lengths below 128 are ASCII: where all are, the page is text if and only if each value is, for no character reaches over a length. */
-static bool all_text_prefixed(const char *page, size_t bytes, const uint32_t *at, uint32_t count, bool short_values) {
+/* Where all bytes of all lengths are ASCII, the page is text if and only if each value is, for no character reaches over a length. */
+static bool all_text_prefixed(const char *page, size_t bytes, const uint32_t *at, uint32_t count, bool plain_lengths) {
     if (dp_is_ascii(page, bytes)) return true;
-    if (short_values) return dp_utf8_valid(page, bytes, NULL);
+    if (plain_lengths) return dp_utf8_valid(page, bytes, NULL);
     for (uint32_t i = 0; i < count; i++)
         if (!dp_utf8_valid(page + at[i], at[i + 1] - at[i] - PQ_PREFIX, NULL)) return false;
     return true;
@@ -495,7 +516,7 @@ static bool all_text_prefixed(const char *page, size_t bytes, const uint32_t *at
 
 static enum dp_status load_byte_arrays(struct pq_leaf *l, const uint8_t *p, size_t n, uint32_t count, struct dp_err *err) {
     struct pq_dictionary *d = &l->dict;
-    uint64_t most = 0;
+    uint32_t longest = 0, bits = 0;
     size_t pos = 0;
     DP_TRY(pq_claim(l, &d->offsets, ((size_t)count + 1) * 4, "a dictionary", err));
     uint32_t *at = (uint32_t *)(void *)d->offsets.p;
@@ -507,11 +528,13 @@ static enum dp_status load_byte_arrays(struct pq_leaf *l, const uint8_t *p, size
         pos += PQ_PREFIX;
         at[i] = (uint32_t)pos;
         if (len > n - pos) return pq_fail(l, err, DP_FORMAT, "a value runs past the page");
-        most |= len;
+        longest = len > longest ? len : longest;
+        bits |= len & 0x80808080;
         pos += len;
     }
     at[count] = (uint32_t)pos + PQ_PREFIX;
-    if (l->check_text && !all_text_prefixed(d->bytes.p, pos, at, count, most < 128))
+    d->longest = longest;
+    if (l->check_text && !all_text_prefixed(d->bytes.p, pos, at, count, !bits))
         return pq_fail(l, err, DP_FORMAT, "text in the dictionary that is not UTF-8");
     return DP_OK;
 }

@@ -186,7 +186,7 @@ static enum dp_status read_header(struct pq_leaf *l, uint64_t off, struct dp_pq_
 static enum dp_status inflate_page(struct pq_leaf *l, const uint8_t *p, size_t n, size_t raw, struct dp_err *err) {
     if (raw > DP_LIMIT_PAGE)
         return pq_fail(l, err, DP_LIMIT, "a page of %zu bytes; the limit is %u", raw, DP_LIMIT_PAGE);
-    DP_TRY(pq_claim(l, &l->page, raw + 64, "a page", err));
+    DP_TRY(pq_claim(l, &l->page, raw + PQ_SLACK, "a page", err));
     l->page.n = raw;
     if (raw == 0 && n == 0) return DP_OK;
     enum dp_status status = dp_codec_decompress(l->reader->codec, l->chunk->codec, p, n, l->page.p, raw, err);

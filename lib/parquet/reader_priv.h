@@ -15,6 +15,7 @@
 
 #define PQ_SPARES 8
 #define PQ_PREFIX 4
+#define PQ_SLACK 64                      /* bytes that can be read behind pages, and written behind what is asked of pq_column_data */
 #define PQ_BLOCK ((size_t)2048)          /* entries handled at once; every call below takes at most so many */
 #define PQ_BATCH_BYTES (32u << 20)       /* bytes of one column of a batch; a batch has fewer rows where they do not fit */
 #define PQ_WIDE_BYTES DP_PQ_WIDE_BYTES
@@ -62,7 +63,8 @@ struct pq_dictionary {
     uint32_t n;
     struct dp_buf fixed;   /* n * out_width bytes, converted */
     struct dp_buf offsets; /* PQ_FORM_BYTES: uint32_t[n + 1]: where values begin in bytes; a value ends PQ_PREFIX bytes before the next begins */
-    struct dp_buf bytes;   /* PQ_FORM_BYTES: the page as it is, 16 bytes more can be read */
+    struct dp_buf bytes;   /* PQ_FORM_BYTES: the page as it is, PQ_SLACK bytes more can be read */
+    uint32_t longest;      /* PQ_FORM_BYTES: bytes of the longest value */
 };
 
 /* Memory of a table (region.c). */
