@@ -13,6 +13,7 @@ static const struct dp_tool *const commands[] = {
     &table_update,
     &table_files,
     &table_log,
+    &table_diff,
     &table_changes,
     &table_restore,
     &table_clone,
@@ -20,7 +21,6 @@ static const struct dp_tool *const commands[] = {
     &table_checkpoint,
     &table_vacuum,
     &table_verify,
-    &table_replicate,
     NULL};
 
 static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: make it, change it, ask it, look after it",

@@ -4,8 +4,6 @@
  * puts into copies of the actions; of change data files _change_type alone is a column like any other.
  * What it does not do: hand out more than one task at a time, or undo renames: a column that the last version of the range has not is refused.
  */
-#include "changes_priv.h"
-
 #include <dp/base/num.h>
 #include <dp/base/time.h>
 #include <dp/delta/changes.h>
@@ -441,7 +439,7 @@ static enum dp_status begin_version(struct dp_delta_changes *c, struct dp_err *e
     if (!c->n_picked) return DP_OK;
     DP_TRY(dp_delta_scan_open(&c->view[m->n_cdcs > 0], c->columns, c->n_columns, c->o->where, &c->scan, err));
     dp_delta_scan_only(c->scan, c->files, c->paths, c->n_picked);
-    scan_pick(c->scan, c->picked);
+    dp_delta_scan_pick(c->scan, c->picked);
     dp_delta_scan_bound(c->scan, c->o->memory);
     return DP_OK;
 }

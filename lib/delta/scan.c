@@ -2,7 +2,6 @@
  * Scans of a table (digest sections 3, 8, 9 and 10): row groups of the live files as batches of the table's columns.
  */
 #include "adapt_priv.h"
-#include "changes_priv.h"
 #include <dp/base/file.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/dv.h>
@@ -185,7 +184,7 @@ static const struct dp_delta_file *next_action(struct dp_delta_scan *scan) {
     return scan->cursor < scan->n_only ? &scan->only[scan->cursor++] : NULL;
 }
 
-void scan_pick(struct dp_delta_scan *scan, const struct dp_delta_picked *picked) { scan->picked = picked; }
+void dp_delta_scan_pick(struct dp_delta_scan *scan, const struct dp_delta_picked *picked) { scan->picked = picked; }
 
 /* Of two states of one file: the rows that the first has and the second has not. */
 static enum dp_status read_pair(const char *table, const struct dp_delta_picked *p, int64_t rows, struct dp_delta_deleted *out, struct dp_err *err) {

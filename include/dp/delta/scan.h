@@ -29,6 +29,13 @@ enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char 
                                   struct dp_delta_scan **out, struct dp_err *err) DP_MUST_CHECK;
 /* Instead of the live files these, which are read at paths[i]: files about to be committed.  Before the first next; borrowed until close. */
 void dp_delta_scan_only(struct dp_delta_scan *scan, const struct dp_delta_file *files, const char *const *paths, size_t n);
+/* Which rows of a file are read: those that `deleted` leaves, and of a pair only what `wanted` deletes among them (two states of one file: what the second has not). */
+struct dp_delta_picked {
+    bool is_pair;
+    struct dp_delta_dv deleted, wanted;
+};
+/* Beside dp_delta_scan_only, one for each of its files; row groups without a wanted row are passed over.  Borrowed until close. */
+void dp_delta_scan_pick(struct dp_delta_scan *scan, const struct dp_delta_picked *picked);
 void dp_delta_scan_close(struct dp_delta_scan *scan); /* tasks must be released before */
 const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan); /* display names; borrowed until close */
 
