@@ -135,8 +135,9 @@ check-fuzz: $(REPLAY) ## replay the fuzz corpora
 check-lint: all ## the rules of the house, the man pages, the scripts
 	$(Q)sh tests/run.sh $(O)/lint.log $(CHECK_LINT)
 
-check-faults: all ## stop the programs before and after every write, fsync, rename and link
-	$(Q)sh tests/run.sh $(O)/faults.log 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/run.sh'
+check-faults: all ## stop the programs at every call that changes the disk, fill the disk, eight writers at once
+	$(Q)sh tests/run.sh $(O)/faults.log 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/run.sh' \
+		'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/commands.sh' 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/torture.sh'
 
 check-arm64: all $(O)/quickstart-gen ## the library's tests and a pipeline on the other architecture, in an emulator
 	$(Q)sh tests/run.sh $(O)/arm64.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen bash tests/arm64/run.sh'

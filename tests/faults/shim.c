@@ -1,10 +1,11 @@
 /*
  * Preloaded into a program under test: kills it (SIGKILL, as a power cut would) before or after its n-th call that
- * changes what is on disk: write, pwrite, fsync, fdatasync, rename, link, and their *at forms.
+ * changes what is on disk: write, pwrite, fsync, fdatasync, rename, link, unlink, and their *at forms.  Or the disk is
+ * full from that call on: what needs room (write, pwrite, link) fails with ENOSPC, but for the three standard streams.
  *
  *   DP_FAULT_PROGRAM   only in the program of this name
  *   DP_FAULT_AT        number of the call, from 1; 0 = never
- *   DP_FAULT_WHEN      before | after
+ *   DP_FAULT_WHEN      before | after | full
  *   DP_FAULT_COUNT     file that gets the number of calls when the program ends by itself
  */
 #define _GNU_SOURCE
@@ -22,7 +23,7 @@
 
 static atomic_long calls;
 static long at;
-static bool after, active;
+static bool after, full, active;
 
 static void die(void) {
     syscall(SYS_kill, getpid(), SIGKILL);
@@ -34,6 +35,7 @@ __attribute__((constructor)) static void start(void) {
     active = program && strcmp(program_invocation_short_name, program) == 0;
     at = n ? strtol(n, NULL, 10) : 0;
     after = when && strcmp(when, "after") == 0;
+    full = when && strcmp(when, "full") == 0;
 }
 
 __attribute__((destructor)) static void finish(void) {
@@ -48,23 +50,32 @@ __attribute__((destructor)) static void finish(void) {
     }
 }
 
-#define INTERPOSE(ret, name, params, args)                                                                   \
+#define INTERPOSE(ret, name, params, args, room)                                                             \
     ret name params {                                                                                        \
         static ret(*real) params;                                                                            \
         if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);                                                \
         long mine = active ? atomic_fetch_add(&calls, 1) + 1 : -1;                                           \
-        if (mine == at && !after) die();                                                                     \
+        if (full && at > 0 && mine >= at && (room)) {                                                        \
+            errno = ENOSPC;                                                                                  \
+            return -1;                                                                                       \
+        }                                                                                                    \
+        if (mine == at && !after && !full) die();                                                            \
         ret result = real args;                                                                              \
+        int e = errno;                                                                                       \
         if (mine == at && after) die();                                                                      \
+        errno = e;                                                                                           \
         return result;                                                                                       \
     }
 
-INTERPOSE(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
-INTERPOSE(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
-INTERPOSE(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), (fd, p, n, o))
-INTERPOSE(int, fsync, (int fd), (fd))
-INTERPOSE(int, fdatasync, (int fd), (fd))
-INTERPOSE(int, rename, (const char *a, const char *b), (a, b))
-INTERPOSE(int, renameat, (int d, const char *a, int e, const char *b), (d, a, e, b))
-INTERPOSE(int, link, (const char *a, const char *b), (a, b))
-INTERPOSE(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f))
+INTERPOSE(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n), fd > 2)
+INTERPOSE(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o), fd > 2)
+INTERPOSE(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), (fd, p, n, o), fd > 2)
+INTERPOSE(int, fsync, (int fd), (fd), 0)
+INTERPOSE(int, fdatasync, (int fd), (fd), 0)
+INTERPOSE(int, rename, (const char *a, const char *b), (a, b), 0)
+INTERPOSE(int, renameat, (int d, const char *a, int f, const char *b), (d, a, f, b), 0)
+INTERPOSE(int, link, (const char *a, const char *b), (a, b), 1)
+INTERPOSE(int, linkat, (int d, const char *a, int f, const char *b, int g), (d, a, f, b, g), 1)
+INTERPOSE(int, unlink, (const char *a), (a), 0)
+INTERPOSE(int, unlinkat, (int d, const char *a, int f), (d, a, f), 0)
+INTERPOSE(int, rmdir, (const char *a), (a), 0)

@@ -1,0 +1,138 @@
+#!/bin/bash
+# Crash safety of what changes a table, as TAP.  Each command is killed before and after its calls that change the disk, and
+# finds the disk full from them on (shim.c); where there are more than POINTS (24) calls, that many are taken, spread over
+# all.  After each: the table verifies, its rows are those of before or of after; and the same command again, undisturbed,
+# ends with those of after.
+# usage: DP_BIN=DIR commands.sh [NAME...]
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=${DP_BIN:?}:$PATH
+POINTS=${POINTS:-24}
+export DP_THREADS=1
+work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) || exit 3 # in memory where that is to be had: nobody waits for a disk
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 3
+n=0
+ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+
+${CC:-cc} -shared -fPIC -O1 -o shim.so "$here/shim.c" -ldl || exit 3
+
+rows() { # FROM TO WORD
+    seq "$1" "$2" | awk -v w="$3" '{ printf "{\"id\":%d,\"day\":\"2026-03-%02d\",\"word\":\"%s%d\"}\n", $1, $1 % 3 + 1, w, $1 }'
+}
+put() { # TABLE OPTION...   rows on standard input
+    local t=$1
+    shift
+    dp-partition -o "$t" --by day 2>>err | dp-table commit "$t" --eof-commits -q "$@" >>out 2>>err
+}
+# What every command starts from: base/, with a table t of eight versions (the next but one has a checkpoint), change data, vectors
+# and files that are gone, and what the commands read.
+cat >c.yaml <<'Y'
+apiVersion: v3.1.0
+kind: DataContract
+id: faults
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    logicalType: object
+    properties:
+      - {name: id, logicalType: integer, required: true}
+      - {name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}
+      - {name: word, logicalType: string}
+Y
+mkdir base && cd base || exit 3
+dp-table create t -c ../c.yaml -q --property delta.checkpointInterval=4 --property delta.enableDeletionVectors=true \
+    --property delta.enableChangeDataFeed=true >out 2>err
+for k in 1 2 3 4 5; do rows $((k * 12 - 11)) $((k * 12)) w | put t; done
+cp -a t old # five versions: a copy to bring up to date
+rows 61 63 w | grep 2026-03-01 | put t --mode replace
+rows 64 66 w | put t
+rows 100 111 x | dp-partition -o t --by day >paths 2>>err
+{ rows 1 6 m; rows 200 203 m; } >upserts
+mkdir plain && cp "$(dp-table files t | head -n 1)" plain/a.parquet && cp "$(dp-table files t | tail -n 1)" plain/b.parquet
+cd .. || exit 3
+if ! dp-table verify base/t --deep >found 2>&1; then
+    ok 1 "a table to begin with"
+    sed 's/^/# /' found base/err
+fi
+
+# ---- the commands: what runs, and which table it leaves (t unless said) ----
+cmd_commit() { dp-table commit t --eof-commits --txn job:1 <paths; }
+cmd_overwrite() { dp-table commit t --eof-commits --mode overwrite --txn job:1 <paths; }
+cmd_checkpoint() { dp-table checkpoint t; }
+cmd_vacuum() { dp-table vacuum t --retain 0s --force; }
+done_vacuum() { [ "$(dp-table vacuum t --retain 0s --force -n | wc -l)" -eq 1 ]; }
+cmd_replicate() { dp-table replicate t copy; }
+left_replicate=copy
+cmd_bring_up() { dp-table replicate t old; }
+left_bring_up=old
+between_bring_up=yes # entry by entry: any version from the one to the other
+cmd_restore() { dp-table restore t --to 5; }
+cmd_clone() { [ -e copy/_delta_log/00000000000000000000.json ] || dp-table clone t copy; }
+left_clone=copy
+cmd_deep_clone() { [ -e copy/_delta_log/00000000000000000000.json ] || dp-table clone t copy --deep; }
+left_deep_clone=copy
+cmd_delete() { dp-table delete t --where '.id < 30'; }
+cmd_delete_vectors() { dp-table delete t --where '.id % 5 == 0'; }
+cmd_update() { dp-table update t --set 'word="u"' --where '.id < 30 and .id > 12'; }
+cmd_merge() { dp-ingest upserts -f ndjson | dp-table merge t --key id --eof-commits; }
+cmd_compact() { dp-compact t; }
+cmd_convert() { [ -e plain/_delta_log/00000000000000000000.json ] || dp-table convert plain; }
+left_convert=plain
+
+content() { # of the table in this directory, as one line
+    [ -e "$1/_delta_log/00000000000000000000.json" ] || { echo none; return; }
+    dp-cat "$1" 2>>err | sort | cksum
+}
+again() {
+    rm -rf run
+    cp -a base run
+}
+# One point: killed or full, then again.  Prints what is wrong.
+point() { # NAME PROGRAM TABLE WHEN AT
+    local name=$1 program=$2 table=$3 when=$4 at=$5 between=between_$1 mid status
+    again
+    cd run || exit 3
+    LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$at DP_FAULT_WHEN=$when "cmd_$name" >out 2>err
+    mid=$(content "$table")
+    if [ "$mid" != none ] && ! dp-table verify "$table" --deep >found 2>&1; then echo "$when $at: not valid: $(head -n 1 found)"; fi
+    if [ -z "${!between:-}" ] && [ "$mid" != "$before" ] && [ "$mid" != "$after" ]; then echo "$when $at: neither the rows of before nor of after"; fi
+    "cmd_$name" >out 2>err
+    status=$?
+    [ "$status" -eq 0 ] || echo "$when $at: again: exit $status: $(tail -n 1 err)"
+    if declare -F "done_$name" >/dev/null && ! "done_$name"; then echo "$when $at: again: not all is done"; fi
+    [ "$(content "$table")" = "$after" ] || echo "$when $at: again: not the rows of after"
+    dp-table verify "$table" >found 2>&1 || echo "$when $at: again: not valid: $(head -n 1 found)"
+    cd .. || exit 3
+}
+run_command() { # NAME PROGRAM
+    local name=$1 program=$2 left=left_$1 table total step when at
+    table=${!left:-t}
+    again
+    before=$(cd run && content "$table")
+    rm -f count
+    (cd run && LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_COUNT=$work/count "cmd_$name" >out 2>err)
+    ok $? "$name runs under the shim"
+    after=$(cd run && content "$table")
+    total=$(cat count 2>/dev/null || echo 0)
+    [ "$total" -gt 0 ] && [ "$after" != none ] || { ok 1 "$name changes the disk ($total calls)"; sed 's/^/# /' run/err; return; }
+    step=$(((total + POINTS - 1) / POINTS))
+    for when in before after full; do
+        for ((at = 1; at <= total; at += step)); do point "$name" "$program" "$table" "$when" "$at"; done >bad 2>/dev/null
+        [ ! -s bad ]
+        ok $? "$name, $when each of $total calls (every $step): valid, and the same again goes through"
+        head -n 8 bad | sed 's/^/# /'
+    done
+}
+all='commit overwrite checkpoint vacuum replicate bring_up restore clone deep_clone delete delete_vectors update'
+dp-table --help | grep -q '^ *merge ' && all="$all merge"
+dp-table --help | grep -q '^ *convert ' && all="$all convert"
+[ -x "$(command -v dp-compact)" ] && all="$all compact"
+for name in ${*:-$all}; do
+    case $name in
+    compact) run_command "$name" dp-compact ;;
+    *) run_command "$name" dp-table ;;
+    esac
+done
+echo "1..$n"
