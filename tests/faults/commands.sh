@@ -4,6 +4,7 @@
 # all.  After each: the table verifies, its rows are those of before or of after; and the same command again, undisturbed,
 # ends with those of after.
 # usage: DP_BIN=DIR commands.sh [NAME...]
+# shellcheck disable=SC2034 # left_* and between_* are read by their names
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=${DP_BIN:?}:$PATH
