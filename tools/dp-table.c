@@ -21,6 +21,7 @@ static const struct dp_tool *const commands[] = {
     &table_checkpoint,
     &table_vacuum,
     &table_verify,
+    &table_replicate,
     NULL};
 
 static const struct dp_tool tool = {.name = "dp-table", .summary = "the Delta table itself: make it, change it, ask it, look after it",

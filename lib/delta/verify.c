@@ -166,7 +166,7 @@ enum dp_status dp_delta_verify(const char *table, const struct dp_delta_verify_o
     struct dp_err bad = DP_ERR_INIT;
     *out = (struct dp_delta_verified){.version = -1};
     DP_TRY(verify_log(&v, o->version, err));
-    enum dp_status status = dp_delta_open(table, o->version, &s, &bad);
+    enum dp_status status = dp_delta_open(table, out->version, &s, &bad); /* entries that came since are not verified */
     if (status == DP_FORMAT || status == DP_LIMIT) {
         if (out->findings) return DP_OK; /* why is told already */
         size_t n = strlen(table);

@@ -241,20 +241,24 @@ static enum dp_status check_checksum(struct verify *v, const struct dp_delta_log
     return status;
 }
 
-static enum dp_status check_hint(struct verify *v, const struct dp_delta_log *log, struct dp_err *err) {
+/* The log is listed behind the hint: a checkpoint that was written meanwhile was there before its hint. */
+static enum dp_status check_hint(struct verify *v, const struct dp_delta_log *before, struct dp_err *err) {
+    struct dp_delta_log log;
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_COMMIT_BYTES, DP_SCAN_AUTO);
     struct dp_buf text = {0};
     struct dp_record rec;
     enum dp_status status;
     int64_t version = -1;
-    char *path = dp_path_join(log->dir, "_last_checkpoint");
+    char *path = dp_path_join(before->dir, "_last_checkpoint");
     if (read_object(v, path, scan, &text, &rec, &status, err)) {
         uint32_t node = dp_json_member(&rec, 0, "version");
         bool there = false;
         if (!node || !dp_json_get_i64(&rec, node, &version)) version = -1;
-        for (size_t i = 0; i < log->n_checkpoints; i++) there |= log->checkpoints[i].version == version;
-        if (version < 0) status = verify_found(v, path, err, "it names no version");
-        else if (!there) status = verify_found(v, path, err, "it names a checkpoint of version %lld, which is not there or not whole", (long long)version);
+        status = dp_delta_log_list(v->table, &log, err);
+        for (size_t i = 0; status == DP_OK && i < log.n_checkpoints; i++) there |= log.checkpoints[i].version == version;
+        if (status == DP_OK) dp_delta_log_release(&log);
+        if (status == DP_OK && version < 0) status = verify_found(v, path, err, "it names no version");
+        else if (status == DP_OK && !there) status = verify_found(v, path, err, "it names a checkpoint of version %lld, which is not there or not whole", (long long)version);
     }
     dp_scan_close(scan);
     dp_buf_release(&text);

@@ -60,7 +60,8 @@ struct dp_lay {
     char *dir;               /* where files go: the directory, or the run's in staging */
     int lock;                /* of the staging directory, -1 */
     struct dp_type *file_schema;
-    struct dp_type *names;   /* the same with the names that records have */
+    struct dp_type *stored;  /* the same, and behind it the order column where there is one: rows on their way */
+    struct dp_type *names;   /* the file's with the names that records have */
     struct dp_type *keys;    /* of the layout, as the files' metadata names them */
     size_t *columns;         /* of the incoming rows that are in the files */
     struct dp_pq_writer_opts writer;
@@ -259,11 +260,20 @@ static size_t file_meta(const struct dp_lay *l, const struct dp_pq_writer *w) {
     return dp_pq_writer_meta(w)->n_row_groups * dp_type_leaves(l->file_schema) * META_CHUNK;
 }
 
+/* Rows on their way without the order column, as a view. */
+static struct dp_batch file_rows(const struct dp_lay *l, const struct dp_batch *b) {
+    struct dp_batch view = *b;
+    view.schema = l->file_schema;
+    view.n_columns = l->file_schema->n_children;
+    return view;
+}
+
 /* Rows to the partition's file; a file that reached the target size at the end of a row group is complete. */
 static enum dp_status feed(struct dp_lay *l, struct part *p, const struct dp_batch *b, struct dp_err *err) {
+    const struct dp_batch rows = file_rows(l, b);
     for (int64_t from = 0, taken; from < b->length; from += taken) {
         if (!p->file) DP_TRY(open_file(l, p, err));
-        DP_TRY(dp_pq_writer_add_some(p->file->writer, b, from, b->length - from, &taken, err));
+        DP_TRY(dp_pq_writer_add_some(p->file->writer, &rows, from, b->length - from, &taken, err));
         p->file->rows += taken;
         const struct dp_pq_writer *w = p->file->writer;
         if (dp_pq_writer_pending(w) > 0) continue;
@@ -334,7 +344,7 @@ static int64_t piece_rows(const struct dp_batch *b) {
 /* The piece in hand was of huge rows: its memory is not kept. */
 static void empty_piece(struct dp_lay *l) {
     bool is_huge = dp_batch_bytes(&l->piece) > 16 * PIECE_BYTES;
-    if (is_huge) dp_batch_release(&l->piece), dp_batch_init(&l->piece, l->file_schema);
+    if (is_huge) dp_batch_release(&l->piece), dp_batch_init(&l->piece, l->stored);
     else dp_batch_reset(&l->piece);
 }
 
@@ -380,7 +390,7 @@ static enum dp_status merge_runs(struct dp_lay *l, struct part *p, size_t first,
     struct cursor *c = dp_calloc(n + 1, sizeof *c);
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < n; i++) {
-        dp_batch_init(&c[i].b, l->file_schema);
+        dp_batch_init(&c[i].b, l->stored);
         c[i].extent = p->runs[first + i].first, c[i].end = c[i].extent + p->runs[first + i].n;
         DP_TRY_OUT(next_extent(l, p, &c[i], err));
     }
@@ -506,7 +516,7 @@ static enum dp_status deal_out(struct dp_lay *l, bool is_last, struct dp_err *er
         if (dp_run_stopped(l->run, err)) return DP_SIGNALLED;
         if (p->staged || is_last) DP_TRY(deal_part(l, p, rows, is_last, err));
     }
-    if (l->stage_bytes > 2 * l->stage_max) dp_batch_release(&l->stage), dp_batch_init(&l->stage, l->file_schema);
+    if (l->stage_bytes > 2 * l->stage_max) dp_batch_release(&l->stage), dp_batch_init(&l->stage, l->stored);
     else dp_batch_reset(&l->stage);
     l->stage_bytes = 0;
     return DP_OK;
@@ -556,11 +566,11 @@ static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, in
     return DP_OK;
 }
 
-/* The columns of the incoming rows that go into files, as a batch that borrows them. */
+/* The columns of the incoming rows that go into files, and the order column, as a batch that borrows them. */
 static void view_rows(const struct dp_lay *l, const struct dp_batch *rows, struct dp_batch *view) {
-    view->schema = l->file_schema;
+    view->schema = l->stored;
     view->length = rows->length;
-    view->n_columns = l->file_schema->n_children;
+    view->n_columns = l->stored->n_children;
     view->columns = dp_calloc(view->n_columns + 1, sizeof *view->columns);
     for (size_t i = 0; i < view->n_columns; i++) view->columns[i] = rows->columns[l->columns[i]];
 }
@@ -727,7 +737,8 @@ static void make_schemas(struct dp_lay *l) {
     l->keys = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     row->nullable = l->file_schema->nullable = l->names->nullable = false;
     l->columns = dp_calloc(in->n_children + 1, sizeof *l->columns);
-    for (size_t i = 0; i < in->n_children; i++) {
+    size_t n = in->n_children - (l->o.order_column != NULL);
+    for (size_t i = 0; i < n; i++) {
         const struct dp_type *c = in->children[i];
         dp_type_add(row, physical(l, c));
         if (dp_layout_is_value(l->o.layout, dp_str(c->name, c->name_n))) continue;
@@ -735,6 +746,9 @@ static void make_schemas(struct dp_lay *l) {
         dp_type_add(l->file_schema, physical(l, c));
         dp_type_add(l->names, dp_type_copy(c));
     }
+    l->stored = dp_type_copy(l->file_schema);
+    l->columns[l->file_schema->n_children] = n;
+    if (l->o.order_column) dp_type_add(l->stored, dp_type_copy(in->children[n]));
     for (size_t i = 0; i < l->o.layout->n; i++) {
         dp_type_add(l->keys, physical(l, l->o.layout->schema->children[i]));
         if (l->o.layout->keys[i].fn != DP_LAYOUT_VALUE) dp_type_add(row, dp_type_copy(l->keys->children[i]));
@@ -755,6 +769,11 @@ static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     DP_TRY(dp_lay_writer_opts(&l->o, l->names, w, &l->columns_asked, err));
     w->keep_codec = l->o.keep_codec;
     if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->names, err));
+    if (l->o.order_column) {
+        l->sort.keys = dp_calloc(1, sizeof *l->sort.keys);
+        l->sort.keys[l->sort.n++].column = l->file_schema->n_children;
+        return DP_OK; /* no column of the files says in which order they are */
+    }
     l->sorting = dp_calloc(l->sort.n + 1, sizeof *l->sorting);
     for (size_t i = 0; i < l->sort.n; i++) {
         size_t leaf = 0;
@@ -777,9 +796,9 @@ static void set_memory(struct dp_lay *l) {
     l->store.memory = (size_t)wait - l->stage_max;
     l->work = dp_pq_work_open(lanes > 1024 ? 1024 : (unsigned)lanes, m < FRUGAL_BELOW);
     if (l->o.max_open == 0) l->o.max_open = open < 1 ? 1 : open > MAX_OPEN ? MAX_OPEN : open;
-    dp_batch_init(&l->stage, l->file_schema);
-    dp_batch_init(&l->piece, l->file_schema);
-    dp_batch_init(&l->view, l->file_schema);
+    dp_batch_init(&l->stage, l->stored);
+    dp_batch_init(&l->piece, l->stored);
+    dp_batch_init(&l->view, l->stored);
     l->writer.work = l->work;
 }
 
@@ -866,6 +885,7 @@ void dp_lay_close(struct dp_lay *l) {
     dp_lay_store_close(&l->store);
     dp_map_release(&l->index);
     dp_type_free(l->file_schema);
+    dp_type_free(l->stored);
     dp_type_free(l->names);
     dp_type_free(l->keys);
     dp_buf_release(&l->row_schema);

@@ -92,7 +92,7 @@ enum dp_status dp_lay_check(const struct dp_lay_opts *o, struct dp_err *err) {
     struct dp_pq_writer_opts w;
     struct dp_pq_writer *writer = NULL;
     enum dp_status status = DP_OK;
-    for (size_t i = 0; i < o->schema->n_children; i++) {
+    for (size_t i = 0; i < o->schema->n_children - (o->order_column != NULL); i++) {
         const struct dp_type *c = o->schema->children[i];
         if (!dp_layout_is_value(o->layout, dp_str(c->name, c->name_n))) dp_type_add(names, dp_type_copy(c));
     }

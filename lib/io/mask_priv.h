@@ -1,4 +1,4 @@
-/* Between the files of masking Parquet and tables: the row groups of a source (mask_groups.c), what becomes of them (mask_files.c). */
+/* Between the files of masking and of compacting Parquet and tables: the row groups of a source (mask_groups.c), what becomes of them (mask_files.c, compact_rewrite.c). */
 #ifndef DP_IO_MASK_PRIV_H
 #define DP_IO_MASK_PRIV_H
 
@@ -6,10 +6,16 @@
 #include <dp/io/evolve.h>
 #include <dp/parquet/reader.h>
 
-struct groups; /* a file or a table that is open */
+struct groups; /* a file or a table that is open, or files of it */
+struct member; /* one of files by name */
 
 /* set is borrowed until close: the schema of which all files are read together (dp/io/evolve.h), NULL: its own. A table keeps its own. */
 enum dp_status groups_open(const char *name, const struct dp_type *set, struct groups **out, struct dp_err *err) DP_MUST_CHECK;
+/* These files of a table that is open, which are read at paths[i]; all borrowed until close. memory: what reading a file may take, 0: no bound. */
+enum dp_status groups_open_files(const struct dp_delta_snapshot *table, const struct dp_delta_file *files, const char *const *paths, size_t n, uint64_t memory,
+                                 struct groups **out, struct dp_err *err) DP_MUST_CHECK;
+/* Files by name one behind the other, as one set; all borrowed until close. */
+enum dp_status groups_open_names(const char *const *names, size_t n, const struct dp_type *set, uint64_t memory, struct groups **out, struct dp_err *err) DP_MUST_CHECK;
 void groups_close(struct groups *g); /* all its row groups are released before; NULL is legal */
 const struct dp_type *groups_schema(const struct groups *g);       /* of rows; borrowed until close */
 const struct dp_type *groups_column(struct groups *g, size_t i);    /* of rows of column i alone; one thread at a time, borrowed until close */
@@ -21,6 +27,7 @@ struct group {
     const struct groups *of;
     const struct dp_pq_file *file;
     struct dp_delta_task *task; /* of a table, NULL */
+    struct member *member;      /* of files by name, NULL */
     size_t number;              /* in the file */
     int64_t rows;               /* deleted ones included */
 };

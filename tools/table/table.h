@@ -15,6 +15,7 @@ extern const struct dp_tool table_changes, table_restore, table_clone, table_bra
 extern const struct dp_tool table_delete, table_update;
 extern const struct dp_tool table_vacuum;
 extern const struct dp_tool table_verify;
+extern const struct dp_tool table_replicate;
 
 /* Prints a line for people; nothing under --json, whose summary says it. */
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);

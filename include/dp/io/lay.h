@@ -34,7 +34,8 @@ struct dp_lay_opts {
     uint64_t target_size;        /* bytes after which a file is complete (at the end of a row group); 0: 128 MiB */
     uint64_t memory;             /* of the run, 0: 160 MiB */
     size_t max_open;             /* files open at once; 0: as many as memory allows, at most 64 */
-    const char *sort;            /* "a,-b": order within each file, or NULL */
+    const char *sort;            /* "a,-b": order of a partition's rows, over all its files, or NULL */
+    const char *order_column;    /* instead: the last column of the schema (int64, not null) by which rows are ordered, and which stands in no file; NULL: none */
 };
 
 /* Is it a codec and level that files can be written with?  DP_USAGE names the nearest right word. */

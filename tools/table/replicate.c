@@ -1,0 +1,31 @@
+/* dp-table replicate: a copy of the table at another place, brought up to date. */
+#include "table.h"
+
+#include <dp/delta/replicate.h>
+
+static enum dp_status look_up(void *ctx, struct dp_err *err)
+{
+    struct dp_cli *cli = ctx;
+    return dp_run_stopped(&cli->run, err) ? DP_SIGNALLED : DP_OK;
+}
+
+static enum dp_status run_replicate(struct dp_cli *cli, struct dp_err *err)
+{
+    struct dp_delta_replicated r;
+    struct dp_delta_replicate_opts o = {.dry_run = cli->run.dry_run, .pool = cli->run.pool, .now_ms = cli->run.now_micros / 1000, .tick = look_up, .ctx = cli};
+    DP_TRY(dp_delta_replicate(cli->args[0], cli->args[1], &o, &r, err));
+    dp_cli_report_i64(cli, "version", r.version);
+    dp_cli_report_u64(cli, "commits", r.commits);
+    dp_cli_report_u64(cli, "files", r.files);
+    dp_cli_report_u64(cli, "bytes", r.bytes);
+    dp_cli_report_u64(cli, "gone", r.gone);
+    DP_TRY(table_say(cli, err, "%s: %s version %lld, %llu commits, %llu files of %llu bytes\n", cli->args[1], cli->run.dry_run ? "would be at" : "at", (long long)r.version,
+                     (unsigned long long)r.commits, (unsigned long long)r.files, (unsigned long long)r.bytes));
+    if (r.gone) dp_run_log(&cli->run, DP_LOG_INFO, "%llu files that only older versions need are gone from %s", (unsigned long long)r.gone, cli->args[0]);
+    if (!r.commits && !r.files && cli->common.skip_empty) return dp_err_set(err, DP_EMPTY, "nothing to copy");
+    return DP_OK;
+}
+
+const struct dp_tool table_replicate = {
+    .name = "replicate", .summary = "copy what is new of a table to a copy of it", .args = "TABLE", .synopsis = "TABLE DEST [--dry-run]",
+    .common = TABLE_COMMON | DP_COMMON_THREADS, .min_args = 2, .max_args = 2, .run = run_replicate};
