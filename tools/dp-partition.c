@@ -14,6 +14,7 @@
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/generated.h>
 #include <dp/io/held.h>
 #include <dp/io/lay.h>
 #include <dp/io/target.h>
@@ -65,6 +66,7 @@ struct state {
     atomic_bool all_met, any_row;
     struct dp_delta_snapshot *table;
     struct dp_delta_evolved *evolved; /* of the table, with --evolve; types that it lacks are not known before the rows' are */
+    struct dp_generated *generated;   /* columns of the table that are made, or have a default; NULL: none */
     struct dp_contract contract;
     struct dp_type *fixed;        /* of the table or contract, until the types are settled */
     const char *fixed_by;         /* "table", "contract" */
@@ -120,6 +122,11 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
     const struct conf *c = s->cli->conf;
     s->schema = s->fixed ? without_derived(s, base) : dp_type_copy(base);
     s->met = dp_calloc(s->layout.n + 1, sizeof *s->met);
+    if (s->table) {
+        dp_generated_relax(s->table, s->schema);
+        DP_TRY(dp_generated_open(s->table, s->schema, &s->generated, err));
+    }
+    for (size_t k = 0; k < s->layout.n; k++) atomic_store(&s->met[k], dp_generated_makes(s->generated, dp_str_z(s->layout.keys[k].column)));
     DP_TRY(dp_layout_bind(&s->layout, s->schema, err));
     DP_TRY(check_derived(s, err));
     s->lay_opts = (struct dp_lay_opts){.dir = s->cli->common.output, .staging = s->table != NULL, .table = s->evolved ? dp_delta_evolve_snapshot(s->evolved) : s->table,
@@ -236,13 +243,24 @@ static void explain_derived(const struct state *s, struct dp_shred_reject *why) 
     }
 }
 
+static void drop_row(struct dp_batch *b) {
+    b->length--;
+    for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
+}
+
 static enum dp_status shred(struct state *s, struct dp_shred *sh, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) {
     enum dp_status status = dp_shred_record(sh, r, b, why);
     if (status == DP_RECORD) hide_value(s, why), explain_derived(s, why);
     if (status == DP_OK && s->layout.n > s->n_given) meet(s, r);
+    const char *missing = status == DP_OK ? dp_generated_missing(s->generated, r) : NULL;
+    if (missing) {
+        *why = (struct dp_shred_reject){.rule = "required", .expected = "a value or null", .reason = "the table has a default for it, which is not made here"};
+        snprintf(why->path, sizeof why->path, "%s", missing);
+        drop_row(b);
+        return DP_RECORD;
+    }
     if (status != DP_OK || !empty_partition(s, b, why)) return status;
-    b->length--;
-    for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
+    drop_row(b);
     return DP_RECORD;
 }
 
@@ -279,7 +297,9 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
 static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct state *s = ctx;
     struct job *x = j->mem;
-    return x->rows.is_open ? dp_lay_group(&s->lay_opts, &x->rows, err) : DP_OK;
+    if (!x->rows.is_open) return DP_OK;
+    DP_TRY(dp_generated_fill(s->generated, &x->rows.rows, err));
+    return dp_lay_group(&s->lay_opts, &x->rows, err);
 }
 
 /* ---- in order ---- */
@@ -317,6 +337,7 @@ static enum dp_status release_held(void *ctx, struct dp_held *h, struct dp_err *
         if (shred(s, s->shred, &r, &s->rows.rows, &why) != DP_OK) DP_TRY(late_reject(s, &h->v[i], dp_str(r.raw, r.raw_n), &why, err));
         if (s->rows.rows.length < 8192 && i + 1 < h->n) continue;
         if (i + 1 == h->n) dp_held_free_text(h);
+        DP_TRY(dp_generated_fill(s->generated, &s->rows.rows, err));
         DP_TRY(dp_lay_group(&s->lay_opts, &s->rows, err));
         DP_TRY(add_rows(s, &s->rows, err));
         dp_batch_reset(&s->rows.rows);
@@ -496,6 +517,8 @@ static enum dp_status fix_types(struct state *s, struct dp_err *err) {
     enum dp_status status = DP_OK;
     if (s->cli->common.contract) DP_TRY_OUT(read_contract(s, &contract, err));
     if (s->table) {
+        const struct dp_delta_intent intent = {.writes = true, .checks = true};
+        DP_TRY_OUT(dp_delta_check_write(&s->table->protocol, &s->table->metadata, s->table->schema, &intent, err));
         DP_TRY_OUT(dp_target_layout(&s->cli->run, s->table, &s->layout, err));
         s->fixed = dp_delta_schema_unfit(s->table->schema), s->fixed_by = "table";
         if (c->evolve) {
@@ -526,6 +549,7 @@ static void release(struct state *s) {
     dp_lay_rows_release(&s->rows);
     dp_layout_release(&s->layout);
     free(s->met);
+    dp_generated_close(s->generated);
     dp_delta_evolve_close(s->evolved);
     dp_delta_close(s->table);
     dp_contract_release(&s->contract);

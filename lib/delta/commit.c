@@ -57,7 +57,7 @@ void dp_delta_settle_duties(struct dp_delta_publication *p) {
 enum dp_status dp_delta_check_intent(const struct dp_delta_publication *p, struct dp_err *err) {
     const struct dp_delta_change *c = p->change;
     if (!p->base) return DP_OK;
-    struct dp_delta_intent intent = {.removes = !c->rearranges && (c->mode != DP_DELTA_APPEND || c->n_removes)};
+    struct dp_delta_intent intent = {.removes = !c->rearranges && (c->mode != DP_DELTA_APPEND || c->n_removes), .checks = c->checked};
     for (size_t i = 0; i < c->n_adds; i++) {
         if (dp_delta_readded(p, &c->adds[i])) continue; /* the same rows, or fewer */
         if (c->rearranges) intent.copies = true;

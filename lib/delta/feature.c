@@ -3,6 +3,7 @@
  * can't honour when writing is refused when it is active, and named with the column that activates it.
  */
 #include <dp/base/num.h>
+#include <dp/delta/constraint.h>
 #include <dp/delta/feature.h>
 #include <dp/delta/schema.h>
 
@@ -245,27 +246,27 @@ static bool is_on(const struct dp_delta_metadata *m, const char *key) {
     return dp_str_eqz(dp_delta_pairs_text(&m->configuration, key, DP_STR("")), "true");
 }
 
-/* Field metadata that puts a duty on writers which dp does not take. */
-static enum dp_status check_columns(const struct dp_delta_protocol *p, const struct dp_type *t, struct dp_err *err) {
+/* Field metadata that puts a duty on writers which dp does not take, or which this one does not. */
+static enum dp_status check_columns(const struct dp_delta_protocol *p, const struct dp_type *t, bool checks, struct dp_err *err) {
     static const struct {
         const char *key, *feature, *words;
     } duties[] = {
+        {"delta.identity.start", "identityColumns", "identity values"}, /* the rest is done by those who check */
         {"delta.invariants", "invariants", "an invariant"},
         {"delta.generationExpression", "generatedColumns", "a generation expression"},
-        {"delta.identity.start", "identityColumns", "identity values"},
         {"CURRENT_DEFAULT", "allowColumnDefaults", "a default value"},
         {"__CHAR_VARCHAR_TYPE_STRING", NULL, "a bounded length (char or varchar)"},
     };
     for (size_t i = 0; i < t->n_children; i++) {
         const struct dp_type *c = t->children[i];
-        for (size_t d = 0; d < sizeof duties / sizeof *duties && c->metadata; d++) {
+        for (size_t d = 0; d < (checks ? 1 : sizeof duties / sizeof *duties) && c->metadata; d++) {
             struct dp_buf b = {0};
             bool there = strstr(c->metadata, duties[d].key) && dp_delta_field_meta(c, duties[d].key, &b);
             dp_buf_release(&b);
             if (there && (!duties[d].feature || dp_delta_has_feature(p, duties[d].feature)))
                 return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: column %s has %s", c->name, duties[d].words);
         }
-        DP_TRY(check_columns(p, c, err));
+        DP_TRY(check_columns(p, c, checks, err));
     }
     return DP_OK;
 }
@@ -293,8 +294,8 @@ static enum dp_status check_change_columns(const struct dp_delta_protocol *p, co
     return DP_OK;
 }
 
-static enum dp_status check_properties(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, struct dp_err *err) {
-    for (size_t i = 0; i < m->configuration.n; i++) {
+static enum dp_status check_properties(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, bool checks, struct dp_err *err) {
+    for (size_t i = 0; !checks && i < m->configuration.n; i++) {
         struct dp_str key = m->configuration.v[i].key;
         if (dp_str_starts(key, DP_STR("delta.constraints.")) && dp_delta_has_feature(p, "checkConstraints"))
             return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: the table has the constraint %.*s", DP_STR_FMT(key));
@@ -317,8 +318,9 @@ enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const str
     DP_TRY(check_files(m, schema, err));
     DP_TRY(check_change_columns(p, m, schema, err));
     if (!intent->writes) return DP_OK;
-    DP_TRY(check_properties(p, m, err));
-    return check_columns(p, schema, err);
+    DP_TRY(check_properties(p, m, intent->checks, err));
+    DP_TRY(check_columns(p, schema, intent->checks, err));
+    return intent->checks ? dp_delta_checks_supported(p, m, schema, err) : DP_OK;
 }
 
 bool dp_delta_interval_parse(struct dp_str s, int64_t *ms) {

@@ -22,6 +22,7 @@
 struct landed {
     char *from;       /* as given; NULL: in its place already */
     char *to;         /* decoded, with the table in front */
+    bool requires;    /* what the table requires inside of columns the file does too */
 };
 
 struct dp_delta_landing {
@@ -200,6 +201,25 @@ static enum dp_status evolve(struct dp_delta_landing *l, const struct dp_pq_file
     return DP_OK;
 }
 
+/* Is every field of a table's column that is required required in the file's? */
+static bool requires(const struct dp_type *t, const struct dp_type *f) {
+    for (size_t i = 0; i < t->n_children; i++) {
+        const struct dp_type *c = t->children[i], *have = t->id == DP_TYPE_STRUCT ? dp_type_child(f, dp_str(c->name, c->name_n)) : i < f->n_children ? f->children[i] : NULL;
+        bool is_key = t->id == DP_TYPE_MAP && i == 0;
+        if (!is_key && !c->nullable && (!have || have->nullable)) return false;
+        if (have && !requires(c, have)) return false;
+    }
+    return true;
+}
+
+static bool file_requires(const struct dp_delta_landing *l, const struct dp_type *file) {
+    for (size_t i = 0; i < l->data->n_children; i++) {
+        const struct dp_type *t = l->data->children[i], *f = dp_type_child(file, dp_str(t->name, t->name_n));
+        if (f && !requires(t, f)) return false;
+    }
+    return true;
+}
+
 static int64_t count_nulls(const struct dp_pq_meta *m, int32_t leaf) {
     int64_t nulls = 0;
     for (size_t i = 0; i < m->n_row_groups; i++) {
@@ -216,10 +236,20 @@ static int32_t find_element(const struct dp_pq_meta *m, int32_t parent, const st
     return -1;
 }
 
+/* The value of a column with a default must be in the file: nothing here makes one. */
+static enum dp_status check_default(const struct dp_delta_landing *l, const struct dp_pq_meta *m, const struct dp_type *t, struct dp_err *err) {
+    struct dp_buf text = {0};
+    bool missing = t->metadata && l->snapshot && dp_delta_has_feature(&l->snapshot->protocol, "allowColumnDefaults") && find_element(m, 0, t) < 0 &&
+                   dp_delta_field_meta(t, "CURRENT_DEFAULT", &text);
+    dp_buf_release(&text);
+    return missing ? dp_err_set(err, DP_UNSUPPORTED, "column %s has a default value, which is not made here: the file must have the column", t->name) : DP_OK;
+}
+
 /* A required column must be in the file and hold no null: by its declaration, or by the file's own count. */
 static enum dp_status check_required(const struct dp_delta_landing *l, const struct dp_pq_meta *m, struct dp_err *err) {
     for (size_t i = 0; i < l->data->n_children; i++) {
         const struct dp_type *t = l->data->children[i];
+        DP_TRY(check_default(l, m, t, err));
         if (t->nullable) continue;
         int32_t e = find_element(m, 0, t);
         if (e < 0) return dp_err_set(err, DP_RULE, "required column %s is not in the file", t->name);
@@ -339,7 +369,7 @@ static bool is_live(const struct dp_delta_landing *l, const char *place) {
 
 /* ---- one file ---- */
 
-static enum dp_status describe(struct dp_delta_landing *l, const char *open_as, struct dp_delta_file *f, struct dp_err *err) {
+static enum dp_status describe(struct dp_delta_landing *l, const char *open_as, struct dp_delta_file *f, bool *declares, struct dp_err *err) {
     struct dp_pq_file *file = NULL;
     struct stat st;
     struct dp_buf stats = {0};
@@ -357,13 +387,14 @@ static enum dp_status describe(struct dp_delta_landing *l, const char *open_as, 
         f->modification_time = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
         l->rows += dp_pq_meta(file)->num_rows;
         l->bytes += f->size;
+        *declares = file_requires(l, dp_pq_schema(file));
     }
     dp_buf_release(&stats);
     dp_pq_close(file);
     return status;
 }
 
-static void keep_file(struct dp_delta_landing *l, struct dp_delta_file *f, const char *from, const char *place) {
+static void keep_file(struct dp_delta_landing *l, struct dp_delta_file *f, const char *from, const char *place, bool declares) {
     struct dp_buf encoded = {0};
     dp_delta_path_encode(dp_str_z(place), &encoded);
     f->path = dp_arena_str(&l->arena, dp_buf_str(&encoded));
@@ -371,7 +402,7 @@ static void keep_file(struct dp_delta_landing *l, struct dp_delta_file *f, const
     l->files = dp_grow(l->files, &l->cap_files, l->n + 1, sizeof *l->files);
     l->landed = dp_grow(l->landed, &l->cap_landed, l->n + 1, sizeof *l->landed);
     l->files[l->n] = *f;
-    l->landed[l->n++] = (struct landed){from ? dp_strdup(from) : NULL, dp_path_join(l->table, place)};
+    l->landed[l->n++] = (struct landed){from ? dp_strdup(from) : NULL, dp_path_join(l->table, place), declares};
 }
 
 /* Does a part of this relative path lead upwards?  A value of a partition may well hold two dots. */
@@ -387,6 +418,7 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
     struct dp_delta_file f = {.data_change = true, .size = DP_DELTA_UNSET, .deletion_timestamp = DP_DELTA_UNSET,
                               .base_row_id = DP_DELTA_UNSET, .default_row_commit_version = DP_DELTA_UNSET};
     struct dp_buf place = {0};
+    bool declares = false;
     enum dp_status status = DP_OK;
     char *rel = below_table(l->table, path), *placed = NULL, *moved = NULL;
     const char *rest = rel ? strip_staging(rel) : NULL;
@@ -402,7 +434,7 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
         l->known++;
         goto out;
     }
-    status = describe(l, open_as, &f, err);
+    status = describe(l, open_as, &f, &declares, err);
     if (status != DP_OK) {
         dp_err_prefix(err, "%s: ", path);
         goto out;
@@ -410,7 +442,7 @@ enum dp_status dp_delta_landing_add(struct dp_delta_landing *l, const char *path
     if (placed || !strcmp(rest, rel)) dp_buf_addz(&place, placed ? placed : rel); /* it stays where it is */
     else final_place(rest, &f.partition_values, &place);
     if (is_live(l, dp_buf_z(&place))) l->known++;
-    else keep_file(l, &f, placed || !strcmp(rest, rel) ? NULL : path, dp_buf_z(&place));
+    else keep_file(l, &f, placed || !strcmp(rest, rel) ? NULL : path, dp_buf_z(&place), declares);
 out:
     dp_buf_release(&place);
     free(moved);
@@ -424,6 +456,7 @@ size_t dp_delta_landing_known(const struct dp_delta_landing *l) { return l->know
 int64_t dp_delta_landing_rows(const struct dp_delta_landing *l) { return l->rows; }
 int64_t dp_delta_landing_bytes(const struct dp_delta_landing *l) { return l->bytes; }
 const struct dp_delta_file *dp_delta_landing_files(const struct dp_delta_landing *l) { return l->files; }
+bool dp_delta_landing_requires(const struct dp_delta_landing *l, size_t i) { return l->landed[i].requires; }
 const char *dp_delta_landing_path(const struct dp_delta_landing *l, size_t i) { return l->landed[i].from ? l->landed[i].from : l->landed[i].to; }
 const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l) { return l->schema; }
 const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l) { return &l->partition_columns; }

@@ -113,7 +113,7 @@ static void print_words(struct dp_delta_restore *r, const char *timestamp) {
 
 void dp_delta_restore_plan(const struct dp_delta_snapshot *now, const struct dp_delta_snapshot *then, const char *timestamp, struct dp_delta_restore *r) {
     *r = (struct dp_delta_restore){.now = now, .then = then};
-    r->change = (struct dp_delta_change){.reads = DP_DELTA_READ_TABLE, .operation = "RESTORE", .rows = -1};
+    r->change = (struct dp_delta_change){.reads = DP_DELTA_READ_TABLE, .checked = true, .operation = "RESTORE", .rows = -1};
     plan_files(r);
     plan_metadata(r);
     plan_domains(r);

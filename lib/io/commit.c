@@ -7,6 +7,7 @@
 
 #include <dp/base/num.h>
 #include <dp/base/time.h>
+#include <dp/delta/constraint.h>
 #include <dp/delta/land.h>
 #include <dp/io/commit.h>
 #include <dp/io/create.h>
@@ -196,7 +197,7 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
 {
     struct dp_delta_protocol protocol;
     struct dp_delta_metadata metadata;
-    struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .txns = c->txns, .n_txns = c->n_txns,
+    struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .checked = true, .txns = c->txns, .n_txns = c->n_txns,
                                      .rows = dp_delta_landing_rows(c->landing), .now_ms = c->now_ms};
     struct dp_buf parameters = {0}, extra = {0};
     struct dp_err after = DP_ERR_INIT;
@@ -225,7 +226,7 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
 
 static enum dp_status check_files(struct commit *c, struct dp_err *err)
 {
-    struct dp_delta_intent intent = {.removes = c->o->mode != 0, .writes = c->n_paths > 0};
+    struct dp_delta_intent intent = {.removes = c->o->mode != 0, .writes = c->n_paths > 0, .checks = true};
     if (c->snapshot)
         DP_TRY(dp_delta_check_write(&c->snapshot->protocol, &c->snapshot->metadata, c->snapshot->schema, &intent, err));
     c->landing = dp_delta_landing_open(c->table, c->snapshot);
@@ -240,6 +241,7 @@ static enum dp_status check_files(struct commit *c, struct dp_err *err)
     if (dp_delta_landing_known(c->landing) && dp_delta_landing_count(c->landing))
         return dp_err_set(err, DP_RULE, "%s: %zu of %zu files are in the table already", c->table, dp_delta_landing_known(c->landing), c->n_paths);
     bool is_new = !dp_delta_landing_known(c->landing);
+    if (is_new) DP_TRY(dp_delta_landing_check(c->landing, c->run->pool, c->run->memory, NULL, err));
     dp_buf_reset(&c->out->evolved);
     if (c->evolved) dp_delta_evolve_print(c->evolved, &c->out->evolved);
     return c->o->check_contract && is_new ? dp_commit_check(c->run, c->table, dp_delta_landing_snapshot(c->landing), c->landing, c->o->verdict, err) : DP_OK;

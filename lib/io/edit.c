@@ -6,6 +6,7 @@
 
 #include <dp/base/file.h>
 #include <dp/base/time.h>
+#include <dp/delta/constraint.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
@@ -114,7 +115,7 @@ static struct dp_type *with_change_type(const struct dp_type *schema)
 
 enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited *counts, struct edit **out, struct dp_err *err)
 {
-    const struct dp_delta_intent intent = {.removes = true, .writes = true};
+    const struct dp_delta_intent intent = {.removes = true, .writes = true, .checks = true};
     struct edit *e = dp_calloc(1, sizeof *e);
     enum dp_status status;
     *e = (struct edit){.run = run, .table = table, .counts = counts, .hold = DP_DELTA_HOLD_INIT, .now_ms = (run->now_fixed ? run->now_micros : dp_time_now_micros()) / 1000};
@@ -297,6 +298,9 @@ enum dp_status edit_publish(struct edit *e, struct dp_delta_change *c, edit_metr
     bool is_sent = false;
     DP_TRY_OUT(land(e, &e->rest, err));
     DP_TRY_OUT(land(e, &e->fresh, err));
+    if (strcmp(c->operation, "DELETE") != 0) /* it has no new rows */
+        DP_TRY_OUT(dp_delta_landing_check(e->landing, e->run->pool, e->run->memory / 4, NULL, err));
+    c->checked = true;
     DP_TRY_OUT(land(e, &e->cdc, err));
     DP_TRY_OUT(gather_adds(e, c, err)); /* from here on the landing holds its files; where it has none, we hold the others */
     if (!dp_delta_landing_count(e->landing)) DP_TRY_OUT(dp_delta_hold(e->table, &e->hold, err));

@@ -57,7 +57,7 @@ static enum dp_status restore_once(struct dp_cli *cli, int64_t to, const char *t
     int64_t version = now ? now->version : -1;
     if (status == DP_OK) {
         dp_delta_restore_plan(now, then, timestamp, &r);
-        struct dp_delta_intent intent = {.removes = r.change.n_removes > 0, .writes = r.change.n_adds > 0};
+        struct dp_delta_intent intent = {.removes = r.change.n_removes > 0, .writes = r.change.n_adds > 0, .checks = true};
         status = dp_delta_check_write(&now->protocol, &now->metadata, now->schema, &intent, err);
     }
     if (status == DP_OK) status = dp_delta_restore_missing(&r, tell_missing, &m, err);

@@ -35,6 +35,9 @@
 #define DP_LIMIT_ARCHIVE_MEMORY (1u << 30) /* what the directory of a zip or 7z may ask for */
 #define DP_LIMIT_EXPANSION 10000u          /* archive: bytes out for each byte in, above 1 GiB out */
 #define DP_LIMIT_COMMIT_BYTES (1u << 30)   /* one Delta log entry */
+#define DP_LIMIT_SQL_BYTES (64u << 10)     /* of one SQL expression of a table */
+#define DP_LIMIT_SQL_NODES 10000u          /* its parts */
+#define DP_LIMIT_SQL_DEPTH 64u             /* its nesting */
 #define DP_LIMIT_INFER_KEYS 256u           /* keys of one object below the top before it is held as JSON */
 #define DP_LIMIT_INFER_FIELDS 2000u        /* fields of an inferred schema below its top level */
 #define DP_LIMIT_INFER_DEPTH 16u           /* nesting of an inferred schema */

@@ -24,6 +24,7 @@ struct dp_delta_change {
     const struct dp_expr *where;               /* with READ_WHERE */
     bool keeps_row_ids;                        /* rows that are copied or updated carry their ids and versions in the materialised columns (row tracking) */
     bool rearranges;                           /* no row changes: every file action has dataChange false, and concurrent appends are no conflict (compaction) */
+    bool checked;                              /* new rows were held to what the table demands of them (dp/delta/constraint.h), or the adds bring no new ones */
     const struct dp_delta_file *const *removes; /* besides what the mode removes: live files of the base, as they are there (deletion vector included) */
     size_t n_removes;
     const struct dp_delta_file *cdcs;          /* change data files: path, partition values, size */

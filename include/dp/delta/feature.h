@@ -19,6 +19,7 @@ struct dp_delta_intent {
     bool removes; /* it removes rows (overwrite, replace) */
     bool writes;  /* it adds rows */
     bool copies;  /* it adds files whose rows are all the table's already (compaction) */
+    bool checks;  /* and holds them to what the table demands (dp/delta/constraint.h): only what can't be evaluated is refused */
 };
 /* DP_UNSUPPORTED, naming feature and column, when a rule for writers can't be honoured; DP_RULE for an append-only table. */
 enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema,

@@ -28,6 +28,8 @@ int64_t dp_delta_landing_bytes(const struct dp_delta_landing *l);
 /* The files to commit, and where each is now; borrowed until close (paths[i] until place). */
 const struct dp_delta_file *dp_delta_landing_files(const struct dp_delta_landing *l);
 const char *dp_delta_landing_path(const struct dp_delta_landing *l, size_t i);
+/* Does the file declare each field inside of another as required that the table requires?  Then none is null. */
+bool dp_delta_landing_requires(const struct dp_delta_landing *l, size_t i);
 /* For a table to be created: its schema (Delta types) and partition columns; borrowed until close. */
 const struct dp_type *dp_delta_landing_schema(const struct dp_delta_landing *l);
 const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_delta_landing *l);
