@@ -146,6 +146,7 @@ check-interop: all $(O)/quickstart-gen $(O)/interop/matrix ## read our tables wi
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh evolution' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh skipping' \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh upkeep' \
 		'DP_MATRIX=$(O)/interop/matrix sh tests/interop/matrix.sh' \
 		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)') \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/schema.sh' \

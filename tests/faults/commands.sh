@@ -117,7 +117,11 @@ run_command() { # NAME PROGRAM
     ok $? "$name runs under the shim"
     after=$(cd run && content "$table")
     total=$(cat count 2>/dev/null || echo 0)
-    [ "$total" -gt 0 ] && [ "$after" != none ] || { ok 1 "$name changes the disk ($total calls)"; sed 's/^/# /' run/err; return; }
+    if [ "$total" -eq 0 ] || [ "$after" = none ]; then
+        ok 1 "$name changes the disk ($total calls)"
+        sed 's/^/# /' run/err
+        return
+    fi
     step=$(((total + POINTS - 1) / POINTS))
     for when in before after full; do
         for ((at = 1; at <= total; at += step)); do point "$name" "$program" "$table" "$when" "$at"; done >bad 2>/dev/null
@@ -130,7 +134,9 @@ all='commit overwrite checkpoint vacuum replicate bring_up restore clone deep_cl
 dp-table --help | grep -q '^ *merge ' && all="$all merge"
 dp-table --help | grep -q '^ *convert ' && all="$all convert"
 [ -x "$(command -v dp-compact)" ] && all="$all compact"
-for name in ${*:-$all}; do
+# shellcheck disable=SC2086 # words
+[ $# -gt 0 ] || set -- $all
+for name; do
     case $name in
     compact) run_command "$name" dp-compact ;;
     *) run_command "$name" dp-table ;;

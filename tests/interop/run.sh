@@ -1,8 +1,8 @@
 #!/bin/sh
 # Our tables read by other engines, real files compared with what DuckDB makes of them, (evolution) sets of files whose schemas
-# differ, and (skipping) rows that indexes and filters of other writers exclude.  TAP.
+# differ, (skipping) rows that indexes and filters of other writers exclude, and (upkeep) tables that are looked after.  TAP.
 # In CI (CI=true) peers that can't be had are a failure, elsewhere a skip.
-# usage: DP_BIN=DIR run.sh [data|evolution|skipping]
+# usage: DP_BIN=DIR run.sh [data|evolution|skipping|upkeep]
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 if ! python=$(sh "$here/venv.sh"); then

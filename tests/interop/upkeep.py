@@ -1,0 +1,68 @@
+"""Tables of delta-rs vacuumed, verified and replicated here, ours read there behind eight writers at once, compactions and vacuums."""
+import os
+import shutil
+import tempfile
+
+import deltalake
+import pyarrow as pa
+
+import tap
+from tap import must, ok, sh
+
+here = os.path.dirname(os.path.abspath(__file__))
+work = tempfile.mkdtemp()
+
+
+def rows(path):
+    """All rows as delta-rs reads them, in one order."""
+    return sorted(map(str, deltalake.DeltaTable(path).to_pyarrow_table().to_pylist()))
+
+
+def table(a, b, word):
+    return pa.table({"id": pa.array(range(a, b), pa.int64()), "p": ["p %d" % (i % 3) for i in range(a, b)], "word": ["%s%d" % (word, i) for i in range(a, b)],
+                     "price": [i / 8 if i % 7 else None for i in range(a, b)]})
+
+
+def upkeep():
+    t = os.path.join(work, "theirs")
+    deltalake.write_deltalake(t, table(0, 1000, "a"), partition_by=["p"])
+    deltalake.write_deltalake(t, table(1000, 2000, "b"), mode="append")
+    d = deltalake.DeltaTable(t)
+    d.delete("id % 10 = 3")
+    d.update(updates={"word": "'u'"}, predicate="id < 50")
+    d.optimize.compact()
+    d.create_checkpoint()
+    deltalake.write_deltalake(t, table(5000, 5100, "c"), mode="append")
+    want = rows(t)
+    r = sh("dp-table verify theirs --deep", work)
+    ok(r.returncode == 0, "a table of delta-rs verifies, each value", r.stdout, r.stderr)
+    must("dp-table replicate theirs copy", work)
+    r = sh("dp-table verify copy --deep", work)
+    ok(r.returncode == 0 and rows(os.path.join(work, "copy")) == want, "its copy verifies, and delta-rs reads it equal", r.stdout, r.stderr)
+    theirs = sorted(deltalake.DeltaTable(t).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=True))
+    ours = sorted(line.split("\t")[1].split("/", 1)[1] for line in must("dp-table vacuum theirs --retain 0s --force --dry-run", work).splitlines() if "\t" in line)
+    decoded = sorted(x.replace("%20", " ") for x in theirs)
+    ok(ours and [x.replace("%20", " ") for x in ours] == decoded, "a vacuum would take here what it would take there", ours[:4], theirs[:4])
+    must("dp-table vacuum theirs --retain 0s --force", work)
+    ok(rows(t) == want and sh("dp-table verify theirs --deep", work).returncode == 0, "vacuumed here: delta-rs reads it equal, and it verifies")
+    deltalake.write_deltalake(t, table(6000, 6010, "d"), mode="append")
+    must("dp-table replicate theirs copy", work)
+    ok(rows(os.path.join(work, "copy")) == rows(t), "written to there, brought up to date here: read equal")
+
+
+def torture():
+    t = os.path.join(work, "ours")
+    commits = os.environ.get("COMMITS", "20")
+    out = sh("KEEP=%s COMMITS=%s bash %s/../faults/torture.sh" % (t, commits, here), work)
+    ok(out.returncode == 0 and "not ok" not in out.stdout, "eight writers, compactions, vacuums", out.stdout, out.stderr)
+    d = deltalake.DeltaTable(t)
+    ids = d.to_pyarrow_table(columns=["id"])["id"].to_pylist()
+    ok(len(ids) == len(set(ids)) == 8 * int(commits), "delta-rs finds each of their rows once", len(ids), d.version())
+
+
+try:
+    upkeep()
+    torture()
+finally:
+    shutil.rmtree(work, ignore_errors=True)
+tap.done()
