@@ -178,6 +178,8 @@ complete -c dp-table -n '__fish_seen_subcommand_from branch' -l quiet -s q -d 'o
 complete -c dp-table -n '__fish_seen_subcommand_from branch' -l verbose -s v -d 'say what was inferred, as the options that would force it'
 complete -c dp-table -n '__fish_seen_subcommand_from branch' -l help -s h -d 'print this help'
 complete -c dp-table -n '__fish_seen_subcommand_from branch' -l version -s V -d 'print the version'
+complete -c dp-table -n '__fish_seen_subcommand_from checkpoint' -l format -x -a 'auto classic v2' -d 'auto: as the property delta.checkpointPolicy says; classic; v2, with sidecars where the table is large'
+complete -c dp-table -n '__fish_seen_subcommand_from checkpoint' -l cleanup -d 'then remove log entries that are older than delta.logRetentionDuration and that no version kept needs'
 complete -c dp-table -n '__fish_seen_subcommand_from checkpoint' -l dry-run -s n -d 'say what would happen, change nothing'
 complete -c dp-table -n '__fish_seen_subcommand_from checkpoint' -l report -r -F -d 'what the run did: JSON, or Markdown (.md), or text (.txt)'
 complete -c dp-table -n '__fish_seen_subcommand_from checkpoint' -l metrics -r -F -d 'the same as Prometheus text'

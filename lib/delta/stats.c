@@ -333,3 +333,49 @@ void dp_delta_stats_print(const struct dp_pq_meta *meta, const struct dp_type *d
     free(g.leaves);
     dp_buf_release(&g.path);
 }
+
+/* ---- as a type ---- */
+
+static bool has_bounds(const struct dp_type *t) {
+    switch (t->id) {
+    case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64: case DP_TYPE_DATE: case DP_TYPE_TIMESTAMP: case DP_TYPE_DECIMAL:
+    case DP_TYPE_FLOAT: case DP_TYPE_DOUBLE: case DP_TYPE_STRING: return true;
+    default: return false;
+    }
+}
+
+static void type_fields(struct gather *g, const struct dp_type *data, const struct dp_type *names, bool counts, struct dp_type *out) {
+    for (size_t i = 0; i < data->n_children; i++) {
+        const struct dp_type *t = data->children[i], *named = names->children[i];
+        size_t mark = g->path.n;
+        if (mark) dp_buf_addc(&g->path, '.');
+        dp_buf_add(&g->path, named->name, named->name_n);
+        struct dp_type *field = NULL;
+        if (t->id == DP_TYPE_STRUCT) {
+            field = dp_type_new(DP_TYPE_STRUCT, dp_str(t->name, t->name_n));
+            type_fields(g, t, named, counts, field);
+            if (!field->n_children) dp_type_free(field), field = NULL;
+        } else if (is_wanted(g) && t->id != DP_TYPE_NONE && (counts || has_bounds(t))) {
+            field = counts ? dp_type_new(DP_TYPE_INT64, dp_str(t->name, t->name_n)) : dp_type_copy(t);
+            field->nullable = true;
+        }
+        if (field) dp_type_add(out, field);
+        g->path.n = mark;
+    }
+}
+
+struct dp_type *dp_delta_stats_type(const struct dp_type *data, const struct dp_delta_stats_opts *opts) {
+    static const char *const names[] = {"minValues", "maxValues", "nullCount"};
+    struct dp_type *out = dp_type_new(DP_TYPE_STRUCT, DP_STR("stats_parsed"));
+    dp_type_add(out, dp_type_new(DP_TYPE_INT64, DP_STR("numRecords")));
+    dp_type_add(out, dp_type_new(DP_TYPE_BOOLEAN, DP_STR("tightBounds")));
+    for (int what = 0; what < 3; what++) {
+        struct gather g = {.opts = opts};
+        struct dp_type *fields = dp_type_new(DP_TYPE_STRUCT, dp_str_z(names[what]));
+        type_fields(&g, data, opts->names ? opts->names : data, what == NULL_COUNT, fields);
+        if (fields->n_children) dp_type_add(out, fields);
+        else dp_type_free(fields);
+        dp_buf_release(&g.path);
+    }
+    return out;
+}

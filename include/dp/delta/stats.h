@@ -20,6 +20,9 @@ void dp_delta_stats_configure(const struct dp_delta_pairs *configuration, struct
 /* `data`: the table's physical schema without its partition columns.  Appends {"numRecords":..,"minValues":..}. */
 void dp_delta_stats_print(const struct dp_pq_meta *meta, const struct dp_type *data, const struct dp_delta_stats_opts *opts, struct dp_buf *out);
 
+/* The type of statistics as a struct (stats_parsed of a checkpoint): numRecords and those of minValues, maxValues, nullCount that have fields.  Caller releases. */
+struct dp_type *dp_delta_stats_type(const struct dp_type *data, const struct dp_delta_stats_opts *opts);
+
 /* The longest prefix of at most `units` UTF-16 units (one more rather than half a pair): a lower bound of s. */
 struct dp_str dp_delta_string_min(struct dp_str s, size_t units);
 /* An upper bound of s of about `units` units behind out's content; false: there is none short enough. */
