@@ -6,6 +6,7 @@
  * The sample and its order decide: the same rows have the same places.  What it does not do: Hilbert's curve; nested columns.
  */
 #include "compact_priv.h"
+#include "lay_priv.h"
 
 #include <stdlib.h>
 
@@ -84,71 +85,10 @@ size_t curve_columns(const struct curve *c, const size_t **columns) {
 
 static bool is_text(const struct dp_type *t) { return dp_type_is_bytes(t) || t->id == DP_TYPE_FIXED || t->id == DP_TYPE_UUID || t->id == DP_TYPE_INTERVAL; }
 
-static uint64_t of_signed(int64_t v) { return (uint64_t)v ^ UINT64_C(1) << 63; }
-
-static uint64_t of_double(double v) {
-    uint64_t u;
-    if (v != v) return UINT64_MAX;
-    v += 0.0; /* minus zero is zero */
-    memcpy(&u, &v, 8);
-    return u >> 63 ? ~u : u | UINT64_C(1) << 63;
-}
-
-static double of_half(uint16_t h) {
-    unsigned exponent = h >> 10 & 31, fraction = h & 1023;
-    double x = exponent == 31 ? (fraction ? __builtin_nan("") : __builtin_inf()) : exponent == 0 ? fraction * 0x1p-24 : __builtin_ldexp(1024 + fraction, (int)exponent - 25);
-    return h >> 15 ? -x : x;
-}
-
-/* Decimals beyond 64 bits lie at the ends. */
-static uint64_t of_decimal(const uint8_t *p) {
-    uint64_t low;
-    int64_t high;
-    memcpy(&low, p, 8), memcpy(&high, p + 8, 8);
-    if (high > 0 || (high == 0 && low >> 63)) return UINT64_MAX;
-    if (high < -1 || (high == -1 && !(low >> 63))) return 0;
-    return of_signed((int64_t)low);
-}
-
-#define LOAD(type_, of_)                                                                                                                             \
-    do {                                                                                                                                             \
-        type_ v;                                                                                                                                     \
-        memcpy(&v, c->data + (size_t)i * sizeof v, sizeof v);                                                                                        \
-        return of_(v);                                                                                                                               \
-    } while (0)
-
-static uint64_t number_of(const struct dp_column *c, int64_t i) {
-    switch (c->type->id) {
-    case DP_TYPE_BOOLEAN: return c->data[i >> 3] >> (i & 7) & 1;
-    case DP_TYPE_INT8: LOAD(int8_t, of_signed);
-    case DP_TYPE_INT16: LOAD(int16_t, of_signed);
-    case DP_TYPE_INT32: case DP_TYPE_DATE: LOAD(int32_t, of_signed);
-    case DP_TYPE_INT64: case DP_TYPE_TIME: case DP_TYPE_TIMESTAMP: LOAD(int64_t, of_signed);
-    case DP_TYPE_UINT8: return c->data[i];
-    case DP_TYPE_UINT16: LOAD(uint16_t, (uint64_t));
-    case DP_TYPE_UINT32: LOAD(uint32_t, (uint64_t));
-    case DP_TYPE_UINT64: LOAD(uint64_t, (uint64_t));
-    case DP_TYPE_FLOAT16: {
-        uint16_t h;
-        memcpy(&h, c->data + 2 * i, 2);
-        return of_double(of_half(h));
-    }
-    case DP_TYPE_FLOAT: LOAD(float, of_double);
-    case DP_TYPE_DOUBLE: LOAD(double, of_double);
-    case DP_TYPE_DECIMAL: return of_decimal(c->data + 16 * i);
-    case DP_TYPE_NONE: case DP_TYPE_STRING: case DP_TYPE_JSON: case DP_TYPE_ENUM: case DP_TYPE_BINARY: case DP_TYPE_FIXED: case DP_TYPE_UUID: case DP_TYPE_INTERVAL:
-    case DP_TYPE_LIST: case DP_TYPE_STRUCT: case DP_TYPE_MAP: return 0;
-    }
-    return 0;
-}
-
 static struct text text_of(const struct dp_column *c, int64_t i) {
-    struct text t = {0};
-    if (c->offsets) t.s = dp_str((const char *)c->data + c->offsets[i], (size_t)(c->offsets[i + 1] - c->offsets[i]));
-    else t.s.n = dp_type_width(c->type), t.s.p = (const char *)c->data + t.s.n * (size_t)i;
-    if (t.s.n > TEXT_BYTES) t.s.n = TEXT_BYTES;
-    for (size_t k = 0; k < 8; k++) t.head = t.head << 8 | (k < t.s.n ? (uint8_t)t.s.p[k] : 0);
-    return t;
+    struct dp_str s = dp_lay_bytes_of(c, i);
+    if (s.n > TEXT_BYTES) s.n = TEXT_BYTES;
+    return (struct text){dp_lay_head_of_bytes(s), s};
 }
 
 static int cmp_text(const struct text *a, const struct text *b) {
@@ -180,7 +120,7 @@ void curve_learn(struct curve *c, size_t k, const struct dp_column *values) {
             t.s = dp_arena_str(&d->arena, t.s);
             d->texts[d->n++] = t;
         } else {
-            d->numbers[d->n++] = number_of(values, i);
+            d->numbers[d->n++] = dp_lay_head(values, i);
         }
     }
 }
@@ -252,7 +192,7 @@ void curve_places(const struct curve *c, const struct dp_batch *rows, struct dp_
                 struct text t = text_of(column, i);
                 places[i] |= code_of_text(d, &t);
             } else {
-                places[i] |= code_of_number(d, number_of(column, i));
+                places[i] |= code_of_number(d, dp_lay_head(column, i));
             }
         }
     }

@@ -377,46 +377,104 @@ static enum dp_status take_back(struct dp_lay *l, struct part *p, struct dp_err 
 
 /* ---- sorted partitions ---- */
 
-struct cursor { struct dp_batch b; struct dp_buf bytes; size_t extent, end; int64_t row; };
+struct cursor { struct dp_batch b; struct dp_buf bytes; size_t extent, end; int64_t row; uint64_t head; };
+
+/* Runs on their way into one: cursors, a heap of the numbers of those that have rows, and rows that are chosen and not yet copied. */
+struct merging {
+    struct cursor *c;
+    const struct dp_batch **batches;
+    uint32_t *heap;
+    size_t n, n_heap;
+    uint32_t *from, *rows;
+    size_t n_chosen, room;
+};
 
 static enum dp_status next_extent(struct dp_lay *l, const struct part *p, struct cursor *c, struct dp_err *err) {
     c->row = 0;
     c->b.length = 0;
-    return c->extent < c->end ? dp_lay_store_view(&l->store, &p->extents[c->extent++], &c->b, &c->bytes, err) : DP_OK;
+    if (c->extent == c->end) return DP_OK;
+    DP_TRY(dp_lay_store_view(&l->store, &p->extents[c->extent++], &c->b, &c->bytes, err));
+    c->head = dp_lay_sort_head(&l->sort, &c->b, 0);
+    return DP_OK;
 }
 
-/* Sorted runs as one sorted sequence, to the file or as a run behind the others.  Among equals the earlier run comes first. */
-static enum dp_status merge_runs(struct dp_lay *l, struct part *p, size_t first, size_t n, bool to_file, struct dp_err *err) {
-    struct cursor *c = dp_calloc(n + 1, sizeof *c);
-    enum dp_status status = DP_OK;
-    for (size_t i = 0; i < n; i++) {
-        dp_batch_init(&c[i].b, l->stored);
-        c[i].extent = p->runs[first + i].first, c[i].end = c[i].extent + p->runs[first + i].n;
-        DP_TRY_OUT(next_extent(l, p, &c[i], err));
+/* Among equals the earlier run comes first. */
+static bool is_before(const struct dp_lay *l, const struct merging *m, uint32_t a, uint32_t b) {
+    const struct cursor *x = &m->c[a], *y = &m->c[b];
+    if (x->head != y->head) return x->head < y->head;
+    int cmp = l->sort.is_head ? 0 : dp_lay_sort_cmp(&l->sort, &x->b, x->row, &y->b, y->row);
+    return cmp ? cmp < 0 : a < b;
+}
+
+static void sift_down(const struct dp_lay *l, struct merging *m, size_t at) {
+    uint32_t x = m->heap[at];
+    for (size_t child; (child = 2 * at + 1) < m->n_heap; at = child) {
+        if (child + 1 < m->n_heap && is_before(l, m, m->heap[child + 1], m->heap[child])) child++;
+        if (is_before(l, m, x, m->heap[child])) break;
+        m->heap[at] = m->heap[child];
     }
+    m->heap[at] = x;
+}
+
+/* The chosen rows become the piece, and the piece goes on. */
+static enum dp_status hand_on(struct dp_lay *l, struct part *p, struct merging *m, bool to_file, bool is_last, struct dp_err *err) {
+    dp_batch_mix(&l->piece, m->batches, m->from, m->rows, m->n_chosen);
+    m->n_chosen = 0;
+    if (!l->piece.length || (!is_last && dp_batch_bytes(&l->piece) < PIECE_BYTES / 2)) return DP_OK;
+    DP_TRY(to_file ? feed(l, p, &l->piece, err) : put_extent(l, p, &l->piece, 0, err));
     empty_piece(l);
-    for (size_t best = 0; best < n;) {
-        best = n;
-        for (size_t i = 0; i < n; i++) {
-            if (c[i].row == c[i].b.length) continue;
-            if (best == n || dp_lay_sort_cmp(&l->sort, &c[i].b, c[i].row, &c[best].b, c[best].row) < 0) best = i;
-        }
-        if (best < n) {
-            dp_batch_append(&l->piece, &c[best].b, c[best].row++, 1);
-            if (c[best].row == c[best].b.length) DP_TRY_OUT(next_extent(l, p, &c[best], err));
-        }
-        if (best < n && l->piece.length % 8 != 0) continue; /* the size is not looked at row by row */
-        if (best < n && dp_batch_bytes(&l->piece) < PIECE_BYTES / 2) continue;
-        if (to_file) DP_TRY_OUT(feed(l, p, &l->piece, err));
-        else if (l->piece.length) DP_TRY_OUT(put_extent(l, p, &l->piece, 0, err));
-        empty_piece(l);
+    return DP_OK;
+}
+
+static enum dp_status open_merging(struct dp_lay *l, const struct part *p, size_t first, size_t n, struct merging *m, struct dp_err *err) {
+    size_t rows = 0, bytes = 0;
+    *m = (struct merging){.c = dp_calloc(n + 1, sizeof *m->c), .batches = dp_calloc(n + 1, sizeof *m->batches), .heap = dp_calloc(n + 1, sizeof *m->heap)};
+    for (; m->n < n; m->n++) {
+        struct cursor *c = &m->c[m->n];
+        const struct run *r = &p->runs[first + m->n];
+        dp_batch_init(&c->b, l->stored);
+        m->batches[m->n] = &c->b;
+        c->extent = r->first, c->end = r->first + r->n;
+        for (size_t i = c->extent; i < c->end; i++) rows += p->extents[i].rows, bytes += p->extents[i].n;
+        enum dp_status status = next_extent(l, p, c, err);
+        if (status != DP_OK) return m->n++, status;
+        if (c->b.length) m->heap[m->n_heap++] = (uint32_t)m->n;
     }
+    for (size_t i = m->n_heap / 2; i-- > 0;) sift_down(l, m, i);
+    size_t each = rows ? bytes / rows + 1 : 1;
+    m->room = PIECE_BYTES / 2 / each + 1;
+    m->from = dp_calloc(m->room, sizeof *m->from), m->rows = dp_calloc(m->room, sizeof *m->rows);
+    return DP_OK;
+}
+
+static void close_merging(struct merging *m) {
+    for (size_t i = 0; i < m->n; i++) {
+        dp_batch_release(&m->c[i].b);
+        dp_buf_release(&m->c[i].bytes);
+    }
+    free(m->c), free(m->batches), free(m->heap), free(m->from), free(m->rows);
+}
+
+/* Sorted runs as one sorted sequence, to the file or as a run behind the others. */
+static enum dp_status merge_runs(struct dp_lay *l, struct part *p, size_t first, size_t n, bool to_file, struct dp_err *err) {
+    struct merging m;
+    enum dp_status status;
+    DP_TRY_OUT(open_merging(l, p, first, n, &m, err));
+    empty_piece(l);
+    while (m.n_heap) {
+        struct cursor *c = &m.c[m.heap[0]];
+        m.from[m.n_chosen] = m.heap[0];
+        m.rows[m.n_chosen++] = (uint32_t)c->row++;
+        bool is_done = c->row == c->b.length;
+        if (is_done || m.n_chosen == m.room) DP_TRY_OUT(hand_on(l, p, &m, to_file, false, err));
+        if (is_done) DP_TRY_OUT(next_extent(l, p, c, err));
+        else c->head = dp_lay_sort_head(&l->sort, &c->b, c->row);
+        if (!c->b.length) m.heap[0] = m.heap[--m.n_heap];
+        if (m.n_heap) sift_down(l, &m, 0);
+    }
+    status = hand_on(l, p, &m, to_file, true, err);
 out:
-    for (size_t i = 0; i < n; i++) {
-        dp_batch_release(&c[i].b);
-        dp_buf_release(&c[i].bytes);
-    }
-    free(c);
+    close_merging(&m);
     return status;
 }
 
@@ -608,7 +666,7 @@ static enum dp_status add_rows(struct dp_lay *l, const struct dp_lay_rows *r, co
         DP_TRY(number_rows(l, r, l->stage_part + at, err));
     }
     dp_batch_append(&l->stage, view, 0, view->length);
-    l->stage_bytes = dp_batch_bytes(&l->stage) + 8 * (at + n);
+    l->stage_bytes = dp_batch_bytes(&l->stage) + (l->sort.n ? DP_LAY_SORT_BYTES : 8) * (at + n);
     return stage_is_full(l) ? deal_out(l, false, err) : DP_OK;
 }
 
@@ -772,6 +830,7 @@ static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     if (l->o.order_column) {
         l->sort.keys = dp_calloc(1, sizeof *l->sort.keys);
         l->sort.keys[l->sort.n++].column = l->file_schema->n_children;
+        l->sort.is_head = true;
         return DP_OK; /* no column of the files says in which order they are */
     }
     l->sorting = dp_calloc(l->sort.n + 1, sizeof *l->sorting);

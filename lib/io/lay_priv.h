@@ -45,10 +45,24 @@ enum dp_status dp_lay_writer_opts(const struct dp_lay_opts *o, const struct dp_t
 /* ---- lay_sort.c ---- */
 
 struct dp_lay_sort_key { size_t column; bool descending; };
-struct dp_lay_sort { struct dp_lay_sort_key *keys; size_t n; };
+struct dp_lay_sort {
+    struct dp_lay_sort_key *keys;
+    size_t n;
+    bool is_head; /* the first key's head decides alone */
+};
 /* "a,-b" against a schema; DP_USAGE names what is wrong. */
 enum dp_status dp_lay_sort_parse(struct dp_lay_sort *s, const char *text, const struct dp_type *schema, struct dp_err *err) DP_MUST_CHECK;
 int dp_lay_sort_cmp(const struct dp_lay_sort *s, const struct dp_batch *a, int64_t i, const struct dp_batch *b, int64_t j);
+/*
+ * A value as a number: where the numbers of two values differ, they order as the values do.  Of bytes the first eight.  Not for nulls, nested types and those without
+ * values.
+ */
+uint64_t dp_lay_head(const struct dp_column *c, int64_t row);
+uint64_t dp_lay_head_of_bytes(struct dp_str s);
+struct dp_str dp_lay_bytes_of(const struct dp_column *c, int64_t row); /* variable or fixed */
+/* The same of a row's first key, nulls and direction included. */
+uint64_t dp_lay_sort_head(const struct dp_lay_sort *s, const struct dp_batch *b, int64_t row);
+#define DP_LAY_SORT_BYTES 40 /* of memory that sorting takes for each row */
 /* Brings row numbers of a batch into order, stable; spare has room for n. */
 void dp_lay_sort_rows(const struct dp_lay_sort *s, const struct dp_batch *b, uint32_t *rows, uint32_t *spare, size_t n);
 

@@ -102,8 +102,87 @@ int dp_lay_sort_cmp(const struct dp_lay_sort *s, const struct dp_batch *a, int64
     return 0;
 }
 
+/* ---- heads: what decides most comparisons, as a number ---- */
+
+static uint64_t of_signed(int64_t v) { return (uint64_t)v ^ UINT64_C(1) << 63; }
+
+static uint64_t of_double(double v) {
+    uint64_t u;
+    if (v != v) return UINT64_MAX;
+    v += 0.0; /* minus zero is zero */
+    memcpy(&u, &v, 8);
+    return u >> 63 ? ~u : u | UINT64_C(1) << 63;
+}
+
+/* Decimals beyond 64 bits lie at the ends. */
+static uint64_t of_decimal(const uint8_t *p) {
+    uint64_t low;
+    int64_t high;
+    memcpy(&low, p, 8), memcpy(&high, p + 8, 8);
+    if (high > 0 || (high == 0 && low >> 63)) return UINT64_MAX;
+    if (high < -1 || (high == -1 && !(low >> 63))) return 0;
+    return of_signed((int64_t)low);
+}
+
+uint64_t dp_lay_head_of_bytes(struct dp_str s) {
+    uint64_t head = 0;
+    if (s.n >= 8) {
+        memcpy(&head, s.p, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        head = __builtin_bswap64(head);
+#endif
+        return head;
+    }
+    for (size_t k = 0; k < 8; k++) head = head << 8 | (k < s.n ? (uint8_t)s.p[k] : 0);
+    return head;
+}
+
+struct dp_str dp_lay_bytes_of(const struct dp_column *c, int64_t i) {
+    if (c->offsets) return dp_str((const char *)c->data + c->offsets[i], (size_t)(c->offsets[i + 1] - c->offsets[i]));
+    size_t n = dp_type_width(c->type);
+    return dp_str((const char *)c->data + n * (size_t)i, n);
+}
+
+#define LOAD(type_, of_)                                                                                                                             \
+    do {                                                                                                                                             \
+        type_ v;                                                                                                                                     \
+        memcpy(&v, c->data + (size_t)i * sizeof v, sizeof v);                                                                                        \
+        return of_(v);                                                                                                                               \
+    } while (0)
+
+uint64_t dp_lay_head(const struct dp_column *c, int64_t i) {
+    switch (c->type->id) {
+    case DP_TYPE_BOOLEAN: return c->data[i >> 3] >> (i & 7) & 1;
+    case DP_TYPE_INT8: LOAD(int8_t, of_signed);
+    case DP_TYPE_INT16: LOAD(int16_t, of_signed);
+    case DP_TYPE_INT32: case DP_TYPE_DATE: LOAD(int32_t, of_signed);
+    case DP_TYPE_INT64: case DP_TYPE_TIME: case DP_TYPE_TIMESTAMP: LOAD(int64_t, of_signed);
+    case DP_TYPE_UINT8: return c->data[i];
+    case DP_TYPE_UINT16: LOAD(uint16_t, (uint64_t));
+    case DP_TYPE_UINT32: LOAD(uint32_t, (uint64_t));
+    case DP_TYPE_UINT64: LOAD(uint64_t, (uint64_t));
+    case DP_TYPE_FLOAT16: return of_double(half(c->data + 2 * i));
+    case DP_TYPE_FLOAT: LOAD(float, of_double);
+    case DP_TYPE_DOUBLE: LOAD(double, of_double);
+    case DP_TYPE_DECIMAL: return of_decimal(c->data + 16 * i);
+    case DP_TYPE_STRING: case DP_TYPE_JSON: case DP_TYPE_ENUM: case DP_TYPE_BINARY: case DP_TYPE_FIXED: case DP_TYPE_UUID: case DP_TYPE_INTERVAL:
+        return dp_lay_head_of_bytes(dp_lay_bytes_of(c, i));
+    case DP_TYPE_NONE: case DP_TYPE_LIST: case DP_TYPE_STRUCT: case DP_TYPE_MAP: return 0;
+    }
+    return 0;
+}
+
+uint64_t dp_lay_sort_head(const struct dp_lay_sort *s, const struct dp_batch *b, int64_t row) {
+    const struct dp_column *c = &b->columns[s->keys[0].column];
+    if (!dp_column_is_valid(c, row)) return UINT64_MAX; /* last, whatever the direction */
+    uint64_t head = dp_lay_head(c, row);
+    return s->keys[0].descending ? ~head : head;
+}
+
+/* ---- rows of a batch ---- */
+
 /* Merge sort from the bottom up: stable. */
-void dp_lay_sort_rows(const struct dp_lay_sort *s, const struct dp_batch *b, uint32_t *rows, uint32_t *spare, size_t n) {
+static void sort_by_cmp(const struct dp_lay_sort *s, const struct dp_batch *b, uint32_t *rows, uint32_t *spare, size_t n) {
     uint32_t *from = rows, *to = spare;
     for (size_t width = 1; width < n; width *= 2) {
         for (size_t lo = 0; lo < n; lo += 2 * width) {
@@ -115,4 +194,43 @@ void dp_lay_sort_rows(const struct dp_lay_sort *s, const struct dp_batch *b, uin
         from = to, to = t;
     }
     if (from != rows && n) memcpy(rows, from, n * sizeof *rows);
+}
+
+struct head { uint64_t head; uint32_t row; };
+
+/* Byte by byte from the lowest, those that are the same in all left out: stable.  Returns which of the two has the result. */
+static struct head *sort_heads(struct head *a, struct head *b, size_t n) {
+    uint64_t ones = 0, zeros = 0;
+    for (size_t i = 0; i < n; i++) ones |= a[i].head, zeros |= ~a[i].head;
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        size_t at[256] = {0}, sum = 0;
+        if (!((ones & zeros) >> shift & 255)) continue;
+        for (size_t i = 0; i < n; i++) at[a[i].head >> shift & 255]++;
+        for (size_t k = 0; k < 256; k++) {
+            size_t count = at[k];
+            at[k] = sum, sum += count;
+        }
+        for (size_t i = 0; i < n; i++) b[at[a[i].head >> shift & 255]++] = a[i];
+        struct head *t = a;
+        a = b, b = t;
+    }
+    return a;
+}
+
+#define FEW 64 /* rows for which heads don't pay */
+
+void dp_lay_sort_rows(const struct dp_lay_sort *s, const struct dp_batch *b, uint32_t *rows, uint32_t *spare, size_t n) {
+    if (n < FEW) {
+        sort_by_cmp(s, b, rows, spare, n);
+        return;
+    }
+    struct head *heads = dp_alloc(2 * n * sizeof *heads);
+    for (size_t i = 0; i < n; i++) heads[i] = (struct head){dp_lay_sort_head(s, b, rows[i]), rows[i]};
+    const struct head *sorted = sort_heads(heads, heads + n, n);
+    for (size_t i = 0; i < n; i++) rows[i] = sorted[i].row;
+    for (size_t i = 0, end; i < n && !s->is_head; i = end) {
+        for (end = i + 1; end < n && sorted[end].head == sorted[i].head;) end++;
+        if (end - i > 1) sort_by_cmp(s, b, rows + i, spare, end - i);
+    }
+    free(heads);
 }

@@ -374,6 +374,86 @@ void dp_batch_gather(struct dp_batch *dst, const struct dp_batch *src, const uin
     dst->length += (int64_t)n;
 }
 
+/* ---- rows of several batches ---- */
+
+static bool is_valid_at(const struct dp_column *const *src, const uint32_t *from, const uint32_t *rows, size_t i) { return dp_column_is_valid(src[from[i]], rows[i]); }
+
+static void mix_validity(struct dp_column *c, const struct dp_column *const *src, const uint32_t *from, const uint32_t *rows, size_t n) {
+    int64_t nulls = 0;
+    for (size_t i = 0; i < n; i++) nulls += !is_valid_at(src, from, rows, i);
+    if (!nulls) {
+        if (c->validity) bits_fill(c->validity, c->length, (int64_t)n, true);
+        return;
+    }
+    need_validity_for(c, (int64_t)n);
+    for (size_t i = 0; i < n; i++) dp_bit_put(c->validity, c->length + (int64_t)i, is_valid_at(src, from, rows, i));
+    c->null_count += nulls;
+}
+
+static void mix_fixed(struct dp_column *c, const struct dp_column *const *src, const uint32_t *from, const uint32_t *rows, size_t n, size_t width) {
+    uint8_t *at = c->data + c->data_n;
+    c->data_n += n * width;
+    if (width == 8)
+        for (size_t i = 0; i < n; i++, at += 8) memcpy(at, src[from[i]]->data + (size_t)rows[i] * 8, 8);
+    else
+        for (size_t i = 0; i < n; i++, at += width) memcpy(at, src[from[i]]->data + (size_t)rows[i] * width, width);
+}
+
+static void mix_bytes(struct dp_column *c, const struct dp_column *const *src, const uint32_t *from, const uint32_t *rows, size_t n) {
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) total += (size_t)(src[from[i]]->offsets[rows[i] + 1] - src[from[i]]->offsets[rows[i]]);
+    uint8_t *at = dp_column_room(c, total), *start = c->data;
+    for (size_t i = 0; i < n; i++) {
+        const struct dp_column *s = src[from[i]];
+        size_t len = (size_t)(s->offsets[rows[i] + 1] - s->offsets[rows[i]]);
+        if (len) memcpy(at, s->data + s->offsets[rows[i]], len);
+        at += len;
+        c->offsets[(size_t)c->length + i + 1] = (int32_t)(at - start);
+    }
+    c->data_n += total;
+}
+
+/* src: the column of each batch. */
+static void mix(struct dp_column *c, const struct dp_column *const *src, size_t n_src, const uint32_t *from, const uint32_t *rows, size_t n) {
+    if (c->type->id == DP_TYPE_LIST || c->type->id == DP_TYPE_MAP) {
+        for (size_t i = 0; i < n; i++) dp_column_append(c, src[from[i]], rows[i], 1);
+        return;
+    }
+    dp_column_reserve(c, (int64_t)n);
+    size_t width = dp_type_width(c->type);
+    if (c->type->id == DP_TYPE_NONE) c->null_count += (int64_t)n;
+    else mix_validity(c, src, from, rows, n);
+    if (width) {
+        mix_fixed(c, src, from, rows, n, width);
+    } else if (c->type->id == DP_TYPE_BOOLEAN) {
+        for (size_t i = 0; i < n; i++) dp_bit_put(c->data, c->length + (int64_t)i, src[from[i]]->data[rows[i] >> 3] >> (rows[i] & 7) & 1);
+        c->data_n = bitmap_bytes(c->length + (int64_t)n);
+    } else if (dp_type_is_bytes(c->type)) {
+        mix_bytes(c, src, from, rows, n);
+    } else if (c->n_children) {
+        const struct dp_column **below = dp_calloc(n_src, sizeof *below);
+        for (size_t k = 0; k < c->n_children; k++) {
+            for (size_t i = 0; i < n_src; i++) below[i] = &src[i]->children[k];
+            mix(&c->children[k], below, n_src, from, rows, n);
+        }
+        free(below);
+    }
+    c->length += (int64_t)n;
+}
+
+void dp_batch_mix(struct dp_batch *dst, const struct dp_batch *const *srcs, const uint32_t *from, const uint32_t *rows, size_t n) {
+    if (!n) return;
+    size_t n_src = 0;
+    for (size_t i = 0; i < n; i++) n_src = from[i] >= n_src ? from[i] + 1 : n_src;
+    const struct dp_column **src = dp_calloc(n_src, sizeof *src);
+    for (size_t k = 0; k < dst->n_columns; k++) {
+        for (size_t i = 0; i < n_src; i++) src[i] = &srcs[i]->columns[k];
+        mix(&dst->columns[k], src, n_src, from, rows, n);
+    }
+    free(src);
+    dst->length += (int64_t)n;
+}
+
 /* ---- UTF-8 ---- */
 
 /* All values at once first; a border inside a character shows as a value that starts with a continuation byte. */

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import compact
 import parquet
 
 # What a process inherits counts in its own peak: between this one and a small program another small one must stand.
@@ -273,6 +274,7 @@ def main():
     for size in SIZES:
         for threads in ((1, 2) if size != "5m" else (2,)):
             rows += throughput(size, threads)
+    rows += compact.bench(os.path.join(DIR, "compact"), BIN, RUNS, JOBS, lambda: {s: prepare(s)[2] for s in SIZES})
     rows += parquet.bench(os.path.join(DIR, "tables"), os.path.join(BIN, "..", "bench", "bench_parquet"), RUNS, JOBS)
     if JOBS.search("startup"):
         rows += startup()

@@ -434,6 +434,19 @@ static void check_copies(const struct dp_batch *b, const struct dp_buf *lines, c
             dp_buf_add(&want, lines->p + (rows[i] ? ends[rows[i] - 1] : 0), ends[rows[i]] - (rows[i] ? ends[rows[i] - 1] : 0));
         }
         dp_batch_gather(&c, b, rows, 20);
+        struct dp_batch half;
+        const struct dp_batch *both[2] = {b, &half};
+        uint32_t of[20];
+        dp_batch_init(&half, b->schema);
+        dp_batch_append(&half, b, 50, b->length - 50);
+        for (size_t i = 0; i < 20; i++) {
+            of[i] = rnd(2);
+            rows[i] = rnd((unsigned)both[of[i]]->length);
+            size_t k = rows[i] + (of[i] ? 50 : 0);
+            dp_buf_add(&want, lines->p + (k ? ends[k - 1] : 0), ends[k] - (k ? ends[k - 1] : 0));
+        }
+        dp_batch_mix(&c, both, of, rows, 20);
+        dp_batch_release(&half);
     }
     dp_batch_print(&c, 0, c.length, NULL, &out);
     assert_int_equal(out.n, want.n);

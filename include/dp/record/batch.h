@@ -48,6 +48,9 @@ void dp_batch_append(struct dp_batch *dst, const struct dp_batch *src, int64_t f
 /* Appends the rows whose numbers are rows[0..n) of src. */
 void dp_batch_gather(struct dp_batch *dst, const struct dp_batch *src, const uint32_t *rows, size_t n);
 
+/* Appends rows of several batches of one schema: row rows[i] of srcs[from[i]], for i in 0..n-1. */
+void dp_batch_mix(struct dp_batch *dst, const struct dp_batch *const *srcs, const uint32_t *from, const uint32_t *rows, size_t n);
+
 /* ---- filling columns by hand (readers of file formats) ---- */
 
 /* An empty column of a type, with its children; released with dp_column_release. */
