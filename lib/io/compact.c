@@ -96,21 +96,29 @@ static enum dp_status rewrite(struct round *r, struct dp_err *err) {
 
 /* ---- landing ---- */
 
+/* Whose rows each new file has. */
+static enum dp_status find_units(struct round *r, struct dp_err *err) {
+    struct dp_map units = {0};
+    enum dp_status status = DP_OK;
+    r->unit_of = dp_calloc(r->n_placed + 1, sizeof *r->unit_of);
+    for (size_t i = 0; i < r->plan.n; i++) dp_map_put(&units, dp_str_z(r->plan.units[i].key), NULL)->v.u = i;
+    for (size_t i = 0; i < r->n_placed && status == DP_OK; i++) {
+        status = plan_key(r->base, &r->placed[i], &r->buf, err);
+        const struct dp_map_item *item = status == DP_OK ? dp_map_get(&units, dp_buf_str(&r->buf)) : NULL;
+        if (item) r->unit_of[i] = item->v.u;
+        else if (status == DP_OK) status = dp_err_set(err, DP_BUG, "%s: a new file is of partition %s, which was not rewritten", r->c->table, dp_buf_z(&r->buf));
+    }
+    dp_map_release(&units);
+    return status;
+}
+
 static enum dp_status place(struct round *r, struct dp_err *err) {
     r->landing = dp_delta_landing_open(r->c->table, r->base);
     for (size_t i = 0; i < r->made.n; i++) DP_TRY(dp_delta_landing_add(r->landing, r->made.v[i], err));
     if (dp_run_stopped(r->c->run, err)) return DP_SIGNALLED;
     DP_TRY(dp_delta_landing_place(r->landing, &r->placed, &r->n_placed, err));
     dp_lay_keep(r->rewrite.lay);
-    r->unit_of = dp_calloc(r->n_placed + 1, sizeof *r->unit_of);
-    for (size_t i = 0; i < r->n_placed; i++) {
-        DP_TRY(plan_key(r->base, &r->placed[i], &r->buf, err));
-        size_t u = 0;
-        while (u < r->plan.n && !dp_str_eqz(dp_buf_str(&r->buf), r->plan.units[u].key)) u++;
-        if (u == r->plan.n) return dp_err_set(err, DP_BUG, "%s: a new file is of partition %s, which was not rewritten", r->c->table, dp_buf_z(&r->buf));
-        r->unit_of[i] = u;
-    }
-    return DP_OK;
+    return find_units(r, err);
 }
 
 /* What the add actions say beside what landing knows of the files. */
@@ -276,14 +284,13 @@ static void count(struct round *r, const struct entry *e, int64_t version) {
 }
 
 /* What of a partition is done belongs to what is left of it: the last file is small. */
-static void see_made(struct round *r, const struct entry *e) {
+static void see_made(struct round *r) {
     for (size_t i = 0; i < r->n_placed; i++) {
         if (r->lost[r->unit_of[i]] || !r->plan.units[r->unit_of[i]].in_part) continue;
         dp_buf_reset(&r->buf);
         dp_delta_path_key(r->placed[i].path, &r->buf);
         dp_map_put(&r->c->seen, dp_buf_str(&r->buf), NULL);
     }
-    (void)e;
 }
 
 static enum dp_status publish(struct round *r, bool *published, struct dp_err *err) {
@@ -306,7 +313,7 @@ static enum dp_status publish(struct round *r, bool *published, struct dp_err *e
         if (status == DP_OK) {
             *published = true;
             count(r, &e, version);
-            see_made(r, &e);
+            see_made(r);
             dp_delta_staging_sweep(r->c->table, r->c->now_ms / 1000, 86400);
             if (after.status != DP_OK) /* the commit is published already; the next checkpoint that is due makes up for it */
                 dp_run_log(r->c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after.msg);
