@@ -10,7 +10,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static const char *const fn_names[] = {"value", "year", "month", "day", "hour", "hash", "truncate", NULL};
+static const char *const fn_names[] = {"value", "year", "month", "day", "hour", "hash", "truncate", "range", NULL};
 
 static struct dp_str trim(struct dp_str s) {
     while (s.n && s.p[0] == ' ') s.p++, s.n--;
@@ -29,11 +29,35 @@ static enum dp_status find_fn(struct dp_str word, enum dp_layout_fn *fn, struct 
     if (n) memcpy(text, word.p, n);
     text[n] = 0;
     const char *near = dp_str_nearest(text, fn_names);
-    return dp_err_set(err, DP_USAGE, "--by: no function \"%s\"%s%s%s", text, near ? "; did you mean " : " (year, month, day, hour, hash, truncate)",
+    return dp_err_set(err, DP_USAGE, "--by: no function \"%s\"%s%s%s", text, near ? "; did you mean " : " (year, month, day, hour, hash, truncate, range)",
                       near ? near : "", near ? "?" : "");
 }
 
-/* FN(COLUMN) or FN(N, COLUMN). */
+/* The next of a list with commas; the list goes on behind it. */
+static struct dp_str take_item(struct dp_str *list) {
+    const char *comma = list->n ? memchr(list->p, ',', list->n) : NULL;
+    struct dp_str item = trim(dp_str(list->p, comma ? (size_t)(comma - list->p) : list->n));
+    *list = comma ? dp_str(comma + 1, (size_t)(list->p + list->n - comma) - 1) : dp_str(list->p, 0);
+    return item;
+}
+
+/* COLUMN, BOUND...: the bounds without blanks around them. */
+static enum dp_status split_bounds(struct dp_layout_key *k, struct dp_str spec, struct dp_str *inside, struct dp_err *err) {
+    struct dp_str list = *inside, column = take_item(&list);
+    struct dp_buf b = {0};
+    bool empty = false;
+    for (; list.n; k->n++) {
+        struct dp_str item = take_item(&list);
+        empty |= !item.n;
+        if (k->n) dp_buf_addc(&b, ',');
+        dp_buf_adds(&b, item);
+    }
+    k->bounds = dp_buf_detach(&b);
+    *inside = column;
+    return k->n && !empty ? DP_OK : dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected range(COLUMN, BOUND, BOUND...)", DP_STR_FMT(spec));
+}
+
+/* FN(COLUMN), FN(N, COLUMN) or FN(COLUMN, BOUND...). */
 static enum dp_status parse_call(struct dp_layout_key *k, struct dp_str spec, struct dp_str call, struct dp_err *err) {
     const char *open = call.n ? memchr(call.p, '(', call.n) : NULL;
     if (!open || call.p[call.n - 1] != ')') return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
@@ -46,6 +70,7 @@ static enum dp_status parse_call(struct dp_layout_key *k, struct dp_str spec, st
             return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected %s(N, COLUMN) with N from 1 to %d", DP_STR_FMT(spec), fn_names[k->fn], INT32_MAX);
         inside = dp_str(comma + 1, inside.n - (size_t)(comma - inside.p) - 1);
     }
+    if (k->fn == DP_LAYOUT_RANGE) DP_TRY(split_bounds(k, spec, &inside, err));
     inside = trim(inside);
     if (inside.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": names no column", DP_STR_FMT(spec));
     k->column = dp_strndup(inside.p, inside.n);
@@ -73,8 +98,10 @@ enum dp_status dp_layout_add(struct dp_layout *l, struct dp_str spec, struct dp_
         return dp_err_set(err, DP_USAGE, "--by \"%.*s\": give the column a name: NAME=%.*s", DP_STR_FMT(spec), DP_STR_FMT(text));
     if (name.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected a column or NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
     DP_TRY(check_new(l, name, err));
-    if (eq) DP_TRY(parse_call(&k, spec, trim(dp_str(eq + 1, text.n - (size_t)(eq - text.p) - 1)), err));
-    else k.column = dp_strndup(name.p, name.n);
+    if (eq) {
+        enum dp_status status = parse_call(&k, spec, trim(dp_str(eq + 1, text.n - (size_t)(eq - text.p) - 1)), err);
+        if (status != DP_OK) return free(k.bounds), status;
+    } else k.column = dp_strndup(name.p, name.n);
     k.name = dp_strndup(name.p, name.n);
     push(l, k);
     return DP_OK;
@@ -93,11 +120,14 @@ void dp_layout_key_print(const struct dp_layout_key *k, struct dp_buf *out) {
     if (k->fn == DP_LAYOUT_VALUE) return;
     dp_buf_addf(out, "=%s(", fn_names[k->fn]);
     if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) dp_buf_addf(out, "%lld,", (long long)k->n);
-    dp_buf_addf(out, "%s)", k->column);
+    dp_buf_addz(out, k->column);
+    if (k->fn == DP_LAYOUT_RANGE) dp_buf_addf(out, ","), dp_buf_addz(out, k->bounds);
+    dp_buf_addc(out, ')');
 }
 
 bool dp_layout_key_eq(const struct dp_layout_key *a, const struct dp_layout_key *b) {
-    return a->fn == b->fn && a->n == b->n && strcmp(a->name, b->name) == 0 && strcmp(a->column, b->column) == 0;
+    return a->fn == b->fn && a->n == b->n && strcmp(a->name, b->name) == 0 && strcmp(a->column, b->column) == 0 &&
+           (a->fn != DP_LAYOUT_RANGE || strcmp(a->bounds, b->bounds) == 0);
 }
 
 void dp_layout_print(const struct dp_layout *l, struct dp_buf *out) {
@@ -145,7 +175,7 @@ enum dp_status dp_layout_parse(struct dp_layout *l, struct dp_str text, struct d
 }
 
 void dp_layout_release(struct dp_layout *l) {
-    for (size_t i = 0; i < l->n; i++) free(l->keys[i].name), free(l->keys[i].column);
+    for (size_t i = 0; i < l->n; i++) free(l->keys[i].name), free(l->keys[i].column), free(l->keys[i].bounds), free(l->keys[i].parsed);
     free(l->keys);
     dp_type_free(l->schema);
     *l = (struct dp_layout){0};
@@ -172,6 +202,9 @@ static bool takes(enum dp_layout_fn fn, const struct dp_type *t) {
     case DP_LAYOUT_DAY: return t->id == DP_TYPE_TIMESTAMP || t->id == DP_TYPE_DATE;
     case DP_LAYOUT_HASH: return !dp_type_is_nested(t) && t->id != DP_TYPE_NONE && t->id != DP_TYPE_BOOLEAN;
     case DP_LAYOUT_TRUNCATE: return is_text(t->id) || (is_integer(t->id) && t->id != DP_TYPE_UINT64);
+    case DP_LAYOUT_RANGE:
+        return is_text(t->id) || (is_integer(t->id) && t->id != DP_TYPE_UINT64) || t->id == DP_TYPE_FLOAT || t->id == DP_TYPE_DOUBLE || t->id == DP_TYPE_DATE ||
+               t->id == DP_TYPE_TIMESTAMP;
     }
     return false;
 }
@@ -180,6 +213,7 @@ static enum dp_type_id result_id(const struct dp_layout_key *k, const struct dp_
     switch (k->fn) {
     case DP_LAYOUT_VALUE: return t->id;
     case DP_LAYOUT_YEAR:
+    case DP_LAYOUT_RANGE:
     case DP_LAYOUT_HASH: return DP_TYPE_INT32;
     case DP_LAYOUT_DAY: return DP_TYPE_DATE;
     case DP_LAYOUT_MONTH:
@@ -187,6 +221,38 @@ static enum dp_type_id result_id(const struct dp_layout_key *k, const struct dp_
     case DP_LAYOUT_TRUNCATE: return is_integer(t->id) ? DP_TYPE_INT64 : DP_TYPE_STRING;
     }
     return DP_TYPE_NONE;
+}
+
+static bool parse_bound(const struct dp_type *t, struct dp_str s, struct dp_layout_bound *out) {
+    struct dp_timestamp time;
+    int32_t days;
+    if (is_text(t->id)) return out->s = s, true;
+    if (is_integer(t->id)) return dp_parse_i64(s, &out->i);
+    if (t->id == DP_TYPE_DATE) return dp_date_parse(s, &days) ? (out->i = days, true) : false;
+    if (t->id != DP_TYPE_TIMESTAMP) return dp_parse_double(s, &out->d) && out->d == out->d;
+    if (!dp_time_parse(s, true, true, &time) || (time.zone == DP_ZONE_NONE) == t->utc || !dp_time_micros(&time, &out->i)) return false;
+    if (t->unit == DP_UNIT_NANOS) return !dp_mul_overflow(out->i, 1000, &out->i);
+    return t->unit != DP_UNIT_MILLIS || (out->i % 1000 == 0 ? (out->i /= 1000, true) : false);
+}
+
+static enum dp_status bind_bounds(struct dp_layout_key *k, const struct dp_type *t, struct dp_err *err) {
+    struct dp_str list = dp_str_z(k->bounds);
+    free(k->parsed);
+    k->parsed = dp_calloc((size_t)k->n, sizeof *k->parsed);
+    for (int64_t i = 0; i < k->n; i++) {
+        struct dp_str item = take_item(&list);
+        struct dp_layout_bound *b = &k->parsed[i];
+        if (!parse_bound(t, item, b)) {
+            struct dp_buf text = {0};
+            dp_type_print(t, &text);
+            dp_err_set(err, DP_USAGE, "--by %s: bound %.*s is not a value of column %s, which is %s", k->name, DP_STR_FMT(item), k->column, dp_buf_z(&text));
+            dp_buf_release(&text);
+            return DP_USAGE;
+        }
+        bool up = !i || (is_text(t->id) ? dp_str_cmp(b[-1].s, b->s) < 0 : b[-1].i < b->i || b[-1].d < b->d);
+        if (!up) return dp_err_set(err, DP_USAGE, "--by %s: the bounds must ascend, %.*s does not", k->name, DP_STR_FMT(item));
+    }
+    return DP_OK;
 }
 
 static enum dp_status bind_key(struct dp_layout *l, struct dp_layout_key *k, const struct dp_type *schema, struct dp_err *err) {
@@ -207,6 +273,7 @@ static enum dp_status bind_key(struct dp_layout *l, struct dp_layout_key *k, con
     }
     if (k->fn != DP_LAYOUT_VALUE && dp_type_child(schema, dp_str_z(k->name)))
         return dp_err_set(err, DP_SCHEMA, "--by %s: the records have a column of that name: give the derived one another", k->name);
+    if (k->fn == DP_LAYOUT_RANGE) DP_TRY(bind_bounds(k, t, err));
     k->index = i;
     struct dp_type *made = k->fn == DP_LAYOUT_VALUE ? dp_type_copy(t) : dp_type_new(result_id(k, t), dp_str_z(k->name));
     made->nullable = true;
@@ -302,6 +369,25 @@ static void append_truncated(const struct dp_layout_key *k, const struct dp_colu
     dp_column_append_bytes(out, p, at);
 }
 
+/* How many bounds are at or below the value. */
+static int64_t range_of(const struct dp_layout_key *k, const struct dp_column *in, int64_t row) {
+    int64_t low = 0, high = k->n;
+    struct dp_layout_bound v = {0};
+    bool text = in->offsets != NULL, real = in->type->id == DP_TYPE_FLOAT || in->type->id == DP_TYPE_DOUBLE;
+    if (text) v.s = dp_str((const char *)in->data + in->offsets[row], (size_t)(in->offsets[row + 1] - in->offsets[row]));
+    else if (in->type->id == DP_TYPE_FLOAT) v.d = (double)((const float *)(const void *)in->data)[row];
+    else if (real) v.d = ((const double *)(const void *)in->data)[row];
+    else v.i = int_at(in, row);
+    while (low < high) {
+        int64_t mid = low + (high - low) / 2;
+        const struct dp_layout_bound *b = &k->parsed[mid];
+        bool above = text ? dp_str_cmp(v.s, b->s) < 0 : real ? v.d < b->d : v.i < b->i;
+        if (above) high = mid;
+        else low = mid + 1;
+    }
+    return low;
+}
+
 static enum dp_status key_column(const struct dp_layout_key *k, const struct dp_column *in, int64_t n, struct dp_column *out, struct dp_err *err) {
     if (k->fn == DP_LAYOUT_VALUE) {
         dp_column_append(out, in, 0, n);
@@ -310,6 +396,7 @@ static enum dp_status key_column(const struct dp_layout_key *k, const struct dp_
     for (int64_t i = 0; i < n; i++) {
         if (!dp_column_is_valid(in, i)) dp_column_append_null(out);
         else if (k->fn == DP_LAYOUT_HASH) append_i32(out, (int64_t)(hash_at(in, i) % (uint64_t)k->n));
+        else if (k->fn == DP_LAYOUT_RANGE) append_i32(out, range_of(k, in, i));
         else if (k->fn == DP_LAYOUT_TRUNCATE) append_truncated(k, in, i, out);
         else DP_TRY(append_time(k, in, i, out, err));
     }

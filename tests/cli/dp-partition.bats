@@ -369,3 +369,19 @@ END
     [[ $output == *"o.x"* ]] || fail "$output"
     run ! grep -q secretx bad <(echo "$output")
 }
+
+@test "by range: how many bounds are at or below the value; several keys at once; what the bounds must be" {
+    printf '%s\n' '{"n":9,"s":"a","d":"2026-01-01"}' '{"n":10,"s":"m","d":"2026-02-01"}' '{"n":50,"s":"zz","d":"2026-03-01"}' '{"n":null,"s":null,"d":null}' '{"n":-5,"s":"","d":"2025-01-01"}' >in
+    dp-contract infer in >c.yaml
+    dp-partition -c c.yaml --by 'r=range(n, 10, 50)' --by 'q=range(s,b,n)' --by 'e=range(d,2026-01-15)' -o out in >paths
+    [ "$(sed 's,/part-.*,,' paths | sort)" = "$(printf '%s\n' out/r=0/q=0/e=0 out/r=1/q=1/e=1 out/r=2/q=2/e=1 out/r=__HIVE_DEFAULT_PARTITION__/q=__HIVE_DEFAULT_PARTITION__/e=__HIVE_DEFAULT_PARTITION__ | sort)" ]
+    dp-table create T -c c.yaml --by 'r=range(n,10,50)'
+    dp-partition -o T in | dp-table commit T --eof-commits
+    [ "$(dp-cat --to records T | jq -cs 'map([.n, .r]) | sort')" = '[[null,null],[-5,0],[9,0],[10,1],[50,2]]' ]
+    for by in 'r=range(n)' 'r=range(n,)' 'r=range(n,50,10)' 'r=range(n,x)' 'r=range(d,2026)'; do
+        run --separate-stderr dp-partition -c c.yaml --by "$by" -o out2 in
+        dp_expect 2
+    done
+    run --separate-stderr dp-partition -o T --by 'r=range(n,10,60)' in
+    dp_expect 1 "the table's layout has r=range(n,10,50)"
+}

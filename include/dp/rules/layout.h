@@ -6,6 +6,9 @@
  *   b=hash(16, id)       0..15, by XXH64 of the value's bytes; the same for the same value whatever its column is called
  *   p=truncate(2, code)  the first two code points; of an integer the multiple of two at or below it
  *
+ *   r=range(n, 10, 50)   0 below 10, 1 from 10 on, 2 from 50 on: how many of the bounds, which ascend, are at or below the value of an integer, float, double,
+ *                        string, date or timestamp; NaN is above all
+ *
  * A null gives a null. A derived key makes a column of its name.
  *
  * dp-table create keeps the keys with the table (DP_LAYOUT_PROPERTY), and dp-partition takes them from there.
@@ -17,13 +20,15 @@
 
 #define DP_LAYOUT_PROPERTY "dp.layout"
 
-enum dp_layout_fn { DP_LAYOUT_VALUE, DP_LAYOUT_YEAR, DP_LAYOUT_MONTH, DP_LAYOUT_DAY, DP_LAYOUT_HOUR, DP_LAYOUT_HASH, DP_LAYOUT_TRUNCATE };
+enum dp_layout_fn { DP_LAYOUT_VALUE, DP_LAYOUT_YEAR, DP_LAYOUT_MONTH, DP_LAYOUT_DAY, DP_LAYOUT_HOUR, DP_LAYOUT_HASH, DP_LAYOUT_TRUNCATE, DP_LAYOUT_RANGE };
 
 struct dp_layout_key {
     char *name;      /* of the partition column */
     char *column;    /* that it is made from */
     enum dp_layout_fn fn;
-    int64_t n;       /* HASH, TRUNCATE */
+    int64_t n;       /* HASH, TRUNCATE; RANGE: how many bounds */
+    char *bounds;    /* RANGE: as spelled, with ',' between */
+    struct dp_layout_bound { int64_t i; double d; struct dp_str s; } *parsed; /* once bound; s is in bounds */
     size_t index;    /* of the column in the bound schema */
 };
 
