@@ -17,6 +17,7 @@
 #include <dp/io/generated.h>
 #include <dp/io/held.h>
 #include <dp/io/lay.h>
+#include <dp/io/skew.h>
 #include <dp/io/target.h>
 #include <dp/record/infer.h>
 #include <dp/record/json.h>
@@ -32,7 +33,7 @@ struct conf {
     const char *sort, *codec;
     uint64_t target_size, row_group_size;
     int64_t row_group_rows, page_version, commit_every;
-    bool page_checksums;
+    bool page_checksums, skew;
     int evolve;
 };
 
@@ -49,6 +50,7 @@ static const struct dp_opt options[] = {
     DP_OPT_LIST(conf, encodings, "encoding", 0, "COLUMN=NAME",
                 "encoding of a column instead of a choice by its data: plain, dictionary, delta_binary_packed, delta_length_byte_array, delta_byte_array, byte_stream_split, rle"),
     DP_OPT_LIST(conf, blooms, "bloom", 0, "COLUMN[=SHARE]", "a bloom filter for a column, with this share of false hits (0.01)"),
+    DP_OPT_FLAG(conf, skew, "skew", 0, "say which partitions are large, which values make them so, and what helps"),
     DP_OPT_ENUM(conf, evolve, "evolve", 0, "HOW",
                 "of a table: no, add (columns that it lacks are written too), widen (that, and its types are widened), for dp-table commit --evolve", evolve_names),
     DP_OPT_DURATION(conf, commit_every, "commit-every", 0, "D", "finish files and pass checkpoints on every D, not only at the end", 0, 0),
@@ -73,6 +75,8 @@ struct state {
     struct dp_type *schema;       /* of the rows, settled */
     struct dp_lay_opts lay_opts;
     struct dp_lay *lay;
+    bool asks_skew;
+    struct dp_skew *skew;         /* NULL: nobody asks */
     atomic_bool ready;            /* schema and layout may be used by all threads */
     struct dp_held_store sample;  /* records by which types are inferred */
     struct dp_infer *infer;
@@ -170,7 +174,15 @@ static enum dp_status done(void *ctx, const char *path, int64_t rows, uint64_t b
     return status;
 }
 
+/* Values of classified columns are not shown. */
+static bool hides(void *ctx, const char *column) {
+    struct state *s = ctx;
+    return s->cli->run.hide_raw && (dp_map_get(&s->classified, dp_str_z(column)) || dp_stream_is_classified(dp_stream_of(&s->cli->run), dp_str_z(column)));
+}
+
 static enum dp_status add_rows(struct state *s, const struct dp_lay_rows *r, struct dp_err *err) {
+    if (s->asks_skew && s->layout.n && !s->skew) s->skew = dp_skew_open(&s->layout, hides, s);
+    if (s->skew) dp_skew_add(s->skew, r);
     if (s->cli->run.dry_run) {
         s->written_rows += (uint64_t)r->rows.length;
         return DP_OK;
@@ -536,12 +548,25 @@ out:
     return status;
 }
 
+static void report_skew(struct state *s) {
+    const struct conf *c = s->cli->conf;
+    struct dp_buf json = {0}, text = {0};
+    dp_skew_print(s->skew, &json, c->skew || s->cli->run.dry_run ? &text : NULL);
+    dp_cli_report(s->cli, "skew", dp_buf_str(&json));
+    for (char *p = text.p, *end = text.p + text.n, *line; p && p < end; p = line + 1) {
+        line = memchr(p, '\n', (size_t)(end - p));
+        dp_run_log(&s->cli->run, DP_LOG_INFO, "%.*s", (int)(line - p), p);
+    }
+    dp_buf_release(&json), dp_buf_release(&text);
+}
+
 static void report(struct state *s) {
     dp_cli_report_u64(s->cli, "files", s->files);
     dp_cli_report_u64(s->cli, "rows", s->written_rows);
     dp_cli_report_u64(s->cli, "bytes", s->bytes);
     dp_cli_report_u64(s->cli, "partitions", s->lay ? dp_lay_partitions(s->lay) : 0);
     dp_cli_report_u64(s->cli, "spilled_bytes", s->lay ? dp_lay_spilled(s->lay) : 0);
+    if (s->skew) report_skew(s);
 }
 
 static void release(struct state *s) {
@@ -549,6 +574,7 @@ static void release(struct state *s) {
     dp_lay_rows_release(&s->rows);
     dp_layout_release(&s->layout);
     free(s->met);
+    dp_skew_close(s->skew);
     dp_generated_close(s->generated);
     dp_delta_evolve_close(s->evolved);
     dp_delta_close(s->table);
@@ -575,6 +601,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     enum dp_status status = DP_OK;
     if (!cli->common.output) return dp_err_set(err, DP_USAGE, "-o DIR is needed: a table, or a directory for the files");
     s.cuts = dp_cli_given(cli, "commit-every");
+    s.asks_skew = c->skew || cli->common.report || cli->run.dry_run;
     s.next_cut = clock_ms() + c->commit_every;
     if (strchr(cli->common.output, '\n')) return dp_err_set(err, DP_USAGE, "-o: a name that holds a newline can't be a line of the output");
     s.scan = dp_scan_open(cli->run.max_record, DP_SCAN_AUTO);
@@ -599,7 +626,7 @@ static const struct dp_tool tool = {
     .name = "dp-partition",
     .summary = "records to Parquet files, laid out by time, hash or value",
     .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--row-group-rows N] [--row-group-size SIZE] [--codec NAME] [--page-version N] "
-                "[--page-checksums] [--encoding COLUMN=NAME]... [--bloom COLUMN[=SHARE]]... [--evolve no|add|widen] [--commit-every D] [SOURCE...]",
+                "[--page-checksums] [--encoding COLUMN=NAME]... [--bloom COLUMN[=SHARE]]... [--skew] [--evolve no|add|widen] [--commit-every D] [SOURCE...]",
     .options = options,
     .conf_size = sizeof(struct conf),
     .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_OUTPUT,

@@ -1,5 +1,5 @@
 # fish completion for dp-partition, made by completions/gen.awk
-complete -c dp-partition -l by -x -d 'partition by a column, or NAME=year|month|day|hour(COLUMN), NAME=hash(N,COLUMN), NAME=truncate(N,COLUMN)'
+complete -c dp-partition -l by -x -d 'partition by a column, or NAME=year|month|day|hour(COLUMN), NAME=hash(N,COLUMN), NAME=truncate(N,COLUMN), NAME=range(COLUMN,BOUND,...)'
 complete -c dp-partition -l sort -x -d 'order rows within each file by columns; -COL is descending'
 complete -c dp-partition -l target-size -x -d 'complete a file at this size'
 complete -c dp-partition -l row-group-rows -x -d 'rows of a row group at most'
@@ -8,6 +8,7 @@ complete -c dp-partition -l page-version -x -d 'version of data pages: 1, which 
 complete -c dp-partition -l page-checksums -d 'pages carry a checksum'
 complete -c dp-partition -l encoding -x -d 'encoding of a column instead of a choice by its data: plain, dictionary, delta_binary_packed, delta_length_byte_array, delta_byte_array, byte_stream_split, rle'
 complete -c dp-partition -l bloom -x -d 'a bloom filter for a column, with this share of false hits (0.01)'
+complete -c dp-partition -l skew -d 'say which partitions are large, which values make them so, and what helps'
 complete -c dp-partition -l evolve -x -a 'no add widen' -d 'of a table: no, add (columns that it lacks are written too), widen (that, and its types are widened), for dp-table commit --evolve'
 complete -c dp-partition -l commit-every -x -d 'finish files and pass checkpoints on every D, not only at the end'
 complete -c dp-partition -l codec -x -d 'compression: zstd[:LEVEL], snappy, gzip, lz4_raw, brotli, none'

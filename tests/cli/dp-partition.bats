@@ -385,3 +385,18 @@ END
     run --separate-stderr dp-partition -o T --by 'r=range(n,10,60)' in
     dp_expect 1 "the table's layout has r=range(n,10,50)"
 }
+
+@test "skew: the largest partitions, the values that make them large, and an advice; the same whatever the threads" {
+    awk 'BEGIN { for (i = 0; i < 20000; i++) printf "{\"id\":%d,\"u\":\"%s\"}\n", i, i % 2 ? "hot" : "u" i }' >in
+    run --separate-stderr dp-partition --skew --by 'b=hash(8,u)' -o out --report r.json in
+    dp_expect 0
+    jq -e '.skew | .rows == 20000 and .partitions == 8 and (.largest | length) == 8 and (.largest[0].rows > 10000) and .heavy[0].value == "u = \"hot\"" and
+        .heavy[0].rows <= 10000 and .heavy[0].rows + .heavy_error >= 10000 and (.advice | test("most of them of u = \"hot\""))' r.json
+    [[ $stderr == *"skew: "*"most of them of u = \"hot\": no more partitions by this key divide it"* ]]
+    first=$(jq -c .skew r.json)
+    dp-partition --by 'b=hash(8,u)' -o out2 --report r.json --threads 1 --memory 16M in
+    [ "$first" = "$(jq -c .skew r.json)" ]
+    awk 'BEGIN { for (i = 0; i < 1000; i++) printf "{\"id\":%d}\n", i }' | dp-partition -n --by 'b=range(id,250,500,750)' -o out3 2>err
+    grep -q "even: no partition" err
+    [ ! -e out3 ]
+}
