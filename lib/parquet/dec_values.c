@@ -223,6 +223,21 @@ static void widen128(const uint8_t *in, size_t width, size_t n, uint8_t *out) {
     }
 }
 
+/*
+ * Big endian decimals of one width.  Of up to eight bytes each is a word that is turned round and shifted down, as far as a word can be read.
+ */
+static bool fixed_decimals(const uint8_t *in, size_t width, size_t n, uint8_t *out) {
+    size_t i = 0;
+    for (; width && width <= 8 && (n - i) * width >= 8; i++) {
+        int64_t v = (int64_t)__builtin_bswap64(dp_load64(in + i * width)) >> (64 - 8 * width), sign = v >> 63;
+        memcpy(out + i * 16, &v, 8);
+        memcpy(out + i * 16 + 8, &sign, 8);
+    }
+    for (; i < n; i++)
+        if (!dp_pq_decimal(in + i * width, width, out + i * 16)) return false;
+    return true;
+}
+
 /* Stored values to the column's values. */
 static enum dp_status convert(struct pq_leaf *l, const uint8_t *in, size_t n, uint8_t *out, struct dp_err *err) {
     switch (l->form) {
@@ -243,10 +258,7 @@ static enum dp_status convert(struct pq_leaf *l, const uint8_t *in, size_t n, ui
         widen128(in, l->in_width, n, out);
         return DP_OK;
     case PQ_FORM_DECIMAL_FIXED:
-        for (size_t i = 0; i < n; i++)
-            if (!dp_pq_decimal(in + i * l->in_width, l->in_width, out + i * 16))
-                return pq_fail(l, err, DP_FORMAT, "a decimal of more than 128 bits");
-        return DP_OK;
+        return fixed_decimals(in, l->in_width, n, out) ? DP_OK : pq_fail(l, err, DP_FORMAT, "a decimal of more than 128 bits");
     case PQ_FORM_INT96:
         for (size_t i = 0; i < n; i++) {
             int64_t us = dp_pq_int96_micros(in + i * 12);

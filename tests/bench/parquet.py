@@ -1,6 +1,7 @@
 """Writing and reading of a wide, a long, a stringy and a nested table, ours against DuckDB, pyarrow and polars, interleaved in one run.
 
-Everybody reads the same file (by pyarrow, zstd 3) into its own columns, and writes them from there with the same codec, level and rows in a
+parquet-read-*: everybody reads the same file (by pyarrow, zstd 3) into its own columns, in memory; parquet-stream-*: the same, past in batches that are not kept;
+parquet-write-*: the columns are written from there with the same codec, level and rows in a
 row group; the clock runs inside each process, without start, import and first uses.  The ratio is taken run by run against the peer whose
 median is least; over 1 means that we are faster.  What was written is compared by hashes of each column once.
 """
@@ -15,6 +16,7 @@ import tables
 HERE = os.path.dirname(os.path.abspath(__file__))
 CODECS = ("zstd:3", "snappy")
 READERS = ("dp", "duckdb", "duckdb-arrow", "pyarrow", "polars")
+STREAMERS = ("dp", "duckdb-arrow", "pyarrow", "polars")
 WRITERS = ("dp", "duckdb", "pyarrow", "polars")
 BAR = 1.3
 
@@ -62,16 +64,19 @@ def figures(job, threads, got, sizes):
     return row
 
 
-def reading(folder, ours, runs, wanted):
+def reading(op, who, folder, ours, runs, wanted):
     rows = []
     for name, n in tables.ROWS.items():
-        path = os.path.join(folder, name + ".parquet")
+        path, job = os.path.join(folder, name + ".parquet"), "parquet-%s-%s" % (op, name)
+        if not wanted.search(job):
+            continue
+        warm_cache(path)
         for threads in (1, 2):
-            if not wanted.search("parquet-read-%s" % name):
-                continue
-            warm_cache(path)
-            got = measure("read-" + name, READERS, ours, lambda w: ["read", path, str(threads)], runs, n)
-            rows.append(figures("parquet-read-" + name, threads, got, {"file": os.path.getsize(path)}))
+            got = measure(job, who, ours, lambda w: [op, path, str(threads)], runs, n)
+            rows.append(figures(job, threads, got, {"file": os.path.getsize(path)}))
+        codec = min(run(ours, ["codec", path, "1"])["cpu"] for _ in range(runs))
+        print("| %s, the codec alone | | | | | %.3f | | |" % (job, codec), flush=True)
+        rows.append(dict(job=job + "-codec", cpu={"codec": codec}))
     return rows
 
 
@@ -109,11 +114,13 @@ def head(names, sizes):
 
 def bench(folder, ours, runs, wanted):
     """All that `wanted` (a compiled expression) finds in the jobs' names: parquet-read-wide, parquet-write-wide-zstd ..."""
-    names = ["parquet-read-" + t for t in tables.ROWS] + ["parquet-write-%s-%s" % (t, c.partition(":")[0]) for t in tables.ROWS for c in CODECS]
+    names = ["parquet-%s-%s" % (op, t) for op in ("read", "stream") for t in tables.ROWS] + ["parquet-write-%s-%s" % (t, c.partition(":")[0]) for t in tables.ROWS for c in CODECS]
     if not any(wanted.search(n) for n in names):
         return []
     subprocess.run([sys.executable, os.path.join(HERE, "tables.py"), folder], check=True)
     head(READERS, "MB of the file")
-    rows = reading(folder, ours, runs, wanted)
+    rows = reading("read", READERS, folder, ours, runs, wanted)
+    head(STREAMERS, "MB of the file")
+    rows += reading("stream", STREAMERS, folder, ours, runs, wanted)
     head(WRITERS, "MB of the files")
     return rows + writing(folder, ours, runs, wanted)

@@ -1,6 +1,7 @@
 """A peer's side of the Parquet bench: a whole file into memory, or rows in memory into a file, timed inside of the process, without start and import.
 
 usage: peer_parquet.py PEER read FILE THREADS
+       peer_parquet.py PEER stream FILE THREADS      past in batches, none of which is kept, each engine's own way of doing that
        peer_parquet.py PEER write FILE THREADS CODEC ROW_GROUP_ROWS OUT      CODEC: zstd:3, snappy
        peer_parquet.py sums FILE...      rows and a sum of hashes of each column, so that files can be compared
 PEER: duckdb (rows go into a table of its own in memory), duckdb-arrow (reading: rows go out as an Arrow table), pyarrow, polars.
@@ -54,6 +55,10 @@ class Duckdb:
 
 
 class DuckdbArrow(Duckdb):
+    def stream(self, path):
+        reader = self.con.execute("FROM read_parquet('%s')" % path).to_arrow_reader(122_880)
+        return sum(b.num_rows for b in reader)
+
     def read(self, path):
         return self.con.execute("FROM read_parquet('%s')" % path).to_arrow_table()
 
@@ -72,6 +77,10 @@ class Pyarrow:
     def read(self, path):
         return self.pq.read_table(path, use_threads=self.threads > 1)
 
+    def stream(self, path):
+        with self.pq.ParquetFile(path) as f:
+            return sum(b.num_rows for b in f.iter_batches(65_536, use_threads=self.threads > 1))
+
     def rows(self, table):
         return table.num_rows
 
@@ -87,6 +96,11 @@ class Polars:
 
     def read(self, path):
         return self.pl.read_parquet(path)
+
+    def stream(self, path):
+        seen = []
+        self.pl.scan_parquet(path).sink_batches(lambda b: seen.append(b.height))
+        return sum(seen)
 
     def rows(self, table):
         return table.height
@@ -105,6 +119,8 @@ def warm(peer, op):
     pq.write_table(pa.table({"a": [1, 2, 3], "b": ["x", "y", None]}), WARM)
     try:
         got = peer.read(WARM)
+        if op == "stream":
+            peer.stream(WARM)
         if op == "write":
             peer.write(got, WARM, "zstd", 3, 1000)
     finally:
@@ -129,6 +145,8 @@ def main():
     warm(peer, op)
     if op == "read":
         return timed(lambda: peer.read(path), peer.rows)
+    if op == "stream":
+        return timed(lambda: peer.stream(path), lambda n: n)
     codec, _, level = sys.argv[5].partition(":")
     group, out = int(sys.argv[6]), sys.argv[7]
     table = peer.read(path)

@@ -9,6 +9,7 @@
 
 #include "pqrows.h"
 #include "pqfile.h"
+#include "../../lib/parquet/dec_priv.h"
 
 static char corpus_path[1024];
 static const char *corpus(void) { return corpus_path; }
@@ -220,6 +221,42 @@ static void test_dictionary_again(void **state) {
     dp_pq_close(file);
     pqfile_release(&f);
     free(body);
+}
+
+/* Big endian decimals of every width are what the plain decoder says, one by one. */
+static void test_fixed_decimals(void **state) {
+    (void)state;
+    enum { ROWS = 37 };
+    static const int32_t digits[] = {0, 2, 4, 6, 9, 11, 14, 16, 18, 21, 23, 26, 28, 31, 33, 36, 38};
+    for (int32_t width = 1; width <= 16; width++) {
+        uint8_t body[ROWS * 16], want[16];
+        struct pqfile f;
+        struct dp_pq_file *file = NULL;
+        struct dp_pq_reader *r = NULL;
+        struct dp_batch b;
+        struct dp_err err = DP_ERR_INIT;
+        for (unsigned i = 0; i < sizeof body; i++) body[i] = (uint8_t)(i * 2654435761u >> 13);
+        memset(body, 0xFF, (size_t)width), memset(body + width, 0, (size_t)width);
+        pqfile_begin(&f, 1);
+        struct dp_pq_element *e = pqfile_leaf(&f, "d", DP_PQ_REQUIRED, DP_PQ_FLBA, DP_PQ_L_DECIMAL);
+        e->type_length = width, e->precision = digits[width], e->converted = DP_PQ_C_DECIMAL;
+        pqfile_chunk(&f, DP_PQ_FLBA, DP_PQ_UNCOMPRESSED, ROWS);
+        pqfile_page(&f, pqfile_v1(ROWS, DP_PQ_PLAIN), body, (size_t)width * ROWS);
+        assert_true(pqfile_end(&f, ROWS));
+        assert_int_equal(dp_pq_open_memory(f.bytes.p, f.bytes.n, "hand", &file, &err), DP_OK);
+        assert_int_equal(dp_pq_reader_open(file, NULL, 0, &r, &err), DP_OK);
+        dp_batch_init(&b, dp_pq_reader_schema(r));
+        assert_int_equal(dp_pq_reader_seek(r, 0, &err), DP_OK);
+        assert_int_equal(dp_pq_reader_next(r, ROWS, &b, &err), DP_OK);
+        for (size_t i = 0; i < ROWS; i++) {
+            assert_true(dp_pq_decimal(body + i * (size_t)width, (size_t)width, want));
+            assert_memory_equal(b.columns[0].data + i * 16, want, 16);
+        }
+        dp_batch_release(&b);
+        dp_pq_reader_close(r);
+        dp_pq_close(file);
+        pqfile_release(&f);
+    }
 }
 
 static void check_bad(const char *name, int64_t rows, bool read) {
@@ -494,7 +531,7 @@ static void test_large_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_not_parquet), cmocka_unit_test(test_refused),    cmocka_unit_test(test_good), cmocka_unit_test(test_within), cmocka_unit_test(test_dictionary_again),   cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds), cmocka_unit_test(test_wide_rows), cmocka_unit_test(test_large_table),
+        cmocka_unit_test(test_projection),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_bounds), cmocka_unit_test(test_wide_rows), cmocka_unit_test(test_large_table), cmocka_unit_test(test_fixed_decimals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
