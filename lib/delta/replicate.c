@@ -256,6 +256,24 @@ static enum dp_status copy_beside(struct replicate *r, const char *log, struct d
     return status;
 }
 
+/* Does this hint name a checkpoint that was copied?  It may have moved on since the log was listed. */
+static bool names_copied(const struct replicate *r, const char *hint) {
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_COMMIT_BYTES, DP_SCAN_AUTO);
+    struct dp_buf text = {0};
+    struct dp_record rec;
+    int64_t version = -1;
+    bool copied = false;
+    if (dp_file_read(hint, DP_LIMIT_COMMIT_BYTES, &text, NULL) == DP_OK) {
+        memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+        uint32_t node = dp_scan_value(scan, text.p, text.n, &rec, NULL) == DP_OK && rec.nodes[0].kind == DP_KIND_OBJECT ? dp_json_member(&rec, 0, "version") : 0;
+        if (!node || !dp_json_get_i64(&rec, node, &version)) version = -1;
+    }
+    for (size_t i = 0; i < r->from.n_checkpoints; i++) copied |= r->from.checkpoints[i].version == version && version <= r->last;
+    dp_scan_close(scan);
+    dp_buf_release(&text);
+    return copied;
+}
+
 /* The hint is replaced, for it moves on. */
 static enum dp_status copy_hint(struct replicate *r, const char *log, struct dp_err *err) {
     char *from = dp_path_join(r->from.dir, "_last_checkpoint"), *tmp = dp_path_join(r->staging, "hint"), *to = dp_path_join(log, "_last_checkpoint");
@@ -263,7 +281,8 @@ static enum dp_status copy_hint(struct replicate *r, const char *log, struct dp_
     enum dp_status status = DP_OK;
     if (stat(from, &a) == 0 && !(stat(to, &b) == 0 && same_file(&a, &b))) {
         status = copy_file(from, tmp, err);
-        if (status == DP_OK) status = dp_file_rename(tmp, to, err);
+        if (status == DP_OK && names_copied(r, tmp)) status = dp_file_rename(tmp, to, err);
+        (void)unlink(tmp);
     }
     free(from), free(tmp), free(to);
     return status;
