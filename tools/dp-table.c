@@ -18,6 +18,7 @@ static const struct dp_tool *const commands[] = {
     &table_restore,
     &table_clone,
     &table_branch,
+    &table_convert,
     &table_checkpoint,
     &table_vacuum,
     &table_verify,

@@ -11,7 +11,7 @@
 #define TABLE_COMMON (DP_COMMON_DRY_RUN | DP_COMMON_JSON | DP_COMMON_EMPTY)
 
 extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
-extern const struct dp_tool table_changes, table_restore, table_clone, table_branch, table_diff;
+extern const struct dp_tool table_changes, table_restore, table_clone, table_branch, table_diff, table_convert;
 extern const struct dp_tool table_delete, table_update;
 extern const struct dp_tool table_vacuum;
 extern const struct dp_tool table_verify;
