@@ -362,7 +362,7 @@ static void see_all(struct compacting *c, const struct dp_delta_snapshot *s) {
 
 /* What the table asks of those who rewrite its rows. */
 static enum dp_status check_table(const struct dp_delta_snapshot *s, struct dp_err *err) {
-    const struct dp_delta_intent intent = {.writes = true};
+    const struct dp_delta_intent intent = {.copies = true};
     if (dp_delta_has_feature(&s->protocol, "rowTracking") && dp_str_eqz(dp_delta_property(s, "delta.enableRowTracking", ""), "true"))
         return dp_err_set(err, DP_UNSUPPORTED, "%s: rows that move would lose their ids (delta.enableRowTracking is on)", s->table);
     return dp_delta_check_write(&s->protocol, &s->metadata, s->schema, &intent, err);
