@@ -1,7 +1,7 @@
 #!/bin/sh
 # Spark with Delta over our tables (spark.py), with Spark from pip and its jars from Maven, both kept below obj/.  TAP.
 # In CI (CI=true) it is a failure where Spark can't be had, elsewhere a skip.
-# usage: DP_BIN=DIR DP_MATRIX=PROGRAM run.sh
+# usage: DP_BIN=DIR DP_MATRIX=PROGRAM run.sh [CASE...]     (functions of spark.py; default: all)
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 obj=$here/../../../obj
@@ -26,4 +26,4 @@ if [ -n "$missing" ] || ! python=$(sh "$here/../venv.sh" spark) || ! get_jars; t
 fi
 jars=$(cd "$jars" && pwd)
 log=$obj/spark.log
-DP_SPARK_JARS=$jars PYTHONDONTWRITEBYTECODE=1 "$python" "$here/spark.py" 2>"$log" || { tail -n 20 "$log" >&2; exit 1; }
+DP_SPARK_JARS=$jars PYTHONDONTWRITEBYTECODE=1 "$python" "$here/spark.py" "$@" 2>"$log" || { tail -n 20 "$log" >&2; exit 1; }

@@ -14,6 +14,7 @@ import tempfile
 from decimal import Decimal
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import altered
 import matrix
 import tap
 from tap import ok
@@ -208,6 +209,10 @@ def parquet_matrix():
     matrix.run(spark, TMP + "/matrix")
 
 
+def altered_tables():
+    altered.run(spark, TMP, form)
+
+
 def start():
     import pyspark.sql
     jars = ",".join(sorted(glob.glob(os.environ["DP_SPARK_JARS"] + "/*.jar")))
@@ -230,7 +235,9 @@ def start():
 TMP = tempfile.mkdtemp()
 try:
     spark = start()
-    for case in (types, partitioned, mapped, checkpointed, vectors, parquet_matrix):
+    for case in (types, partitioned, mapped, checkpointed, vectors, parquet_matrix, altered_tables):
+        if len(sys.argv) > 1 and case.__name__ not in sys.argv[1:]:
+            continue
         try:
             case()
         except Exception as e:
