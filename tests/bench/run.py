@@ -1,7 +1,8 @@
 """Jobs a to d, g, h and u, each of ours paired with DuckDB in one run: A B A B ..., the ratio pair by pair, the median of the ratios.
 
 Our time is that of the whole process; DuckDB's is that of the statement alone, without its start.  Both drain into the
-same kind of pipe or write the same kind of file.  A ratio over 1 means that we are faster.  Behind them whole tables in and out of Parquet (parquet.py), and start-up.
+same kind of pipe or write the same kind of file.  A ratio over 1 means that we are faster.  Behind them whole tables in and out of Parquet (parquet.py),
+a large table's log (delta.py), and start-up.
 """
 import json
 import math
@@ -14,6 +15,7 @@ import sys
 import time
 
 import compact
+import delta
 import parquet
 
 # What a process inherits counts in its own peak: between this one and a small program another small one must stand.
@@ -276,6 +278,7 @@ def main():
             rows += throughput(size, threads)
     rows += compact.bench(os.path.join(DIR, "compact"), BIN, RUNS, JOBS, lambda: {s: prepare(s)[2] for s in SIZES})
     rows += parquet.bench(os.path.join(DIR, "tables"), os.path.join(BIN, "..", "bench", "bench_parquet"), RUNS, JOBS)
+    rows += delta.bench(os.path.join(DIR, "log"), os.path.join(BIN, "dp-table"), RUNS, JOBS, run)
     if JOBS.search("startup"):
         rows += startup()
     with open(os.path.join(DIR, "results.json"), "w") as f:

@@ -232,4 +232,5 @@ def main():
     print("parquet corpus: %d as expected, %d differ" % (good, bad))
     return 1 if bad or not good else 0
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
