@@ -237,7 +237,7 @@ def by_spark(c):
     c.sql("CREATE TABLE {} (id BIGINT GENERATED ALWAYS AS IDENTITY, s STRING) USING delta", "s_identity")
     c.sql("INSERT INTO {} (s) SELECT s FROM (%s)" % values, "s_identity")
     c.agree("s_identity", "s_identity: a column that numbers rows", 60)
-    c.refused("dp-partition -q -o s_identity | dp-table commit -q s_identity --eof-commits", "rows for it", "identityColumns", '{"id":1,"s":"x"}\n')
+    c.refused("dp-partition -q -o s_identity | dp-table commit -q s_identity --eof-commits", "s_identity: rows for it", "identity values", '{"id":1,"s":"x"}\n')
 
 
 def by_delta_rs(c):
