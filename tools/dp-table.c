@@ -11,6 +11,7 @@ static const struct dp_tool *const commands[] = {
     &table_commit,
     &table_delete,
     &table_update,
+    &table_merge,
     &table_files,
     &table_log,
     &table_diff,

@@ -24,14 +24,9 @@ struct commit {
     const struct dp_commit_opts *o;
     struct dp_committed *out;
     const char *table;
-    int64_t now_ms;
+    struct commit_batch b;
     char **paths;
     size_t n_paths, cap_paths;
-    struct dp_delta_txn *txns;
-    size_t n_txns, cap_txns;
-    struct dp_arena arena;
-    char *job, *run_id, *end_hash; /* job and run as the stream says */
-    int64_t seen_version;
     int64_t next_part;           /* clock in ms before which no part is published */
     bool covered;                /* checkpoints cover every path so far */
     uint64_t n_checkpoints;
@@ -45,10 +40,7 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
 {
     struct commit *c = ctx;
     (void)err;
-    free(c->job), free(c->run_id);
-    c->job = begin->job ? dp_strdup(begin->job) : NULL;
-    c->run_id = begin->run ? dp_strdup(begin->run) : NULL;
-    c->seen_version = begin->table_version;
+    commit_batch_begin(&c->b, begin);
     return DP_OK;
 }
 
@@ -62,57 +54,11 @@ static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
     return DP_OK;
 }
 
-static void put_txn(struct commit *c, struct dp_str app_id, int64_t version)
-{
-    for (size_t i = 0; i < c->n_txns; i++)
-        if (dp_str_eq(c->txns[i].app_id, app_id)) {
-            c->txns[i].version = version;
-            return;
-        }
-    c->txns = dp_grow(c->txns, &c->cap_txns, c->n_txns + 1, sizeof *c->txns);
-    c->txns[c->n_txns++] = (struct dp_delta_txn){dp_arena_str(&c->arena, app_id), version, c->now_ms};
-}
-
-/* The latest position of each source and partition. */
-static enum dp_status note_position(struct commit *c, const struct dp_mark *m, struct dp_err *err)
-{
-    struct dp_buf app = {0};
-    int64_t version;
-    if (!m->source || !m->position) return DP_OK;
-    if (!dp_parse_i64(dp_str_z(m->position), &version) || version < 0)
-        return dp_err_set(err, DP_FORMAT, "checkpoint of source %s: position \"%.40s\" is not an offset", m->source, m->position);
-    dp_delta_app_id(c->job ? c->job : c->run->job, m->source, m->partition, &app);
-    put_txn(c, dp_buf_str(&app), version);
-    dp_buf_release(&app);
-    return DP_OK;
-}
-
 static enum dp_status on_finish(void *ctx, struct dp_err *err)
 {
     struct commit *c = ctx;
-    const struct dp_mark *end = dp_stream_end(dp_stream_of(c->run));
     (void)err;
-    if (end && end->hash) c->end_hash = dp_strdup(end->hash);
-    return DP_OK;
-}
-
-/* --txn APP:VERSION; else, where nothing else names the batch and dp-run or Airflow gave the run an id that its retries share, that id and the hash of the stream. */
-static enum dp_status name_batch(struct commit *c, struct dp_err *err)
-{
-    const char *txn = c->o->txn, *colon = txn ? strrchr(txn, ':') : NULL;
-    int64_t version;
-    if (txn) {
-        if (!colon || colon == txn || !dp_parse_i64(dp_str_z(colon + 1), &version) || version < 0)
-            return dp_err_set(err, DP_USAGE, "--txn %s: APP:VERSION is wanted, VERSION a whole number", txn);
-        put_txn(c, dp_str(txn, (size_t)(colon - txn)), version);
-        return DP_OK;
-    }
-    bool lasting = getenv("DP_RUN_ID") || getenv("AIRFLOW_CTX_DAG_RUN_ID");
-    if (c->n_txns || !lasting || !c->end_hash || !c->n_paths) return DP_OK;
-    struct dp_buf app = {0};
-    dp_buf_addf(&app, "run/%s/%s", c->run_id ? c->run_id : c->run->run_id, c->end_hash);
-    put_txn(c, dp_buf_str(&app), 0);
-    dp_buf_release(&app);
+    commit_batch_end(&c->b, dp_stream_end(dp_stream_of(c->run)));
     return DP_OK;
 }
 
@@ -129,24 +75,24 @@ static enum dp_status judge(struct commit *c, bool *go, struct dp_err *err)
     size_t which = 0;
     int64_t have = 0, version;
     *go = true;
-    if (!c->snapshot || !c->n_txns) return DP_OK;
-    DP_TRY(dp_delta_judge(c->snapshot, c->txns, c->n_txns, c->seen_version, c->now_ms, &verdict, &which, &have, err));
+    if (!c->snapshot || !c->b.n_txns) return DP_OK;
+    DP_TRY(dp_delta_judge(c->snapshot, c->b.txns, c->b.n_txns, c->b.seen_version, c->b.now_ms, &verdict, &which, &have, err));
     if (verdict == DP_DELTA_BATCH_NEW) return DP_OK;
     *go = false;
     if (verdict == DP_DELTA_BATCH_DONE) {
         if (!c->n_paths && !c->o->txn) return dp_err_set(err, DP_EMPTY, "nothing new");
-        DP_TRY(dp_delta_txn_commit(c->table, c->txns[0].app_id, c->txns[0].version, c->snapshot->version, &version, err));
+        DP_TRY(dp_delta_txn_commit(c->table, c->b.txns[0].app_id, c->b.txns[0].version, c->snapshot->version, &version, err));
         set_done(c, version);
         return DP_OK;
     }
     if (c->o->skip_older) {
         c->out->result = DP_COMMIT_OLDER;
-        c->out->app_id = dp_strndup(c->txns[which].app_id.p, c->txns[which].app_id.n);
-        c->out->app_version = c->txns[which].version, c->out->table_has = have;
+        c->out->app_id = dp_strndup(c->b.txns[which].app_id.p, c->b.txns[which].app_id.n);
+        c->out->app_version = c->b.txns[which].version, c->out->table_has = have;
         return DP_OK;
     }
     return dp_err_set(err, DP_RULE, "%s: batch %.*s:%lld is older than the table's %lld (--txn-older skip passes it over)", c->table,
-                      DP_STR_FMT(c->txns[which].app_id), (long long)c->txns[which].version, (long long)have);
+                      DP_STR_FMT(c->b.txns[which].app_id), (long long)c->b.txns[which].version, (long long)have);
 }
 
 /* A table that is not there yet is made of what the files say of themselves. */
@@ -157,9 +103,9 @@ static enum dp_status describe_new(struct commit *c, struct dp_delta_change *cha
     struct dp_str cause;
     if (c->snapshot) return DP_OK;
     struct dp_delta_new wanted = {.schema = dp_delta_landing_schema(c->landing), .partition_columns = dp_delta_landing_partition_columns(c->landing),
-                                  .configuration = &none, .names_are_physical = true, .now_ms = c->now_ms};
+                                  .configuration = &none, .names_are_physical = true, .now_ms = c->b.now_ms};
     if (!wanted.schema) return dp_err_set(err, DP_IO, "%s is not a table, and there are no files to make one of", c->table);
-    DP_TRY(dp_delta_new_table(&wanted, &c->arena, protocol, metadata, &cause, err));
+    DP_TRY(dp_delta_new_table(&wanted, &c->b.arena, protocol, metadata, &cause, err));
     dp_create_warn(c->run, c->table, cause);
     change->protocol = protocol;
     change->metadata = metadata;
@@ -184,27 +130,18 @@ static void print_parameters(const struct commit *c, struct dp_buf *out)
     dp_buf_release(&list);
 }
 
-static void print_extra(const struct commit *c, struct dp_buf *out)
-{
-    dp_buf_addz(out, ",\"job\":{\"jobName\":");
-    dp_json_add_string(out, dp_str_z(c->job ? c->job : c->run->job));
-    dp_buf_addz(out, ",\"runId\":");
-    dp_json_add_string(out, dp_str_z(c->run_id ? c->run_id : c->run->run_id));
-    dp_buf_addc(out, '}');
-}
-
 static enum dp_status publish(struct commit *c, struct dp_err *err)
 {
     struct dp_delta_protocol protocol;
     struct dp_delta_metadata metadata;
-    struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .checked = true, .txns = c->txns, .n_txns = c->n_txns,
-                                     .rows = dp_delta_landing_rows(c->landing), .now_ms = c->now_ms};
+    struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .checked = true, .txns = c->b.txns, .n_txns = c->b.n_txns,
+                                     .rows = dp_delta_landing_rows(c->landing), .now_ms = c->b.now_ms};
     struct dp_buf parameters = {0}, extra = {0};
     struct dp_err after = DP_ERR_INIT;
     int64_t version = -1;
     change.after = &after;
     print_parameters(c, &parameters);
-    print_extra(c, &extra);
+    commit_batch_print(&c->b, &extra);
     change.parameters = dp_buf_z(&parameters);
     change.extra = dp_buf_z(&extra);
     enum dp_status status = describe_new(c, &change, &protocol, &metadata, err);
@@ -213,7 +150,7 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err), c->lost = status == DP_AGAIN;
     if (status == DP_OK) {
         dp_delta_landing_tidy(c->landing);
-        dp_delta_staging_sweep(c->table, c->now_ms / 1000, 86400);
+        dp_delta_staging_sweep(c->table, c->b.now_ms / 1000, 86400);
         if (after.status != DP_OK) /* the commit is published already; the next checkpoint that is due makes up for it */
             dp_run_log(c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after.msg);
         c->out->result = DP_COMMIT_DONE;
@@ -258,7 +195,7 @@ static enum dp_status commit_once(struct commit *c, struct dp_err *err)
         set_done(c, c->snapshot->version);
         return DP_OK;
     }
-    if (!dp_delta_landing_count(c->landing) && !c->n_txns && c->o->mode != DP_DELTA_OVERWRITE) return dp_err_set(err, DP_EMPTY, "no files came");
+    if (!dp_delta_landing_count(c->landing) && !c->b.n_txns && c->o->mode != DP_DELTA_OVERWRITE) return dp_err_set(err, DP_EMPTY, "no files came");
     if (c->run->dry_run) {
         c->out->result = DP_COMMIT_DRY;
         c->out->files = dp_delta_landing_count(c->landing), c->out->rows = dp_delta_landing_rows(c->landing);
@@ -294,7 +231,7 @@ static enum dp_status commit_now(struct commit *c, struct dp_err *err)
     forget_attempt(c);
     if (status != DP_OK) return status;
     bool is_published = c->out->result == DP_COMMIT_DONE;
-    if (is_published) c->seen_version = c->out->version; /* our positions are where we put them */
+    if (is_published) c->b.seen_version = c->out->version; /* our positions are where we put them */
     if (is_published || c->out->result == DP_COMMIT_DRY) {
         c->out->commits += is_published;
         c->out->all_files += c->out->files;
@@ -306,8 +243,8 @@ static enum dp_status commit_now(struct commit *c, struct dp_err *err)
 static void forget_batch(struct commit *c)
 {
     for (size_t i = 0; i < c->n_paths; i++) free(c->paths[i]);
-    c->n_paths = c->n_txns = 0;
-    dp_arena_reset(&c->arena);
+    c->n_paths = 0;
+    commit_batch_forget(&c->b);
 }
 
 static int64_t clock_ms(void)
@@ -321,8 +258,8 @@ static int64_t clock_ms(void)
 static enum dp_status commit_part(struct commit *c, struct dp_err *err)
 {
     int64_t now = clock_ms();
-    if (!c->o->in_parts || !c->covered || !c->n_txns || now < c->next_part) return DP_OK;
-    if (!c->run->now_fixed) c->now_ms = dp_time_now_micros() / 1000;
+    if (!c->o->in_parts || !c->covered || !c->b.n_txns || now < c->next_part) return DP_OK;
+    if (!c->run->now_fixed) c->b.now_ms = dp_time_now_micros() / 1000;
     enum dp_status status = commit_now(c, err);
     if (status == DP_EMPTY) { /* positions that the table has already, and no files */
         status = DP_OK;
@@ -341,7 +278,7 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, st
     struct commit *c = ctx;
     *pass = false;
     if (m->kind == DP_MARK_CHECKPOINT) {
-        DP_TRY(note_position(c, m, err));
+        DP_TRY(commit_batch_position(&c->b, m, err));
         c->covered = !m->more;
         c->n_checkpoints++;
     }
@@ -354,8 +291,8 @@ static enum dp_status commit_rest(struct commit *c, struct dp_err *err)
     c->out->has_rest = true;
     if (c->o->in_parts && !c->n_checkpoints && c->n_paths)
         dp_run_log(c->run, DP_LOG_INFO, "no checkpoint came: --commit-every had nothing to go by, and all is one commit");
-    if (!c->run->now_fixed) c->now_ms = dp_time_now_micros() / 1000;
-    DP_TRY(name_batch(c, err));
+    if (!c->run->now_fixed) c->b.now_ms = dp_time_now_micros() / 1000;
+    DP_TRY(commit_batch_name(&c->b, c->o->txn, c->n_paths > 0, err));
     bool had_parts = c->out->commits || c->out->all_files;
     enum dp_status status = commit_now(c, err);
     if (status != DP_EMPTY || !had_parts) return status;
@@ -365,7 +302,7 @@ static enum dp_status commit_rest(struct commit *c, struct dp_err *err)
 
 enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts *o, struct dp_committed *out, struct dp_err *err)
 {
-    struct commit c = {.run = run, .o = o, .out = out, .table = o->table, .now_ms = run->now_micros / 1000, .seen_version = -1};
+    struct commit c = {.run = run, .o = o, .out = out, .table = o->table, .b = {.run = run, .now_ms = run->now_micros / 1000, .seen_version = -1}};
     struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_PASS}, .sink = true, .strict = !o->eof_commits};
     struct dp_stream_ops ops = {.begin = on_begin, .path = on_path, .mark = on_mark, .finish = on_finish};
     *out = (struct dp_committed){0};
@@ -374,7 +311,7 @@ enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts 
     if (status == DP_OK) status = commit_rest(&c, err);
     forget_attempt(&c);
     forget_batch(&c);
-    free(c.paths), free(c.txns), free(c.job), free(c.run_id), free(c.end_hash);
-    dp_arena_release(&c.arena);
+    free(c.paths);
+    commit_batch_release(&c.b);
     return status;
 }

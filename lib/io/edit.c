@@ -43,26 +43,41 @@ struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *a
     return &f->hits;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const struct edit_file *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+void edit_sort(struct edit *e)
+{
+    if (e->n_files) qsort(e->files, e->n_files, sizeof *e->files, by_number);
+}
+
 /* ---- change data ---- */
 
-void edit_tell(const struct dp_batch *rows, enum edit_type type, struct dp_batch *out)
+void edit_tell(const struct dp_batch *rows, const uint8_t *types, enum edit_type type, struct dp_batch *out)
 {
     static const char *const words[] = {"insert", "update_preimage", "update_postimage", "delete"};
     for (size_t i = 0; i < rows->n_columns; i++) dp_column_append(&out->columns[i], &rows->columns[i], 0, rows->length);
-    for (int64_t i = 0; i < rows->length; i++) dp_column_append_bytes(&out->columns[rows->n_columns], words[type], strlen(words[type]));
+    for (int64_t i = 0; i < rows->length; i++) {
+        const char *word = words[types ? types[i] : type];
+        dp_column_append_bytes(&out->columns[rows->n_columns], word, strlen(word));
+    }
     out->length += rows->length;
 }
 
-enum dp_status edit_insert(struct edit *e, enum edit_type type, bool tell, struct dp_err *err)
+/* Every row that is new to the table passes here or through the plan's `change`: NOT NULL is judged at landing. */
+enum dp_status edit_insert(struct edit *e, const uint8_t *types, struct dp_err *err)
 {
     if (!e->rows.rows.length) return DP_OK;
     DP_TRY(dp_lay_group(&e->fresh.opts, &e->rows, err));
     DP_TRY(edit_need(e, &e->fresh, err));
     DP_TRY(dp_lay_add(e->fresh.lay, &e->rows, err));
-    if (!tell) return DP_OK;
+    if (!e->tells) return DP_OK;
     if (!e->cdc_rows.is_open) dp_lay_rows_open(&e->cdc.opts, &e->cdc_rows);
     dp_batch_reset(&e->cdc_rows.rows);
-    edit_tell(&e->rows.rows, type, &e->cdc_rows.rows);
+    edit_tell(&e->rows.rows, types, EDIT_INSERT, &e->cdc_rows.rows);
     DP_TRY(dp_lay_group(&e->cdc.opts, &e->cdc_rows, err));
     DP_TRY(edit_need(e, &e->cdc, err));
     return dp_lay_add(e->cdc.lay, &e->cdc_rows, err);
@@ -87,7 +102,7 @@ enum dp_status edit_need(struct edit *e, struct edit_output *o, struct dp_err *e
 
 static void set_outputs(struct edit *e)
 {
-    struct dp_lay_opts o = {.dir = e->table, .staging = true, .table = e->s, .layout = &e->layout, .schema = e->schema, .memory = e->run->memory / 4};
+    struct dp_lay_opts o = {.dir = e->table, .staging = true, .table = e->s, .layout = &e->layout, .schema = e->schema, .memory = e->run->memory / 5};
     e->fresh.opts = e->rest.opts = e->cdc.opts = o;
     e->rest.opts.keep_codec = true;
     e->cdc.opts.layout = &e->cdc_layout;
@@ -157,7 +172,7 @@ void edit_close(struct edit *e)
     release_output(&e->rest);
     release_output(&e->fresh);
     release_output(&e->cdc);
-    for (size_t i = 0; i < e->n_files; i++) dp_delta_deleted_release(&e->files[i].hits);
+    for (size_t i = 0; i < e->n_files; i++) dp_delta_deleted_release(&e->files[i].hits), dp_delta_deleted_release(&e->files[i].gone);
     for (size_t i = 0; i < e->n_placed; i++) free(e->placed[i]);
     dp_delta_dv_file_close(e->vectors);
     dp_delta_landing_close(e->landing);
@@ -310,8 +325,10 @@ enum dp_status edit_publish(struct edit *e, struct dp_delta_change *c, edit_metr
     e->counts->change_files = e->cdc.done.n;
     c->cdcs = cdcs, c->n_cdcs = e->cdc.done.n;
     c->now_ms = e->now_ms;
-    print_extra(e, &extra);
-    c->extra = dp_buf_z(&extra);
+    if (!c->extra) {
+        print_extra(e, &extra);
+        c->extra = dp_buf_z(&extra);
+    }
     c->after = &after;
     if (metrics) {
         metrics(ctx, e->counts, &numbers);

@@ -25,6 +25,8 @@ enum edit_type { EDIT_INSERT, EDIT_BEFORE, EDIT_AFTER, EDIT_DELETE };
 struct edit_file {
     const struct dp_delta_file *action; /* of the snapshot */
     struct dp_delta_deleted hits;       /* rows that go; bits NULL: all of them */
+    struct dp_delta_deleted gone;       /* of the hits those that change data tells as deleted, where the plan says something else of the others; or empty */
+    size_t number;                      /* of the caller, for edit_sort */
     int64_t live;                       /* rows before that; -1: not known (all go, and nobody counted them) */
 };
 
@@ -47,6 +49,7 @@ struct edit {
     struct dp_type *cdc_schema;     /* the same and _change_type */
     struct dp_layout layout, cdc_layout;
     bool uses_dv, uses_cdf;
+    bool tells;                     /* change data is written; known behind edit_rewrite */
     struct edit_file *files;
     size_t n_files, files_cap;
     struct edit_output rest, fresh, cdc; /* rows that stay; rows that are new; what changed */
@@ -72,6 +75,9 @@ void edit_drop(struct edit *e, const struct dp_delta_file *action);
 /* The set of rows of a file that go, for the caller to fill; the file's last one when it is asked for again. */
 struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *action, int64_t rows);
 
+/* Files by their numbers: what is written must not depend on the order in which they were hit. */
+void edit_sort(struct edit *e);
+
 /* Makes rows of what they were: one for each, in the same order and schema.  Any thread; `worker` is its number. */
 typedef enum dp_status (*edit_change)(void *ctx, unsigned worker, const struct dp_batch *before, struct dp_batch *after, struct dp_err *err);
 struct edit_plan {
@@ -83,8 +89,8 @@ struct edit_plan {
 };
 /* Rows of the files that were hit: what stays, what comes of the others, what is told of both.  A dry run counts only. */
 enum dp_status edit_rewrite(struct edit *e, const struct edit_plan *plan, struct dp_err *err) DP_MUST_CHECK;
-/* New rows in e->rows.rows, which are told as `type` where change data is written. */
-enum dp_status edit_insert(struct edit *e, enum edit_type type, bool tell, struct dp_err *err) DP_MUST_CHECK;
+/* New rows in e->rows.rows, behind edit_rewrite; types (enum edit_type) are what change data says of each. */
+enum dp_status edit_insert(struct edit *e, const uint8_t *types, struct dp_err *err) DP_MUST_CHECK;
 
 /* Members of operationMetrics, each with a leading comma, once everything is counted. */
 typedef void (*edit_metrics)(void *ctx, const struct dp_edited *counts, struct dp_buf *out);
@@ -93,7 +99,7 @@ enum dp_status edit_publish(struct edit *e, struct dp_delta_change *change, edit
 
 /* Opens an output where it is not open. */
 enum dp_status edit_need(struct edit *e, struct edit_output *o, struct dp_err *err) DP_MUST_CHECK;
-/* Rows with a _change_type. */
-void edit_tell(const struct dp_batch *rows, enum edit_type type, struct dp_batch *out);
+/* Rows with a _change_type; types NULL: all have `type`. */
+void edit_tell(const struct dp_batch *rows, const uint8_t *types, enum edit_type type, struct dp_batch *out);
 
 #endif

@@ -16,7 +16,6 @@
 struct rewriting {
     struct edit *e;
     const struct edit_plan *plan;
-    bool tells;                 /* change data is written */
     struct dp_delta_file *only; /* the files to be read, */
     char **paths;
     size_t *numbers, n_only;    /* and which of e->files each is */
@@ -33,6 +32,9 @@ struct job {
     uint32_t *hit, *stay;       /* their numbers in `in` */
     size_t n_hit, n_stay, hit_cap, stay_cap;
     bool keeps;                 /* the rows that stay are written */
+    bool has_types;
+    uint8_t *types;             /* of the hits, for change data */
+    size_t types_cap;
     struct dp_lay_rows rest, fresh, cdc;
 };
 
@@ -95,9 +97,13 @@ static void divide(const struct rewriting *w, struct job *j)
     size_t n = (size_t)j->in.length;
     j->hit = dp_grow(j->hit, &j->hit_cap, n + 1, sizeof *j->hit);
     j->stay = dp_grow(j->stay, &j->stay_cap, n + 1, sizeof *j->stay);
+    j->types = dp_grow(j->types, &j->types_cap, n + 1, 1);
+    j->has_types = w->file->gone.bits != NULL;
     j->n_hit = j->n_stay = 0;
     for (size_t i = 0; i < n; i++) {
-        bool hit = !w->file->hits.bits || dp_delta_is_deleted(&w->file->hits, dp_delta_read_row(w->read, (int64_t)i));
+        int64_t row = dp_delta_read_row(w->read, (int64_t)i);
+        bool hit = !w->file->hits.bits || dp_delta_is_deleted(&w->file->hits, row);
+        if (hit) j->types[j->n_hit] = dp_delta_is_deleted(&w->file->gone, row) ? EDIT_DELETE : EDIT_BEFORE;
         if (hit) j->hit[j->n_hit++] = (uint32_t)i;
         else j->stay[j->n_stay++] = (uint32_t)i;
     }
@@ -165,11 +171,11 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
     begin_rows(&j->cdc, &e->cdc.opts);
     begin_batch(&j->before, e->schema);
     begin_batch(&j->after, e->schema);
-    if ((changes || w->tells) && j->n_hit) dp_batch_gather(&j->before, &j->in, j->hit, j->n_hit);
+    if ((changes || w->e->tells) && j->n_hit) dp_batch_gather(&j->before, &j->in, j->hit, j->n_hit);
     if (changes) DP_TRY(w->plan->change(w->plan->ctx, worker, &j->before, &j->after, err));
-    if (w->tells) {
-        edit_tell(&j->before, w->plan->type, &j->cdc.rows);
-        if (changes) edit_tell(&j->after, EDIT_AFTER, &j->cdc.rows);
+    if (w->e->tells) {
+        edit_tell(&j->before, j->has_types ? j->types : NULL, w->plan->type, &j->cdc.rows);
+        if (changes) edit_tell(&j->after, NULL, EDIT_AFTER, &j->cdc.rows);
         DP_TRY(dp_lay_group(&e->cdc.opts, &j->cdc, err));
     }
     if (in_place) put_in_place(j, &j->rest.rows);
@@ -240,7 +246,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     e->n_read += (int64_t)j->n_hit;
     if (j->rest.rows.length) DP_TRY(dp_lay_follow(e->rest.lay, &j->rest, err));
     DP_TRY(add(e, &e->fresh, &j->fresh, err));
-    return w->tells ? add(e, &e->cdc, &j->cdc, err) : DP_OK;
+    return w->e->tells ? add(e, &e->cdc, &j->cdc, err) : DP_OK;
 }
 
 static void release(void *ctx, void *job)
@@ -255,6 +261,7 @@ static void release(void *ctx, void *job)
     dp_lay_rows_release(&j->cdc);
     free(j->hit);
     free(j->stay);
+    free(j->types);
 }
 
 /* ---- deletion vectors ---- */
@@ -324,7 +331,7 @@ static enum dp_status choose_files(struct rewriting *w, struct dp_err *err)
     for (size_t i = 0; i < e->n_files; i++) {
         const struct edit_file *f = &e->files[i];
         struct dp_buf path = {0};
-        if (!is_hit(f) || (!w->tells && !w->plan->change && !is_copied(e, f))) continue;
+        if (!is_hit(f) || (!w->e->tells && !w->plan->change && !is_copied(e, f))) continue;
         DP_TRY(dp_delta_path_resolve(e->table, f->action->path, &path, err));
         w->only[w->n_only] = *f->action;
         w->paths[w->n_only] = dp_buf_detach(&path);
@@ -360,7 +367,7 @@ enum dp_status edit_rewrite(struct edit *e, const struct edit_plan *plan, struct
         e->counts->vectors += gets_vector;
         e->counts->files_removed += is_hit(f) && !gets_vector;
     }
-    w.tells = e->uses_cdf && (copies || plan->change || plan->has_others);
+    e->tells = e->uses_cdf && (copies || plan->change || plan->has_others);
     if (e->run->dry_run) return DP_OK;
     DP_TRY(read_files(&w, copies, err));
     for (size_t i = 0; i < e->n_files && e->uses_dv; i++)

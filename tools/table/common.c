@@ -47,6 +47,12 @@ static void report_edited(struct dp_cli *cli, const struct dp_edited *d)
 
 enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err)
 {
+    report_edited(cli, d);
+    return table_say_edited_line(cli, d, err);
+}
+
+enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err)
+{
     struct dp_buf what = {0};
     const struct {
         int64_t n;
@@ -56,7 +62,6 @@ enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, s
         if (rows[i].n > 0) dp_buf_addf(&what, ", %lld rows %s", (long long)rows[i].n, rows[i].word);
         if (rows[i].n < 0) dp_buf_addf(&what, ", rows %s by whole files that do not count them", rows[i].word);
     }
-    report_edited(cli, d);
     enum dp_status status;
     if (!what.n) status = cli->run.skip_empty ? dp_err_set(err, DP_EMPTY, "no row changes") : table_say(cli, err, "%s: no row changes\n", cli->args[0]);
     else if (cli->run.dry_run)

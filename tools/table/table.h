@@ -12,7 +12,7 @@
 
 extern const struct dp_tool table_create, table_commit, table_files, table_log, table_checkpoint;
 extern const struct dp_tool table_changes, table_restore, table_clone, table_branch, table_diff, table_convert;
-extern const struct dp_tool table_delete, table_update;
+extern const struct dp_tool table_delete, table_update, table_merge;
 extern const struct dp_tool table_vacuum;
 extern const struct dp_tool table_verify;
 extern const struct dp_tool table_replicate;
@@ -24,6 +24,7 @@ enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_
 /* Behind a commit: what died writers left in staging a day ago goes (the checkpoint that is due was written by dp_delta_publish). */
 void table_after(struct dp_cli *cli, const char *table, int64_t version);
 /* What delete, update and merge did, as a line and in the report. */
+enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err); /* the line alone */
 enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err);
 
 #endif

@@ -1,0 +1,73 @@
+/*
+ * dp-table merge: records into the table by key, as one version: rows are replaced, new or gone.
+ *
+ *     dp-table changes orders --since mirror --marks | dp-table merge mirror
+ *
+ * Only a stream that is whole is merged; the positions that came with it go into the same log entry, so that a batch is merged once.
+ */
+#include "table.h"
+
+#include <dp/io/merge.h>
+
+struct merge_conf {
+    const char *key, *sequence, *txn;
+    bool eof_commits;
+    int64_t commit_every;
+};
+
+static const struct dp_opt merge_options[] = {
+    DP_OPT_STRING(merge_conf, key, "key", 0, "A,B", "columns that name a row; default: the primary key of the table's contract"),
+    DP_OPT_STRING(merge_conf, sequence, "sequence", 0, "COLUMN", "the highest of a key counts, and a row with a higher one stays"),
+    DP_OPT_STRING(merge_conf, txn, "txn", 0, "APP:VERSION", "name of the batch: the same again is done already"),
+    DP_OPT_DURATION(merge_conf, commit_every, "commit-every", 0, "D", "merge what stands before a checkpoint on every D, not only at the end", 0, 0,
+                    .conflicts = "txn"),
+    DP_OPT_FLAG(merge_conf, eof_commits, "eof-commits", 0, "take the end of input for the end of a stream without marks"),
+    DP_OPT_END};
+
+static enum dp_status say_merged(struct dp_cli *cli, const struct dp_merged *d, struct dp_err *err)
+{
+    if (d->result == DP_MERGE_ALREADY) return table_say(cli, err, "%s: already committed as version %lld\n", cli->args[0], (long long)d->version);
+    return table_say_edited(cli, &d->edited, err);
+}
+
+/* A part is told at once: who waits for it may be a program. */
+static enum dp_status say_part(void *ctx, const struct dp_merged *d, struct dp_err *err)
+{
+    struct dp_cli *cli = ctx;
+    DP_TRY(table_say_edited_line(cli, &d->edited, err));
+    return dp_out_flush(cli->run.out, err);
+}
+
+static void report_merged(struct dp_cli *cli, const struct dp_merged *d)
+{
+    if (d->result == DP_MERGE_ALREADY) {
+        dp_cli_report_str(cli, "result", DP_STR("already committed"));
+        dp_cli_report_i64(cli, "version", d->version);
+        return;
+    }
+    dp_cli_report_u64(cli, "superseded", d->superseded);
+    dp_cli_report_u64(cli, "stale", d->stale);
+    dp_cli_report_u64(cli, "unmatched_deletes", d->unmatched);
+    if (d->commits > 1) dp_cli_report_u64(cli, "commits", d->commits);
+}
+
+static enum dp_status run_merge(struct dp_cli *cli, struct dp_err *err)
+{
+    const struct merge_conf *conf = cli->conf;
+    const struct dp_merge_opts opts = {.table = cli->args[0], .key = conf->key, .sequence = conf->sequence, .txn = conf->txn, .eof_commits = conf->eof_commits,
+                                       .in_parts = dp_cli_given(cli, "commit-every"), .commit_every = conf->commit_every, .each = say_part, .each_ctx = cli};
+    struct dp_merged done;
+    enum dp_status status = dp_merge_stream(&cli->run, cli->args + 1, cli->n_args - 1, &opts, &done, err);
+    if (status == DP_OK) report_merged(cli, &done);
+    if (status == DP_OK && done.has_rest) return say_merged(cli, &done, err);
+    if (status != DP_OK && done.commits)
+        dp_run_log(&cli->run, DP_LOG_INFO, "%llu versions up to %lld were published before that, and stay", (unsigned long long)done.commits, (long long)done.version);
+    return status;
+}
+
+const struct dp_tool table_merge = {
+    .name = "merge", .summary = "put records into the table by key: rows are replaced, new or gone", .args = "TABLE",
+    .synopsis = "TABLE [--key A,B] [--sequence COLUMN] [--txn APP:VERSION] [--commit-every D] [--eof-commits] [SOURCE...]",
+    .options = merge_options, .conf_size = sizeof(struct merge_conf),
+    .common = TABLE_COMMON | DP_COMMON_THREADS | DP_COMMON_MEMORY | DP_COMMON_REJECTS | DP_COMMON_RECORDS | DP_COMMON_WHERE | DP_COMMON_PROGRESS,
+    .min_args = 1, .max_args = -1, .run = run_merge};
