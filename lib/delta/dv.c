@@ -5,6 +5,8 @@
 #include <dp/base/file.h>
 #include <dp/delta/dv.h>
 #include <dp/delta/path.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -74,6 +76,35 @@ bool dp_delta_dv_name(struct dp_str path, struct dp_buf *out) {
     }
     dp_buf_release(&id);
     return ok;
+}
+
+/* Looks in `dir` for a file whose name ends with `base`; what comes before `base` goes to out. */
+static void find_prefixed(const char *dir, const char *base, struct dp_buf *out) {
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    size_t n = strlen(base);
+    while (d && (e = readdir(d)) != NULL) {
+        size_t k = strlen(e->d_name);
+        if (k <= n || strcmp(e->d_name + k - n, base) != 0) continue;
+        dp_buf_add(out, e->d_name, k - n);
+        break;
+    }
+    if (d) closedir(d);
+}
+
+bool dp_delta_dv_locate(const char *table, struct dp_str path, struct dp_buf *out) {
+    struct dp_buf name = {0}, prefix = {0};
+    if (!dp_delta_dv_name(path, &name)) return false;
+    char *full = dp_path_join(table, dp_buf_z(&name)), *dir = dp_path_dir(full);
+    const char *base = strrchr(full, '/') ? strrchr(full, '/') + 1 : full;
+    if (access(full, F_OK) != 0 && errno == ENOENT) find_prefixed(dir, base, &prefix);
+    dp_buf_add(out, name.p, name.n - strlen(base));
+    dp_buf_adds(out, dp_buf_str(&prefix));
+    dp_buf_addz(out, base);
+    free(dir), free(full);
+    dp_buf_release(&prefix);
+    dp_buf_release(&name);
+    return true;
 }
 
 /* ---- roaring ---- */
@@ -213,17 +244,19 @@ static enum dp_status read_file(const char *path, const struct dp_delta_dv *dv, 
 }
 
 enum dp_status dp_delta_dv_path(const char *table, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) {
-    struct dp_buf name = {0};
+    struct dp_buf name = {0}, found = {0};
     enum dp_status status = DP_OK;
     if (!dv->storage.p || dp_str_eqz(dv->storage, "i")) return DP_OK;
     if (dp_str_eqz(dv->storage, "u")) {
-        if (!dp_delta_dv_name(dv->path, &name)) status = dp_err_set(err, DP_FORMAT, "a deletion vector's name is damaged");
+        if (!dp_delta_dv_locate(table, dv->path, &found)) status = dp_err_set(err, DP_FORMAT, "a deletion vector's name is damaged");
+        dp_delta_path_encode(dp_buf_str(&found), &name);
     } else if (dp_str_eqz(dv->storage, "p")) {
         dp_buf_adds(&name, dv->path);
     } else {
         status = dp_err_set(err, DP_UNSUPPORTED, "deletion vectors of storage type \"%.*s\" are not supported", DP_STR_FMT(dv->storage));
     }
     if (status == DP_OK) status = dp_delta_path_resolve(table, dp_buf_str(&name), out, err);
+    dp_buf_release(&found);
     dp_buf_release(&name);
     return status;
 }

@@ -72,7 +72,7 @@ static enum dp_status want_file(struct replicate *r, const struct dp_delta_file 
     dp_buf_reset(&path);
     if (status == DP_OK && f->dv.storage.p && dp_str_eqz(f->dv.storage, "p")) status = refuse_path(r, f->dv.path, err);
     if (status == DP_OK && f->dv.storage.p && dp_str_eqz(f->dv.storage, "u"))
-        status = dp_delta_dv_name(f->dv.path, &path) ? want(r, dp_buf_str(&path), live, f->dv.path, err)
+        status = dp_delta_dv_locate(r->source, f->dv.path, &path) ? want(r, dp_buf_str(&path), live, f->dv.path, err)
                                                      : dp_err_set(err, DP_FORMAT, "%s: a deletion vector has no name", r->source);
     dp_buf_release(&path);
     return status;

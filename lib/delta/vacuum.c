@@ -89,7 +89,7 @@ static void keep_file(struct vacuum *v, const struct dp_delta_file *f) {
     keep_path(v, dp_buf_str(&path));
     dp_buf_reset(&path);
     if (f->dv.storage.p && dp_str_eqz(f->dv.storage, "p")) dp_delta_path_key(f->dv.path, &path);
-    else if (f->dv.storage.p && dp_str_eqz(f->dv.storage, "u") && !dp_delta_dv_name(f->dv.path, &path)) dp_buf_reset(&path);
+    else if (f->dv.storage.p && dp_str_eqz(f->dv.storage, "u") && !dp_delta_dv_locate(v->table, f->dv.path, &path)) dp_buf_reset(&path);
     if (path.n) keep_path(v, dp_buf_str(&path));
     dp_buf_release(&path);
 }

@@ -127,3 +127,18 @@ files() { find t -name '*.parquet' | grep -cv _delta_log; }
     [ ! -e failed ] || fail "$(cat failed)"
     assert_equal "$(dp-cat t | wc -l)" 56
 }
+
+@test "a deletion vector whose name begins with more than usual is found, and stays" {
+    dp_records 20 | dp-contract infer - >c.yaml
+    dp-table create v -c c.yaml --property delta.enableDeletionVectors=true >/dev/null
+    dp_records 2000 | dp-partition -o v | dp-table commit v --eof-commits >/dev/null
+    dp-table delete v -w '.id % 7 == 1' >/dev/null
+    bin=$(cd v && echo deletion_vector_*.bin)
+    if [ -e "v/$bin" ]; then mv "v/$bin" "v/x%y-$bin"; else fail "no vector on disk: $(ls v)"; fi
+    assert_equal "$(dp-cat v | wc -l)" 1714
+    dp-table vacuum v --retain 0s --force >/dev/null
+    assert_equal "$(dp-cat v | wc -l)" 1714
+    mv "v/x%y-$bin" gone
+    run --separate-stderr dp-cat v
+    dp_expect 3 "$bin"
+}

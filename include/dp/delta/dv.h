@@ -25,6 +25,8 @@ void dp_delta_deleted_release(struct dp_delta_deleted *d);
 bool dp_z85_decode(struct dp_str text, struct dp_buf *out);
 /* The name of a vector's file as a path of the log ("deletion_vector_<uuid>.bin", with its prefix directory), from pathOrInlineDv of storage type u. */
 bool dp_delta_dv_name(struct dp_str path, struct dp_buf *out);
+/* The same as the file is called on disk, relative to the table: some writers put more before the name, and the identifier in it is unique. */
+bool dp_delta_dv_locate(const char *table, struct dp_str path, struct dp_buf *out);
 /* The file that a vector is in, as a name to open, behind out's content; nothing where it is inline or there is none. */
 enum dp_status dp_delta_dv_path(const char *table, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
 /* The bytes of one vector (magic and bitmaps); for tests and fuzzing. */
