@@ -264,7 +264,8 @@ static enum dp_status check_columns(const struct dp_delta_protocol *p, const str
             bool there = strstr(c->metadata, duties[d].key) && dp_delta_field_meta(c, duties[d].key, &b);
             dp_buf_release(&b);
             if (there && (!duties[d].feature || dp_delta_has_feature(p, duties[d].feature)))
-                return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: column %s has %s", c->name, duties[d].words);
+                return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: column %s has %s%s%s", c->name, duties[d].words,
+                                  duties[d].feature ? ": table feature " : "", duties[d].feature ? duties[d].feature : "");
         }
         DP_TRY(check_columns(p, c, checks, err));
     }
