@@ -40,7 +40,7 @@ struct conf {
 static const char *const evolve_names[] = {"no", "add", "widen", NULL};
 
 static const struct dp_opt options[] = {
-    DP_OPT_LIST(conf, by, "by", 0, "SPEC", "partition by a column, or NAME=year|month|day|hour(COLUMN), NAME=hash(N,COLUMN), NAME=truncate(N,COLUMN), NAME=range(COLUMN,BOUND,...)"),
+    DP_OPT_LIST(conf, by, "by", 0, "SPEC", "partition by a column, or [NAME=]year|month|day|hour(COLUMN), hash(COLUMN,N), truncate(COLUMN,N), range(COLUMN,BOUND,...)"),
     DP_OPT_STRING(conf, sort, "sort", 0, "COLS", "order rows within each file by columns; -COL is descending"),
     DP_OPT_SIZE(conf, target_size, "target-size", 0, "SIZE", "complete a file at this size", 1, 0, .def = "128M"),
     DP_OPT_INT(conf, row_group_rows, "row-group-rows", 0, "N", "rows of a row group at most", 1, 100000000, .def = "122880"),

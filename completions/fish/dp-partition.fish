@@ -1,5 +1,5 @@
 # fish completion for dp-partition, made by completions/gen.awk
-complete -c dp-partition -l by -x -d 'partition by a column, or NAME=year|month|day|hour(COLUMN), NAME=hash(N,COLUMN), NAME=truncate(N,COLUMN), NAME=range(COLUMN,BOUND,...)'
+complete -c dp-partition -l by -x -d 'partition by a column, or [NAME=]year|month|day|hour(COLUMN), hash(COLUMN,N), truncate(COLUMN,N), range(COLUMN,BOUND,...)'
 complete -c dp-partition -l sort -x -d 'order rows within each file by columns; -COL is descending'
 complete -c dp-partition -l target-size -x -d 'complete a file at this size'
 complete -c dp-partition -l row-group-rows -x -d 'rows of a row group at most'

@@ -57,24 +57,42 @@ static enum dp_status split_bounds(struct dp_layout_key *k, struct dp_str spec, 
     return k->n && !empty ? DP_OK : dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected range(COLUMN, BOUND, BOUND...)", DP_STR_FMT(spec));
 }
 
-/* FN(COLUMN), FN(N, COLUMN) or FN(COLUMN, BOUND...). */
+/* COLUMN, N; also N, COLUMN, as some engines spell it. */
+static enum dp_status split_count(struct dp_layout_key *k, struct dp_str spec, struct dp_str *inside, struct dp_err *err) {
+    size_t first = 0, last = 0;
+    for (size_t i = 0; i < inside->n; i++)
+        if (inside->p[i] == ',') last = i, first = first ? first : i;
+    struct dp_str head = dp_str(inside->p, last), tail = dp_str(inside->p + last + 1, last ? inside->n - last - 1 : 0);
+    if (!last || !dp_parse_i64(trim(tail), &k->n)) {
+        head = dp_str(inside->p + first + 1, first ? inside->n - first - 1 : 0);
+        if (!first || !dp_parse_i64(trim(dp_str(inside->p, first)), &k->n)) k->n = 0;
+    }
+    *inside = head;
+    return k->n >= 1 && k->n <= INT32_MAX ? DP_OK : dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected %s(COLUMN, N) with N from 1 to %d", DP_STR_FMT(spec),
+                                                               fn_names[k->fn], INT32_MAX);
+}
+
+/* FN(COLUMN), FN(COLUMN, N) or FN(COLUMN, BOUND...). */
 static enum dp_status parse_call(struct dp_layout_key *k, struct dp_str spec, struct dp_str call, struct dp_err *err) {
     const char *open = call.n ? memchr(call.p, '(', call.n) : NULL;
     if (!open || call.p[call.n - 1] != ')') return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
     DP_TRY(find_fn(trim(dp_str(call.p, (size_t)(open - call.p))), &k->fn, err));
     struct dp_str inside = dp_str(open + 1, (size_t)(call.p + call.n - open) - 2);
-    if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) {
-        const char *comma = inside.n ? memchr(inside.p, ',', inside.n) : NULL;
-        struct dp_str number = trim(dp_str(inside.p, comma ? (size_t)(comma - inside.p) : 0));
-        if (!comma || !dp_parse_i64(number, &k->n) || k->n < 1 || k->n > INT32_MAX)
-            return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected %s(N, COLUMN) with N from 1 to %d", DP_STR_FMT(spec), fn_names[k->fn], INT32_MAX);
-        inside = dp_str(comma + 1, inside.n - (size_t)(comma - inside.p) - 1);
-    }
+    if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) DP_TRY(split_count(k, spec, &inside, err));
     if (k->fn == DP_LAYOUT_RANGE) DP_TRY(split_bounds(k, spec, &inside, err));
     inside = trim(inside);
     if (inside.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": names no column", DP_STR_FMT(spec));
     k->column = dp_strndup(inside.p, inside.n);
     return DP_OK;
+}
+
+/* What a function's column is called where nobody says: "day"; "id_hash" of those that say nothing without their column. */
+static char *default_name(const struct dp_layout_key *k) {
+    struct dp_buf b = {0};
+    bool is_time = k->fn == DP_LAYOUT_YEAR || k->fn == DP_LAYOUT_MONTH || k->fn == DP_LAYOUT_DAY || k->fn == DP_LAYOUT_HOUR;
+    if (!is_time) dp_buf_addf(&b, "%s_", k->column);
+    dp_buf_addz(&b, fn_names[k->fn]);
+    return dp_buf_detach(&b);
 }
 
 static enum dp_status check_new(const struct dp_layout *l, struct dp_str name, struct dp_err *err) {
@@ -92,19 +110,18 @@ static void push(struct dp_layout *l, struct dp_layout_key k) {
 enum dp_status dp_layout_add(struct dp_layout *l, struct dp_str spec, struct dp_err *err) {
     struct dp_layout_key k = {0};
     struct dp_str text = trim(spec);
-    const char *eq = text.n ? memchr(text.p, '=', text.n) : NULL;
-    struct dp_str name = trim(dp_str(text.p, eq ? (size_t)(eq - text.p) : text.n));
-    if (!eq && memchr(text.p, '(', text.n))
-        return dp_err_set(err, DP_USAGE, "--by \"%.*s\": give the column a name: NAME=%.*s", DP_STR_FMT(spec), DP_STR_FMT(text));
-    if (name.n == 0) return dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected a column or NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
-    DP_TRY(check_new(l, name, err));
-    if (eq) {
-        enum dp_status status = parse_call(&k, spec, trim(dp_str(eq + 1, text.n - (size_t)(eq - text.p) - 1)), err);
-        if (status != DP_OK) return free(k.bounds), status;
-    } else k.column = dp_strndup(name.p, name.n);
-    k.name = dp_strndup(name.p, name.n);
-    push(l, k);
-    return DP_OK;
+    const char *eq = text.n ? memchr(text.p, '=', text.n) : NULL, *open = text.n ? memchr(text.p, '(', text.n) : NULL;
+    bool is_named = eq && (!open || eq < open);
+    struct dp_str name = trim(dp_str(text.p, is_named ? (size_t)(eq - text.p) : open ? 0 : text.n));
+    enum dp_status status = DP_OK;
+    if (is_named || open) status = parse_call(&k, spec, is_named ? trim(dp_str(eq + 1, text.n - (size_t)(eq - text.p) - 1)) : text, err);
+    else k.column = dp_strndup(name.p, name.n);
+    if (status == DP_OK) k.name = name.n || is_named || !open ? dp_strndup(name.p, name.n) : default_name(&k);
+    if (status == DP_OK && !*k.name) status = dp_err_set(err, DP_USAGE, "--by \"%.*s\": expected a column or NAME=FUNCTION(COLUMN)", DP_STR_FMT(spec));
+    if (status == DP_OK) status = check_new(l, dp_str_z(k.name), err);
+    if (status == DP_OK) return push(l, k), DP_OK;
+    free(k.name), free(k.column), free(k.bounds);
+    return status;
 }
 
 enum dp_status dp_layout_add_column(struct dp_layout *l, struct dp_str name, struct dp_err *err) {
@@ -119,8 +136,8 @@ void dp_layout_key_print(const struct dp_layout_key *k, struct dp_buf *out) {
     dp_buf_addz(out, k->name);
     if (k->fn == DP_LAYOUT_VALUE) return;
     dp_buf_addf(out, "=%s(", fn_names[k->fn]);
-    if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) dp_buf_addf(out, "%lld,", (long long)k->n);
     dp_buf_addz(out, k->column);
+    if (k->fn == DP_LAYOUT_HASH || k->fn == DP_LAYOUT_TRUNCATE) dp_buf_addf(out, ",%lld", (long long)k->n);
     if (k->fn == DP_LAYOUT_RANGE) dp_buf_addf(out, ","), dp_buf_addz(out, k->bounds);
     dp_buf_addc(out, ')');
 }

@@ -74,7 +74,7 @@ Y
     strings -n 8 out/word=w1/day=2026-01-02/*.parquet | grep -qF '{"word":"w1","day":"2026-01-02"}'
     rows 1 300 | dp-partition -o o2 --by 'm=month(ts)' --by 'y=year(ts)' --by 'h=hour(ts)' >/dev/null
     [ -d 'o2/m=2026-01/y=2026/h=2026-01-01T03' ]
-    rows 1 300 | dp-partition -o o3 --by 'b=hash(4, id)' --by 't=truncate(1,word)' --by 'n=truncate(100,id)' >/dev/null
+    rows 1 300 | dp-partition -o o3 --by 'b=hash(id,4)' --by 't=truncate(word,1)' --by 'n=truncate(id,100)' >/dev/null
     [ -d 'o3/b=0/t=w/n=200' ] && [ ! -d 'o3/b=4' ]
 }
 
@@ -93,8 +93,8 @@ Y
 @test "contents do not depend on threads or memory, spilled or not" {
     local pad=0123456789abcdefghijklmnopqrstuvwxyz
     rows 1 60000 | sed -E "s/^(.\"id\":)([0-9]+)/\1\2,\"pad\":\"$pad\2$pad\2$pad\"/" >in
-    dp-partition -j 1 -m 500M -o a --by 'b=hash(40,id)' in >/dev/null
-    dp-partition -j 3 -m 16M --report r.json -o b --by 'b=hash(40,id)' in >/dev/null
+    dp-partition -j 1 -m 500M -o a --by 'b=hash(id,40)' in >/dev/null
+    dp-partition -j 3 -m 16M --report r.json -o b --by 'b=hash(id,40)' in >/dev/null
     diff <(sums a) <(sums b)
     grep -q '"spilled_bytes": *[1-9]' r.json
     dp-partition -j 1 -m 500M --sort=-word,price -o c in >/dev/null
@@ -209,7 +209,7 @@ T
     [ "$(grep -c '^t/_dp_staging/' paths)" -eq 2 ]
     dp-table commit t --eof-commits <paths
     [ "$(dp-cat --to records t | wc -l)" -eq 3 ]
-    run --separate-stderr dp-partition -o t --by 'x=hash(3,id)' in
+    run --separate-stderr dp-partition -o t --by 'x=hash(id,3)' in
     [ "$status" -eq 2 ]
     sed 's/logicalType: string/logicalType: integer/' c.yaml >c2.yaml
     run --separate-stderr dp-partition -c c2.yaml -o t in
@@ -231,7 +231,7 @@ T
     rows 1 3 >in
     run --separate-stderr dp-partition in
     [ "$status" -eq 2 ]
-    for w in 'd=dya(ts)' 'd=day(nope)' 'day(ts)' 'd=hash(0,id)' 'd=hash(id)' ''; do
+    for w in 'd=dya(ts)' 'd=day(nope)' 'day()' 'd=hash(id,0)' 'd=hash(id)' ''; do
         run --separate-stderr dp-partition -o out --by "$w" in
         [ "$status" -eq 2 ] || fail "$w: $status $stderr"
     done
@@ -298,7 +298,7 @@ schema:
       - {name: price, logicalType: number, physicalType: "decimal(18,2)"}
 Y
     dp-table create t -c o.yaml --by 'day = day(ts)' --by word --by 'b=hash( 4, id)' >/dev/null
-    jq -se '.[2].metaData.configuration["dp.layout"] == "[\"day=day(ts)\",{\"column\":\"word\"},\"b=hash(4,id)\"]"' t/_delta_log/00000000000000000000.json
+    jq -se '.[2].metaData.configuration["dp.layout"] == "[\"day=day(ts)\",{\"column\":\"word\"},\"b=hash(id,4)\"]"' t/_delta_log/00000000000000000000.json
     rows 1 60 >in
     run --separate-stderr dp-partition -v -o t in
     assert_success
@@ -306,7 +306,7 @@ Y
     dp-table commit --eof-commits -q t <<<"$output"
     dp-cat --to records --columns id,day t | jq -se 'length == 60 and all(.[]; .day == "2026-01-0\(.id % 3 + 1)")'
     # some of them given, in another spelling: the same directories
-    run dp-partition -q -o t --by 'b=hash(4,id)' in
+    run dp-partition -q -o t --by 'b=hash(id,4)' in
     assert_success
     run --separate-stderr dp-partition -o t --by 'day=month(ts)' in
     dp_expect 1 "--by day=month(ts): the table's layout has day=day(ts)"
@@ -317,9 +317,9 @@ Y
     run dp-partition -q -o t --by day own
     assert_success
     # create again: the same layout, and another
-    run dp-table create t -c o.yaml --by 'day=day(ts)' --by word --by 'b=hash(4,id)'
+    run dp-table create t -c o.yaml --by 'day=day(ts)' --by word --by 'b=hash(id,4)'
     assert_success
-    run --separate-stderr dp-table create t -c o.yaml --by 'day=day(ts)' --by word --by 'b=hash(8,id)'
+    run --separate-stderr dp-table create t -c o.yaml --by 'day=day(ts)' --by word --by 'b=hash(id,8)'
     dp_expect 1 'with another layout'
     run --separate-stderr dp-table create u -c o.yaml --property dp.layout=x
     dp_expect 2 'it is made from --by'
@@ -388,13 +388,13 @@ END
 
 @test "skew: the largest partitions, the values that make them large, and an advice; the same whatever the threads" {
     awk 'BEGIN { for (i = 0; i < 20000; i++) printf "{\"id\":%d,\"u\":\"%s\"}\n", i, i % 2 ? "hot" : "u" i }' >in
-    run --separate-stderr dp-partition --skew --by 'b=hash(8,u)' -o out --report r.json in
+    run --separate-stderr dp-partition --skew --by 'b=hash(u,8)' -o out --report r.json in
     dp_expect 0
     jq -e '.skew | .rows == 20000 and .partitions == 8 and (.largest | length) == 8 and (.largest[0].rows > 10000) and .heavy[0].value == "u = \"hot\"" and
         .heavy[0].rows <= 10000 and .heavy[0].rows + .heavy_error >= 10000 and (.advice | test("most of them of u = \"hot\""))' r.json
     [[ $stderr == *"skew: "*"most of them of u = \"hot\": no more partitions by this key divide it"* ]]
     first=$(jq -c .skew r.json)
-    dp-partition --by 'b=hash(8,u)' -o out2 --report r.json --threads 1 --memory 16M in
+    dp-partition --by 'b=hash(u,8)' -o out2 --report r.json --threads 1 --memory 16M in
     [ "$first" = "$(jq -c .skew r.json)" ]
     awk 'BEGIN { for (i = 0; i < 1000; i++) printf "{\"id\":%d}\n", i }' | dp-partition -n --by 'b=range(id,250,500,750)' -o out3 2>err
     grep -q "even: no partition" err

@@ -78,7 +78,7 @@ entries() { find t/_delta_log -name '0*.json' | wc -l; }
 @test "create: a key made by a function is a column" {
     contract
     sed -i 's/, partitioned: true, partitionKeyPosition: 1//' c.yaml
-    dp-table create t -c c.yaml --by 'b=hash(4, id)' --by day
+    dp-table create t -c c.yaml --by 'b=hash(id,4)' --by day
     jq -se '.[2].metaData | .partitionColumns == ["b","day"] and (.schemaString | fromjson | [.fields[].name] == ["id","day","word","b"])' \
         t/_delta_log/00000000000000000000.json >/dev/null
     run --separate-stderr dp-table create u -c c.yaml --by 'b=hush(4, id)'

@@ -353,7 +353,7 @@ rows() { dp-cat t | sed 's/.*"id":\([0-9]*\).*/\1/' | sort -n; }
 
 @test "into a plain directory: files and names on the way" {
     some_files
-    dp-ingest --marks [123].ndjson | dp-partition --by 'x=hash(2,id)' --commit-every 0s -o d >stream
+    dp-ingest --marks [123].ndjson | dp-partition --by 'x=hash(id,2)' --commit-every 0s -o d >stream
     [ "$(find d -name '*.parquet' | wc -l)" -eq "$(grep -c '^d/' stream)" ]
     [ "$(grep -c '^d/' stream)" -ge 4 ]
     echo '{"id":{}}' >>3.ndjson

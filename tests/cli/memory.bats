@@ -75,7 +75,7 @@ Y
         bounded 16 dp-partition -q -m 16M -j "$j" --by p -o out "$BATS_FILE_TMPDIR/rows.csv"
     done
     bounded 16 dp-partition -q -m 16M -j 2 --by p --sort b -o out "$BATS_FILE_TMPDIR/rows.ndjson"
-    bounded 16 dp-partition -q -m 16M -j 2 --by 'h=hash(1000,id)' -o out "$BATS_FILE_TMPDIR/rows.ndjson"
+    bounded 16 dp-partition -q -m 16M -j 2 --by 'h=hash(id,1000)' -o out "$BATS_FILE_TMPDIR/rows.ndjson"
 }
 
 @test "a thousand columns, their types inferred" {

@@ -3,13 +3,14 @@
  *
  *   country              the column's value
  *   day=day(ts)          also year, month ("2026-01"), hour ("2026-01-02T03"); of a date or timestamp, whose own clock is taken (UTC for an instant)
- *   b=hash(16, id)       0..15, by XXH64 of the value's bytes; the same for the same value whatever its column is called
- *   p=truncate(2, code)  the first two code points; of an integer the multiple of two at or below it
+ *   b=hash(id, 16)       0..15, by XXH64 of the value's bytes; the same for the same value whatever its column is called
+ *   p=truncate(code, 2)  the first two code points; of an integer the multiple of two at or below it
  *
  *   r=range(n, 10, 50)   0 below 10, 1 from 10 on, 2 from 50 on: how many of the bounds, which ascend, are at or below the value of an integer, float, double,
  *                        string, date or timestamp; NaN is above all
  *
- * A null gives a null. A derived key makes a column of its name.
+ * A null gives a null. A derived key makes a column of its name; without one it is called year, month, day, hour, COLUMN_hash, COLUMN_truncate or COLUMN_range.
+ * hash and truncate also take their number first, as some engines spell it.
  *
  * dp-table create keeps the keys with the table (DP_LAYOUT_PROPERTY), and dp-partition takes them from there.
  */
