@@ -5,7 +5,7 @@
  */
 #include "table.h"
 
-#include <dp/io/diff.h>
+#include <dp/io/table_diff.h>
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -35,7 +35,7 @@ static enum dp_status write_mark(struct dp_cli *cli, const struct dp_mark *m, st
     return status;
 }
 
-static enum dp_status begin(struct printing *p, const struct dp_diff *d, struct dp_err *err)
+static enum dp_status begin(struct printing *p, const struct dp_table_diff *d, struct dp_err *err)
 {
     if (!p->cli->run.marks) return DP_OK;
     char *chain[1] = {dp_strdup(p->cli->run.program)};
@@ -77,12 +77,12 @@ static enum dp_status end(struct printing *p, struct dp_err *err)
 }
 
 /* A stream that is whole is no failure of a pipeline: with marks the exit code is 0 also where they differ. */
-static enum dp_status print_rows(struct dp_cli *cli, struct dp_diff *d, const char *names, struct dp_err *err)
+static enum dp_status print_rows(struct dp_cli *cli, struct dp_table_diff *d, const char *names, struct dp_err *err)
 {
     struct printing p = {.cli = cli};
-    enum dp_status status = dp_diff_schema(d, err);
+    enum dp_status status = dp_table_diff_schema(d, err);
     if (status == DP_OK) status = begin(&p, d, err);
-    if (status == DP_OK) status = dp_diff_rows(d, print_row, &p, err);
+    if (status == DP_OK) status = dp_table_diff_rows(d, print_row, &p, err);
     if (status == DP_OK) status = end(&p, err);
     cli->run.books.in = cli->run.books.used = p.deletes + p.inserts;
     if (status == DP_OK && !p.hash && p.deletes + p.inserts)
@@ -92,7 +92,7 @@ static enum dp_status print_rows(struct dp_cli *cli, struct dp_diff *d, const ch
     return status;
 }
 
-static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct dp_diff_list *l, struct dp_err *err)
+static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct dp_table_diff_list *l, struct dp_err *err)
 {
     static const char *const words[] = {"removed", "added", "changed"};
     static const char signs[] = "-+~";
@@ -100,7 +100,7 @@ static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct
     enum dp_status status = DP_OK;
     dp_buf_addc(&json, '[');
     for (size_t i = 0; i < l->n && status == DP_OK; i++) {
-        const struct dp_diff_item *x = &l->v[i];
+        const struct dp_table_diff_item *x = &l->v[i];
         dp_buf_addf(&json, "%s{\"%s\":", i ? "," : "", words[x->sign]);
         dp_json_add_string(&json, dp_str_z(x->text));
         dp_buf_addc(&json, '}');
@@ -115,16 +115,16 @@ static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct
     return status;
 }
 
-static enum dp_status say_diff(struct dp_cli *cli, const struct dp_diff *d, const char *names, struct dp_err *err)
+static enum dp_status say_diff(struct dp_cli *cli, const struct dp_table_diff *d, const char *names, struct dp_err *err)
 {
-    dp_cli_report(cli, "differ", dp_diff_is_any(d) ? DP_STR("true") : DP_STR("false"));
+    dp_cli_report(cli, "differ", dp_table_diff_is_any(d) ? DP_STR("true") : DP_STR("false"));
     DP_TRY(say_list(cli, "schema", &d->schema, err));
     DP_TRY(say_list(cli, "properties", &d->properties, err));
     DP_TRY(say_list(cli, "files", &d->files, err));
     dp_cli_report_u64(cli, "files_added", d->files_added);
     dp_cli_report_u64(cli, "files_removed", d->files_removed);
     dp_cli_report_u64(cli, "files_changed", d->files_changed);
-    if (!dp_diff_is_any(d)) return DP_OK;
+    if (!dp_table_diff_is_any(d)) return DP_OK;
     return dp_err_set(err, DP_RULE, "%s differ: %llu files only in the first, %llu only in the second, %llu with other rows deleted, %zu differences of schema and properties", names,
                       (unsigned long long)d->files_removed, (unsigned long long)d->files_added, (unsigned long long)d->files_changed, d->schema.n + d->properties.n);
 }
@@ -146,13 +146,13 @@ static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err)
 {
     const struct diff_conf *conf = cli->conf;
     struct dp_delta_snapshot *a = NULL, *b = NULL;
-    struct dp_diff *d = NULL;
+    struct dp_table_diff *d = NULL;
     struct dp_buf names = {0};
     if (conf->rows && cli->common.json) return dp_err_set(err, DP_USAGE, "--rows prints records: --json has no line of its own then (--report FILE has one)");
     enum dp_status status = open_both(cli, &a, &b, &names, err);
-    if (status == DP_OK) status = dp_diff_open(&cli->run, a, b, &d, err);
+    if (status == DP_OK) status = dp_table_diff_open(&cli->run, a, b, &d, err);
     if (status == DP_OK) status = conf->rows ? print_rows(cli, d, dp_buf_z(&names), err) : say_diff(cli, d, dp_buf_z(&names), err);
-    dp_diff_close(d);
+    dp_table_diff_close(d);
     dp_delta_close(a);
     dp_delta_close(b);
     dp_buf_release(&names);

@@ -1,8 +1,8 @@
 /*
- * Differences of two tables or versions (dp/io/diff.h): of their logs first, then, from the files that only one has and the deletion vectors in which one file
+ * Differences of two tables or versions (dp/io/table_diff.h): of their logs first, then, from the files that only one has and the deletion vectors in which one file
  * differs, of their rows.  What it does not do: tell that a row was changed: that is one row less here and one more there.
  */
-#include <dp/io/diff.h>
+#include <dp/io/table_diff.h>
 
 #include <dp/base/file.h>
 #include <dp/delta/dv.h>
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 /* One of the two, and what is to be read of it. */
-struct dp_diff_side {
+struct dp_table_diff_side {
     const struct dp_delta_snapshot *s;
     char *root;                    /* absolute */
     struct dp_map files;           /* absolute path -> struct dp_delta_file */
@@ -29,10 +29,10 @@ struct dp_diff_side {
     struct dp_arena arena;
 };
 
-static void add_item(struct dp_diff_list *l, enum dp_diff_sign sign, struct dp_buf *text)
+static void add_item(struct dp_table_diff_list *l, enum dp_table_diff_sign sign, struct dp_buf *text)
 {
     l->v = dp_grow(l->v, &l->cap, l->n + 1, sizeof *l->v);
-    l->v[l->n++] = (struct dp_diff_item){sign, dp_strdup(dp_buf_z(text))};
+    l->v[l->n++] = (struct dp_table_diff_item){sign, dp_strdup(dp_buf_z(text))};
     dp_buf_reset(text);
 }
 
@@ -40,9 +40,9 @@ static void add_item(struct dp_diff_list *l, enum dp_diff_sign sign, struct dp_b
 
 static void add_name(struct dp_buf *b, const char *prefix, const struct dp_type *t) { dp_buf_addf(b, "column %s%.*s", prefix, (int)t->name_n, t->name); }
 
-static void diff_types(struct dp_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix);
+static void diff_types(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix);
 
-static void diff_field(struct dp_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix)
+static void diff_field(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix)
 {
     struct dp_buf x = {0}, y = {0}, text = {0};
     dp_delta_type_print(a, &x);
@@ -54,18 +54,18 @@ static void diff_field(struct dp_diff *d, const struct dp_type *a, const struct 
     } else if (!dp_str_eq(dp_buf_str(&x), dp_buf_str(&y))) {
         add_name(&text, prefix, a);
         dp_buf_addf(&text, ": %s -> %s", dp_buf_z(&x), dp_buf_z(&y));
-        add_item(&d->schema, DP_DIFF_CHANGED, &text);
+        add_item(&d->schema, DP_TABLE_DIFF_CHANGED, &text);
     }
     if (a->nullable != b->nullable) {
         add_name(&text, prefix, a);
         dp_buf_addf(&text, ": %s", b->nullable ? "not null -> nullable" : "nullable -> not null");
-        add_item(&d->schema, DP_DIFF_CHANGED, &text);
+        add_item(&d->schema, DP_TABLE_DIFF_CHANGED, &text);
     }
     dp_buf_release(&x), dp_buf_release(&y), dp_buf_release(&text);
 }
 
 /* Fields of a that b has not, or has otherwise; then those of b alone. */
-static void diff_types(struct dp_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix)
+static void diff_types(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix)
 {
     struct dp_buf text = {0};
     for (size_t i = 0; i < a->n_children + b->n_children; i++) {
@@ -76,7 +76,7 @@ static void diff_types(struct dp_diff *d, const struct dp_type *a, const struct 
         add_name(&text, prefix, f);
         dp_buf_addc(&text, ' ');
         dp_delta_type_print(f, &text);
-        add_item(&d->schema, of_a ? DP_DIFF_REMOVED : DP_DIFF_ADDED, &text);
+        add_item(&d->schema, of_a ? DP_TABLE_DIFF_REMOVED : DP_TABLE_DIFF_ADDED, &text);
     }
     dp_buf_release(&text);
 }
@@ -87,14 +87,14 @@ static void print_words(const struct dp_delta_strs *s, struct dp_buf *out)
     for (size_t i = 0; i < s->n; i++) dp_buf_addf(out, "%s%.*s", i ? ", " : "", DP_STR_FMT(s->v[i]));
 }
 
-static void diff_partitions(struct dp_diff *d)
+static void diff_partitions(struct dp_table_diff *d)
 {
     struct dp_buf x = {0}, y = {0}, text = {0};
     print_words(&d->a->metadata.partition_columns, &x);
     print_words(&d->b->metadata.partition_columns, &y);
     if (!dp_str_eq(dp_buf_str(&x), dp_buf_str(&y))) {
         dp_buf_addf(&text, "partition columns: %s -> %s", dp_buf_z(&x), dp_buf_z(&y));
-        add_item(&d->schema, DP_DIFF_CHANGED, &text);
+        add_item(&d->schema, DP_TABLE_DIFF_CHANGED, &text);
     }
     dp_buf_release(&x), dp_buf_release(&y), dp_buf_release(&text);
 }
@@ -110,7 +110,7 @@ static void print_value(struct dp_str v, struct dp_buf *out)
     dp_buf_release(&cut);
 }
 
-static void diff_properties(struct dp_diff *d)
+static void diff_properties(struct dp_table_diff *d)
 {
     const struct dp_delta_pairs *a = &d->a->metadata.configuration, *b = &d->b->metadata.configuration;
     struct dp_buf text = {0};
@@ -122,19 +122,19 @@ static void diff_properties(struct dp_diff *d)
         print_value(p->value, &text);
         if (other) dp_buf_addz(&text, " -> ");
         if (other) print_value(other->value, &text);
-        add_item(&d->properties, other ? DP_DIFF_CHANGED : of_a ? DP_DIFF_REMOVED : DP_DIFF_ADDED, &text);
+        add_item(&d->properties, other ? DP_TABLE_DIFF_CHANGED : of_a ? DP_TABLE_DIFF_REMOVED : DP_TABLE_DIFF_ADDED, &text);
     }
     if (d->a->protocol.min_reader != d->b->protocol.min_reader || d->a->protocol.min_writer != d->b->protocol.min_writer) {
         dp_buf_addf(&text, "protocol: reader %lld, writer %lld -> reader %lld, writer %lld", (long long)d->a->protocol.min_reader, (long long)d->a->protocol.min_writer,
                     (long long)d->b->protocol.min_reader, (long long)d->b->protocol.min_writer);
-        add_item(&d->properties, DP_DIFF_CHANGED, &text);
+        add_item(&d->properties, DP_TABLE_DIFF_CHANGED, &text);
     }
     dp_buf_release(&text);
 }
 
 /* ---- files ---- */
 
-static enum dp_status list_files(struct dp_diff_side *x, struct dp_err *err)
+static enum dp_status list_files(struct dp_table_diff_side *x, struct dp_err *err)
 {
     char full[PATH_MAX];
     struct dp_buf path = {0};
@@ -152,7 +152,7 @@ static enum dp_status list_files(struct dp_diff_side *x, struct dp_err *err)
 }
 
 /* Where a vector is: the same text for the same one, whichever table speaks of it. */
-static enum dp_status vector_place(const struct dp_diff_side *x, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err)
+static enum dp_status vector_place(const struct dp_table_diff_side *x, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err)
 {
     if (!dv->storage.p) return DP_OK;
     dp_buf_addf(out, "%lld@", (long long)(dv->offset == DP_DELTA_UNSET ? 1 : dv->offset));
@@ -161,7 +161,7 @@ static enum dp_status vector_place(const struct dp_diff_side *x, const struct dp
     return DP_OK;
 }
 
-static enum dp_status same_vectors(const struct dp_diff_side *x, const struct dp_delta_dv *a, const struct dp_diff_side *y, const struct dp_delta_dv *b, bool *same,
+static enum dp_status same_vectors(const struct dp_table_diff_side *x, const struct dp_delta_dv *a, const struct dp_table_diff_side *y, const struct dp_delta_dv *b, bool *same,
                                    struct dp_err *err)
 {
     struct dp_buf p = {0}, q = {0};
@@ -173,7 +173,7 @@ static enum dp_status same_vectors(const struct dp_diff_side *x, const struct dp
 }
 
 /* The rows of a file of x; where the other side has the file too, those that its vector deletes. */
-static enum dp_status pick(struct dp_diff_side *x, struct dp_str path, const struct dp_delta_file *f, const struct dp_diff_side *y, const struct dp_delta_file *other, struct dp_err *err)
+static enum dp_status pick(struct dp_table_diff_side *x, struct dp_str path, const struct dp_delta_file *f, const struct dp_table_diff_side *y, const struct dp_delta_file *other, struct dp_err *err)
 {
     struct dp_buf place = {0}, uri = {0};
     struct dp_delta_picked p = {.is_pair = other != NULL, .deleted = f->dv};
@@ -198,7 +198,7 @@ static enum dp_status pick(struct dp_diff_side *x, struct dp_str path, const str
 }
 
 /* Of each file of x: does y have it as it is? */
-static enum dp_status diff_side(struct dp_diff *d, struct dp_diff_side *x, const struct dp_diff_side *y, enum dp_diff_sign sign, struct dp_err *err)
+static enum dp_status diff_side(struct dp_table_diff *d, struct dp_table_diff_side *x, const struct dp_table_diff_side *y, enum dp_table_diff_sign sign, struct dp_err *err)
 {
     struct dp_buf text = {0};
     enum dp_status status = DP_OK;
@@ -211,19 +211,19 @@ static enum dp_status diff_side(struct dp_diff *d, struct dp_diff_side *x, const
         dp_buf_reset(&text);
         if (status == DP_OK) status = dp_delta_path_resolve(x->s->table, f->path, &text, err);
         if (!other) add_item(&d->files, sign, &text);
-        else if (sign == DP_DIFF_REMOVED) add_item(&d->files, DP_DIFF_CHANGED, &text);
-        if (!other && sign == DP_DIFF_REMOVED) d->files_removed++;
+        else if (sign == DP_TABLE_DIFF_REMOVED) add_item(&d->files, DP_TABLE_DIFF_CHANGED, &text);
+        if (!other && sign == DP_TABLE_DIFF_REMOVED) d->files_removed++;
         else if (!other) d->files_added++;
-        else if (sign == DP_DIFF_REMOVED) d->files_changed++;
+        else if (sign == DP_TABLE_DIFF_REMOVED) d->files_changed++;
         if (status == DP_OK && (!other || other->dv.storage.p)) status = pick(x, it->key, f, y, other, err);
     }
     dp_buf_release(&text);
     return status;
 }
 
-enum dp_status dp_diff_open(struct dp_run *run, const struct dp_delta_snapshot *a, const struct dp_delta_snapshot *b, struct dp_diff **out, struct dp_err *err)
+enum dp_status dp_table_diff_open(struct dp_run *run, const struct dp_delta_snapshot *a, const struct dp_delta_snapshot *b, struct dp_table_diff **out, struct dp_err *err)
 {
-    struct dp_diff *d = dp_calloc(1, sizeof *d);
+    struct dp_table_diff *d = dp_calloc(1, sizeof *d);
     d->run = run;
     d->a = a, d->b = b;
     d->sides = dp_calloc(2, sizeof *d->sides);
@@ -234,25 +234,25 @@ enum dp_status dp_diff_open(struct dp_run *run, const struct dp_delta_snapshot *
         diff_types(d, a->schema, b->schema, "");
         diff_partitions(d);
         diff_properties(d);
-        status = diff_side(d, &d->sides[0], &d->sides[1], DP_DIFF_REMOVED, err);
+        status = diff_side(d, &d->sides[0], &d->sides[1], DP_TABLE_DIFF_REMOVED, err);
     }
-    if (status == DP_OK) status = diff_side(d, &d->sides[1], &d->sides[0], DP_DIFF_ADDED, err);
+    if (status == DP_OK) status = diff_side(d, &d->sides[1], &d->sides[0], DP_TABLE_DIFF_ADDED, err);
     if (status == DP_OK) *out = d;
-    else dp_diff_close(d);
+    else dp_table_diff_close(d);
     return status;
 }
 
-static void close_list(struct dp_diff_list *l)
+static void close_list(struct dp_table_diff_list *l)
 {
     for (size_t i = 0; i < l->n; i++) free(l->v[i].text);
     free(l->v);
 }
 
-void dp_diff_close(struct dp_diff *d)
+void dp_table_diff_close(struct dp_table_diff *d)
 {
     if (!d) return;
     for (size_t i = 0; i < 2; i++) {
-        struct dp_diff_side *x = &d->sides[i];
+        struct dp_table_diff_side *x = &d->sides[i];
         for (size_t k = 0; k < x->n; k++) free(x->paths[k]);
         free(x->paths), free(x->only), free(x->picked), free(x->root);
         dp_map_release(&x->files);
@@ -266,7 +266,7 @@ void dp_diff_close(struct dp_diff *d)
 
 /* ---- rows ---- */
 
-enum dp_status dp_diff_schema(struct dp_diff *d, struct dp_err *err)
+enum dp_status dp_table_diff_schema(struct dp_table_diff *d, struct dp_err *err)
 {
     struct dp_type *a = dp_delta_schema_unfit(d->a->schema), *b = dp_delta_schema_unfit(d->b->schema);
     struct dp_cast_clash clash = {0};
@@ -292,7 +292,7 @@ static enum dp_status add_lines(struct dp_tally_lines *t, struct dp_str text, in
 }
 
 /* All rows that were picked of a side, as lines of the columns of both. */
-static enum dp_status read_side(struct dp_diff *d, struct dp_diff_side *x, struct dp_tally_lines *t, int64_t sign, struct dp_err *err)
+static enum dp_status read_side(struct dp_table_diff *d, struct dp_table_diff_side *x, struct dp_tally_lines *t, int64_t sign, struct dp_err *err)
 {
     if (!x->n) return DP_OK;
     struct dp_type *own = dp_delta_schema_unfit(x->s->schema);
@@ -339,10 +339,10 @@ static enum dp_status read_side(struct dp_diff *d, struct dp_diff_side *x, struc
     return status == DP_END ? DP_OK : status;
 }
 
-enum dp_status dp_diff_rows(struct dp_diff *d, dp_diff_row_fn fn, void *ctx, struct dp_err *err)
+enum dp_status dp_table_diff_rows(struct dp_table_diff *d, dp_table_diff_row_fn fn, void *ctx, struct dp_err *err)
 {
     struct dp_tally_lines *t = dp_tally_lines_open(d->run->memory / 2);
-    enum dp_status status = dp_diff_schema(d, err);
+    enum dp_status status = dp_table_diff_schema(d, err);
     if (status == DP_OK) status = read_side(d, &d->sides[0], t, -1, err);
     if (status == DP_OK) status = read_side(d, &d->sides[1], t, 1, err);
     if (status == DP_OK) status = dp_tally_lines_each(t, fn, ctx, err);
