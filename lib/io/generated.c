@@ -31,7 +31,7 @@ static enum dp_status see(struct dp_generated *g, const struct dp_delta_snapshot
         }
     } else if (t->metadata && dp_delta_has_feature(&table->protocol, "allowColumnDefaults") && dp_delta_field_meta(t, "CURRENT_DEFAULT", &text)) {
         g->defaults = dp_grow(g->defaults, &g->defaults_cap, g->n_defaults + 1, sizeof *g->defaults);
-        g->defaults[g->n_defaults++] = t->name;
+        g->defaults[g->n_defaults++] = g->rows->children[column]->name;
     }
     dp_buf_release(&text);
     return status;

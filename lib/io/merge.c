@@ -166,6 +166,7 @@ static enum dp_status prepare(struct merge *m, struct dp_err *err)
         rest = comma ? dp_str(comma + 1, rest.n - n - 1) : DP_STR("");
     }
     if (status == DP_OK) status = read_contract(m, s, m->n_keys == 0, err);
+    if (status == DP_OK) status = dp_generated_open(s, m->schema, &m->generated, err);
     m->in_schema = dp_type_copy(m->schema);
     for (size_t i = 0; i < m->schema->n_children; i++) m->in_schema->children[i]->nullable = true; /* what must be there is judged behind the kind of record */
     m->change_type = add_control(m, "_change_type", DP_TYPE_STRING);
@@ -208,7 +209,8 @@ static const char *judge_row(const struct merge *m, const struct dp_batch *b, en
     if (m->sequence != SIZE_MAX && !dp_column_is_valid(&b->columns[m->sequence], row))
         return *path = m->in_schema->children[m->sequence]->name, "the sequence must have a value";
     for (size_t i = 0; kind == PUT && i < m->schema->n_children; i++)
-        if (!m->schema->children[i]->nullable && !dp_column_is_valid(&b->columns[i], row)) return *path = m->schema->children[i]->name, "it must have a value";
+        if (!m->schema->children[i]->nullable && !dp_column_is_valid(&b->columns[i], row) && !dp_generated_makes(m->generated, dp_str_z(m->schema->children[i]->name)))
+            return *path = m->schema->children[i]->name, "it must have a value";
     return NULL;
 }
 
@@ -241,6 +243,8 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     size_t says = m->change_type != SIZE_MAX && dp_column_is_valid(&x->rows.columns[m->change_type], row) ? m->change_type : m->op;
     enum kind kind = says != SIZE_MAX && dp_column_is_valid(&x->rows.columns[says], row) ? kind_of(&x->rows.columns[says], row) : PUT;
     const char *reason = kind == UNKNOWN || kind == PASS ? NULL : judge_row(m, &x->rows, kind, &path, &rule);
+    const char *missing = kind == PUT && !reason ? dp_generated_missing(m->generated, r) : NULL;
+    if (missing) path = missing, rule = "required", reason = "the table has a default for it, which is not made here";
     if (kind == PUT || kind == DELETE) {
         if (!reason) {
             x->deletes = dp_grow(x->deletes, &x->deletes_cap, (size_t)row + 1, 1);
@@ -263,9 +267,10 @@ static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *e
     struct merge *m = ctx;
     struct job *x = j->mem;
     struct worker *w = j->worker_mem;
-    const struct dp_column **columns = dp_calloc(m->n_keys + 1, sizeof *columns);
     size_t n = (size_t)x->rows.length;
-    (void)err;
+    struct dp_batch rows = {.schema = m->schema, .length = x->rows.length, .columns = x->rows.columns, .n_columns = m->schema->n_children};
+    DP_TRY(dp_generated_fill(m->generated, &rows, err));
+    const struct dp_column **columns = dp_calloc(m->n_keys + 1, sizeof *columns);
     x->entries = dp_grow(x->entries, &x->entries_cap, n + 1, sizeof *x->entries);
     x->keys = dp_grow(x->keys, &x->keys_cap, n + 1, sizeof *x->keys);
     for (size_t i = 0; i < m->n_keys; i++) columns[i] = &x->rows.columns[m->keys[i]];
@@ -459,6 +464,7 @@ enum dp_status dp_merge_stream(struct dp_run *run, const char *const *sources, s
     end_batch(&m);
     dp_keyset_close(m.hasher);
     dp_pool_close(m.pool);
+    dp_generated_close(m.generated);
     commit_batch_release(&m.batch);
     dp_type_free(m.schema);
     dp_type_free(m.in_schema);

@@ -6,6 +6,7 @@
 #include "edit_priv.h"
 #include "lay_priv.h"
 
+#include <dp/io/generated.h>
 #include <dp/io/keyset.h>
 #include <dp/io/merge.h>
 
@@ -45,6 +46,7 @@ struct merge {
     struct commit_batch batch;
     struct dp_type *schema;       /* the table's, as rows are read */
     struct dp_type *in_schema;    /* of records: that, with what they may lack nullable, and what says what they are */
+    struct dp_generated *generated; /* columns that the table makes of others; NULL: none */
     size_t *keys, n_keys;         /* columns */
     size_t sequence;              /* column of in_schema; SIZE_MAX: none */
     size_t change_type, op;       /* columns of in_schema; SIZE_MAX: the table has a column of that name */

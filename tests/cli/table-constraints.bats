@@ -162,3 +162,22 @@ versions() { find T/_delta_log -name '*.json' | wc -l; }
     dp-table delete T --where '.id == 1'
     [ "$(dp-cat --to records T | jq -cs 'sort_by(.id)')" = '[{"id":2,"n":9},{"id":3,"n":3}]' ]
 }
+
+@test "merge makes generated columns too, of rows that are replaced and of new ones; defaults must be given there as well" {
+    table "$(fields "$(field id '"long"')" "$(field ts '"timestamp"')" "$(field day '"date"' '{"delta.generationExpression":"CAST(ts AS DATE)"}')" \
+        "$(field y '"integer"' '{"delta.generationExpression":"year(ts)"}' false)")" '{"delta.enableChangeDataFeed":"true"}' '["day"]'
+    put '{"id":1,"ts":"2026-02-03T04:05:06Z"}' '{"id":2,"ts":"2026-02-03T04:05:06Z"}'
+    printf '%s\n' '{"id":1,"ts":"1969-12-31T23:59:59Z"}' '{"id":3,"ts":"2027-01-01T00:00:00Z","y":2027}' '{"id":2,"op":"delete"}' | dp-table merge T --key id --eof-commits
+    [ "$(dp-cat --to records T | jq -cs 'map([.id, .day, .y]) | sort')" = '[[1,"1969-12-31",1969],[3,"2027-01-01",2027]]' ]
+    [ "$(dp-table changes T --since 2 | jq -c 'select(._change_type == "update_postimage") | [.day, .y]')" = '["1969-12-31",1969]' ]
+    run --separate-stderr dp-table merge T --key id --eof-commits <<<'{"id":1,"ts":"2026-02-03T04:05:06Z","y":2025}'
+    dp_expect 1 "generated column y is not year(ts)"
+    rm -r T
+    table "$(fields "$(field id '"long"')" "$(field d '"string"' "{\"CURRENT_DEFAULT\":\"'x'\"}")")" '{}' '[]' '["allowColumnDefaults","appendOnly","invariants"]'
+    put '{"id":1,"d":null}'
+    run --separate-stderr dp-table merge T --key id --eof-commits <<<'{"id":2}'
+    dp_expect 1 "d"
+    dp-table merge T --key id --eof-commits <<<'{"id":2,"d":"y"}'
+    dp-table merge T --key id --eof-commits <<<'{"id":1,"op":"delete"}'
+    [ "$(dp-cat --to records T)" = '{"id":2,"d":"y"}' ]
+}
