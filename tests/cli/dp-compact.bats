@@ -249,6 +249,7 @@ actions() { jq -c "select(.$2) | .$2" "$1/_delta_log/$(printf %020d "$3").json";
 }
 
 @test "memory stays within its bound" {
+    ! grep -q __asan_init "$DP_BIN/dp-compact" || skip "a sanitizer holds back freed memory: peak memory is not measured"
     put t 0 150000
     put t 150000 150000
     for m in 16M 64M; do
