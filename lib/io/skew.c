@@ -141,7 +141,7 @@ static void advise(const struct dp_skew *s, const struct top *parts, const struc
         dp_buf_addz(out, ": no more partitions by this key divide it; a further --by of another column does");
         return;
     }
-    dp_buf_addf(out, ": a further key, as --by 'part=hash(%llu,COLUMN)' of a column with many values, divides it", (unsigned long long)((parts[0].rows + mean - 1) / (mean ? mean : 1)));
+    dp_buf_addf(out, ": a further key, as --by 'part=hash(COLUMN,%llu)' of a column with many values, divides it", (unsigned long long)((parts[0].rows + mean - 1) / (mean ? mean : 1)));
 }
 
 void dp_skew_print(struct dp_skew *s, struct dp_buf *json, struct dp_buf *text) {
