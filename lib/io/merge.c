@@ -10,6 +10,7 @@
 #include <dp/rules/contract.h>
 
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #define DELETES 1u /* lowest bit of a record's place */
@@ -189,7 +190,7 @@ static enum kind kind_of(const struct dp_column *c, int64_t row)
         {"delete", DELETE}, {"d", DELETE}, {"retract", DELETE}, {"update_preimage", PASS}, {"update_before", PASS}};
     struct dp_str s = dp_str((const char *)c->data + c->offsets[row], (size_t)(c->offsets[row + 1] - c->offsets[row]));
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (dp_str_eqz(s, words[i].word)) return words[i].kind;
+        if (s.n == strlen(words[i].word) && strncasecmp(s.p, words[i].word, s.n) == 0) return words[i].kind; /* "D" is what some write */
     return UNKNOWN;
 }
 
