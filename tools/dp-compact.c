@@ -199,7 +199,10 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     enum dp_status status = prepare(&c, err);
     if (status == DP_OK && cli->common.output) status = compact_files(&c, err);
     else if (status == DP_OK && cli->n_args == 1 && dp_delta_is_table(cli->args[0])) status = compact_table(&c, err);
-    else if (status == DP_OK) status = dp_err_set(err, DP_USAGE, "-o DIR is needed: only a table is rewritten where it is");
+    else if (status == DP_OK && !cli->n_args) status = dp_err_set(err, DP_USAGE, "TABLE is missing, or -o DIR for files (--help shows how)");
+    else if (status == DP_OK)
+        status = dp_err_set(err, DP_USAGE, cli->n_args == 1 ? "%s is not a Delta table, and only a table is rewritten where it is: -o DIR is needed"
+                                                            : "%s and others: only one table is rewritten where it is: -o DIR is needed", cli->args[0]);
     dp_order_release(&c.o.order);
     dp_expr_free(c.where);
     return status;

@@ -151,11 +151,13 @@ static enum dp_status check_command(const struct dp_cli *cli, struct dp_err *err
 static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *err)
 {
     const struct dp_tool *t = cli->tool;
-    const char *what = t->args ? t->args : "operand";
+    const char *what = cli->n_args && t->second ? t->second : t->args ? t->args : "operand";
     if (!t->run) return no_command(cli->root, cli->n_args ? cli->args[0] : NULL, err);
     if (cli->n_args < (size_t)t->min_args) return dp_err_set(err, DP_USAGE, "%s is missing (--help shows how)", what);
     if (t->max_args >= 0 && cli->n_args > (size_t)t->max_args)
         return dp_err_set(err, DP_USAGE, "one word too many: \"%.100s\"%s%s", cli->args[t->max_args], t->too_many ? "; " : "", t->too_many ? t->too_many : "");
+    for (size_t i = 0; strcmp(what, "TABLE") == 0 || t->second ? i < cli->n_args : false; i++) /* "$TABLE" that has no value is not the root */
+        if (!*cli->args[i]) return dp_err_set(err, DP_USAGE, "%s is an empty word", i && t->second ? t->second : t->args);
     return check_command(cli, err);
 }
 

@@ -114,7 +114,7 @@ void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct
     figures(&run->books, f);
     dp_buf_addf(out, "{\"program\":\"%s\"", cli->root->name);
     if (cli->tool != cli->root) dp_buf_addf(out, ",\"command\":\"%s\"", cli->tool->name);
-    dp_buf_addf(out, ",\"version\":\"%s\",\"run\":", DP_VERSION);
+    dp_buf_addf(out, ",\"program_version\":\"%s\",\"run\":", DP_VERSION);
     dp_json_add_string(out, dp_str_z(run->run_id));
     dp_buf_addz(out, ",\"job\":");
     dp_json_add_string(out, dp_str_z(run->job));

@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -422,8 +423,25 @@ static enum dp_status lock_destination(struct replicate *r, struct dp_err *err) 
     return status;
 }
 
+/* A copy within its source would be part of it, and goes with its disk. */
+static enum dp_status check_apart(const struct replicate *r, struct dp_err *err) {
+    char root[PATH_MAX], full[PATH_MAX];
+    char *at = dp_strdup(r->dest);
+    while (!realpath(at, full) && strcmp(at, ".") != 0 && strcmp(at, "/") != 0) {
+        char *up = dp_path_dir(at);
+        free(at);
+        at = up;
+    }
+    bool is_there = realpath(at, full) && realpath(r->source, root);
+    free(at);
+    size_t n = is_there ? strlen(root) : 0;
+    if (!is_there || strncmp(full, root, n) != 0 || (full[n] != '/' && full[n])) return DP_OK;
+    return dp_err_set(err, DP_USAGE, "%s is %s itself, or inside of it: a copy stands at another place", r->dest, r->source);
+}
+
 static enum dp_status read_source(struct replicate *r, struct dp_err *err) {
     DP_TRY(dp_delta_open(r->source, -1, &r->s, err));
+    DP_TRY(check_apart(r, err));
     DP_TRY(dp_delta_log_list(r->source, &r->from, err));
     r->last = r->s->version;
     name_staging(r);

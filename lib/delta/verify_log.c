@@ -351,8 +351,10 @@ enum dp_status verify_log(struct verify *v, int64_t version, struct dp_err *err)
     struct dp_delta_log log;
     DP_TRY(dp_delta_log_list(v->table, &log, err));
     int64_t last = dp_delta_log_latest(&log);
-    v->out->version = version < 0 || version > last ? last : version;
-    enum dp_status status = check_versions(v, &log, v->out->version, err);
+    v->out->version = version < 0 ? last : version;
+    enum dp_status status = DP_OK;
+    if (version > last) status = dp_err_set(err, DP_USAGE, "%s has no version %lld: the latest is %lld", v->table, (long long)version, (long long)last);
+    if (status == DP_OK) status = check_versions(v, &log, v->out->version, err);
     if (status == DP_OK) status = check_hint(v, &log, err);
     dp_delta_log_release(&log);
     return status;

@@ -69,6 +69,16 @@ static enum dp_status check_property(struct dp_str key, struct dp_err *err)
     return dp_err_set(err, DP_UNSUPPORTED, "property %.*s is not supported for a new table", DP_STR_FMT(key));
 }
 
+/* Spark stops at a switch that is neither. */
+static enum dp_status check_switch(struct dp_str key, struct dp_str value, struct dp_err *err)
+{
+    static const char *const more[] = {"delta.appendOnly", "delta.checkpoint.writeStatsAsJson", "delta.checkpoint.writeStatsAsStruct", NULL};
+    bool is_switch = dp_str_starts(key, DP_STR("delta.enable"));
+    for (size_t i = 0; more[i] && !is_switch; i++) is_switch = dp_str_eqz(key, more[i]);
+    if (!is_switch || dp_str_eqz(value, "true") || dp_str_eqz(value, "false")) return DP_OK;
+    return dp_err_set(err, DP_USAGE, "--property %.*s=%.*s: true or false is wanted", DP_STR_FMT(key), DP_STR_FMT(value));
+}
+
 /* FILE#OBJECT, unless a file has that whole name. */
 static enum dp_status read_contract_text(const char *name, struct dp_buf *text, struct dp_err *err)
 {
@@ -97,6 +107,7 @@ static enum dp_status choose_properties(struct create *c, struct dp_err *err)
         if (!eq || eq == p) return dp_err_set(err, DP_USAGE, "--property %s: KEY=VALUE is wanted", p);
         struct dp_str key = dp_str(p, (size_t)(eq - p));
         DP_TRY(check_property(key, err));
+        DP_TRY(check_switch(key, dp_str_z(eq + 1), err));
         if (dp_delta_pairs_get(&c->configuration, key)) return dp_err_set(err, DP_USAGE, "--property %.*s is given twice", DP_STR_FMT(key));
         put_property(c, key, dp_str_z(eq + 1));
     }
@@ -123,8 +134,19 @@ static enum dp_status compare_layout(const struct create *c, const struct dp_del
     return status;
 }
 
+/* A table that is there keeps its properties: who asked for others is told. */
+static void warn_of_properties(const struct create *c, struct dp_run *run, const struct dp_delta_snapshot *s)
+{
+    for (size_t i = 0; i < c->o->n_property; i++) {
+        struct dp_str key = c->configuration.v[i].key, theirs = dp_delta_property(s, c->configuration.v[i].key.p, "");
+        if (dp_str_starts(key, DP_STR("delta.feature.")) || dp_str_eq(theirs, c->configuration.v[i].value)) continue;
+        dp_run_log(run, DP_LOG_WARN, "%s: exists already, and its property %.*s stays %s%.*s%s", c->o->table, DP_STR_FMT(key), theirs.n ? "\"" : "unset", DP_STR_FMT(theirs),
+                   theirs.n ? "\"" : "");
+    }
+}
+
 /* The same table again is no error: a script that begins with create can run twice.  Names and types count, not how they are mapped. */
-static enum dp_status compare_existing(struct create *c, struct dp_created *out, struct dp_err *err)
+static enum dp_status compare_existing(struct create *c, struct dp_run *run, struct dp_created *out, struct dp_err *err)
 {
     struct dp_delta_snapshot *s = NULL;
     struct dp_buf theirs = {0}, ours = {0};
@@ -141,6 +163,7 @@ static enum dp_status compare_existing(struct create *c, struct dp_created *out,
     if (!same)
         status = dp_err_set(err, DP_SCHEMA, "%s exists already, with another schema or other partition columns (version %lld)", c->o->table, (long long)s->version);
     else status = compare_layout(c, s, err);
+    if (status == DP_OK) warn_of_properties(c, run, s);
     dp_type_free(bare);
     dp_buf_release(&theirs);
     dp_buf_release(&ours);
@@ -195,7 +218,7 @@ enum dp_status dp_create_table(struct dp_run *run, const struct dp_create_opts *
     if (status == DP_OK) {
         out->columns = c.schema->n_children;
         out->partition_columns = c.by.n;
-        status = dp_delta_is_table(o->table) ? compare_existing(&c, out, err) : create_new(&c, run, out, err);
+        status = dp_delta_is_table(o->table) ? compare_existing(&c, run, out, err) : create_new(&c, run, out, err);
     }
     dp_type_free(declared);
     dp_type_free(c.schema);

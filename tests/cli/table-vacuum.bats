@@ -35,7 +35,7 @@ files() { find t -name '*.parquet' | grep -cv _delta_log; }
     [[ ${lines[3]} == "t: would delete 3 files of "*" bytes, 0 are too young" ]]
     [ "$(files)" -eq 4 ]
     run dp-table vacuum t "${LATER[@]}" --dry-run --json
-    jq -e '.files == 3 and (.paths | length) == 3 and .retentionSeconds == 604800' <<<"${lines[-1]}" >/dev/null || fail "$output"
+    jq -e '.files == 3 and (.paths | length) == 3 and .retention_seconds == 604800' <<<"${lines[-1]}" >/dev/null || fail "$output"
     run dp-table vacuum t "${LATER[@]}"
     assert_success
     [ "$(files)" -eq 1 ]

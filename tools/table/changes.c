@@ -69,19 +69,22 @@ static bool is_wanted(const struct changes *c, const char *name)
     return false;
 }
 
-/* What --where reads beside the columns that are wanted. */
-static enum dp_status find_extra(struct changes *c, const char *table, const char *where, struct dp_err *err)
+/* What --where reads beside the columns that are wanted: columns of the range's last version, or the feed's own. */
+static enum dp_status find_extra(struct changes *c, const char *table, int64_t until, const char *where, struct dp_err *err)
 {
-    static const char *const own[] = {DP_DELTA_CHANGE_TYPE, DP_DELTA_COMMIT_VERSION, DP_DELTA_COMMIT_TIMESTAMP};
+    static const char *const own[] = {DP_DELTA_CHANGE_TYPE, DP_DELTA_COMMIT_VERSION, DP_DELTA_COMMIT_TIMESTAMP, NULL};
     const char *const *fields;
     size_t n;
-    if (!where || !c->columns) return DP_OK;
+    struct dp_delta_snapshot *s = NULL;
+    const struct dp_delta_how how = {.skip_stats = true};
+    if (!where) return DP_OK;
     DP_TRY(dp_expr_compile(dp_str_z(where), &c->where, err));
+    DP_TRY(dp_delta_open_how(table, until, &how, &s, err));
+    c->schema = dp_type_copy(s->schema);
+    dp_delta_close(s);
+    DP_TRY(table_check_where(table, c->schema, c->where, own, err));
+    if (!c->columns) return DP_OK;
     if (!dp_expr_fields(c->where, &fields, &n)) {
-        struct dp_delta_snapshot *s = NULL;
-        DP_TRY(dp_delta_open(table, -1, &s, err));
-        c->schema = dp_type_copy(s->schema);
-        dp_delta_close(s);
         c->extra = dp_calloc(c->schema->n_children + 1, sizeof *c->extra);
         for (size_t i = 0; i < c->schema->n_children; i++) need(c, c->schema->children[i]->name);
     } else {
@@ -89,7 +92,7 @@ static enum dp_status find_extra(struct changes *c, const char *table, const cha
         for (size_t i = 0; i < n; i++) need(c, fields[i]);
     }
     c->n_printed = c->n_columns;
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) c->n_printed += !is_wanted(c, own[i]);
+    for (size_t i = 0; own[i]; i++) c->n_printed += !is_wanted(c, own[i]);
     return DP_OK;
 }
 
@@ -133,7 +136,7 @@ static enum dp_status run_changes(struct dp_cli *cli, struct dp_err *err)
     if (status == DP_OK && f->until) status = dp_delta_as_of(table, dp_str_z(f->until), &until, err);
     if (status == DP_OK && f->until && until < c.start.since)
         status = dp_err_set(err, DP_USAGE, "--until %s is version %lld, which is before the first one, %lld", f->until, (long long)until, (long long)c.start.since);
-    if (status == DP_OK) status = find_extra(&c, table, cli->common.where, err);
+    if (status == DP_OK) status = find_extra(&c, table, until, cli->common.where, err);
     if (status == DP_OK) {
         struct dp_source_changes wanted = {.since = c.start.since, .until = until, .from_files = f->from_files, .extra = c.extra, .n_extra = c.n_extra};
         struct dp_stream_conf conf = {.sources = {.changes = &wanted, .follow = f->follow, .columns = c.columns, .n_columns = c.n_columns,

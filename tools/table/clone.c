@@ -39,7 +39,7 @@ static enum dp_status run_clone(struct dp_cli *cli, struct dp_err *err)
 }
 
 const struct dp_tool table_clone = {
-    .name = "clone", .summary = "make a new table of what this one is or was", .args = "TABLE", .synopsis = "SOURCE DEST [--shallow | --deep] [--as-of VERSION|TIME]",
+    .name = "clone", .summary = "make a new table of what this one is or was", .args = "TABLE", .second = "DEST", .synopsis = "SOURCE DEST [--shallow | --deep] [--as-of VERSION|TIME]",
     .options = clone_options, .conf_size = sizeof(struct clone_conf), .common = DP_COMMON_DRY_RUN | DP_COMMON_JSON, .min_args = 2, .max_args = 2, .run = run_clone};
 
 struct branch_conf {
@@ -61,5 +61,5 @@ static enum dp_status run_branch(struct dp_cli *cli, struct dp_err *err)
 }
 
 const struct dp_tool table_branch = {
-    .name = "branch", .summary = "make a copy to work on, without copying the data", .args = "TABLE", .synopsis = "TABLE NAME|DEST [--as-of VERSION|TIME]", .options = branch_options,
+    .name = "branch", .summary = "make a copy to work on, without copying the data", .args = "TABLE", .second = "NAME or DEST", .synopsis = "TABLE NAME|DEST [--as-of VERSION|TIME]", .options = branch_options,
     .conf_size = sizeof(struct branch_conf), .common = DP_COMMON_DRY_RUN | DP_COMMON_JSON, .min_args = 2, .max_args = 2, .run = run_branch};

@@ -63,6 +63,10 @@ static void report_committed(struct dp_cli *cli, const struct dp_committed *d, b
     if (d->result != DP_COMMIT_DRY) dp_cli_report_str(cli, "result", dp_str_z(words[d->commits ? DP_COMMIT_DONE : d->result]));
     if (d->result == DP_COMMIT_DONE || d->result == DP_COMMIT_ALREADY) dp_cli_report_i64(cli, "version", d->version);
     if (d->evolved.n) dp_cli_report_str(cli, "evolved", dp_buf_str(&d->evolved));
+    if (d->result == DP_COMMIT_DRY) {
+        dp_cli_report_u64(cli, "files", d->files);
+        dp_cli_report_i64(cli, "rows", d->rows);
+    }
     if (!d->commits) return;
     if (in_parts) dp_cli_report_u64(cli, "commits", d->commits);
     dp_cli_report_u64(cli, "files", d->all_files);

@@ -24,6 +24,21 @@ enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_
     return dp_delta_open(table, version, out, err);
 }
 
+enum dp_status table_check_where(const char *table, const struct dp_type *schema, const struct dp_expr *where, const char *const *also, struct dp_err *err)
+{
+    const char *const *fields;
+    size_t n;
+    if (!where || !dp_expr_fields(where, &fields, &n)) return DP_OK;
+    for (size_t i = 0; i < n; i++) {
+        bool is_there = dp_type_child(schema, dp_str_z(fields[i])) != NULL;
+        for (size_t k = 0; also && also[k] && !is_there; k++) is_there = strcmp(also[k], fields[i]) == 0;
+        if (is_there) continue;
+        const char *near = dp_type_nearest(schema, dp_str_z(fields[i]));
+        return dp_err_set(err, DP_USAGE, "--where: %s has no column %s%s%s%s", table, fields[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    return DP_OK;
+}
+
 void table_after(struct dp_cli *cli, const char *table, int64_t version)
 {
     (void)version;
@@ -32,16 +47,17 @@ void table_after(struct dp_cli *cli, const char *table, int64_t version)
 
 static void report_edited(struct dp_cli *cli, const struct dp_edited *d)
 {
-    dp_cli_report_str(cli, "result", dp_str_z(d->version >= 0 ? "committed" : "nothing changed"));
+    bool is_plan = cli->run.dry_run && (d->deleted || d->updated || d->inserted); /* what was not written has no figures */
+    if (!is_plan) dp_cli_report_str(cli, "result", dp_str_z(d->version >= 0 ? "committed" : "nothing changed"));
     if (d->version >= 0) dp_cli_report_i64(cli, "version", d->version);
     if (d->deleted >= 0) dp_cli_report_i64(cli, "deleted", d->deleted);
     if (d->updated >= 0) dp_cli_report_i64(cli, "updated", d->updated);
     dp_cli_report_i64(cli, "inserted", d->inserted);
-    dp_cli_report_i64(cli, "copied", d->copied);
+    if (!is_plan) dp_cli_report_i64(cli, "copied", d->copied);
     dp_cli_report_u64(cli, "files_removed", d->files_removed);
-    dp_cli_report_u64(cli, "files_added", d->files_added);
+    if (!is_plan) dp_cli_report_u64(cli, "files_added", d->files_added);
     dp_cli_report_u64(cli, "deletion_vectors", d->vectors);
-    dp_cli_report_u64(cli, "change_files", d->change_files);
+    if (!is_plan) dp_cli_report_u64(cli, "change_files", d->change_files);
     dp_cli_report_u64(cli, "files_skipped", d->files_skipped);
 }
 

@@ -160,6 +160,6 @@ static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err)
 }
 
 const struct dp_tool table_diff = {
-    .name = "diff", .summary = "tell what makes two versions, or two tables, differ", .args = "TABLE", .synopsis = "TABLE A [B] [--rows]\nTABLE-A TABLE-B [--rows]",
+    .name = "diff", .summary = "tell what makes two versions, or two tables, differ", .args = "TABLE", .second = "a version, a time or a second TABLE", .synopsis = "TABLE A [B] [--rows]\nTABLE-A TABLE-B [--rows]",
     .options = diff_options, .conf_size = sizeof(struct diff_conf), .common = DP_COMMON_JSON | DP_COMMON_MEMORY | DP_COMMON_MARKS, .is_stream = true, .min_args = 2, .max_args = 3,
     .run = run_diff};

@@ -99,6 +99,7 @@ static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err)
     struct dp_delta_how how = {.pool = cli->run.pool, .skip_stats = !where};
     if (status == DP_OK && conf->as_of) status = dp_delta_as_of(cli->args[0], dp_str_z(conf->as_of), &version, err);
     if (status == DP_OK) status = dp_delta_open_how(cli->args[0], version, &how, &s, err);
+    if (status == DP_OK) status = table_check_where(s->table, s->schema, where, NULL, err);
     if (status == DP_OK) status = list_files(&l, s, where, err);
     if (l.hash) dp_linehash_close(l.hash);
     dp_buf_release(&l.line);

@@ -27,5 +27,5 @@ static enum dp_status run_replicate(struct dp_cli *cli, struct dp_err *err)
 }
 
 const struct dp_tool table_replicate = {
-    .name = "replicate", .summary = "copy what is new of a table to a copy of it", .args = "TABLE", .synopsis = "TABLE DEST [--dry-run]",
+    .name = "replicate", .summary = "copy what is new of a table to a copy of it", .args = "TABLE", .second = "DEST", .synopsis = "TABLE DEST [--dry-run]",
     .common = TABLE_COMMON | DP_COMMON_THREADS, .min_args = 2, .max_args = 2, .run = run_replicate};

@@ -42,7 +42,7 @@ static void report(struct dp_cli *cli, const struct dp_delta_vacuumed *v, struct
     dp_cli_report_u64(cli, "bytes", v->bytes);
     dp_cli_report_u64(cli, "directories", v->dirs);
     dp_cli_report_u64(cli, "young", v->young);
-    dp_cli_report_i64(cli, "retentionSeconds", v->retain_ms / 1000);
+    dp_cli_report_i64(cli, "retention_seconds", v->retain_ms / 1000);
     if (!cli->run.dry_run) return;
     dp_buf_addz(paths, paths->n ? "]" : "[]");
     dp_cli_report(cli, "paths", dp_buf_str(paths));

@@ -51,7 +51,7 @@ static void report(struct dp_cli *cli, const struct dp_delta_verified *v, struct
     dp_cli_report_u64(cli, "files", v->files);
     dp_cli_report_u64(cli, "bytes", v->bytes);
     dp_cli_report_u64(cli, "rows", v->rows);
-    dp_cli_report_u64(cli, "deletionVectors", v->vectors);
+    dp_cli_report_u64(cli, "deletion_vectors", v->vectors);
     dp_buf_addz(json, json->n ? "]" : "[]");
     dp_cli_report(cli, "findings", dp_buf_str(json));
 }

@@ -72,6 +72,7 @@ struct dp_tool {
     int min_args, max_args;  /* operands; max -1: any number */
     const char *too_many;    /* said behind "one word too many", or NULL */
     const char *args;        /* "SOURCE": what operands are, for messages and completion (SOURCE, FILE, TABLE: files; else words) */
+    const char *second;      /* what the second operand is, where the first alone is not enough */
     enum dp_status (*run)(struct dp_cli *cli, struct dp_err *err);
     /* NULL, or called behind run, with its status or that of a later failure: rejects are published and standard output is flushed. A failure fails the run. */
     enum dp_status (*settle)(struct dp_cli *cli, enum dp_status status, struct dp_err *err);
