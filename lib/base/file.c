@@ -33,13 +33,15 @@ static enum dp_status read_all(int fd, const char *path, uint64_t limit, struct 
     }
 }
 
-enum dp_status dp_file_read(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+static enum dp_status read_path(const char *path, bool regular, uint64_t limit, struct dp_buf *b, struct dp_err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK : 0)); /* opening a FIFO would wait for its writer */
     if (fd < 0) return dp_err_sys(err, DP_IO, "can't open %s", path);
     enum dp_status status = DP_OK;
     struct stat st;
     if (fstat(fd, &st)) {
         status = dp_err_sys(err, DP_IO, "can't read %s", path);
+    } else if (regular && !S_ISREG(st.st_mode)) {
+        status = dp_err_set(err, DP_IO, "%s is no regular file", path);
     } else if (S_ISREG(st.st_mode) && st.st_size > 0) {
         if ((uint64_t)st.st_size > limit)
             status = dp_err_set(err, DP_LIMIT, "%s is larger than %llu bytes", path, (unsigned long long)limit);
@@ -50,6 +52,9 @@ enum dp_status dp_file_read(const char *path, uint64_t limit, struct dp_buf *b, 
     close(fd);
     return status;
 }
+
+enum dp_status dp_file_read(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) { return read_path(path, false, limit, b, err); }
+enum dp_status dp_file_read_regular(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) { return read_path(path, true, limit, b, err); }
 
 enum dp_status dp_fd_write(int fd, const void *p, size_t n, struct dp_err *err) {
     const char *at = p;

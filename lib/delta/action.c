@@ -344,7 +344,7 @@ static enum dp_status each_line(struct dp_delta_lines *l, const char *name, stru
 
 enum dp_status dp_delta_lines_file(struct dp_delta_lines *l, const char *path, struct dp_arena *arena, dp_delta_action_fn fn, void *ctx, struct dp_err *err) {
     dp_buf_reset(&l->text);
-    DP_TRY(dp_file_read(path, DP_LIMIT_COMMIT_BYTES, &l->text, err));
+    DP_TRY(dp_file_read_regular(path, DP_LIMIT_COMMIT_BYTES, &l->text, err));
     return each_line(l, path, arena, fn, ctx, err);
 }
 

@@ -225,7 +225,7 @@ void dp_delta_deleted_release(struct dp_delta_deleted *d) {
 static enum dp_status read_file(const char *path, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) {
     char word[8];
     uint64_t at = dv->offset == DP_DELTA_UNSET ? 1 : (uint64_t)dv->offset;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO can't be read at an offset, and is not waited for */
     if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open deletion vector %s", path);
     size_t n = (size_t)dv->size_bytes;
     enum dp_status status = dp_fd_pread(fd, word, 1, 0, err);

@@ -504,7 +504,7 @@ static void remove_tree(const char *dir, bool all, unsigned depth) {
 /* True when no living writer holds the directory's lock. */
 static bool is_unlocked(const char *dir) {
     char *path = dp_path_join(dir, DP_DELTA_STAGING_LOCK);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     free(path);
     if (fd < 0) return errno == ENOENT;
     bool free_now = flock(fd, LOCK_EX | LOCK_NB) == 0;

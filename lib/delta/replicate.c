@@ -145,9 +145,10 @@ static enum dp_status copy_bytes(int in, int out, const char *from, struct dp_er
 static enum dp_status copy_file(const char *from, const char *to, struct dp_err *err) {
     struct stat st;
     (void)unlink(to); /* left by a run that died, maybe read-only */
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+    int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK), out = -1;
     if (in < 0) return dp_err_sys(err, errno == ENOENT ? DP_AGAIN : DP_IO, "cannot open %s", from);
     enum dp_status status = fstat(in, &st) == 0 ? DP_OK : dp_err_sys(err, DP_IO, "cannot look at %s", from);
+    if (status == DP_OK && !S_ISREG(st.st_mode)) status = dp_err_set(err, DP_UNSUPPORTED, "%s is no regular file", from); /* a device has no end */
     if (status == DP_OK && (out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, st.st_mode & 0777)) < 0) status = dp_err_sys(err, DP_IO, "cannot make %s", to);
     if (status == DP_OK) status = copy_bytes(in, out, from, err);
     if (status == DP_OK) {
@@ -264,7 +265,7 @@ static bool names_copied(const struct replicate *r, const char *hint) {
     struct dp_record rec;
     int64_t version = -1;
     bool copied = false;
-    if (dp_file_read(hint, DP_LIMIT_COMMIT_BYTES, &text, NULL) == DP_OK) {
+    if (dp_file_read_regular(hint, DP_LIMIT_COMMIT_BYTES, &text, NULL) == DP_OK) {
         memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
         uint32_t node = dp_scan_value(scan, text.p, text.n, &rec, NULL) == DP_OK && rec.nodes[0].kind == DP_KIND_OBJECT ? dp_json_member(&rec, 0, "version") : 0;
         if (!node || !dp_json_get_i64(&rec, node, &version)) version = -1;
@@ -334,7 +335,7 @@ static enum dp_status extend_log(struct replicate *r, struct dp_err *err) {
 
 static enum dp_status read_whole(const char *path, struct dp_buf *b, struct dp_err *err) {
     dp_buf_reset(b);
-    return dp_file_read(path, DP_LIMIT_COMMIT_BYTES, b, err);
+    return dp_file_read_regular(path, DP_LIMIT_COMMIT_BYTES, b, err);
 }
 
 /* An entry that both have must be one and the same. */

@@ -210,9 +210,10 @@ static enum dp_status copy_file(struct clone *c, const char *path, const char *r
 {
     struct stat st, there;
     char *target = dp_path_join(c->o->dest, relative);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     enum dp_status status = DP_OK;
     if (fd < 0 || fstat(fd, &st) != 0) status = dp_err_sys(err, DP_IO, "can't open %s", path);
+    else if (!S_ISREG(st.st_mode)) status = dp_err_set(err, DP_UNSUPPORTED, "%s is no regular file", path);
     else if (size >= 0 && st.st_size != size) status = dp_err_set(err, DP_FORMAT, "%s has %lld bytes, and the log says %lld", path, (long long)st.st_size, (long long)size);
     bool is_there = status == DP_OK && stat(target, &there) == 0 && there.st_size == st.st_size;
     if (status == DP_OK && !is_there && !c->run->dry_run) {

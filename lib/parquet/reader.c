@@ -74,7 +74,7 @@ enum dp_status dp_pq_open(const char *path, struct dp_pq_file **out, struct dp_e
 
 enum dp_status dp_pq_open_bounded(const char *path, uint64_t memory, struct dp_pq_file **out, struct dp_err *err) {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused below, not waited for */
     if (fd < 0 || fstat(fd, &st) != 0) {
         dp_err_sys(err, DP_IO, "cannot open");
     } else if (!S_ISREG(st.st_mode)) {

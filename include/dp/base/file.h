@@ -10,6 +10,8 @@
 
 /* Whole file behind b's content; DP_LIMIT when it is larger than `limit`. */
 enum dp_status dp_file_read(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
+/* The same of a name that data chose: a FIFO, a device or a directory is an error and is not waited for. */
+enum dp_status dp_file_read_regular(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* write(2) until all is out; EINTR handled; EPIPE gives DP_PIPE. */
 enum dp_status dp_fd_write(int fd, const void *p, size_t n, struct dp_err *err) DP_MUST_CHECK;
 /* Exactly n bytes at offset; DP_FORMAT when the file ends before. */

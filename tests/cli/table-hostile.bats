@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# dp-table against tables, names and keys that are made to break it: no wait without end, no wrong answer, no line that is two.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+table() {
+    printf '%s\n' 'apiVersion: v3.1.0' 'kind: DataContract' 'id: t' 'version: 1.0.0' 'status: active' 'schema:' '- name: t' '  properties:' \
+        '  - {name: id, logicalType: integer}' '  - {name: v, logicalType: integer}' '  - {name: p, logicalType: string, partitioned: true}' >c.yaml
+    dp-table create t -c c.yaml -q "$@" >/dev/null
+    jq -cn 'range(0; 20) | {id: ., v: (. * 2), p: "k\(. % 3)"}' | dp-partition -o t | dp-table commit t --eof-commits >/dev/null
+}
+entry() { printf 't/_delta_log/%020d.json' "$1"; }
+
+@test "a FIFO, a directory, a device where the log says that a file is: refused, not waited for" {
+    table
+    mkfifo fifo
+    mkdir t/dir
+    for what in fifo dir zero; do
+        rm -f t/it
+        case $what in
+        fifo) mkfifo t/it ;;
+        dir) mkdir t/it ;;
+        zero) ln -s /dev/zero t/it ;;
+        esac
+        printf '{"commitInfo":{}}\n{"add":{"path":"it","partitionValues":{"p":"a"},"size":0,"modificationTime":1,"dataChange":true}}\n' >"$(entry 2)"
+        for args in 'verify t' 'verify t --deep' 'changes t --from-files' 'delete t --where .id==1' 'update t --set v=1' 'clone t copy --deep' 'replicate t repl'; do
+            rm -rf copy repl
+            # shellcheck disable=SC2086
+            run timeout 60 dp-table $args
+            [[ $status == [34] ]] || fail "$what: dp-table $args: $status: $output"
+        done
+        run timeout 60 dp-cat t
+        assert_equal "$status" 3
+        run timeout 60 dp-table merge t --key id --eof-commits <<<'{"id":1,"p":"a"}'
+        assert_equal "$status" 3
+        [ ! -e "$(entry 3)" ]
+        rm -rf t/it
+    done
+}
+
+@test "a FIFO in the log" {
+    table
+    mkfifo "$(entry 2)"
+    for args in 'files t' 'verify t' 'log t' 'replicate t repl' 'delete t --where .id==1'; do
+        # shellcheck disable=SC2086
+        run timeout 60 dp-table $args
+        [[ $status == [34] ]] || fail "dp-table $args: $status: $output"
+    done
+    rm "$(entry 2)"
+    mkfifo t/_delta_log/_last_checkpoint
+    run timeout 60 dp-table verify t
+    assert_equal "$status" 4
+    run timeout 60 dp-table files t
+    assert_success
+}
