@@ -211,7 +211,7 @@ static bool read_object(struct verify *v, const char *path, struct dp_scan *scan
     struct dp_err bad = DP_ERR_INIT;
     *status = DP_OK;
     dp_buf_reset(text);
-    if (dp_file_read(path, DP_LIMIT_COMMIT_BYTES, text, &bad) != DP_OK) {
+    if (dp_file_read_regular(path, DP_LIMIT_COMMIT_BYTES, text, &bad) != DP_OK) {
         if (bad.sys_errno != ENOENT) *status = verify_found(v, path, err, "%s", bad.msg);
         return false;
     }

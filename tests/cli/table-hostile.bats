@@ -54,3 +54,23 @@ entry() { printf 't/_delta_log/%020d.json' "$1"; }
     run timeout 60 dp-table files t
     assert_success
 }
+
+@test "a version that is not there can't be verified" {
+    table
+    run dp-table verify t --as-of 9
+    assert_equal "$status" 2
+    assert_output "dp-table: t has no version 9: the latest is 1"
+}
+
+@test "names with line breaks stay in their line" {
+    table
+    mkdir t/sub
+    : >"t/sub/a"$'\n'"b"
+    run dp-table vacuum t --retain 0s --force
+    assert_success
+    assert_line --index 0 $'0\tt/sub/a?b'
+    for name in '' $'a\nb'; do
+        run dp-table branch t "$name"
+        assert_equal "$status" 2
+    done
+}

@@ -53,6 +53,9 @@ static const struct dp_opt branch_options[] = {
 static enum dp_status run_branch(struct dp_cli *cli, struct dp_err *err)
 {
     const struct branch_conf *conf = cli->conf;
+    bool is_name = *cli->args[1] != 0;
+    for (const char *p = cli->args[1]; *p; p++) is_name = is_name && (unsigned char)*p >= 0x20;
+    if (!is_name) return dp_err_set(err, DP_USAGE, "a branch needs a name, without control characters");
     char *dest = dp_branch_dest(cli->args[0], cli->args[1]);
     const struct dp_clone_opts o = {.source = cli->args[0], .dest = dest, .as_of = conf->as_of, .branch = true};
     enum dp_status status = run_clone_of(cli, &o, err);

@@ -5,6 +5,11 @@
 
 #include <stdio.h>
 
+void table_add_name(struct dp_buf *b, const char *name)
+{
+    for (; *name; name++) dp_buf_addc(b, (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+}
+
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...)
 {
     char line[1024];

@@ -105,7 +105,9 @@ static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct
         dp_json_add_string(&json, dp_str_z(x->text));
         dp_buf_addc(&json, '}');
         dp_buf_reset(&line);
-        dp_buf_addf(&line, "%c %s\n", signs[x->sign], x->text);
+        dp_buf_addf(&line, "%c ", signs[x->sign]);
+        table_add_name(&line, x->text);
+        dp_buf_addc(&line, '\n');
         if (!cli->common.json) status = dp_out_write(cli->run.out, line.p, line.n, err);
     }
     dp_buf_addc(&json, ']');

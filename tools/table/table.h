@@ -18,6 +18,8 @@ extern const struct dp_tool table_verify;
 extern const struct dp_tool table_replicate;
 
 /* Prints a line for people; nothing under --json, whose summary says it. */
+/* A name as part of a line: '?' stands for line breaks and other control bytes. */
+void table_add_name(struct dp_buf *b, const char *name);
 enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
 /* The table as of what --as-of names (NULL: latest). */
 enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;

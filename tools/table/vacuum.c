@@ -29,7 +29,9 @@ static enum dp_status print_file(void *ctx, const char *path, int64_t bytes, str
         dp_json_add_string(&l->json, dp_str_z(path));
         return DP_OK;
     }
-    dp_buf_addf(&line, "%lld\t%s\n", (long long)bytes, path);
+    dp_buf_addf(&line, "%lld\t", (long long)bytes);
+    table_add_name(&line, path);
+    dp_buf_addc(&line, '\n');
     enum dp_status status = dp_out_write(l->cli->run.out, line.p, line.n, err);
     dp_buf_release(&line);
     return status;

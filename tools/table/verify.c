@@ -30,7 +30,10 @@ static enum dp_status print_finding(void *ctx, const char *what, const char *why
         dp_json_add_string(&f->json, dp_str_z(why));
         dp_buf_addc(&f->json, '}');
     } else {
-        dp_buf_addf(&line, "%s: %s\n", what, why);
+        table_add_name(&line, what);
+        dp_buf_addz(&line, ": ");
+        table_add_name(&line, why);
+        dp_buf_addc(&line, '\n');
         status = dp_out_write(f->cli->run.out, line.p, line.n, err);
     }
     dp_buf_release(&line);
