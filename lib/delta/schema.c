@@ -81,37 +81,39 @@ static enum dp_status parse_child(const struct dp_record *r, uint32_t object, co
     return parse_type(r, node, depth + 1, child, err);
 }
 
+/* `seen`: the names so far; two of one name would be two answers to each question. */
+static enum dp_status parse_field(const struct dp_record *r, uint32_t field, unsigned depth, struct dp_type *parent, struct dp_map *seen, struct dp_buf *name,
+                                  struct dp_err *err) {
+    uint32_t type = dp_json_member(r, field, "type"), nulls = dp_json_member(r, field, "nullable"), meta = dp_json_member(r, field, "metadata");
+    bool is_new;
+    dp_buf_reset(name);
+    if (!type || !dp_json_get_string(r, dp_json_member(r, field, "name"), name)) return dp_err_set(err, DP_FORMAT, "a field without name or type");
+    (void)dp_map_put(seen, dp_buf_str(name), &is_new);
+    if (!is_new) return dp_err_set(err, DP_FORMAT, "column %.*s stands twice", DP_STR_FMT(dp_buf_str(name)));
+    struct dp_type *child = dp_type_new(DP_TYPE_NONE, dp_buf_str(name));
+    dp_type_add(parent, child);
+    if (parent->n_children > DP_LIMIT_COLUMNS) return dp_err_set(err, DP_LIMIT, "more than %u columns", DP_LIMIT_COLUMNS);
+    if (nulls) (void)dp_json_get_bool(r, nulls, &child->nullable);
+    if (meta && r->nodes[meta].kind == DP_KIND_OBJECT && r->nodes[meta].len > 2) {
+        struct dp_str text = dp_node_str(r, meta);
+        child->metadata = dp_strndup(text.p, text.n);
+    }
+    enum dp_status status = parse_type(r, type, depth + 1, child, err);
+    if (status != DP_OK) dp_err_prefix(err, "column %.*s: ", DP_STR_FMT(dp_buf_str(name)));
+    return status;
+}
+
 static enum dp_status parse_fields(const struct dp_record *r, uint32_t object, unsigned depth, struct dp_type *parent, struct dp_err *err) {
     uint32_t fields = dp_json_member(r, object, "fields");
     if (!fields || r->nodes[fields].kind != DP_KIND_ARRAY) return dp_err_set(err, DP_FORMAT, "a struct without fields");
+    struct dp_map seen = {0};
     struct dp_buf name = {0};
-    for (uint32_t i = fields + 1; i < r->nodes[fields].next; i = r->nodes[i].next) {
-        uint32_t type = dp_json_member(r, i, "type"), nulls = dp_json_member(r, i, "nullable"), meta = dp_json_member(r, i, "metadata");
-        dp_buf_reset(&name);
-        if (!type || !dp_json_get_string(r, dp_json_member(r, i, "name"), &name)) {
-            dp_buf_release(&name);
-            return dp_err_set(err, DP_FORMAT, "a field without name or type");
-        }
-        struct dp_type *child = dp_type_new(DP_TYPE_NONE, dp_buf_str(&name));
-        dp_type_add(parent, child);
-        if (parent->n_children > DP_LIMIT_COLUMNS) {
-            dp_buf_release(&name);
-            return dp_err_set(err, DP_LIMIT, "more than %u columns", DP_LIMIT_COLUMNS);
-        }
-        if (nulls) (void)dp_json_get_bool(r, nulls, &child->nullable);
-        if (meta && r->nodes[meta].kind == DP_KIND_OBJECT && r->nodes[meta].len > 2) {
-            struct dp_str text = dp_node_str(r, meta);
-            child->metadata = dp_strndup(text.p, text.n);
-        }
-        enum dp_status status = parse_type(r, type, depth + 1, child, err);
-        if (status != DP_OK) {
-            dp_err_prefix(err, "column %.*s: ", DP_STR_FMT(dp_buf_str(&name)));
-            dp_buf_release(&name);
-            return status;
-        }
-    }
+    enum dp_status status = DP_OK;
+    for (uint32_t i = fields + 1; i < r->nodes[fields].next && status == DP_OK; i = r->nodes[i].next)
+        status = parse_field(r, i, depth, parent, &seen, &name, err);
+    dp_map_release(&seen);
     dp_buf_release(&name);
-    return DP_OK;
+    return status;
 }
 
 static enum dp_status parse_type(const struct dp_record *r, uint32_t node, unsigned depth, struct dp_type *t, struct dp_err *err) {

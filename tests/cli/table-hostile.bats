@@ -74,3 +74,16 @@ entry() { printf 't/_delta_log/%020d.json' "$1"; }
         assert_equal "$status" 2
     done
 }
+
+@test "a schema with one name twice is damaged, whoever asks" {
+    table
+    jq -c 'select(.metaData) | .metaData.schemaString |= (fromjson | .fields += [.fields[0]] | tojson)' "$(entry 0)" >"$(entry 2)"
+    for args in 'files t' 'verify t' 'delete t --where true' 'clone t u'; do
+        # shellcheck disable=SC2086
+        run dp-table $args
+        assert_equal "$status" 4
+        assert_output --partial 'column id stands twice'
+    done
+    run dp-cat t
+    assert_equal "$status" 4
+}
