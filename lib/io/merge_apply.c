@@ -237,20 +237,34 @@ static void decide(struct apply *a, const struct merge_entry *record)
 {
     uint64_t n = record->where >> 1;
     bool is_delete = record->where & 1;
-    for (size_t i = 0; i < a->n_group; i++)
-        if (a->sequence != SIZE_MAX && is_later(&a->group[i], record)) {
-            a->m->out->stale++;
-            return;
-        }
-    for (size_t i = 0; i < a->n_group; i++) take_row(a, &a->group[i], is_delete);
+    if (a->sequence != SIZE_MAX) {
+        for (size_t i = 0; i < a->n_group; i++)
+            if (is_later(&a->group[i], record)) {
+                a->m->out->stale++;
+                return;
+            }
+        for (size_t i = 0; i < a->n_group; i++) take_row(a, &a->group[i], is_delete);
+    }
     if (is_delete) {
         a->m->out->unmatched += a->n_group == 0;
         return;
     }
     a->wins[n >> 3] |= (uint8_t)(1u << (n & 7));
     if (a->n_group) a->matched[n >> 3] |= (uint8_t)(1u << (n & 7));
-    if (a->n_group) a->updated++;
+    if (a->n_group) a->updated++, a->m->out->collapsed += a->n_group - 1;
     else a->inserted++;
+}
+
+/* One row of those with the record's key: without a sequence it goes at once, else all of them have a say first. */
+static void take_match(struct apply *a, const struct merge_entry *row, const struct merge_entry *record)
+{
+    if (a->sequence == SIZE_MAX) {
+        take_row(a, row, record->where & 1);
+    } else {
+        a->group = dp_grow(a->group, &a->group_cap, a->n_group + 1, sizeof *a->group);
+        a->group[a->n_group] = *row;
+    }
+    a->n_group++;
 }
 
 static enum dp_status decide_all(struct apply *a, struct dp_err *err)
@@ -258,7 +272,7 @@ static enum dp_status decide_all(struct apply *a, struct dp_err *err)
     struct merge *m = a->m;
     struct merge_entry record, next, row;
     bool more, more_rows;
-    m->out->records = m->n, m->out->superseded = m->out->stale = m->out->unmatched = 0;
+    m->out->records = m->n, m->out->superseded = m->out->stale = m->out->unmatched = m->out->collapsed = 0;
     a->wins = dp_calloc((size_t)(m->n / 8) + 1, 1);
     a->matched = dp_calloc((size_t)(m->n / 8) + 1, 1);
     DP_TRY(merge_sort_begin(&m->entries, err));
@@ -273,10 +287,7 @@ static enum dp_status decide_all(struct apply *a, struct dp_err *err)
             m->out->superseded++;
         }
         for (a->n_group = 0; more_rows && key_cmp(&row, &record) <= 0;) {
-            if (same_key(&row, &record)) {
-                a->group = dp_grow(a->group, &a->group_cap, a->n_group + 1, sizeof *a->group);
-                a->group[a->n_group++] = row;
-            }
+            if (same_key(&row, &record)) take_match(a, &row, &record);
             DP_TRY(merge_sort_next(&a->rows, &row, &more_rows, err));
         }
         decide(a, &record);

@@ -62,6 +62,17 @@ entry() { printf 't/_delta_log/%020d.json' "$1"; }
     assert_output "dp-table: t has no version 9: the latest is 1"
 }
 
+@test "a key that names several rows: all are replaced, and that is told" {
+    table --property delta.enableChangeDataFeed=true
+    run --separate-stderr dp-table merge t --key p --eof-commits --json <<<'{"id":99,"v":9,"p":"k1"}'
+    assert_success
+    assert_regex "$stderr" '^dp-table: .*the key is not unique in the table: 6 rows more than were updated are replaced with them$'
+    jq -e '.updated == 1 and .collapsed == 6' <<<"${lines[-1]}"
+    assert_equal "$(dp-cat t --where '.p == "k1"' --to records)" '{"id":99,"v":9,"p":"k1"}'
+    run --separate-stderr dp-table merge t --key id --eof-commits <<<'{"id":3,"p":"k0"}'
+    assert_equal "$stderr" ""
+}
+
 @test "names with line breaks stay in their line" {
     table
     mkdir t/sub
@@ -86,4 +97,16 @@ entry() { printf 't/_delta_log/%020d.json' "$1"; }
     done
     run dp-cat t
     assert_equal "$status" 4
+}
+
+@test "a key that millions of rows have does not cost memory" {
+    ! grep -q __asan_init "$DP_BIN/dp-table" || skip "a sanitizer holds back freed memory: peak memory is not measured"
+    command -v /usr/bin/time >/dev/null || skip "no /usr/bin/time: peak memory is not measured"
+    table
+    jq -cn 'range(0; 300000) | {id: ., v: 1, p: "k1"}' >in
+    for _ in 1 2 3 4; do dp-partition -o t <in | dp-table commit t --eof-commits -q; done
+    echo '{"id":1,"v":1,"p":"k1"}' >one
+    /usr/bin/time -o peak -f %M dp-table merge t one --key v --eof-commits -m 16M -q
+    [ "$(tail -n 1 peak)" -le $((48 * 1024)) ]
+    assert_equal "$(dp-cat t --where '.v == 1' --to records)" '{"id":1,"v":1,"p":"k1"}'
 }

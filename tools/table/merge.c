@@ -30,10 +30,19 @@ static enum dp_status say_merged(struct dp_cli *cli, const struct dp_merged *d, 
     return table_say_edited(cli, &d->edited, err);
 }
 
+/* A key that does not name one row takes rows away that no record told of: that is not done in silence. */
+static void warn_collapsed(struct dp_cli *cli, const struct dp_merged *d)
+{
+    if (d->result == DP_MERGE_ALREADY || !d->collapsed) return;
+    dp_run_log(&cli->run, DP_LOG_WARN, "%s: the key is not unique in the table: %llu rows more than were updated %s replaced with them", cli->args[0], (unsigned long long)d->collapsed,
+               d->result == DP_MERGE_DRY ? "would be" : "are");
+}
+
 /* A part is told at once: who waits for it may be a program. */
 static enum dp_status say_part(void *ctx, const struct dp_merged *d, struct dp_err *err)
 {
     struct dp_cli *cli = ctx;
+    warn_collapsed(cli, d);
     DP_TRY(table_say_edited_line(cli, &d->edited, err));
     return dp_out_flush(cli->run.out, err);
 }
@@ -48,6 +57,7 @@ static void report_merged(struct dp_cli *cli, const struct dp_merged *d)
     dp_cli_report_u64(cli, "superseded", d->superseded);
     dp_cli_report_u64(cli, "stale", d->stale);
     dp_cli_report_u64(cli, "unmatched_deletes", d->unmatched);
+    dp_cli_report_u64(cli, "collapsed", d->collapsed);
     if (d->commits > 1) dp_cli_report_u64(cli, "commits", d->commits);
 }
 
@@ -59,7 +69,10 @@ static enum dp_status run_merge(struct dp_cli *cli, struct dp_err *err)
     struct dp_merged done;
     enum dp_status status = dp_merge_stream(&cli->run, cli->args + 1, cli->n_args - 1, &opts, &done, err);
     if (status == DP_OK) report_merged(cli, &done);
-    if (status == DP_OK && done.has_rest) return say_merged(cli, &done, err);
+    if (status == DP_OK && done.has_rest) {
+        warn_collapsed(cli, &done);
+        return say_merged(cli, &done, err);
+    }
     if (status != DP_OK && done.commits)
         dp_run_log(&cli->run, DP_LOG_INFO, "%llu versions up to %lld were published before that, and stay", (unsigned long long)done.commits, (long long)done.version);
     return status;

@@ -37,6 +37,7 @@ struct dp_merged {
     uint64_t superseded;       /* another record with the key counts */
     uint64_t stale;            /* the row has a higher sequence */
     uint64_t unmatched;        /* deletes of keys that are not there */
+    uint64_t collapsed;        /* rows of the table that went because one record replaced several with its key */
     uint64_t commits;          /* published, of all parts */
     bool has_rest;             /* this is of what came behind the last part (without in_parts: always) */
 };
