@@ -2,21 +2,24 @@
 import os
 import subprocess
 import sys
+import threading
 
 prefix = ""
 n_tests = 0
+lock = threading.Lock()
 ENV = dict(os.environ, PATH=os.environ.get("DP_BIN", ".") + ":" + os.environ["PATH"])
 
 
 def ok(good, words, *details):
     global n_tests
-    n_tests += 1
-    print("%sok %d - %s%s" % ("" if good else "not ", n_tests, prefix, words))
-    if not good:
-        for d in details:
-            for line in str(d).splitlines()[:12]:
-                print("# " + line[:400])
-    sys.stdout.flush()
+    with lock:
+        n_tests += 1
+        print("%sok %d - %s%s" % ("" if good else "not ", n_tests, prefix, words))
+        if not good:
+            for d in details:
+                for line in str(d).splitlines()[:12]:
+                    print("# " + line[:400])
+        sys.stdout.flush()
     return good
 
 

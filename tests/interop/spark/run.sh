@@ -1,7 +1,7 @@
 #!/bin/sh
 # Spark with Delta over our tables (spark.py), with Spark from pip and its jars from Maven, both kept below obj/.  TAP.
 # In CI (CI=true) it is a failure where Spark can't be had, elsewhere a skip.
-# usage: DP_BIN=DIR DP_MATRIX=PROGRAM run.sh [CASE...]     (functions of spark.py; default: all)
+# usage: DP_BIN=DIR DP_MATRIX=PROGRAM run.sh [CASE...]     (functions of spark.py; default: all; behind altered_tables those of altered.py)
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 obj=$here/../../../obj

@@ -210,7 +210,7 @@ def parquet_matrix():
 
 
 def altered_tables():
-    altered.run(spark, TMP, form)
+    altered.run(spark, TMP, form, sys.argv[1:])
 
 
 def start():
