@@ -341,7 +341,7 @@ static enum dp_status settle(struct dp_delta_evolved *e, struct dp_err *err) {
     DP_TRY(dp_delta_schema_physical(e->schema, e->base->mapping, &e->physical, err));
     e->view.physical = e->physical;
     e->is_settled = true;
-    return DP_OK;
+    return dp_delta_check_feed(&e->view.protocol, &e->view.metadata, e->schema, err);
 }
 
 enum dp_status dp_delta_evolve_with(struct dp_delta_evolved *e, const struct dp_type *columns, bool *changed, struct dp_err *err) {

@@ -286,7 +286,7 @@ static enum dp_status check_files(const struct dp_delta_metadata *m, const struc
 }
 
 /* Readers of changes could not tell a column of the table from their own. */
-static enum dp_status check_change_columns(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema, struct dp_err *err) {
+enum dp_status dp_delta_check_feed(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema, struct dp_err *err) {
     static const char *const names[] = {"_change_type", "_commit_version", "_commit_timestamp"};
     if (!dp_delta_has_feature(p, "changeDataFeed") || !is_on(m, "delta.enableChangeDataFeed")) return DP_OK;
     for (size_t i = 0; i < 3; i++)
@@ -317,7 +317,7 @@ enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const str
         return dp_err_set(err, DP_RULE, "the table is append-only (delta.appendOnly)");
     if (!intent->writes && !intent->copies) return DP_OK;
     DP_TRY(check_files(m, schema, err));
-    DP_TRY(check_change_columns(p, m, schema, err));
+    DP_TRY(dp_delta_check_feed(p, m, schema, err));
     if (!intent->writes) return DP_OK;
     DP_TRY(check_properties(p, m, intent->checks, err));
     DP_TRY(check_columns(p, schema, intent->checks, err));

@@ -114,5 +114,5 @@ enum dp_status dp_delta_new_table(const struct dp_delta_new *n, struct dp_arena 
     metadata->created_time = n->now_ms;
     configure(n->configuration, mapped, max_id, arena, &metadata->configuration);
     dp_buf_release(&b);
-    return DP_OK;
+    return dp_delta_check_feed(protocol, metadata, n->schema, err);
 }

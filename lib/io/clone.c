@@ -91,7 +91,8 @@ static enum dp_status note_branch(struct clone *c, struct dp_err *err)
     put(c, DP_BRANCH_SOURCE, dp_str_z(c->root));
     put(c, DP_BRANCH_VERSION, dp_str(text, dp_print_i64(text, c->s->version)));
     put(c, KEY_FEED, DP_STR("true"));
-    return dp_delta_upgrade_protocol(&c->s->protocol, features, 1, &c->arena, &c->protocol, &changed, err);
+    DP_TRY(dp_delta_upgrade_protocol(&c->s->protocol, features, 1, &c->arena, &c->protocol, &changed, err));
+    return dp_delta_check_feed(&c->protocol, &c->metadata, c->s->schema, err);
 }
 
 static enum dp_status describe(struct clone *c, struct dp_err *err)

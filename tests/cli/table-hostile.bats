@@ -110,3 +110,20 @@ entry() { printf 't/_delta_log/%020d.json' "$1"; }
     [ "$(tail -n 1 peak)" -le $((48 * 1024)) ]
     assert_equal "$(dp-cat t --where '.v == 1' --to records)" '{"id":1,"v":1,"p":"k1"}'
 }
+
+@test "a column with a name of the change feed: no table is made or changed so that nothing can be written to it" {
+    feed='delta.enableChangeDataFeed is on and a column is called _change_type'
+    table --property delta.enableChangeDataFeed=true
+    run bash -c 'echo "{\"id\":1,\"_change_type\":\"x\",\"p\":\"k1\"}" | dp-partition -o t --evolve add'
+    assert_equal "$status" 3
+    assert_output --partial "$feed"
+    run dp-table create u -c <(sed 's/name: v,/name: _change_type,/' c.yaml) --property delta.enableChangeDataFeed=true
+    assert_equal "$status" 3
+    assert_output --partial "$feed"
+    [ ! -e u/_delta_log/00000000000000000000.json ]
+    echo '{"id":1,"_change_type":"x"}' | dp-partition -o w | dp-table commit w --eof-commits -q
+    run dp-table branch w b
+    assert_equal "$status" 3
+    assert_output --partial "$feed"
+    [ ! -e w@b/_delta_log/00000000000000000000.json ]
+}

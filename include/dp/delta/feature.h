@@ -25,6 +25,10 @@ struct dp_delta_intent {
 enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema,
                                     const struct dp_delta_intent *intent, struct dp_err *err) DP_MUST_CHECK;
 
+/* DP_UNSUPPORTED when the change data feed is on and a column has one of its names: such a table could not be written to any more. */
+enum dp_status dp_delta_check_feed(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema,
+                                   struct dp_err *err) DP_MUST_CHECK;
+
 /*
  * `from` with these features as well, and with what they need (rowTracking and clustering: domainMetadata).  A protocol goes to the lowest one that
  * carries them: by version number while the number can say it ((1,2) with changeDataFeed is (1,4)), else by names, where everything that the
