@@ -553,9 +553,10 @@ static void report_skew(struct state *s) {
     struct dp_buf json = {0}, text = {0};
     dp_skew_print(s->skew, &json, c->skew || s->cli->run.dry_run ? &text : NULL);
     dp_cli_report(s->cli, "skew", dp_buf_str(&json));
-    for (char *p = text.p, *end = text.p + text.n, *line; p && p < end; p = line + 1) {
-        line = memchr(p, '\n', (size_t)(end - p));
-        dp_run_log(&s->cli->run, DP_LOG_INFO, "%.*s", (int)(line - p), p);
+    for (size_t at = 0; at < text.n;) {
+        const char *line = text.p + at, *end = memchr(line, '\n', text.n - at);
+        dp_run_log(&s->cli->run, DP_LOG_INFO, "%.*s", (int)(end - line), line);
+        at += (size_t)(end - line) + 1;
     }
     dp_buf_release(&json), dp_buf_release(&text);
 }
