@@ -39,6 +39,7 @@ struct replicate {
     struct dp_delta_snapshot *s;
     struct dp_delta_log from, to;  /* to.dir NULL: no log there yet */
     int64_t first, last;           /* entries to link: first..last */
+    int64_t lacks;                 /* the version of which an earlier try found a live file gone; -1: none */
     bool lost;                     /* the source lacks files of versions in between */
     struct dp_map files;           /* relative paths; v.u 1: the last version needs it */
     struct wanted *v;
@@ -112,7 +113,13 @@ static enum dp_status plan_copies(struct replicate *r, struct dp_err *err) {
         struct stat a, b;
         bool here = stat(from, &a) == 0, there = stat(to, &b) == 0;
         enum dp_status status = DP_OK;
-        if (!here && item->v.u) status = dp_err_set(err, DP_AGAIN, "%s: %s is gone", r->source, item->key.p);
+        if (!here && item->v.u && r->lacks == r->last) /* nobody has taken it meanwhile: it is lost */
+            status = dp_err_set(err, DP_FORMAT, "%s: %s is in the log of version %lld and not on disk: there is no whole copy of it (dp-table verify tells all that is wrong)",
+                                r->source, item->key.p, (long long)r->last);
+        else if (!here && item->v.u) {
+            r->lacks = r->last;
+            status = dp_err_set(err, DP_AGAIN, "%s: %s is gone", r->source, item->key.p);
+        }
         else if (!here && !there) r->out->gone++, r->lost = true;
         if (here && !(there && same_file(&a, &b))) {
             r->v[r->n++] = (struct wanted){item->key.p, true};
@@ -462,7 +469,7 @@ static void forget(struct replicate *r) {
     if (r->lock >= 0) close(r->lock);
     free(r->v);
     free(r->staging);
-    struct replicate fresh = {.source = r->source, .dest = r->dest, .o = r->o, .out = r->out, .lock = -1, .hold = DP_DELTA_HOLD_INIT};
+    struct replicate fresh = {.source = r->source, .dest = r->dest, .o = r->o, .out = r->out, .lacks = r->lacks, .lock = -1, .hold = DP_DELTA_HOLD_INIT};
     *r = fresh;
 }
 
@@ -489,7 +496,7 @@ static enum dp_status replicate_once(struct replicate *r, struct dp_err *err) {
 }
 
 enum dp_status dp_delta_replicate(const char *source, const char *destination, const struct dp_delta_replicate_opts *o, struct dp_delta_replicated *out, struct dp_err *err) {
-    struct replicate r = {.source = source, .dest = destination, .o = o, .out = out, .lock = -1, .hold = DP_DELTA_HOLD_INIT};
+    struct replicate r = {.source = source, .dest = destination, .o = o, .out = out, .lacks = -1, .lock = -1, .hold = DP_DELTA_HOLD_INIT};
     enum dp_status status = DP_AGAIN;
     for (int i = 0; i < TRIES && status == DP_AGAIN; i++) {
         forget(&r);

@@ -180,11 +180,11 @@ static enum dp_status find_partition_keys(struct dp_delta_snapshot *s, struct dp
 
 static enum dp_status finish(struct replay *r, struct dp_err *err) {
     struct dp_delta_snapshot *s = r->s;
-    if (!r->has_protocol) return dp_err_set(err, DP_FORMAT, "%s: the log holds no protocol", s->table);
+    if (!r->has_protocol) return dp_err_set(err, DP_FORMAT, "the log holds no protocol");
     DP_TRY(dp_delta_check_read(&s->protocol, err));
-    if (!r->has_metadata) return dp_err_set(err, DP_FORMAT, "%s: the log holds no metaData", s->table);
+    if (!r->has_metadata) return dp_err_set(err, DP_FORMAT, "the log holds no metaData");
     DP_TRY(dp_delta_mapping_mode(&s->protocol, &s->metadata, &s->mapping, err));
-    if (!s->metadata.schema_string.n) return dp_err_set(err, DP_FORMAT, "%s: the metaData has no schemaString", s->table);
+    if (!s->metadata.schema_string.n) return dp_err_set(err, DP_FORMAT, "the metaData has no schemaString");
     DP_TRY(dp_delta_schema_parse(s->metadata.schema_string, &s->schema, err));
     DP_TRY(dp_delta_schema_physical(s->schema, s->mapping, &s->physical, err));
     DP_TRY(find_partition_keys(s, err));
