@@ -64,6 +64,17 @@ says() { # EXIT TEXT WORD...: one line on standard error
     dp-table verify u/deep/er
 }
 
+@test "replicate: a live file that is lost is no reason to try again later" {
+    table t
+    f=$(dp-table files t | tail -n 1)
+    rm "$f"
+    for n in '' -n; do
+        # shellcheck disable=SC2086 # a word or none
+        says 4 "${f#t/} is in the log of version 2 and not on disk" dp-table replicate t copy $n
+    done
+    [ ! -e copy/_delta_log ] || fail 'a log was made'
+}
+
 @test "create: a switch is true or false, and a table that is there keeps its properties, with a word" {
     contract
     says 2 'delta.appendOnly=yes: true or false is wanted' dp-table create t -c c.yaml --property delta.appendOnly=yes
@@ -108,6 +119,21 @@ says() { # EXIT TEXT WORD...: one line on standard error
     jq -e '.deleted == 1 and .updated == 1 and .inserted == 1' sum
     run dp-table merge t --eof-commits <<<'{"op":"x","id":1}'
     assert_failure 1
+}
+
+@test "merge --commit-every: the summary is that of all versions, also of a run that fails later; nothing new is said" {
+    table t
+    echo '{"id":1,"city":"Trier"}' | dp-table merge t --eof-commits >/dev/null
+    dp-table changes t --marks >feed
+    dp-table create u -c c.yaml >/dev/null
+    dp-table merge u --commit-every 0s --json <feed | jq -e '.result == "committed" and .version == 4 and .commits == 4 and .inserted == 3 and .updated == 1'
+    dp-table create w -c c.yaml >/dev/null
+    head -n 6 feed >cut
+    run --separate-stderr dp-table merge w --commit-every 0s --json <cut
+    assert_failure 4
+    jq -e --argjson n "$(dp-cat w --to records | wc -l)" '.result == "committed" and .inserted == $n and $n > 0' <<<"$output"
+    dp-run -- 'dp-table changes t --since u | dp-table merge u --json' >sum
+    jq -e '.result == "nothing new" or .result == "already committed"' sum
 }
 
 @test "README: what one does with a table that is there" {

@@ -50,7 +50,7 @@ void table_after(struct dp_cli *cli, const char *table, int64_t version)
     dp_delta_staging_sweep(table, cli->run.now_micros / 1000000, 86400);
 }
 
-static void report_edited(struct dp_cli *cli, const struct dp_edited *d)
+void table_report_edited(struct dp_cli *cli, const struct dp_edited *d)
 {
     bool is_plan = cli->run.dry_run && (d->deleted || d->updated || d->inserted); /* what was not written has no figures */
     if (!is_plan) dp_cli_report_str(cli, "result", dp_str_z(d->version >= 0 ? "committed" : "nothing changed"));
@@ -68,7 +68,7 @@ static void report_edited(struct dp_cli *cli, const struct dp_edited *d)
 
 enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err)
 {
-    report_edited(cli, d);
+    table_report_edited(cli, d);
     return table_say_edited_line(cli, d, err);
 }
 

@@ -24,10 +24,20 @@ static const struct dp_opt merge_options[] = {
     DP_OPT_FLAG(merge_conf, eof_commits, "eof-commits", 0, "take the end of input for the end of a stream without marks"),
     DP_OPT_END};
 
-static enum dp_status say_merged(struct dp_cli *cli, const struct dp_merged *d, struct dp_err *err)
+/* A run and the sum of its versions. */
+struct merging {
+    struct dp_cli *cli;
+    struct dp_merged sum;
+};
+
+static void add_up(struct merging *g, const struct dp_merged *d)
 {
-    if (d->result == DP_MERGE_ALREADY) return table_say(cli, err, "%s: already committed as version %lld\n", cli->args[0], (long long)d->version);
-    return table_say_edited(cli, &d->edited, err);
+    struct dp_edited *sum = &g->sum.edited;
+    if (d->result == DP_MERGE_DONE) sum->version = d->version;
+    sum->deleted += d->edited.deleted, sum->updated += d->edited.updated, sum->inserted += d->edited.inserted, sum->copied += d->edited.copied;
+    sum->files_removed += d->edited.files_removed, sum->files_added += d->edited.files_added, sum->files_skipped += d->edited.files_skipped;
+    sum->vectors += d->edited.vectors, sum->change_files += d->edited.change_files;
+    g->sum.superseded += d->superseded, g->sum.stale += d->stale, g->sum.unmatched += d->unmatched, g->sum.collapsed += d->collapsed;
 }
 
 /* A key that does not name one row takes rows away that no record told of: that is not done in silence. */
@@ -41,40 +51,44 @@ static void warn_collapsed(struct dp_cli *cli, const struct dp_merged *d)
 /* A part is told at once: who waits for it may be a program. */
 static enum dp_status say_part(void *ctx, const struct dp_merged *d, struct dp_err *err)
 {
-    struct dp_cli *cli = ctx;
-    warn_collapsed(cli, d);
-    DP_TRY(table_say_edited_line(cli, &d->edited, err));
-    return dp_out_flush(cli->run.out, err);
+    struct merging *g = ctx;
+    add_up(g, d);
+    warn_collapsed(g->cli, d);
+    DP_TRY(table_say_edited_line(g->cli, &d->edited, err));
+    return dp_out_flush(g->cli->run.out, err);
 }
 
-static void report_merged(struct dp_cli *cli, const struct dp_merged *d)
+static void report_merged(const struct merging *g, uint64_t commits)
 {
-    if (d->result == DP_MERGE_ALREADY) {
-        dp_cli_report_str(cli, "result", DP_STR("already committed"));
-        dp_cli_report_i64(cli, "version", d->version);
-        return;
-    }
-    dp_cli_report_u64(cli, "superseded", d->superseded);
-    dp_cli_report_u64(cli, "stale", d->stale);
-    dp_cli_report_u64(cli, "unmatched_deletes", d->unmatched);
-    dp_cli_report_u64(cli, "collapsed", d->collapsed);
-    if (d->commits > 1) dp_cli_report_u64(cli, "commits", d->commits);
+    struct dp_cli *cli = g->cli;
+    dp_cli_report_u64(cli, "superseded", g->sum.superseded);
+    dp_cli_report_u64(cli, "stale", g->sum.stale);
+    dp_cli_report_u64(cli, "unmatched_deletes", g->sum.unmatched);
+    dp_cli_report_u64(cli, "collapsed", g->sum.collapsed);
+    if (commits > 1) dp_cli_report_u64(cli, "commits", commits);
+    table_report_edited(cli, &g->sum.edited);
 }
 
 static enum dp_status run_merge(struct dp_cli *cli, struct dp_err *err)
 {
     const struct merge_conf *conf = cli->conf;
+    struct merging g = {.cli = cli, .sum.edited.version = -1};
     const struct dp_merge_opts opts = {.table = cli->args[0], .key = conf->key, .sequence = conf->sequence, .txn = conf->txn, .eof_commits = conf->eof_commits,
-                                       .in_parts = dp_cli_given(cli, "commit-every"), .commit_every = conf->commit_every, .each = say_part, .each_ctx = cli};
+                                       .in_parts = dp_cli_given(cli, "commit-every"), .commit_every = conf->commit_every, .each = say_part, .each_ctx = &g};
     struct dp_merged done;
     enum dp_status status = dp_merge_stream(&cli->run, cli->args + 1, cli->n_args - 1, &opts, &done, err);
-    if (status == DP_OK) report_merged(cli, &done);
-    if (status == DP_OK && done.has_rest) {
-        warn_collapsed(cli, &done);
-        return say_merged(cli, &done, err);
-    }
+    bool is_already = status == DP_OK && done.has_rest && done.result == DP_MERGE_ALREADY;
+    if (status == DP_OK && done.has_rest && !is_already) add_up(&g, &done);
+    if (is_already && !done.commits) {
+        dp_cli_report_str(cli, "result", DP_STR("already committed"));
+        dp_cli_report_i64(cli, "version", done.version);
+    } else if (status == DP_OK || done.commits) report_merged(&g, done.commits);
+    else if (status == DP_EMPTY) dp_cli_report_str(cli, "result", DP_STR("nothing new"));
+    if (is_already) return table_say(cli, err, "%s: already committed as version %lld\n", cli->args[0], (long long)done.version);
+    if (status == DP_OK && done.has_rest) warn_collapsed(cli, &done);
+    if (status == DP_OK && done.has_rest) return table_say_edited_line(cli, &done.edited, err);
     if (status != DP_OK && done.commits)
-        dp_run_log(&cli->run, DP_LOG_INFO, "%llu versions up to %lld were published before that, and stay", (unsigned long long)done.commits, (long long)done.version);
+        dp_run_log(&cli->run, DP_LOG_INFO, "%llu versions up to %lld were published before that, and stay", (unsigned long long)done.commits, (long long)g.sum.edited.version);
     return status;
 }
 

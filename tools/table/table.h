@@ -28,6 +28,7 @@ enum dp_status table_check_where(const char *table, const struct dp_type *schema
 /* Behind a commit: what died writers left in staging a day ago goes (the checkpoint that is due was written by dp_delta_publish). */
 void table_after(struct dp_cli *cli, const char *table, int64_t version);
 /* What delete, update and merge did, as a line and in the report. */
+void table_report_edited(struct dp_cli *cli, const struct dp_edited *d); /* the report alone */
 enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err); /* the line alone */
 enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err);
 
