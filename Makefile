@@ -47,6 +47,8 @@ MAN5 = $(sort $(wildcard man/*.5))
 MAN7 = $(sort $(wildcard man/*.7))
 SHELL_SRC = dev .ci/run quickstart/run.sh tests/run.sh $(sort $(wildcard tests/*/*.sh tests/*/*/*.sh))
 FUZZ_SECONDS ?= 60
+# of the targets for Parquet
+FUZZ_PQ_SECONDS ?= $(FUZZ_SECONDS)
 FUZZ_CFLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 
 ifneq ($(V),1)
@@ -156,7 +158,7 @@ check-interop: all $(O)/quickstart-gen $(O)/interop/matrix ## read our tables wi
 
 fuzz: ## fuzz every target for FUZZ_SECONDS (60)
 	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz CC=clang CFLAGS="$(FUZZ_CFLAGS)" $(FUZZ)
-	$(Q)RUN_JOBS=$$(nproc) sh tests/run.sh obj/fuzz.log $(foreach f,$(FUZZ),'sh tests/fuzz/fuzz.sh $(f) $(FUZZ_SECONDS) $(call fuzz_seeds,$(notdir $(f)))')
+	$(Q)RUN_JOBS=$$(nproc) sh tests/run.sh obj/fuzz.log $(foreach f,$(FUZZ),'sh tests/fuzz/fuzz.sh $(f) $(if $(findstring pq,$(f)),$(FUZZ_PQ_SECONDS),$(FUZZ_SECONDS)) $(call fuzz_seeds,$(notdir $(f)))')
 
 obj/fuzz/fuzz_%: obj/fuzz/tests/fuzz/fuzz_%.o obj/fuzz/libdp.a
 	$(call say,LD,$@)
