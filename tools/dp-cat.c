@@ -11,6 +11,7 @@
 #include <dp/base/num.h>
 #include <dp/cli/cli.h>
 #include <dp/io/grid.h>
+#include <dp/io/lines.h>
 #include <dp/io/rows.h>
 #include <dp/io/typed.h>
 #include <dp/record/field.h>
@@ -71,9 +72,7 @@ struct cat {
     size_t n_where_fields;
     bool where_all;              /* the expression may read any field */
     struct worker *workers;
-    struct dp_linehash *hash;    /* --marks */
-    uint64_t out_rows;
-    bool begun;
+    struct dp_lines lines;       /* of the output */
     /* records */
     struct dp_scan *scan;
     struct dp_infer *infer;
@@ -299,40 +298,24 @@ static void table_rows(struct cat *c, const struct dp_batch *v, int64_t from, in
         }
 }
 
-static enum dp_status write_lines(struct cat *c, const char *p, size_t n, struct dp_err *err) {
-    if (c->hash) dp_linehash_add(c->hash, p, n);
-    return dp_out_write(c->run->out, p, n, err);
-}
-
 static enum dp_status begin_mark(struct cat *c, const struct dp_type *schema, struct dp_err *err) {
-    char *chain[] = {dp_strdup(c->run->program)};
-    struct dp_mark m = {.kind = DP_MARK_BEGIN, .run = c->run->run_id, .job = c->run->job, .chain = chain, .n_chain = 1, .table_version = -1};
+    struct dp_mark m = {.table_version = -1};
     m.schema = dp_type_copy(schema);
     if (c->cli->n_args == 1) m.source = dp_strdup(c->cli->args[0]);
-    c->begun = c->run->marks_open = true;
-    c->hash = dp_linehash_open();
-    dp_mark_print(&m, &c->text);
-    enum dp_status status = dp_out_write(c->run->out, c->text.p, c->text.n, err);
-    dp_buf_reset(&c->text);
+    enum dp_status status = dp_lines_begin(&c->lines, &m, err);
     dp_type_free(m.schema);
     free(m.source);
-    free(chain[0]);
     return status;
 }
 
 static enum dp_status end_mark(struct cat *c, struct dp_err *err) {
-    char hash[48];
-    if (!c->begun) {
+    if (!c->lines.hash) {
         struct dp_type *none = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
         enum dp_status status = begin_mark(c, none, err);
         dp_type_free(none);
         DP_TRY(status);
     }
-    dp_linehash_text(c->hash, hash);
-    struct dp_mark m = {.kind = DP_MARK_END, .run = c->run->run_id, .records = c->out_rows, .hash = hash, .table_version = -1};
-    dp_mark_print(&m, &c->text);
-    c->run->marks_closed = true;
-    return dp_out_write(c->run->out, c->text.p, c->text.n, err);
+    return dp_lines_end(&c->lines, err);
 }
 
 static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
@@ -341,10 +324,9 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     struct dp_batch v = view_of(c, j, j->filtered ? &j->kept : &j->b);
     int64_t from, to;
     dp_buf_reset(&c->text);
-    if (c->run->marks && !c->begun && c->form == TO_RECORDS) DP_TRY(begin_mark(c, v.schema, err));
+    if (c->run->marks && !c->lines.hash && c->form == TO_RECORDS) DP_TRY(begin_mark(c, v.schema, err));
     if (c->form != TO_RECORDS) DP_TRY(check_header(c, v.schema, &c->text, err));
     wanted(c, v.length, &from, &to);
-    c->out_rows += (uint64_t)(to - from);
     c->run->books.in += (uint64_t)(j->b.length - v.length + to - from);
     c->run->books.filtered += (uint64_t)(j->b.length - v.length);
     c->run->books.used += (uint64_t)(to - from);
@@ -355,7 +337,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     if (c->text.n) DP_TRY(dp_out_write(c->run->out, c->text.p, c->text.n, err));
     if (c->form == TO_TABLE || from == to) return DP_OK;
     size_t a = c->counted && from ? j->ends[from - 1] : 0, b = c->counted ? j->ends[to - 1] : j->text.n;
-    return write_lines(c, j->text.p + a, b - a, err);
+    return dp_lines_write(&c->lines, j->text.p + a, b - a, (uint64_t)(to - from), err);
 }
 
 static void release_view(struct view *w) {
@@ -439,7 +421,7 @@ out:
     free(c->workers);
     dp_typed_close(c->typed);
     dp_expr_free(c->where);
-    if (c->hash) dp_linehash_close(c->hash);
+    dp_lines_release(&c->lines);
     return status;
 }
 
@@ -633,7 +615,7 @@ static enum dp_status run_about(struct cat *c, bool typed, struct dp_err *err) {
 /* ---- the program ---- */
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
-    struct cat c = {.cli = cli, .run = &cli->run, .conf = cli->conf};
+    struct cat c = {.cli = cli, .run = &cli->run, .conf = cli->conf, .lines = {.run = &cli->run}};
     enum dp_status status;
     c.print = (struct dp_print_opts){.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1};
     DP_TRY_OUT(parse_columns(&c, err));

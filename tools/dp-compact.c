@@ -10,6 +10,7 @@
 #include <dp/cli/cli.h>
 #include <dp/delta/log.h>
 #include <dp/io/compact.h>
+#include <dp/io/lines.h>
 
 #include <stdlib.h>
 
@@ -35,8 +36,7 @@ struct compaction {
     /* -o */
     struct dp_compact_files *files;
     struct dp_opt_list names;    /* paths of the pipe */
-    struct dp_linehash *hash;    /* of a stream that we begin */
-    uint64_t n_files;
+    struct dp_lines lines;       /* of a stream that we begin */
 };
 
 static enum dp_status prepare(struct compaction *c, struct dp_err *err) {
@@ -65,18 +65,6 @@ static void report(struct dp_cli *cli, const struct dp_compacted *d) {
     dp_cli_report_u64(cli, "row_groups_copied", d->groups_copied);
 }
 
-static enum dp_status say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
-static enum dp_status say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) {
-    char line[1024];
-    va_list ap;
-    if (cli->common.json) return DP_OK;
-    va_start(ap, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    if (n < 0) return DP_OK;
-    return dp_out_write(cli->run.out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1, err);
-}
-
 static enum dp_status compact_table(struct compaction *c, struct dp_err *err) {
     struct dp_cli *cli = c->cli;
     const char *table = cli->args[0];
@@ -90,15 +78,15 @@ static enum dp_status compact_table(struct compaction *c, struct dp_err *err) {
     dp_cli_report_u64(cli, "conflicts", d.conflicts);
     if (d.commits) dp_cli_report_i64(cli, "version", d.version);
     if (status == DP_EMPTY) {
-        (void)say(cli, NULL, "%s: nothing to do, %llu files are as they should be\n", table, (unsigned long long)d.files);
+        (void)dp_cli_say(cli, NULL, "%s: nothing to do, %llu files are as they should be\n", table, (unsigned long long)d.files);
         return status;
     }
     DP_TRY(status);
     if (cli->run.dry_run)
-        return say(cli, err, "%s: would rewrite %llu of %llu files of %llu partitions, %llu bytes, to about %llu; %llu deletion vectors would go\n", table,
+        return dp_cli_say(cli, err, "%s: would rewrite %llu of %llu files of %llu partitions, %llu bytes, to about %llu; %llu deletion vectors would go\n", table,
                    (unsigned long long)d.files_in, (unsigned long long)d.files, (unsigned long long)d.partitions, (unsigned long long)d.bytes_in,
                    (unsigned long long)d.files_out, (unsigned long long)d.vectors);
-    return say(cli, err, "%s: version %lld, %llu files to %llu, %llu bytes to %llu\n", table, (long long)d.version, (unsigned long long)d.files_in,
+    return dp_cli_say(cli, err, "%s: version %lld, %llu files to %llu, %llu bytes to %llu\n", table, (long long)d.version, (unsigned long long)d.files_in,
                (unsigned long long)d.files_out, (unsigned long long)d.bytes_in, (unsigned long long)d.bytes_out);
 }
 
@@ -110,46 +98,24 @@ static enum dp_status on_file(void *ctx, const char *path, int64_t rows, uint64_
     struct dp_buf line = {0};
     struct dp_stream *s = dp_stream_of(&c->cli->run);
     (void)rows, (void)bytes;
-    c->n_files++;
     dp_buf_addf(&line, "%s%s\n", path[0] == '{' ? "./" : "", path);
-    if (c->hash) dp_linehash_add(c->hash, line.p, line.n);
-    enum dp_status status = s ? dp_stream_write(s, line.p, line.n, err) : dp_out_write(c->cli->run.out, line.p, line.n, err);
+    enum dp_status status = s ? dp_stream_write(s, line.p, line.n, err) : dp_lines_write(&c->lines, line.p, line.n, 1, err);
     dp_buf_release(&line);
-    return status;
-}
-
-static enum dp_status print_mark(struct compaction *c, const struct dp_mark *mark, struct dp_err *err) {
-    struct dp_buf b = {0};
-    dp_mark_print(mark, &b);
-    enum dp_status status = dp_out_write(c->cli->run.out, b.p, b.n, err);
-    dp_buf_release(&b);
     return status;
 }
 
 /* Operands are opened by us, so begin and end are ours to write. */
 static enum dp_status compact_operands(struct compaction *c, struct dp_err *err) {
     struct dp_run *run = &c->cli->run;
-    char *chain[] = {dp_strdup("dp-compact")}, hash[48];
-    struct dp_mark begin = {.kind = DP_MARK_BEGIN, .run = run->run_id, .job = run->job, .chain = chain, .n_chain = 1, .table_version = -1};
-    struct dp_mark end = {.kind = DP_MARK_END, .run = run->run_id, .table_version = -1};
-    enum dp_status status = DP_OK;
-    if (run->marks) {
-        c->hash = dp_linehash_open();
-        DP_TRY_OUT(print_mark(c, &begin, err));
-        run->marks_open = true;
-    }
+    struct dp_mark begin = {.table_version = -1};
+    enum dp_status status = dp_lines_begin(&c->lines, &begin, err);
+    if (status) goto out;
     DP_TRY_OUT(dp_compact_files_add(c->files, c->cli->args, c->cli->n_args, err));
     DP_TRY_OUT(dp_compact_files_finish(c->files, err));
-    if (c->hash) {
-        dp_linehash_text(c->hash, hash);
-        end.hash = hash, end.records = c->n_files;
-        DP_TRY_OUT(print_mark(c, &end, err));
-        run->marks_closed = true;
-    }
+    DP_TRY_OUT(dp_lines_end(&c->lines, err));
     status = dp_out_flush(run->out, err);
 out:
-    free(chain[0]);
-    if (c->hash) dp_linehash_close(c->hash);
+    dp_lines_release(&c->lines);
     return status;
 }
 
@@ -195,7 +161,7 @@ static enum dp_status compact_files(struct compaction *c, struct dp_err *err) {
 }
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
-    struct compaction c = {.cli = cli};
+    struct compaction c = {.cli = cli, .lines = {.run = &cli->run}};
     enum dp_status status = prepare(&c, err);
     if (status == DP_OK && cli->common.output) status = compact_files(&c, err);
     else if (status == DP_OK && cli->n_args == 1 && dp_delta_is_table(cli->args[0])) status = compact_table(&c, err);

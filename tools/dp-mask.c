@@ -10,6 +10,7 @@
  */
 #include <dp/base/crypto.h>
 #include <dp/cli/cli.h>
+#include <dp/io/lines.h>
 #include <dp/io/mask_files.h>
 #include <dp/record/lineage.h>
 
@@ -44,7 +45,7 @@ struct masking {
     struct dp_expr *where;
     struct dp_mask_files *files;
     struct dp_opt_list names;    /* paths of the pipe */
-    struct dp_linehash *hash;    /* of a stream that we begin */
+    struct dp_lines lines;       /* of a stream that we begin */
     uint64_t n_files, rows, bytes;
 };
 
@@ -142,46 +143,25 @@ static enum dp_status on_file(void *ctx, const char *path, int64_t rows, uint64_
     struct dp_stream *s = dp_stream_of(&m->cli->run);
     m->n_files++, m->rows += (uint64_t)rows, m->bytes += bytes;
     dp_buf_addf(&line, "%s%s\n", path[0] == '{' ? "./" : "", path);
-    if (m->hash) dp_linehash_add(m->hash, line.p, line.n);
-    enum dp_status status = s ? dp_stream_write(s, line.p, line.n, err) : dp_out_write(m->cli->run.out, line.p, line.n, err);
+    enum dp_status status = s ? dp_stream_write(s, line.p, line.n, err) : dp_lines_write(&m->lines, line.p, line.n, 1, err);
     dp_buf_release(&line);
-    return status;
-}
-
-static enum dp_status print_mark(struct masking *m, const struct dp_mark *mark, struct dp_err *err) {
-    struct dp_buf b = {0};
-    dp_mark_print(mark, &b);
-    enum dp_status status = dp_out_write(m->cli->run.out, b.p, b.n, err);
-    dp_buf_release(&b);
     return status;
 }
 
 /* Operands are opened by us, so begin and end are ours to write. */
 static enum dp_status mask_operands(struct masking *m, struct dp_err *err) {
     struct dp_run *run = &m->cli->run;
-    char *chain[] = {dp_strdup("dp-mask")}, hash[48];
-    struct dp_mark begin = {.kind = DP_MARK_BEGIN, .run = run->run_id, .job = run->job, .chain = chain, .n_chain = 1, .table_version = -1};
-    struct dp_mark end = {.kind = DP_MARK_END, .run = run->run_id, .table_version = -1};
-    enum dp_status status = DP_OK;
-    if (run->marks) {
-        m->hash = dp_linehash_open();
-        DP_TRY_OUT(on_begin(m, &begin, err));
-        DP_TRY_OUT(print_mark(m, &begin, err));
-        run->marks_open = true;
-    }
+    struct dp_mark begin = {.table_version = -1};
+    enum dp_status status = run->marks ? on_begin(m, &begin, err) : DP_OK;
+    if (!status) status = dp_lines_begin(&m->lines, &begin, err);
+    if (status) goto out;
     DP_TRY_OUT(dp_mask_files_add(m->files, (const char *const *)m->cli->args, m->cli->n_args, err));
     DP_TRY_OUT(dp_mask_files_finish(m->files, err));
-    if (m->hash) {
-        dp_linehash_text(m->hash, hash);
-        end.hash = hash, end.records = m->n_files;
-        DP_TRY_OUT(print_mark(m, &end, err));
-        run->marks_closed = true;
-    }
+    DP_TRY_OUT(dp_lines_end(&m->lines, err));
     status = dp_out_flush(run->out, err);
 out:
     free(begin.fields);
-    free(chain[0]);
-    if (m->hash) dp_linehash_close(m->hash);
+    dp_lines_release(&m->lines);
     return status;
 }
 
@@ -360,7 +340,7 @@ static void tell_plan(struct masking *m) {
 }
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
-    struct masking m = {.cli = cli};
+    struct masking m = {.cli = cli, .lines = {.run = &cli->run}};
     dp_secret_guard();
     enum dp_status status = prepare(&m, err);
     if (status == DP_OK) report(&m);

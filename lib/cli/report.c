@@ -258,3 +258,15 @@ enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcom
     dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--metrics: ");
 }
+
+enum dp_status dp_cli_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+    if (cli->common.json) return DP_OK;
+    va_start(ap, fmt);
+    int n = vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (n < 0) return DP_OK;
+    return dp_out_write(cli->run.out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1, err);
+}

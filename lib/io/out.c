@@ -5,6 +5,7 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/io/out.h>
+#include <dp/record/mark.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,15 @@ static enum dp_status put(struct dp_out *o, const char *p, size_t n, struct dp_e
         }
     }
     return DP_OK;
+}
+
+enum dp_status dp_out_mark(struct dp_out *o, const struct dp_mark *m, struct dp_err *err)
+{
+    struct dp_buf b = {0};
+    dp_mark_print(m, &b);
+    enum dp_status status = dp_out_write(o, b.p, b.n, err);
+    dp_buf_release(&b);
+    return status;
 }
 
 enum dp_status dp_out_flush(struct dp_out *o, struct dp_err *err)

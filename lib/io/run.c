@@ -36,8 +36,5 @@ void dp_run_abort(struct dp_run *run, const struct dp_err *err)
     if (!dp_utf8_valid(reason, strlen(reason), NULL)) snprintf(reason, sizeof reason, "%s", dp_status_name(err->status));
     struct dp_mark m = {.kind = DP_MARK_ABORT, .run = run_id, .program = program, .reason = reason, .table_version = -1,
                         .exit_code = dp_status_exit(err->status, err)};
-    struct dp_buf b = {NULL, 0, 0};
-    dp_mark_print(&m, &b);
-    if (dp_out_write(run->out, b.p, b.n, NULL) == DP_OK && dp_out_flush(run->out, NULL) == DP_OK) run->marks_open = false;
-    dp_buf_release(&b);
+    if (dp_out_mark(run->out, &m, NULL) == DP_OK && dp_out_flush(run->out, NULL) == DP_OK) run->marks_open = false;
 }

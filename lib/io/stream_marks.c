@@ -139,15 +139,6 @@ static void replace_text(char **field, const char *text)
     *field = text ? dp_strdup(text) : NULL;
 }
 
-static enum dp_status write_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
-{
-    struct dp_buf b = {NULL, 0, 0};
-    dp_mark_print(m, &b);
-    enum dp_status status = dp_out_write(s->run->out, b.p, b.n, err);
-    dp_buf_release(&b);
-    return status;
-}
-
 /* The begin, ours or taken over, with this program in its chain. */
 static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
 {
@@ -159,7 +150,7 @@ static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
     if (s->conf->sink) return DP_OK;
     s->out_hash = dp_linehash_open();
     s->run->marks_open = true;
-    return write_mark(s, m, err);
+    return dp_out_mark(s->run->out, m, err);
 }
 
 enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err)
@@ -226,13 +217,13 @@ static enum dp_status pass_mark(struct dp_stream *s, struct dp_mark *m, struct d
     if (s->ops->mark) DP_TRY(s->ops->mark(s->ctx, m, &pass, err));
     if (!pass || s->conf->sink) return DP_OK;
     if (m->kind == DP_MARK_HEARTBEAT) add_stage(s->run, m);
-    return write_mark(s, m, err);
+    return dp_out_mark(s->run->out, m, err);
 }
 
 static enum dp_status take_abort(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
 {
     if (!s->conf->sink) {
-        DP_TRY(write_mark(s, m, err));
+        DP_TRY(dp_out_mark(s->run->out, m, err));
         s->run->marks_closed = true;
     }
     dp_err_set(err, DP_ABORTED, "%s failed: %s", m->program ? m->program : "a program upstream", m->reason ? m->reason : "no reason given");
@@ -265,7 +256,7 @@ enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, stru
     if (s->conf->sink || !s->run->marks_open) return DP_OK;
     struct dp_mark own = *m; /* borrows its strings */
     own.run = s->begin.run;
-    return write_mark(s, &own, err);
+    return dp_out_mark(s->run->out, &own, err);
 }
 
 /* The tool hears of it also where no marks are written: its ledger and its rejects go by them. */
@@ -282,7 +273,7 @@ enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_er
     if (s->ops->mark) DP_TRY(s->ops->mark(s->ctx, m, &pass, err));
     if (!pass || s->conf->sink || !s->run->marks_open) return DP_OK; /* before the first record there is no begin, and nothing to say */
     if (m->kind == DP_MARK_HEARTBEAT) add_stage(s->run, m);
-    return write_mark(s, m, err);
+    return dp_out_mark(s->run->out, m, err);
 }
 
 /* Where to go on in a source that we opened: behind its last whole record. */
@@ -321,7 +312,7 @@ enum dp_status dp_marks_end(struct dp_stream *s, struct dp_err *err)
     if (s->conf->sink || !s->run->marks_open) return DP_OK;
     dp_linehash_text(s->out_hash, hash);
     struct dp_mark m = {.kind = DP_MARK_END, .run = s->begin.run, .records = s->out_lines, .hash = hash, .table_version = -1};
-    DP_TRY(write_mark(s, &m, err));
+    DP_TRY(dp_out_mark(s->run->out, &m, err));
     s->run->marks_closed = true;
     return DP_OK;
 }

@@ -19,7 +19,7 @@ static const struct dp_opt checkpoint_options[] = {
     DP_OPT_FLAG(checkpoint_conf, cleanup, "cleanup", 0, "then remove log entries that are older than delta.logRetentionDuration and that no version kept needs"),
     DP_OPT_END};
 
-static enum dp_status say_file(void *ctx, const char *path, struct dp_err *err) { return table_say(ctx, err, "%s\n", path); }
+static enum dp_status say_file(void *ctx, const char *path, struct dp_err *err) { return dp_cli_say(ctx, err, "%s\n", path); }
 
 static enum dp_status clean(struct dp_cli *cli, const struct dp_delta_snapshot *s, struct dp_err *err)
 {
@@ -29,9 +29,9 @@ static enum dp_status clean(struct dp_cli *cli, const struct dp_delta_snapshot *
     DP_TRY(dp_delta_log_clean(s, &o, &done, err));
     dp_cli_report_u64(cli, "removed", done.files);
     dp_cli_report_i64(cli, "removed_bytes", done.bytes);
-    if (done.oldest < 0) return table_say(cli, err, "%s: nothing in the log is old enough to go\n", s->table);
+    if (done.oldest < 0) return dp_cli_say(cli, err, "%s: nothing in the log is old enough to go\n", s->table);
     dp_cli_report_i64(cli, "oldest_version", done.oldest);
-    return table_say(cli, err, "%s: %s %llu files of the log, %lld bytes; the oldest version is %lld\n", s->table, dry ? "would remove" : "removed",
+    return dp_cli_say(cli, err, "%s: %s %llu files of the log, %lld bytes; the oldest version is %lld\n", s->table, dry ? "would remove" : "removed",
                      (unsigned long long)done.files, (long long)done.bytes, (long long)done.oldest);
 }
 
@@ -45,7 +45,7 @@ static enum dp_status run_checkpoint(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = dp_delta_check_write(&s->protocol, &s->metadata, s->schema, &nothing, err);
     if (status == DP_OK && !cli->run.dry_run) status = dp_delta_checkpoint_make(s, &o, err);
     if (status == DP_OK)
-        status = table_say(cli, err, "%s: %scheckpoint of version %lld, %zu files\n", s->table, cli->run.dry_run ? "would write a " : "", (long long)s->version, s->n_files);
+        status = dp_cli_say(cli, err, "%s: %scheckpoint of version %lld, %zu files\n", s->table, cli->run.dry_run ? "would write a " : "", (long long)s->version, s->n_files);
     dp_cli_report_i64(cli, "version", s->version);
     if (status == DP_OK && conf->cleanup) status = clean(cli, s, err);
     dp_delta_close(s);

@@ -26,8 +26,8 @@ static enum dp_status run_clone_of(struct dp_cli *cli, const struct dp_clone_opt
     dp_cli_report_u64(cli, "files", done.files);
     dp_cli_report_i64(cli, "bytes", done.bytes);
     if (o->deep) dp_cli_report_u64(cli, "files_copied", done.copied);
-    if (!o->deep) return table_say(cli, err, "%s: %sa %s of %s version %lld, %zu files\n", o->dest, would, kind, o->source, (long long)done.source_version, done.files);
-    return table_say(cli, err, "%s: %sa %s of %s version %lld, %zu files, %lld bytes copied\n", o->dest, would, kind, o->source, (long long)done.source_version, done.files,
+    if (!o->deep) return dp_cli_say(cli, err, "%s: %sa %s of %s version %lld, %zu files\n", o->dest, would, kind, o->source, (long long)done.source_version, done.files);
+    return dp_cli_say(cli, err, "%s: %sa %s of %s version %lld, %zu files, %lld bytes copied\n", o->dest, would, kind, o->source, (long long)done.source_version, done.files,
                      (long long)done.copied_bytes);
 }
 

@@ -38,13 +38,13 @@ static enum dp_status say_committed(struct dp_cli *cli, const struct dp_committe
     const char *table = cli->args[0];
     struct dp_str evolved = dp_buf_str(&d->evolved);
     if (evolved.n && (d->result == DP_COMMIT_DONE || d->result == DP_COMMIT_DRY))
-        DP_TRY(table_say(cli, err, "%s: %s%.*s\n", table, d->result == DP_COMMIT_DRY ? "would have " : "", (int)(evolved.n < 4000 ? evolved.n : 4000), evolved.p));
+        DP_TRY(dp_cli_say(cli, err, "%s: %s%.*s\n", table, d->result == DP_COMMIT_DRY ? "would have " : "", (int)(evolved.n < 4000 ? evolved.n : 4000), evolved.p));
     switch (d->result) {
-    case DP_COMMIT_DONE: return table_say(cli, err, "%s: version %lld, %zu files, %lld rows\n", table, (long long)d->version, d->files, (long long)d->rows);
-    case DP_COMMIT_ALREADY: return table_say(cli, err, "%s: already committed as version %lld\n", table, (long long)d->version);
+    case DP_COMMIT_DONE: return dp_cli_say(cli, err, "%s: version %lld, %zu files, %lld rows\n", table, (long long)d->version, d->files, (long long)d->rows);
+    case DP_COMMIT_ALREADY: return dp_cli_say(cli, err, "%s: already committed as version %lld\n", table, (long long)d->version);
     case DP_COMMIT_OLDER:
-        return table_say(cli, err, "%s: batch %s:%lld is older than the table's %lld: skipped\n", table, d->app_id, (long long)d->app_version, (long long)d->table_has);
-    case DP_COMMIT_DRY: return table_say(cli, err, "%s: would commit %zu files, %lld rows\n", table, d->files, (long long)d->rows);
+        return dp_cli_say(cli, err, "%s: batch %s:%lld is older than the table's %lld: skipped\n", table, d->app_id, (long long)d->app_version, (long long)d->table_has);
+    case DP_COMMIT_DRY: return dp_cli_say(cli, err, "%s: would commit %zu files, %lld rows\n", table, d->files, (long long)d->rows);
     }
     return DP_OK;
 }

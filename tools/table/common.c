@@ -1,25 +1,9 @@
 /* What the commands of dp-table share. */
 #include "table.h"
 
-#include <dp/delta/land.h>
-
-#include <stdio.h>
-
 void table_add_name(struct dp_buf *b, const char *name)
 {
     for (; *name; name++) dp_buf_addc(b, (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
-}
-
-enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...)
-{
-    char line[1024];
-    va_list ap;
-    if (cli->common.json) return DP_OK;
-    va_start(ap, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    if (n < 0) return DP_OK;
-    return dp_out_write(cli->run.out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1, err);
 }
 
 enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err)
@@ -42,12 +26,6 @@ enum dp_status table_check_where(const char *table, const struct dp_type *schema
         return dp_err_set(err, DP_USAGE, "--where: %s has no column %s%s%s%s", table, fields[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     return DP_OK;
-}
-
-void table_after(struct dp_cli *cli, const char *table, int64_t version)
-{
-    (void)version;
-    dp_delta_staging_sweep(table, cli->run.now_micros / 1000000, 86400);
 }
 
 void table_report_edited(struct dp_cli *cli, const struct dp_edited *d)
@@ -84,13 +62,13 @@ enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited 
         if (rows[i].n < 0) dp_buf_addf(&what, ", rows %s by whole files that do not count them", rows[i].word);
     }
     enum dp_status status;
-    if (!what.n) status = cli->run.skip_empty ? dp_err_set(err, DP_EMPTY, "no row changes") : table_say(cli, err, "%s: no row changes\n", cli->args[0]);
+    if (!what.n) status = cli->run.skip_empty ? dp_err_set(err, DP_EMPTY, "no row changes") : dp_cli_say(cli, err, "%s: no row changes\n", cli->args[0]);
     else if (cli->run.dry_run)
-        status = table_say(cli, err, "%s: would have%s; %llu files replaced, %llu with deletion vectors\n", cli->args[0], dp_buf_z(&what) + 1,
+        status = dp_cli_say(cli, err, "%s: would have%s; %llu files replaced, %llu with deletion vectors\n", cli->args[0], dp_buf_z(&what) + 1,
                            (unsigned long long)d->files_removed, (unsigned long long)d->vectors);
     else if (d->version < 0) status = DP_OK;
     else
-        status = table_say(cli, err, "%s: version %lld%s; %llu files for %llu, %llu deletion vectors\n", cli->args[0], (long long)d->version, dp_buf_z(&what),
+        status = dp_cli_say(cli, err, "%s: version %lld%s; %llu files for %llu, %llu deletion vectors\n", cli->args[0], (long long)d->version, dp_buf_z(&what),
                            (unsigned long long)d->files_added, (unsigned long long)d->files_removed, (unsigned long long)d->vectors);
     dp_buf_release(&what);
     return status;

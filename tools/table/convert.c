@@ -21,7 +21,7 @@ static enum dp_status run_convert(struct dp_cli *cli, struct dp_err *err)
     dp_cli_report_i64(cli, "rows", done.rows);
     dp_cli_report_i64(cli, "bytes", done.bytes);
     if (done.passed_over) dp_cli_report_u64(cli, "passed_over", done.passed_over);
-    return table_say(cli, err, "%s: %s a table, %zu files, %lld rows, %zu columns, %zu of them partition columns\n", o.dir, cli->run.dry_run ? "would be" : "is", done.files,
+    return dp_cli_say(cli, err, "%s: %s a table, %zu files, %lld rows, %zu columns, %zu of them partition columns\n", o.dir, cli->run.dry_run ? "would be" : "is", done.files,
                      (long long)done.rows, done.columns, done.partition_columns);
 }
 

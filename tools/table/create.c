@@ -27,8 +27,8 @@ static enum dp_status run_create(struct dp_cli *cli, struct dp_err *err)
         dp_cli_report_str(cli, "result", made.existed ? DP_STR("exists already") : DP_STR("created"));
     }
     if (status != DP_OK) return status;
-    if (made.existed) return table_say(cli, err, "%s: exists already, with this schema, at version %lld\n", opts.table, (long long)made.version);
-    return table_say(cli, err, "%s: %s, %zu columns, %zu of them partition columns\n", opts.table, cli->run.dry_run ? "would be created" : "created", made.columns,
+    if (made.existed) return dp_cli_say(cli, err, "%s: exists already, with this schema, at version %lld\n", opts.table, (long long)made.version);
+    return dp_cli_say(cli, err, "%s: %s, %zu columns, %zu of them partition columns\n", opts.table, cli->run.dry_run ? "would be created" : "created", made.columns,
                made.partition_columns);
 }
 

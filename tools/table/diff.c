@@ -5,6 +5,7 @@
  */
 #include "table.h"
 
+#include <dp/io/lines.h>
 #include <dp/io/table_diff.h>
 
 #include <stdlib.h>
@@ -21,33 +22,18 @@ static const struct dp_opt diff_options[] = {
 /* Output of --rows. */
 struct printing {
     struct dp_cli *cli;
-    struct dp_linehash *hash;  /* with --marks */
+    struct dp_lines out;
     struct dp_buf line;
     uint64_t deletes, inserts;
 };
 
-static enum dp_status write_mark(struct dp_cli *cli, const struct dp_mark *m, struct dp_err *err)
-{
-    struct dp_buf b = {0};
-    dp_mark_print(m, &b);
-    enum dp_status status = dp_out_write(cli->run.out, b.p, b.n, err);
-    dp_buf_release(&b);
-    return status;
-}
-
 static enum dp_status begin(struct printing *p, const struct dp_table_diff *d, struct dp_err *err)
 {
-    if (!p->cli->run.marks) return DP_OK;
-    char *chain[1] = {dp_strdup(p->cli->run.program)};
     struct dp_type *schema = dp_type_copy(d->both);
     dp_type_add(schema, dp_type_new(DP_TYPE_STRING, DP_STR("_change_type")));
-    struct dp_mark m = {.kind = DP_MARK_BEGIN, .run = p->cli->run.run_id, .job = p->cli->run.job, .source = d->b->table, .chain = chain, .n_chain = 1, .table_version = -1,
-                        .schema = schema};
-    p->hash = dp_linehash_open();
-    p->cli->run.marks_open = true;
-    enum dp_status status = write_mark(p->cli, &m, err);
+    struct dp_mark m = {.source = d->b->table, .table_version = -1, .schema = schema};
+    enum dp_status status = dp_lines_begin(&p->out, &m, err);
     dp_type_free(schema);
-    free(chain[0]);
     return status;
 }
 
@@ -59,35 +45,22 @@ static enum dp_status print_row(void *ctx, struct dp_str line, int64_t n, struct
     dp_buf_add(&p->line, line.p, line.n - 1);
     dp_buf_addf(&p->line, "%s\"_change_type\":\"%s\"}\n", line.n > 2 ? "," : "", n < 0 ? "delete" : "insert");
     *(n < 0 ? &p->deletes : &p->inserts) += (uint64_t)(n < 0 ? -n : n);
-    for (int64_t i = n < 0 ? n : -n; i < 0; i++) {
-        if (p->hash) dp_linehash_add(p->hash, p->line.p, p->line.n);
-        DP_TRY(dp_out_write(p->cli->run.out, p->line.p, p->line.n, err));
-    }
+    for (int64_t i = n < 0 ? n : -n; i < 0; i++) DP_TRY(dp_lines_write(&p->out, p->line.p, p->line.n, 1, err));
     return DP_OK;
-}
-
-static enum dp_status end(struct printing *p, struct dp_err *err)
-{
-    char hash[48];
-    if (!p->hash) return DP_OK;
-    dp_linehash_text(p->hash, hash);
-    struct dp_mark m = {.kind = DP_MARK_END, .run = p->cli->run.run_id, .records = p->deletes + p->inserts, .hash = hash, .table_version = -1};
-    p->cli->run.marks_closed = true;
-    return write_mark(p->cli, &m, err);
 }
 
 /* A stream that is whole is no failure of a pipeline: with marks the exit code is 0 also where they differ. */
 static enum dp_status print_rows(struct dp_cli *cli, struct dp_table_diff *d, const char *names, struct dp_err *err)
 {
-    struct printing p = {.cli = cli};
+    struct printing p = {.cli = cli, .out = {.run = &cli->run}};
     enum dp_status status = dp_table_diff_schema(d, err);
     if (status == DP_OK) status = begin(&p, d, err);
     if (status == DP_OK) status = dp_table_diff_rows(d, print_row, &p, err);
-    if (status == DP_OK) status = end(&p, err);
+    if (status == DP_OK) status = dp_lines_end(&p.out, err);
     cli->run.books.in = cli->run.books.used = p.deletes + p.inserts;
-    if (status == DP_OK && !p.hash && p.deletes + p.inserts)
+    if (status == DP_OK && !p.out.hash && p.deletes + p.inserts)
         status = dp_err_set(err, DP_RULE, "%s differ: %llu rows only in the first, %llu only in the second", names, (unsigned long long)p.deletes, (unsigned long long)p.inserts);
-    if (p.hash) dp_linehash_close(p.hash);
+    dp_lines_release(&p.out);
     dp_buf_release(&p.line);
     return status;
 }

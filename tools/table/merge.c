@@ -84,7 +84,7 @@ static enum dp_status run_merge(struct dp_cli *cli, struct dp_err *err)
         dp_cli_report_i64(cli, "version", done.version);
     } else if (status == DP_OK || done.commits) report_merged(&g, done.commits);
     else if (status == DP_EMPTY) dp_cli_report_str(cli, "result", DP_STR("nothing new"));
-    if (is_already) return table_say(cli, err, "%s: already committed as version %lld\n", cli->args[0], (long long)done.version);
+    if (is_already) return dp_cli_say(cli, err, "%s: already committed as version %lld\n", cli->args[0], (long long)done.version);
     if (status == DP_OK && done.has_rest) warn_collapsed(cli, &done);
     if (status == DP_OK && done.has_rest) return table_say_edited_line(cli, &done.edited, err);
     if (status != DP_OK && done.commits)

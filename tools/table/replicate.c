@@ -19,7 +19,7 @@ static enum dp_status run_replicate(struct dp_cli *cli, struct dp_err *err)
     dp_cli_report_u64(cli, "files", r.files);
     dp_cli_report_u64(cli, "bytes", r.bytes);
     dp_cli_report_u64(cli, "gone", r.gone);
-    DP_TRY(table_say(cli, err, "%s: %s version %lld, %llu commits, %llu files of %llu bytes\n", cli->args[1], cli->run.dry_run ? "would be at" : "at", (long long)r.version,
+    DP_TRY(dp_cli_say(cli, err, "%s: %s version %lld, %llu commits, %llu files of %llu bytes\n", cli->args[1], cli->run.dry_run ? "would be at" : "at", (long long)r.version,
                      (unsigned long long)r.commits, (unsigned long long)r.files, (unsigned long long)r.bytes));
     if (r.gone) dp_run_log(&cli->run, DP_LOG_INFO, "%llu files that only older versions need are gone from %s", (unsigned long long)r.gone, cli->args[0]);
     if (!r.commits && !r.files && cli->common.skip_empty) return dp_err_set(err, DP_EMPTY, "nothing to copy");

@@ -4,6 +4,7 @@
 #include <dp/base/num.h>
 #include <dp/base/time.h>
 #include <dp/delta/hold.h>
+#include <dp/delta/land.h>
 #include <dp/delta/restore.h>
 
 enum { TRIES = 10, TOLD = 20 /* files by name */ };
@@ -36,11 +37,11 @@ static enum dp_status say_restored(struct dp_cli *cli, const struct dp_delta_res
     dp_cli_report_i64(cli, "version", version);
     dp_cli_report_u64(cli, "files_added", c->n_adds);
     dp_cli_report_u64(cli, "files_removed", c->n_removes);
-    if (!r->is_changed) return table_say(cli, err, "%s: is as it was at version %lld\n", r->now->table, (long long)r->then->version);
+    if (!r->is_changed) return dp_cli_say(cli, err, "%s: is as it was at version %lld\n", r->now->table, (long long)r->then->version);
     const char *also = r->changes_schema && r->changes_properties ? ", schema and properties changed" : r->changes_schema ? ", schema changed" : r->changes_properties ? ", properties changed" : "";
     if (cli->run.dry_run)
-        return table_say(cli, err, "%s: would be as at version %lld: %zu files added, %zu removed%s\n", r->now->table, (long long)r->then->version, c->n_adds, c->n_removes, also);
-    return table_say(cli, err, "%s: version %lld is as version %lld was: %zu files added, %zu removed%s\n", r->now->table, (long long)version, (long long)r->then->version, c->n_adds,
+        return dp_cli_say(cli, err, "%s: would be as at version %lld: %zu files added, %zu removed%s\n", r->now->table, (long long)r->then->version, c->n_adds, c->n_removes, also);
+    return dp_cli_say(cli, err, "%s: version %lld is as version %lld was: %zu files added, %zu removed%s\n", r->now->table, (long long)version, (long long)r->then->version, c->n_adds,
                      c->n_removes, also);
 }
 
@@ -66,7 +67,7 @@ static enum dp_status restore_once(struct dp_cli *cli, int64_t to, const char *t
                             (unsigned long long)m.n, (long long)to);
     if (status == DP_OK && r.is_changed && !cli->run.dry_run) status = dp_delta_restore_publish(&r, now_ms, &version, err);
     dp_delta_hold_release(&hold);
-    if (status == DP_OK && r.is_changed && !cli->run.dry_run) table_after(cli, cli->args[0], version);
+    if (status == DP_OK && r.is_changed && !cli->run.dry_run) dp_delta_staging_sweep(cli->args[0], cli->run.now_micros / 1000000, 86400);
     if (status == DP_OK) status = say_restored(cli, &r, version, err);
     if (status == DP_OK && !r.is_changed && cli->common.skip_empty) status = dp_err_set(err, DP_EMPTY, "nothing to restore");
     dp_delta_restore_release(&r);

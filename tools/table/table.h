@@ -17,16 +17,12 @@ extern const struct dp_tool table_vacuum;
 extern const struct dp_tool table_verify;
 extern const struct dp_tool table_replicate;
 
-/* Prints a line for people; nothing under --json, whose summary says it. */
 /* A name as part of a line: '?' stands for line breaks and other control bytes. */
 void table_add_name(struct dp_buf *b, const char *name);
-enum dp_status table_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
 /* The table as of what --as-of names (NULL: latest). */
 enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) DP_MUST_CHECK;
 /* A misspelled name in --where would read as null: what the table does not have, nor `also` (NULL at its end, or NULL), is DP_USAGE. */
 enum dp_status table_check_where(const char *table, const struct dp_type *schema, const struct dp_expr *where, const char *const *also, struct dp_err *err);
-/* Behind a commit: what died writers left in staging a day ago goes (the checkpoint that is due was written by dp_delta_publish). */
-void table_after(struct dp_cli *cli, const char *table, int64_t version);
 /* What delete, update and merge did, as a line and in the report. */
 void table_report_edited(struct dp_cli *cli, const struct dp_edited *d); /* the report alone */
 enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err); /* the line alone */

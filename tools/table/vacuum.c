@@ -60,7 +60,7 @@ static enum dp_status run_vacuum(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = dp_delta_vacuum(cli->args[0], &o, &v, err);
     if (status == DP_OK) {
         report(cli, &v, &l.json);
-        status = table_say(cli, err, "%s: %s%llu files of %llu bytes, %llu are too young\n", cli->args[0], cli->run.dry_run ? "would delete " : "deleted ",
+        status = dp_cli_say(cli, err, "%s: %s%llu files of %llu bytes, %llu are too young\n", cli->args[0], cli->run.dry_run ? "would delete " : "deleted ",
                            (unsigned long long)v.files, (unsigned long long)v.bytes, (unsigned long long)v.young);
     }
     dp_buf_release(&l.json);

@@ -69,7 +69,7 @@ static enum dp_status run_verify(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = dp_delta_verify(cli->args[0], &o, &v, err);
     if (status == DP_OK) {
         report(cli, &v, &f.json);
-        status = table_say(cli, err, "%s: version %lld, %llu files of %llu bytes, %llu rows: %llu findings\n", cli->args[0], (long long)v.version, (unsigned long long)v.files,
+        status = dp_cli_say(cli, err, "%s: version %lld, %llu files of %llu bytes, %llu rows: %llu findings\n", cli->args[0], (long long)v.version, (unsigned long long)v.files,
                            (unsigned long long)v.bytes, (unsigned long long)v.rows, (unsigned long long)v.findings);
     }
     dp_buf_release(&f.json);

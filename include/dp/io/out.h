@@ -15,6 +15,9 @@ struct dp_out;
 struct dp_out *dp_out_open(const struct dp_run *run, int fd, const char *name);
 /* Copies small pieces, writes large ones at once. */
 enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp_err *err) DP_MUST_CHECK;
+/* A mark, as its line. */
+struct dp_mark;
+enum dp_status dp_out_mark(struct dp_out *o, const struct dp_mark *m, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_out_flush(struct dp_out *o, struct dp_err *err) DP_MUST_CHECK;
 int dp_out_fd(const struct dp_out *o);
 uint64_t dp_out_bytes(const struct dp_out *o); /* handed in so far */
