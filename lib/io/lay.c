@@ -1,7 +1,8 @@
 /*
  * Partitions and their files (dp-partition(1)).  Rows come into the stage, all partitions mixed; a full stage is dealt out, each partition's
  * rows as one extent to the store (lay_store.c), or to its file where a row group's worth is together.  One file is written at a time,
- * but for partitions that have begun theirs.  What each part may take of --memory is said in set_memory().
+ * but for partitions that have begun theirs.  What each part may take of --memory is said in set_memory().  Rows of
+ * a chunk: lay_rows.c; sorted partitions: lay_merge.c.
  */
 #include "lay_priv.h"
 
@@ -19,165 +20,24 @@
 
 #define TARGET_SIZE (128u << 20)
 #define MAX_OPEN 64
-#define PIECE_BYTES (128 << 10)    /* of rows that are handed on at once, about */
 #define ROWS_EACH 32               /* rows of a partition in a full stage, when there is memory for so many */
-#define TIER 16                    /* small extents or runs that become one */
-#define TIER_BYTES (256 << 10)     /* what they may have together */
 #define SYNC_FILES 64              /* complete files that are synced at once, */
 #define SYNC_BYTES (32 << 20)      /* or bytes of them */
 #define META_BYTES (2 << 20)       /* what a file's metadata may take before the file is complete: it grows with columns and row groups */
 #define FRUGAL_BELOW (96u << 20)   /* of memory: then the writers give back what they can */
 #define META_CHUNK 700             /* of it for a column of a row group, about */
 
-struct file {
-    struct dp_newfile new;
-    struct dp_pq_writer *writer;
-    int64_t rows;
-};
-
-struct run { size_t first, n; };
-
-struct part {
-    char *values;       /* JSON object for the file's metadata */
-    char *subdir;       /* plain directories: "day=2026-01-02/...", else "" */
-    struct dp_lay_extent *extents; /* rows in the store, in order */
-    size_t n_extents, extents_cap;
-    struct run *runs;   /* with --sort: extents that are sorted among each other */
-    size_t n_runs, runs_cap;
-    int64_t rows;       /* in the store */
-    size_t bytes, staged; /* in the store; rows in the stage */
-    struct file *file;  /* begun and not complete, or NULL */
-};
-
-/* A file that is complete.  Then it is synced, and then it gets its name: in staging soon, in plain directories when the input has ended. */
-struct finished { struct dp_newfile new; int64_t rows; uint64_t bytes; };
-
-struct dp_lay {
-    struct dp_run *run;
-    struct dp_lay_opts o;
-    dp_lay_done done;
-    void *ctx;
-    char *dir;               /* where files go: the directory, or the run's in staging */
-    int lock;                /* of the staging directory, -1 */
-    struct dp_type *file_schema;
-    struct dp_type *stored;  /* the same, and behind it the order column where there is one: rows on their way */
-    struct dp_type *names;   /* the file's with the names that records have */
-    struct dp_type *keys;    /* of the layout, as the files' metadata names them */
-    size_t *columns;         /* of the incoming rows that are in the files */
-    struct dp_pq_writer_opts writer;
-    struct dp_pq_sorting *sorting;
-    struct dp_pq_column_opts *columns_asked; /* of writer */
-    struct dp_buf row_schema; /* JSON */
-    struct dp_lay_sort sort;
-    struct dp_map index;     /* key bytes -> part number */
-    struct part direct;      /* whose file goes on (dp_lay_group_begin, dp_lay_follow) */
-    struct dp_buf direct_key;
-    struct part *parts;
-    size_t n_parts, parts_cap, n_open, n_cut_parts, n_files;
-    uint64_t spilled;        /* before the latest cut */
-    struct dp_batch stage;   /* rows that are not dealt out */
-    uint32_t *stage_part;    /* the partition of each */
-    size_t stage_part_cap, stage_bytes, stage_max;
-    uint32_t *order, *spare; /* rows of the stage by partition */
-    size_t order_cap, spare_cap;
-    struct dp_lay_store store;
-    struct dp_batch piece, view; /* rows on their way; view borrows */
-    struct dp_pq_work *work;
-    struct finished *finished;
-    size_t n_finished, finished_cap, n_synced, n_named;
-    uint64_t unsynced;       /* bytes */
-    bool is_kept;
-};
-
-/* ---- rows of a chunk, on any thread ---- */
-
-void dp_lay_rows_open(const struct dp_lay_opts *o, struct dp_lay_rows *r) {
-    dp_batch_init(&r->rows, o->schema);
-    dp_batch_init(&r->keys, o->layout->schema);
-    r->is_open = true;
-}
-
-void dp_lay_rows_release(struct dp_lay_rows *r) {
-    if (!r->is_open) return;
-    dp_batch_release(&r->rows);
-    dp_batch_release(&r->keys);
-    dp_map_release(&r->groups);
-    dp_buf_release(&r->key);
-    free(r->group_of);
-    free(r->first);
-    *r = (struct dp_lay_rows){0};
-}
-
-/* A partition's key as bytes: for each column a mark for null, else text and length. */
-static enum dp_status key_bytes(const struct dp_batch *keys, int64_t row, struct dp_buf *out, struct dp_err *err) {
-    dp_buf_reset(out);
-    for (size_t i = 0; i < keys->n_columns; i++) {
-        bool is_null = false;
-        size_t at = out->n;
-        uint32_t n = UINT32_MAX;
-        dp_buf_add(out, &n, 4);
-        DP_TRY(dp_delta_partition_text(&keys->columns[i], row, out, &is_null, err));
-        bool valid = dp_column_is_valid(&keys->columns[i], row);
-        if (valid) n = (uint32_t)(out->n - at - 4);
-        memcpy(out->p + at, &n, 4);
-    }
-    return DP_OK;
-}
-
-static bool same_key(const struct dp_batch *keys, int64_t a, int64_t b) {
-    for (size_t i = 0; i < keys->n_columns; i++) {
-        const struct dp_column *c = &keys->columns[i];
-        bool va = dp_column_is_valid(c, a), vb = dp_column_is_valid(c, b);
-        if (va != vb) return false;
-        if (!va) continue;
-        if (c->offsets) {
-            int32_t n = c->offsets[a + 1] - c->offsets[a];
-            if (n != c->offsets[b + 1] - c->offsets[b] || (n && memcmp(c->data + c->offsets[a], c->data + c->offsets[b], (size_t)n) != 0)) return false;
-        } else if (c->type->id == DP_TYPE_BOOLEAN) {
-            if ((c->data[a >> 3] >> (a & 7) & 1) != (c->data[b >> 3] >> (b & 7) & 1)) return false;
-        } else {
-            size_t w = c->length ? c->data_n / (size_t)c->length : 0;
-            if (memcmp(c->data + (size_t)a * w, c->data + (size_t)b * w, w) != 0) return false;
-        }
-    }
-    return true;
-}
-
-enum dp_status dp_lay_group(const struct dp_lay_opts *o, struct dp_lay_rows *r, struct dp_err *err) {
-    size_t n = (size_t)r->rows.length;
-    dp_map_reset(&r->groups);
-    if (o->layout->n == 0 || n == 0) return DP_OK;
-    DP_TRY(dp_layout_keys(o->layout, &r->rows, &r->keys, err));
-    r->group_of = dp_grow(r->group_of, &r->group_cap, n, sizeof *r->group_of);
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && same_key(&r->keys, (int64_t)i, (int64_t)i - 1)) {
-            r->group_of[i] = r->group_of[i - 1];
-            continue;
-        }
-        bool is_new;
-        DP_TRY(key_bytes(&r->keys, (int64_t)i, &r->key, err));
-        struct dp_map_item *item = dp_map_put(&r->groups, dp_buf_str(&r->key), &is_new);
-        if (is_new) {
-            item->v.u = r->groups.n - 1;
-            r->first = dp_grow(r->first, &r->first_cap, r->groups.n, sizeof *r->first);
-            r->first[item->v.u] = (uint32_t)i;
-        }
-        r->group_of[i] = (uint32_t)item->v.u;
-    }
-    return DP_OK;
-}
-
 /* ---- files ---- */
 
 static enum dp_status to_file(void *ctx, const void *p, size_t n, struct dp_err *err) {
-    struct file *f = ctx;
+    struct dp_lay_file *f = ctx;
     return dp_fd_write(f->new.fd, p, n, err) == DP_OK ? DP_OK : dp_err_prefix(err, "%s: ", f->new.final);
 }
 
 /* A table has its types in its log. */
 static bool is_for_table(const struct dp_lay *l) { return l->o.staging || l->run->marks; }
 
-static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err *err) {
+static enum dp_status open_file(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) {
     char uuid[37], name[80];
     struct dp_pq_writer_opts o = l->writer;
     struct dp_pq_key_value kv[3] = {{DP_STR(DP_DELTA_KV_SCHEMA), dp_buf_str(&l->row_schema), true}, {DP_STR(DP_DELTA_KV_PARTITION), dp_str_z(p->values), true}};
@@ -185,7 +45,7 @@ static enum dp_status open_file(struct dp_lay *l, struct part *p, struct dp_err 
     dp_uuid(uuid);
     snprintf(name, sizeof name, "part-%05zu-%s.parquet", l->n_files++, uuid);
     char *dir = p->subdir[0] ? dp_path_join(l->dir, p->subdir) : dp_strdup(l->dir), *path = dp_path_join(dir, name);
-    struct file *f = dp_calloc(1, sizeof *f);
+    struct dp_lay_file *f = dp_calloc(1, sizeof *f);
     f->new.slot = -1;
     DP_TRY_OUT(dp_mkdirs_unsynced(dir, err)); /* synced with the file's name */
     DP_TRY_OUT(dp_newfile_open(&f->new, path, 0666, err));
@@ -206,7 +66,7 @@ out:
     return status;
 }
 
-static void drop_file(struct dp_lay *l, struct part *p) {
+static void drop_file(struct dp_lay *l, struct dp_lay_part *p) {
     if (!p->file) return;
     dp_pq_writer_close(p->file->writer);
     dp_newfile_abort(&p->file->new);
@@ -235,18 +95,18 @@ static enum dp_status name_finished(struct dp_lay *l, struct dp_err *err) {
     free(f);
     l->n_named = l->n_synced;
     for (size_t i = first; i < l->n_named && status == DP_OK; i++) {
-        const struct finished *x = &l->finished[i];
+        const struct dp_lay_finished *x = &l->finished[i];
         status = l->done(l->ctx, x->new.final, x->rows, x->bytes, err);
     }
     return status;
 }
 
-static enum dp_status complete_file(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    struct file *f = p->file;
+static enum dp_status complete_file(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) {
+    struct dp_lay_file *f = p->file;
     DP_TRY(dp_pq_writer_finish(f->writer, err));
     uint64_t bytes = dp_pq_writer_size(f->writer);
     l->finished = dp_grow(l->finished, &l->finished_cap, l->n_finished + 1, sizeof *l->finished);
-    l->finished[l->n_finished++] = (struct finished){f->new, f->rows, bytes};
+    l->finished[l->n_finished++] = (struct dp_lay_finished){f->new, f->rows, bytes};
     l->unsynced += bytes;
     f->new = (struct dp_newfile){.fd = -1, .slot = -1};
     drop_file(l, p);
@@ -269,7 +129,7 @@ static struct dp_batch file_rows(const struct dp_lay *l, const struct dp_batch *
 }
 
 /* Rows to the partition's file; a file that reached the target size at the end of a row group is complete. */
-static enum dp_status feed(struct dp_lay *l, struct part *p, const struct dp_batch *b, struct dp_err *err) {
+enum dp_status dp_lay_feed(struct dp_lay *l, struct dp_lay_part *p, const struct dp_batch *b, struct dp_err *err) {
     const struct dp_batch rows = file_rows(l, b);
     for (int64_t from = 0, taken; from < b->length; from += taken) {
         if (!p->file) DP_TRY(open_file(l, p, err));
@@ -284,7 +144,7 @@ static enum dp_status feed(struct dp_lay *l, struct part *p, const struct dp_bat
 
 /* ---- partitions ---- */
 
-static void drop_extents(struct dp_lay *l, struct part *p, size_t first, size_t n) {
+void dp_lay_drop_extents(struct dp_lay *l, struct dp_lay_part *p, size_t first, size_t n) {
     for (size_t i = first; i < first + n; i++) {
         p->rows -= p->extents[i].rows;
         p->bytes -= p->extents[i].n;
@@ -292,7 +152,7 @@ static void drop_extents(struct dp_lay *l, struct part *p, size_t first, size_t 
     }
 }
 
-static enum dp_status put_extent(struct dp_lay *l, struct part *p, const struct dp_batch *b, uint32_t level, struct dp_err *err) {
+enum dp_status dp_lay_put_extent(struct dp_lay *l, struct dp_lay_part *p, const struct dp_batch *b, uint32_t level, struct dp_err *err) {
     p->extents = dp_grow(p->extents, &p->extents_cap, p->n_extents + 1, sizeof *p->extents);
     struct dp_lay_extent *x = &p->extents[p->n_extents];
     DP_TRY(dp_lay_store_put(&l->store, b, x, err));
@@ -304,32 +164,32 @@ static enum dp_status put_extent(struct dp_lay *l, struct part *p, const struct 
 }
 
 /* Many small extents cost more than their rows: the last ones, when they are so many of one level, become one of the next. */
-static enum dp_status join_extents(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    while (p->n_extents >= TIER) {
-        struct dp_lay_extent *x = &p->extents[p->n_extents - TIER];
+static enum dp_status join_extents(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) {
+    while (p->n_extents >= DP_LAY_TIER) {
+        struct dp_lay_extent *x = &p->extents[p->n_extents - DP_LAY_TIER];
         uint32_t level = x->level;
         size_t bytes = 0;
-        for (size_t i = 0; i < TIER; i++) bytes += x[i].level == level ? x[i].n : TIER_BYTES;
-        if (bytes >= TIER_BYTES) break;
+        for (size_t i = 0; i < DP_LAY_TIER; i++) bytes += x[i].level == level ? x[i].n : DP_LAY_TIER_BYTES;
+        if (bytes >= DP_LAY_TIER_BYTES) break;
         dp_batch_reset(&l->piece);
-        for (size_t i = 0; i < TIER; i++) {
+        for (size_t i = 0; i < DP_LAY_TIER; i++) {
             DP_TRY(dp_lay_store_view(&l->store, &x[i], &l->view, NULL, err));
             dp_batch_append(&l->piece, &l->view, 0, l->view.length);
         }
-        drop_extents(l, p, p->n_extents - TIER, TIER);
-        p->n_extents -= TIER;
-        DP_TRY(put_extent(l, p, &l->piece, level + 1, err));
+        dp_lay_drop_extents(l, p, p->n_extents - DP_LAY_TIER, DP_LAY_TIER);
+        p->n_extents -= DP_LAY_TIER;
+        DP_TRY(dp_lay_put_extent(l, p, &l->piece, level + 1, err));
     }
     return DP_OK;
 }
 
 /* What the store has of an unsorted partition, in the order of arrival, to its file. */
-static enum dp_status drain(struct dp_lay *l, struct part *p, struct dp_err *err) {
+static enum dp_status drain(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) {
     for (size_t i = 0; i < p->n_extents; i++) {
         DP_TRY(dp_lay_store_view(&l->store, &p->extents[i], &l->view, NULL, err));
-        DP_TRY(feed(l, p, &l->view, err));
+        DP_TRY(dp_lay_feed(l, p, &l->view, err));
     }
-    drop_extents(l, p, 0, p->n_extents);
+    dp_lay_drop_extents(l, p, 0, p->n_extents);
     p->n_extents = 0;
     return DP_OK;
 }
@@ -337,217 +197,60 @@ static enum dp_status drain(struct dp_lay *l, struct part *p, struct dp_err *err
 /* As many rows of a batch as one piece has. */
 static int64_t piece_rows(const struct dp_batch *b) {
     size_t each = b->length ? dp_batch_bytes(b) / (size_t)b->length : 0;
-    size_t n = PIECE_BYTES / (each ? each : 1);
+    size_t n = DP_LAY_PIECE_BYTES / (each ? each : 1);
     return n ? (int64_t)n : 1;
 }
 
 /* The piece in hand was of huge rows: its memory is not kept. */
-static void empty_piece(struct dp_lay *l) {
-    bool is_huge = dp_batch_bytes(&l->piece) > 16 * PIECE_BYTES;
+void dp_lay_empty_piece(struct dp_lay *l) {
+    bool is_huge = dp_batch_bytes(&l->piece) > 16 * DP_LAY_PIECE_BYTES;
     if (is_huge) dp_batch_release(&l->piece), dp_batch_init(&l->piece, l->stored);
     else dp_batch_reset(&l->piece);
 }
 
 /* Rows of the stage to the partition's file or to the store. */
-static enum dp_status deal(struct dp_lay *l, struct part *p, const uint32_t *rows, size_t n, bool to_file, struct dp_err *err) {
+static enum dp_status deal(struct dp_lay *l, struct dp_lay_part *p, const uint32_t *rows, size_t n, bool to_file, struct dp_err *err) {
     size_t step = (size_t)piece_rows(&l->stage);
     for (size_t i = 0; i < n; i += step) {
-        empty_piece(l);
+        dp_lay_empty_piece(l);
         dp_batch_gather(&l->piece, &l->stage, rows + i, n - i < step ? n - i : step);
-        if (to_file) DP_TRY(feed(l, p, &l->piece, err));
-        else DP_TRY(put_extent(l, p, &l->piece, 0, err));
+        if (to_file) DP_TRY(dp_lay_feed(l, p, &l->piece, err));
+        else DP_TRY(dp_lay_put_extent(l, p, &l->piece, 0, err));
     }
     return to_file || l->sort.n ? DP_OK : join_extents(l, p, err);
 }
 
 /* Rows behind the last whole row group return to the partition: another one may need the writers' memory. */
-static enum dp_status take_back(struct dp_lay *l, struct part *p, struct dp_err *err) {
+static enum dp_status take_back(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) {
     if (!p->file || dp_pq_writer_pending(p->file->writer) == 0) return DP_OK;
     const struct dp_batch *b = dp_pq_writer_pending_rows(p->file->writer);
     int64_t step = piece_rows(b);
     for (int64_t i = 0; i < b->length; i += step) {
-        empty_piece(l);
+        dp_lay_empty_piece(l);
         dp_batch_append(&l->piece, b, i, b->length - i < step ? b->length - i : step);
-        DP_TRY(put_extent(l, p, &l->piece, 0, err));
+        DP_TRY(dp_lay_put_extent(l, p, &l->piece, 0, err));
     }
     p->file->rows -= b->length;
     dp_pq_writer_drop_pending(p->file->writer);
     return DP_OK;
 }
 
-/* ---- sorted partitions ---- */
-
-struct cursor { struct dp_batch b; struct dp_buf bytes; size_t extent, end; int64_t row; uint64_t head; };
-
-/* Runs on their way into one: cursors, a heap of the numbers of those that have rows, and rows that are chosen and not yet copied. */
-struct merging {
-    struct cursor *c;
-    const struct dp_batch **batches;
-    uint32_t *heap;
-    size_t n, n_heap;
-    uint32_t *from, *rows;
-    size_t n_chosen, room;
-};
-
-static enum dp_status next_extent(struct dp_lay *l, const struct part *p, struct cursor *c, struct dp_err *err) {
-    c->row = 0;
-    c->b.length = 0;
-    if (c->extent == c->end) return DP_OK;
-    DP_TRY(dp_lay_store_view(&l->store, &p->extents[c->extent++], &c->b, &c->bytes, err));
-    c->head = dp_lay_sort_head(&l->sort, &c->b, 0);
-    return DP_OK;
-}
-
-/* Among equals the earlier run comes first. */
-static bool is_before(const struct dp_lay *l, const struct merging *m, uint32_t a, uint32_t b) {
-    const struct cursor *x = &m->c[a], *y = &m->c[b];
-    if (x->head != y->head) return x->head < y->head;
-    int cmp = l->sort.is_head ? 0 : dp_lay_sort_cmp(&l->sort, &x->b, x->row, &y->b, y->row);
-    return cmp ? cmp < 0 : a < b;
-}
-
-static void sift_down(const struct dp_lay *l, struct merging *m, size_t at) {
-    uint32_t x = m->heap[at];
-    for (size_t child; (child = 2 * at + 1) < m->n_heap; at = child) {
-        if (child + 1 < m->n_heap && is_before(l, m, m->heap[child + 1], m->heap[child])) child++;
-        if (is_before(l, m, x, m->heap[child])) break;
-        m->heap[at] = m->heap[child];
-    }
-    m->heap[at] = x;
-}
-
-/* The chosen rows become the piece, and the piece goes on. */
-static enum dp_status hand_on(struct dp_lay *l, struct part *p, struct merging *m, bool to_file, bool is_last, struct dp_err *err) {
-    dp_batch_mix(&l->piece, m->batches, m->from, m->rows, m->n_chosen);
-    m->n_chosen = 0;
-    if (!l->piece.length || (!is_last && dp_batch_bytes(&l->piece) < PIECE_BYTES / 2)) return DP_OK;
-    DP_TRY(to_file ? feed(l, p, &l->piece, err) : put_extent(l, p, &l->piece, 0, err));
-    empty_piece(l);
-    return DP_OK;
-}
-
-static enum dp_status open_merging(struct dp_lay *l, const struct part *p, size_t first, size_t n, struct merging *m, struct dp_err *err) {
-    size_t rows = 0, bytes = 0;
-    *m = (struct merging){.c = dp_calloc(n + 1, sizeof *m->c), .batches = dp_calloc(n + 1, sizeof *m->batches), .heap = dp_calloc(n + 1, sizeof *m->heap)};
-    for (; m->n < n; m->n++) {
-        struct cursor *c = &m->c[m->n];
-        const struct run *r = &p->runs[first + m->n];
-        dp_batch_init(&c->b, l->stored);
-        m->batches[m->n] = &c->b;
-        c->extent = r->first, c->end = r->first + r->n;
-        for (size_t i = c->extent; i < c->end; i++) rows += p->extents[i].rows, bytes += p->extents[i].n;
-        enum dp_status status = next_extent(l, p, c, err);
-        if (status != DP_OK) return m->n++, status;
-        if (c->b.length) m->heap[m->n_heap++] = (uint32_t)m->n;
-    }
-    for (size_t i = m->n_heap / 2; i-- > 0;) sift_down(l, m, i);
-    size_t each = rows ? bytes / rows + 1 : 1;
-    m->room = PIECE_BYTES / 2 / each + 1;
-    m->from = dp_calloc(m->room, sizeof *m->from), m->rows = dp_calloc(m->room, sizeof *m->rows);
-    return DP_OK;
-}
-
-static void close_merging(struct merging *m) {
-    for (size_t i = 0; i < m->n; i++) {
-        dp_batch_release(&m->c[i].b);
-        dp_buf_release(&m->c[i].bytes);
-    }
-    free(m->c), free(m->batches), free(m->heap), free(m->from), free(m->rows);
-}
-
-/* Sorted runs as one sorted sequence, to the file or as a run behind the others. */
-static enum dp_status merge_runs(struct dp_lay *l, struct part *p, size_t first, size_t n, bool to_file, struct dp_err *err) {
-    struct merging m;
-    enum dp_status status;
-    DP_TRY_OUT(open_merging(l, p, first, n, &m, err));
-    empty_piece(l);
-    while (m.n_heap) {
-        struct cursor *c = &m.c[m.heap[0]];
-        m.from[m.n_chosen] = m.heap[0];
-        m.rows[m.n_chosen++] = (uint32_t)c->row++;
-        bool is_done = c->row == c->b.length;
-        if (is_done || m.n_chosen == m.room) DP_TRY_OUT(hand_on(l, p, &m, to_file, false, err));
-        if (is_done) DP_TRY_OUT(next_extent(l, p, c, err));
-        else c->head = dp_lay_sort_head(&l->sort, &c->b, c->row);
-        if (!c->b.length) m.heap[0] = m.heap[--m.n_heap];
-        if (m.n_heap) sift_down(l, &m, 0);
-    }
-    status = hand_on(l, p, &m, to_file, true, err);
-out:
-    close_merging(&m);
-    return status;
-}
-
-static void add_run(struct part *p, size_t first) {
-    p->runs = dp_grow(p->runs, &p->runs_cap, p->n_runs + 1, sizeof *p->runs);
-    p->runs[p->n_runs++] = (struct run){first, p->n_extents - first};
-}
-
-/* The last n runs become one; they are the last extents, too. */
-static enum dp_status join_last_runs(struct dp_lay *l, struct part *p, size_t n, struct dp_err *err) {
-    size_t first = p->runs[p->n_runs - n].first, old = p->n_extents - first;
-    DP_TRY(merge_runs(l, p, p->n_runs - n, n, false, err));
-    drop_extents(l, p, first, old);
-    memmove(p->extents + first, p->extents + first + old, (p->n_extents - first - old) * sizeof *p->extents);
-    p->n_extents -= old;
-    p->n_runs -= n;
-    add_run(p, first);
-    return DP_OK;
-}
-
-static enum dp_status join_small_runs(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    while (p->n_runs >= TIER) {
-        size_t bytes = 0;
-        for (size_t i = p->runs[p->n_runs - TIER].first; i < p->n_extents; i++) bytes += p->extents[i].n;
-        if (bytes >= TIER_BYTES) break;
-        DP_TRY(join_last_runs(l, p, TIER, err));
-    }
-    return DP_OK;
-}
-
-/* All of a sorted partition to its file.  More runs than there is memory for are made fewer first, level by level, in order. */
-static enum dp_status merge(struct dp_lay *l, struct part *p, struct dp_err *err) {
-    size_t fan = (l->store.memory + l->stage_max) / (4 * PIECE_BYTES);
-    fan = fan < 4 ? 4 : fan > 64 ? 64 : fan;
-    while (p->n_runs > fan) {
-        size_t n = 0, at = 0;
-        struct run *made = dp_calloc(p->n_runs / fan + 1, sizeof *made);
-        for (; at < p->n_runs; at += fan) {
-            size_t first = p->n_extents, some = p->n_runs - at < fan ? p->n_runs - at : fan;
-            enum dp_status status = merge_runs(l, p, at, some, false, err);
-            if (status != DP_OK) {
-                free(made);
-                return status;
-            }
-            made[n++] = (struct run){first, p->n_extents - first};
-            for (size_t i = at; i < at + some; i++) drop_extents(l, p, p->runs[i].first, p->runs[i].n);
-        }
-        memcpy(p->runs, made, n * sizeof *made);
-        p->n_runs = n;
-        free(made);
-    }
-    DP_TRY(merge_runs(l, p, 0, p->n_runs, true, err));
-    for (size_t i = 0; i < p->n_runs; i++) drop_extents(l, p, p->runs[i].first, p->runs[i].n);
-    p->n_runs = p->n_extents = 0;
-    return DP_OK;
-}
-
 /* ---- the stage ---- */
 
 /* Is there a row group's worth, and may the file begin, or has it? */
-static bool is_due(const struct dp_lay *l, const struct part *p) {
+static bool is_due(const struct dp_lay *l, const struct dp_lay_part *p) {
     bool enough = p->rows + (int64_t)p->staged >= l->writer.row_group_rows || p->bytes >= (size_t)l->writer.row_group_bytes;
     return enough && l->sort.n == 0 && (p->file || l->n_open < l->o.max_open);
 }
 
-static enum dp_status deal_part(struct dp_lay *l, struct part *p, uint32_t *rows, bool is_last, struct dp_err *err) {
+static enum dp_status deal_part(struct dp_lay *l, struct dp_lay_part *p, uint32_t *rows, bool is_last, struct dp_err *err) {
     size_t first = p->n_extents, n = p->staged;
     p->staged = 0;
     if (l->sort.n && n) {
         dp_lay_sort_rows(&l->sort, &l->stage, rows, l->spare, n);
         DP_TRY(deal(l, p, rows, n, false, err));
-        add_run(p, first);
-        return join_small_runs(l, p, err);
+        dp_lay_add_run(p, first);
+        return dp_lay_join_small_runs(l, p, err);
     }
     p->staged = n;
     bool to_file = is_last || is_due(l, p);
@@ -568,7 +271,7 @@ static enum dp_status deal_out(struct dp_lay *l, bool is_last, struct dp_err *er
     for (size_t i = 0; i < n; i++) l->order[l->spare[l->stage_part[i]]++] = (uint32_t)i;
     at = 0;
     for (size_t i = 0; i < l->n_parts; i++) {
-        struct part *p = &l->parts[i];
+        struct dp_lay_part *p = &l->parts[i];
         uint32_t *rows = l->order + at;
         at += p->staged;
         if (dp_run_stopped(l->run, err)) return DP_SIGNALLED;
@@ -588,7 +291,7 @@ static bool stage_is_full(const struct dp_lay *l) {
 }
 
 /* The values of a partition's key, for its files. */
-static enum dp_status name_part(const struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct part *p, struct dp_err *err) {
+static enum dp_status name_part(const struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct dp_lay_part *p, struct dp_err *err) {
     struct dp_buf json = {0}, dir = {0}, text = {0};
     enum dp_status status = DP_OK;
     dp_buf_addc(&json, '{');
@@ -618,7 +321,7 @@ out:
 
 static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, int64_t row, struct dp_err *err) {
     l->parts = dp_grow(l->parts, &l->parts_cap, l->n_parts + 1, sizeof *l->parts);
-    l->parts[l->n_parts] = (struct part){0};
+    l->parts[l->n_parts] = (struct dp_lay_part){0};
     DP_TRY(name_part(l, keys, row, &l->parts[l->n_parts], err));
     l->n_parts++;
     return DP_OK;
@@ -657,7 +360,7 @@ static enum dp_status add_rows(struct dp_lay *l, const struct dp_lay_rows *r, co
     size_t n = (size_t)r->rows.length, at = (size_t)l->stage.length;
     bool is_single = l->o.layout->n == 0;
     if (is_single && l->n_parts == 0) DP_TRY(new_part(l, &r->keys, 0, err));
-    if (is_single && l->sort.n == 0) return feed(l, &l->parts[0], view, err);
+    if (is_single && l->sort.n == 0) return dp_lay_feed(l, &l->parts[0], view, err);
     l->stage_part = dp_grow(l->stage_part, &l->stage_part_cap, at + n, sizeof *l->stage_part);
     if (is_single) {
         memset(l->stage_part + at, 0, n * sizeof *l->stage_part);
@@ -672,7 +375,7 @@ static enum dp_status add_rows(struct dp_lay *l, const struct dp_lay_rows *r, co
 
 /* ---- files that keep order and row groups ---- */
 
-static void release_part(struct dp_lay *l, struct part *p) {
+static void release_part(struct dp_lay *l, struct dp_lay_part *p) {
     drop_file(l, p);
     free(p->values), free(p->subdir), free(p->extents), free(p->runs);
 }
@@ -688,7 +391,7 @@ static enum dp_status go_on(struct dp_lay *l, const struct dp_lay_rows *r, struc
     if (!same) {
         DP_TRY(end_direct(l, err));
         release_part(l, &l->direct);
-        l->direct = (struct part){0};
+        l->direct = (struct dp_lay_part){0};
         dp_buf_reset(&l->direct_key);
         dp_buf_adds(&l->direct_key, key);
         DP_TRY(name_part(l, &r->keys, 0, &l->direct, err));
@@ -709,7 +412,7 @@ enum dp_status dp_lay_group_end(struct dp_lay *l, int64_t rows, struct dp_err *e
 }
 
 enum dp_status dp_lay_group_undo(struct dp_lay *l, struct dp_err *err) {
-    struct file *f = l->direct.file;
+    struct dp_lay_file *f = l->direct.file;
     dp_pq_writer_undo(f->writer);
     off_t size = (off_t)dp_pq_writer_size(f->writer);
     if (ftruncate(f->new.fd, size) || lseek(f->new.fd, size, SEEK_SET) != size) return dp_err_sys(err, DP_IO, "%s", f->new.final);
@@ -721,7 +424,7 @@ enum dp_status dp_lay_follow(struct dp_lay *l, const struct dp_lay_rows *r, stru
     if (r->rows.length == 0) return DP_OK;
     DP_TRY(go_on(l, r, err));
     view_rows(l, &r->rows, &view);
-    enum dp_status status = feed(l, &l->direct, &view, err);
+    enum dp_status status = dp_lay_feed(l, &l->direct, &view, err);
     free(view.columns);
     return status;
 }
@@ -887,13 +590,13 @@ out:
 }
 
 enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
-    struct part *only = l->o.layout->n == 0 && l->sort.n == 0 && l->n_parts ? &l->parts[0] : NULL;
+    struct dp_lay_part *only = l->o.layout->n == 0 && l->sort.n == 0 && l->n_parts ? &l->parts[0] : NULL;
     DP_TRY(end_direct(l, err));
     if (only && only->file) DP_TRY(complete_file(l, only, err));
     if (!only) DP_TRY(deal_out(l, l->sort.n == 0, err));
     for (size_t i = 0; i < l->n_parts && l->sort.n; i++) {
         if (dp_run_stopped(l->run, err)) return DP_SIGNALLED;
-        DP_TRY(merge(l, &l->parts[i], err));
+        DP_TRY(dp_lay_merge(l, &l->parts[i], err));
         if (l->parts[i].file) DP_TRY(complete_file(l, &l->parts[i], err));
     }
     DP_TRY(sync_finished(l, err));

@@ -66,4 +66,93 @@ uint64_t dp_lay_sort_head(const struct dp_lay_sort *s, const struct dp_batch *b,
 /* Brings row numbers of a batch into order, stable; spare has room for n. */
 void dp_lay_sort_rows(const struct dp_lay_sort *s, const struct dp_batch *b, uint32_t *rows, uint32_t *spare, size_t n);
 
+/* ---- lay.c ---- */
+
+#define DP_LAY_PIECE_BYTES (128 << 10)    /* of rows that are handed on at once, about */
+#define DP_LAY_TIER 16                    /* small extents or runs that become one */
+#define DP_LAY_TIER_BYTES (256 << 10)     /* what they may have together */
+
+struct dp_lay_file {
+    struct dp_newfile new;
+    struct dp_pq_writer *writer;
+    int64_t rows;
+};
+
+struct dp_lay_run { size_t first, n; };
+
+struct dp_lay_part {
+    char *values;       /* JSON object for the file's metadata */
+    char *subdir;       /* plain directories: "day=2026-01-02/...", else "" */
+    struct dp_lay_extent *extents; /* rows in the store, in order */
+    size_t n_extents, extents_cap;
+    struct dp_lay_run *runs;   /* with --sort: extents that are sorted among each other */
+    size_t n_runs, runs_cap;
+    int64_t rows;       /* in the store */
+    size_t bytes, staged; /* in the store; rows in the stage */
+    struct dp_lay_file *file;  /* begun and not complete, or NULL */
+};
+
+/* A file that is complete.  Then it is synced, and then it gets its name: in staging soon, in plain directories when the input has ended. */
+struct dp_lay_finished { struct dp_newfile new; int64_t rows; uint64_t bytes; };
+
+struct dp_lay {
+    struct dp_run *run;
+    struct dp_lay_opts o;
+    dp_lay_done done;
+    void *ctx;
+    char *dir;               /* where files go: the directory, or the run's in staging */
+    int lock;                /* of the staging directory, -1 */
+    struct dp_type *file_schema;
+    struct dp_type *stored;  /* the same, and behind it the order column where there is one: rows on their way */
+    struct dp_type *names;   /* the file's with the names that records have */
+    struct dp_type *keys;    /* of the layout, as the files' metadata names them */
+    size_t *columns;         /* of the incoming rows that are in the files */
+    struct dp_pq_writer_opts writer;
+    struct dp_pq_sorting *sorting;
+    struct dp_pq_column_opts *columns_asked; /* of writer */
+    struct dp_buf row_schema; /* JSON */
+    struct dp_lay_sort sort;
+    struct dp_map index;     /* key bytes -> part number */
+    struct dp_lay_part direct;      /* whose file goes on (dp_lay_group_begin, dp_lay_follow) */
+    struct dp_buf direct_key;
+    struct dp_lay_part *parts;
+    size_t n_parts, parts_cap, n_open, n_cut_parts, n_files;
+    uint64_t spilled;        /* before the latest cut */
+    struct dp_batch stage;   /* rows that are not dealt out */
+    uint32_t *stage_part;    /* the partition of each */
+    size_t stage_part_cap, stage_bytes, stage_max;
+    uint32_t *order, *spare; /* rows of the stage by partition */
+    size_t order_cap, spare_cap;
+    struct dp_lay_store store;
+    struct dp_batch piece, view; /* rows on their way; view borrows */
+    struct dp_pq_work *work;
+    struct dp_lay_finished *finished;
+    size_t n_finished, finished_cap, n_synced, n_named;
+    uint64_t unsynced;       /* bytes */
+    bool is_kept;
+};
+
+/* Rows into the file of a partition, which is begun where there is none; whole row groups are written. */
+enum dp_status dp_lay_feed(struct dp_lay *l, struct dp_lay_part *p, const struct dp_batch *b, struct dp_err *err) DP_MUST_CHECK;
+/* Rows into the store, behind those of the partition that are there. */
+enum dp_status dp_lay_put_extent(struct dp_lay *l, struct dp_lay_part *p, const struct dp_batch *b, uint32_t level, struct dp_err *err) DP_MUST_CHECK;
+/* n of them, from the first on, leave the store; their places in the partition stay. */
+void dp_lay_drop_extents(struct dp_lay *l, struct dp_lay_part *p, size_t first, size_t n);
+/* The piece has no rows then. */
+void dp_lay_empty_piece(struct dp_lay *l);
+
+/* ---- lay_rows.c ---- */
+
+/* A partition's key as bytes, into out (reset first). */
+enum dp_status dp_lay_key_bytes(const struct dp_batch *keys, int64_t row, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- lay_merge.c ---- */
+
+/* The extents from `first` on, which are sorted among each other, are a run. */
+void dp_lay_add_run(struct dp_lay_part *p, size_t first);
+/* Small runs at the end become one, so that a partition of many small extents does not have as many runs. */
+enum dp_status dp_lay_join_small_runs(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) DP_MUST_CHECK;
+/* All of a sorted partition to its file. */
+enum dp_status dp_lay_merge(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) DP_MUST_CHECK;
+
 #endif
