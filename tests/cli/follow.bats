@@ -17,15 +17,6 @@ teardown() {
     wait 2>/dev/null
 }
 
-# until_ok WORDS...: the command succeeds some time, in half a minute at most
-until_ok() {
-    local n
-    for ((n = 0; n < 600; n++)); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.05
-    done
-    fail "it never came true: $*; out: $(head -c 2000 out 2>/dev/null); err: $(cat err 2>/dev/null)"
-}
 # The data lines of out are these.
 out_is() { [ "$(grep -v '^{"$dp"' out)" = "$(printf '%s\n' "$@")" ]; }
 has() { grep -q -- "$1" "${2:-out}"; }

@@ -70,6 +70,15 @@ dp_settled() {
         done
     done
 }
+# until_ok WORDS...: the command succeeds some time, in half a minute at most
+until_ok() {
+    local n
+    for ((n = 0; n < 600; n++)); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.05
+    done
+    fail "it never came true: $*; out: $(head -c 2000 out 2>/dev/null); err: $(cat err 2>/dev/null)"
+}
 # Waits, half a minute at most, until a command fails: dp_until_not kill -0 $pid
 dp_until_not() {
     for ((dp_n = 0; dp_n < 600; dp_n++)); do

@@ -13,15 +13,6 @@ teardown() {
     for p in ${pids:-}; do kill -KILL "$p" 2>/dev/null; done
     wait 2>/dev/null
 }
-until_ok() {
-    local n
-    for ((n = 0; n < 600; n++)); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.05
-    done
-    fail "it never came true: $*; out: $(head -c 2000 out 2>/dev/null); err: $(cat err 2>/dev/null)"
-}
-
 contract() {
     printf '%s\n' 'apiVersion: v3.1.0' 'kind: DataContract' 'id: t' 'version: 1.0.0' 'status: active' 'schema:' '- name: t' '  properties:' \
         '  - {name: id, logicalType: integer, required: true}' '  - {name: day, logicalType: date, partitioned: true}' '  - {name: word, logicalType: string}' >c.yaml

@@ -13,10 +13,10 @@ export DP_THREADS=1
 work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) || exit 3 # in memory where that is to be had: nobody waits for a disk
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+# shellcheck source=tests/faults/frame.bash
+. "$here/frame.bash"
 
-${CC:-cc} -shared -fPIC -O1 -o shim.so "$here/shim.c" -ldl || exit 3
+make_shim
 
 rows() { # FROM TO WORD
     seq "$1" "$2" | awk -v w="$3" '{ printf "{\"id\":%d,\"day\":\"2026-03-%02d\",\"word\":\"%s%d\"}\n", $1, $1 % 3 + 1, w, $1 }'
@@ -28,20 +28,7 @@ put() { # TABLE OPTION...   rows on standard input
 }
 # What every command starts from: base/, with a table t of eight versions (the next but one has a checkpoint), change data, vectors
 # and files that are gone, and what the commands read.
-cat >c.yaml <<'Y'
-apiVersion: v3.1.0
-kind: DataContract
-id: faults
-version: 1.0.0
-status: active
-schema:
-  - name: t
-    logicalType: object
-    properties:
-      - {name: id, logicalType: integer, required: true}
-      - {name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}
-      - {name: word, logicalType: string}
-Y
+contract
 mkdir base && cd base || exit 3
 dp-table create t -c ../c.yaml -q --property delta.checkpointInterval=4 --property delta.enableDeletionVectors=true \
     --property delta.enableChangeDataFeed=true >out 2>err

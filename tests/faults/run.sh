@@ -12,25 +12,12 @@ RANDOM=${SEED:-20260301}
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+# shellcheck source=tests/faults/frame.bash
+. "$here/frame.bash"
 
-${CC:-cc} -shared -fPIC -O1 -o shim.so "$here/shim.c" -ldl || exit 3
+make_shim
 
-cat >c.yaml <<'Y'
-apiVersion: v3.1.0
-kind: DataContract
-id: faults
-version: 1.0.0
-status: active
-schema:
-  - name: t
-    logicalType: object
-    properties:
-      - {name: id, logicalType: integer, required: true}
-      - {name: day, logicalType: date, partitioned: true, partitionKeyPosition: 1}
-      - {name: word, logicalType: string}
-Y
+contract
 rows() { # FROM TO
     seq "$1" "$2" | awk '{ printf "{\"id\":%d,\"day\":\"2026-03-%02d\",\"word\":\"w%d\"}\n", $1, $1 % 3 + 1, $1 * 7919 % 1000 }'
 }

@@ -3,6 +3,7 @@
 # is there once, the log has no gap, the table verifies.  KEEP=DIR keeps the table there, for other engines to read.
 # usage: DP_BIN=DIR torture.sh
 set -u
+here=$(cd "$(dirname "$0")" && pwd)
 PATH=${DP_BIN:?}:$PATH
 COMMITS=${COMMITS:-40}
 WRITERS=8
@@ -10,8 +11,8 @@ export DP_THREADS=1
 work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+# shellcheck source=tests/faults/frame.bash
+. "$here/frame.bash"
 
 echo '{"id":1,"p":"a"}' | dp-contract infer - >c.yaml
 dp-table create t -c c.yaml --by p -q >out 2>err || { ok 1 "a table to begin with"; exit 1; }

@@ -1,64 +1,17 @@
 /* Checkpoints that are written: what they keep and leave out, in every form; the hint's checksum; clean-up of the log. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tabledir.h"
 
 #include "../../lib/delta/checkpoint_priv.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <dp/base/file.h>
 #include <dp/base/md5.h>
 #include <dp/delta/checkpoint.h>
 #include <dp/delta/logclean.h>
-#include <dp/delta/path.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define DAY 86400000LL
 #define NOW (100 * DAY)
-
-static char dir[64];
-
-static int in_new_directory(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/dp-checkpoint-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static void remove_tree(const char *path) {
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        char *p = dp_path_join(path, e->d_name);
-        if (unlink(p) != 0) remove_tree(p);
-        free(p);
-    }
-    if (d) closedir(d);
-    rmdir(path);
-}
-
-static int remove_directory(void **state) {
-    (void)state;
-    remove_tree(dir);
-    return 0;
-}
-
-static void put_commit(int64_t version, const char *text) {
-    struct dp_err err = DP_ERR_INIT;
-    char *path = dp_delta_commit_path(dir, version), *log = dp_path_dir(path);
-    assert_int_equal(dp_mkdirs(log, &err), DP_OK);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
-    free(log), free(path);
-}
 
 static struct dp_delta_snapshot *latest(void) {
     struct dp_delta_snapshot *s = NULL;

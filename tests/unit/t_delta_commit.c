@@ -1,45 +1,10 @@
 /* Commits: put-if-absent, conflicts, transactions, processes that race and processes that are killed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tabledir.h"
 
-#include <dirent.h>
-#include <dp/base/file.h>
 #include <dp/delta/commit.h>
 #include <dp/delta/schema.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-static char dir[64];
-
-static int in_new_directory(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/dp-commit-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static void remove_tree(const char *path) {
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        char *p = dp_path_join(path, e->d_name);
-        if (unlink(p) != 0) remove_tree(p);
-        free(p);
-    }
-    if (d) closedir(d);
-    rmdir(path);
-}
-
-static int remove_directory(void **state) {
-    (void)state;
-    remove_tree(dir);
-    return 0;
-}
 
 static enum dp_status create(const char *property, struct dp_err *err) {
     struct dp_type *schema = NULL;

@@ -1,54 +1,7 @@
 /* Concurrent commits: each rule of conflict both ways, and what an entry gets anew when it goes behind another. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tabledir.h"
 
-#include <dirent.h>
-#include <dp/base/file.h>
 #include <dp/delta/commit.h>
-#include <dp/delta/path.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static char dir[64];
-
-static int in_new_directory(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/dp-conflict-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static void remove_tree(const char *path) {
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        char *p = dp_path_join(path, e->d_name);
-        if (unlink(p) != 0) remove_tree(p);
-        free(p);
-    }
-    if (d) closedir(d);
-    rmdir(path);
-}
-
-static int remove_directory(void **state) {
-    (void)state;
-    remove_tree(dir);
-    return 0;
-}
-
-static void put_commit(int64_t version, const char *text) {
-    struct dp_err err = DP_ERR_INIT;
-    char *path = dp_delta_commit_path(dir, version), *log = dp_path_dir(path);
-    assert_int_equal(dp_mkdirs(log, &err), DP_OK);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
-    free(log), free(path);
-}
 
 static void get_commit(int64_t version, struct dp_buf *text) {
     struct dp_err err = DP_ERR_INIT;
