@@ -1,7 +1,7 @@
 /*
  * Header in, header out: joins what an expression does (expr_flow.c) with what the header knew of the fields before (dp/record/lineage.h).
  * Origins are carried through, so each field names those of the stream's source.  The words for how are OpenLineage's column lineage in
- * lower case: identity, transformation, conditional, filter.
+ * lower case.
  */
 #include <dp/base/map.h>
 #include <dp/record/lineage.h>
@@ -14,6 +14,8 @@ struct origin {
     unsigned how;
 };
 
+enum others { SAME, NONE, ANY };
+
 struct lineage {
     struct dp_arena arena;
     const struct dp_type *schema;  /* of the input; NULL */
@@ -23,6 +25,7 @@ struct lineage {
     struct dp_record old;          /* `fields` of the input; no nodes: none */
     struct dp_map entries;         /* name to node */
     uint32_t of_all;               /* the entry without a name; 0 */
+    unsigned others;               /* enum others: where fields without an entry come from: that of their name, there are none, it can't be told */
     struct origin *origins;
     size_t n_origins, cap_origins;
 };
@@ -30,7 +33,12 @@ struct lineage {
 static const struct {
     unsigned how;
     const char *word;
-} words[] = {{DP_FLOW_COPY, "identity"}, {DP_FLOW_DIRECT, "transformation"}, {DP_FLOW_CONDITION, "conditional"}, {DP_FLOW_FILTER, "filter"}};
+} words[] = {{DP_HOW_IDENTITY, "identity"}, {DP_HOW_TRANSFORMATION, "transformation"}, {DP_HOW_AGGREGATION, "aggregation"},
+             {DP_HOW_JOIN, "join"},         {DP_HOW_GROUP_BY, "group_by"},             {DP_HOW_FILTER, "filter"},
+             {DP_HOW_SORT, "sort"},         {DP_HOW_WINDOW, "window"},                 {DP_HOW_CONDITIONAL, "conditional"}};
+#define N_WORDS (sizeof words / sizeof words[0])
+
+static const char *const others_words[] = {"same", "none", "any"};
 
 /* ---- what the header knew ---- */
 
@@ -47,6 +55,9 @@ static bool read_fields(struct lineage *l, const char *fields) {
         else if (dp_json_get_string(&l->old, node, &name)) dp_map_put(&l->entries, dp_buf_str(&name), NULL)->v.u = i;
         dp_buf_release(&name);
     }
+    uint32_t others = l->of_all ? dp_json_member(&l->old, l->of_all, "others") : 0;
+    for (unsigned i = NONE; others && i <= ANY; i++)
+        if (dp_json_equal(dp_node_str(&l->old, others), l->old.nodes[others].flags, dp_str_z(others_words[i]))) l->others = i;
     return true;
 }
 
@@ -100,17 +111,13 @@ static void add_origin(struct lineage *l, struct dp_str field, struct dp_str sou
     l->origins[l->n_origins++] = (struct origin){field, source, how};
 }
 
-static unsigned how_of(const struct lineage *l, uint32_t node) {
-    for (size_t i = 0; node && i < sizeof words / sizeof words[0]; i++)
-        if (dp_json_equal(dp_node_str(&l->old, node), l->old.nodes[node].flags, dp_str_z(words[i].word))) return words[i].how;
-    return DP_FLOW_DIRECT;
-}
-
-static unsigned compose(unsigned how, unsigned by) {
-    unsigned out = 0;
-    for (unsigned bit = DP_FLOW_COPY; bit <= DP_FLOW_FILTER; bit *= 2)
-        if (by & bit) out |= dp_flow_through(how, bit);
-    return out;
+/* Of an origin. */
+static unsigned how_of(const struct lineage *l, uint32_t origin) {
+    uint32_t node = dp_json_member(&l->old, origin, "how"), masking = dp_json_member(&l->old, origin, "masking");
+    unsigned how = DP_HOW_TRANSFORMATION;
+    for (size_t i = 0; node && i < N_WORDS; i++)
+        if (dp_json_equal(dp_node_str(&l->old, node), l->old.nodes[node].flags, dp_str_z(words[i].word))) how = words[i].how;
+    return masking && l->old.nodes[masking].kind == DP_KIND_TRUE ? DP_HOW_MASKED(how) : how;
 }
 
 /* The origins that an entry names, through a dependency on its field. */
@@ -120,17 +127,19 @@ static bool add_entry_origins(struct lineage *l, uint32_t entry, unsigned by) {
     for (uint32_t i = from + 1; i < l->old.nodes[from].next; i = l->old.nodes[i].next) {
         if (l->old.nodes[i].kind != DP_KIND_OBJECT) continue;
         struct dp_buf name = {0};
-        uint32_t field = dp_json_member(&l->old, i, "field"), source = dp_json_member(&l->old, i, "source"), how = dp_json_member(&l->old, i, "how");
+        uint32_t field = dp_json_member(&l->old, i, "field"), source = dp_json_member(&l->old, i, "source");
         bool named = field && dp_json_get_string(&l->old, field, &name);
         add_origin(l, named ? dp_arena_str(&l->arena, dp_buf_str(&name)) : dp_str(NULL, 0), source ? raw_of(l, source) : dp_str("", 0),
-                   compose(how_of(l, how), by));
+                   dp_flow_through(how_of(l, i), by));
         dp_buf_release(&name);
     }
     return true;
 }
 
 static void add_field_origins(struct lineage *l, struct dp_str name, unsigned by) {
-    if (!add_entry_origins(l, entry_of(l, name), by)) add_origin(l, name, dp_str("", 0), by);
+    if (l->others != ANY && add_entry_origins(l, entry_of(l, name), by)) return; /* else an entry's name may have another value by now */
+    if (l->others == ANY) add_origin(l, dp_str(NULL, 0), dp_str("", 0), by);
+    if (l->others == SAME) add_origin(l, name, dp_str("", 0), by);
 }
 
 static void add_deps(struct lineage *l, const struct dp_flow_deps *deps) {
@@ -147,14 +156,16 @@ static void print_origins(struct lineage *l, struct dp_buf *b) {
     const char *comma = "";
     dp_buf_addz(b, ",\"from\":[");
     for (size_t i = 0; i < l->n_origins; i++)
-        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+        for (size_t k = 0; k < 2 * N_WORDS; k++) { /* clear ones first */
             const struct origin *o = &l->origins[i];
-            if (!(o->how & words[k].how) || (words[k].how == DP_FLOW_COPY && (o->how & DP_FLOW_DIRECT))) continue;
+            bool masking = k >= N_WORDS;
+            unsigned how = masking ? o->how >> 16 : o->how & 0xffff, bit = words[k % N_WORDS].how;
+            if (!(how & bit) || (bit == DP_HOW_IDENTITY && (how & DP_HOW_TRANSFORMATION))) continue;
             dp_buf_addf(b, "%s{\"field\":", comma);
             if (o->field.p) dp_json_add_string(b, o->field);
             else dp_buf_addz(b, "null");
             if (o->source.n) dp_buf_addz(b, ",\"source\":"), dp_buf_adds(b, o->source);
-            dp_buf_addf(b, ",\"how\":\"%s\"}", words[k].word);
+            dp_buf_addf(b, ",\"how\":\"%s\"%s}", words[k % N_WORDS].word, masking ? ",\"masking\":true" : "");
             comma = ",";
         }
     dp_buf_addc(b, ']');
@@ -181,10 +192,10 @@ static void print_done(const struct lineage *l, uint32_t before, const char *wha
 
 /* Members that other programs wrote and that hold for a copy. */
 static void print_others(const struct lineage *l, uint32_t entry, struct dp_buf *b) {
-    static const char *const ours[] = {"name", "from", "done", "classification"};
+    static const char *const ours[] = {"name", "from", "done", "classification", "others"};
     for (uint32_t k = entry + 1; k < l->old.nodes[entry].next; k = l->old.nodes[k + 1].next) {
         bool own = false;
-        for (size_t i = 0; i < 4; i++) own = own || dp_json_equal(dp_node_str(&l->old, k), l->old.nodes[k].flags, dp_str_z(ours[i]));
+        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) own = own || dp_json_equal(dp_node_str(&l->old, k), l->old.nodes[k].flags, dp_str_z(ours[i]));
         if (own) continue;
         dp_buf_addc(b, ',');
         dp_buf_adds(b, raw_of(l, k));
@@ -196,7 +207,7 @@ static void print_others(const struct lineage *l, uint32_t entry, struct dp_buf 
 static void print_entry(struct lineage *l, struct dp_str name, const struct dp_flow *v, uint32_t at_least, struct dp_buf *b) {
     uint32_t before = v->is_copy ? entry_of(l, v->deps.v[0].name) : 0, class = at_least;
     if (b->n > 1) dp_buf_addc(b, ',');
-    if (before && is_unchanged(name, v)) {
+    if (before && l->others != ANY && is_unchanged(name, v)) {
         dp_buf_adds(b, raw_of(l, before));
         return;
     }
@@ -222,14 +233,14 @@ static void print_entry(struct lineage *l, struct dp_str name, const struct dp_f
     dp_buf_addc(b, '}');
 }
 
-/* The entry without a name: what decides which records there are. */
-static void print_of_all(struct lineage *l, const struct dp_flow *r, struct dp_buf *b) {
-    add_entry_origins(l, l->of_all, DP_FLOW_COPY);
-    add_deps(l, &r->deps);
-    if (!l->n_origins) return;
+/* The entry without a name, of the origins gathered and those that it had: what decides which records there are. */
+static void print_of_all(struct lineage *l, struct dp_buf *b) {
+    add_entry_origins(l, l->of_all, DP_HOW_IDENTITY);
+    if (!l->n_origins && l->others == SAME) return;
     if (b->n > 1) dp_buf_addc(b, ',');
     dp_buf_addz(b, "{\"name\":null");
     print_origins(l, b);
+    if (l->others != SAME) dp_buf_addf(b, ",\"others\":\"%s\"", others_words[l->others]);
     if (l->of_all) print_others(l, l->of_all, b);
     dp_buf_addc(b, '}');
 }
@@ -302,9 +313,13 @@ static void write_header(struct lineage *l, const struct dp_flow *r, struct dp_m
     classify(l, &r->deps, &class);
     dp_buf_addc(&b, '[');
     for (size_t i = 0; i < n && b.n < DP_LIMIT_MARK / 2; i++) print_entry(l, f[i].name, f[i].value, class, &b);
-    print_of_all(l, r, &b);
+    if (schema && (!has_type(schema) || n > DP_LIMIT_COLUMNS)) dp_type_free(schema), schema = NULL;
+    add_entry_origins(l, l->of_all, DP_HOW_IDENTITY); /* before the new ones */
+    add_deps(l, &r->deps);
+    if (!r->open) l->others = schema ? SAME : NONE; /* its names are those of the schema, else of the entries */
+    print_of_all(l, &b);
     dp_buf_addc(&b, ']');
-    if (schema && (!has_type(schema) || b.n >= DP_LIMIT_MARK / 2 || n > DP_LIMIT_COLUMNS)) dp_type_free(schema), schema = NULL;
+    if (schema && b.n >= DP_LIMIT_MARK / 2) dp_type_free(schema), schema = NULL;
     drop_schema(begin);
     begin->schema = schema;
     if (b.n < DP_LIMIT_MARK / 2) {
@@ -312,6 +327,19 @@ static void write_header(struct lineage *l, const struct dp_flow *r, struct dp_m
         begin->fields = b.n > 2 ? dp_buf_detach(&b) : NULL;
     }
     dp_buf_release(&b);
+}
+
+/* The names behind it are not known: the entries stay, and what has none may come from anywhere. */
+static void write_unknown(struct lineage *l, struct dp_mark *begin) {
+    struct dp_buf b = {0};
+    dp_buf_addc(&b, '[');
+    for (size_t i = 0; i < l->entries.n; i++) dp_buf_addz(&b, i ? "," : ""), dp_buf_adds(&b, raw_of(l, (uint32_t)l->entries.items[i].v.u));
+    l->others = ANY;
+    print_of_all(l, &b);
+    dp_buf_addc(&b, ']');
+    free(begin->fields);
+    begin->fields = dp_buf_detach(&b);
+    drop_schema(begin);
 }
 
 static void amend(const struct dp_expr *e, bool where, const char *program, struct dp_mark *begin) {
@@ -330,6 +358,7 @@ static void amend(const struct dp_expr *e, bool where, const char *program, stru
     }
     bool as_is = r && (r->kind == DP_FLOW_NOTHING || (r->kind == DP_FLOW_RECORD && r->open && !r->n && !r->deps.n && !r->deps.all));
     if (readable && r && r->kind == DP_FLOW_RECORD && !as_is) write_header(&l, r, begin);
+    else if (!as_is && !where && readable) write_unknown(&l, begin);
     else if (!as_is && !where) drop_schema(begin);
     free(l.origins);
     dp_map_release(&l.entries);
@@ -372,10 +401,11 @@ static int rank_word(const char *word) {
 
 static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str name, const struct dp_lineage_done *d, size_t n, struct dp_buf *b) {
     const char *word = NULL;
-    bool open = false, changed = false;
+    bool open = false, changed = false, masks = false;
     for (size_t i = 0; i < n; i++) {
         if (!is_of(&d[i], name)) continue;
         open = open || d[i].open;
+        masks = masks || d[i].masks;
         changed = changed || d[i].what;
         if (rank_word(d[i].classification) > rank_word(word)) word = d[i].classification;
     }
@@ -383,7 +413,7 @@ static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str n
     if (b->n > 1) dp_buf_addc(b, ',');
     dp_buf_addz(b, "{\"name\":");
     dp_json_add_string(b, name);
-    add_field_origins(l, name, changed ? DP_FLOW_DIRECT : DP_FLOW_COPY);
+    add_field_origins(l, name, masks ? DP_HOW_MASKED(DP_HOW_TRANSFORMATION) : changed ? DP_HOW_TRANSFORMATION : DP_HOW_IDENTITY);
     print_origins(l, b);
     print_all_done(l, before, name, d, n, b);
     if (class && rank(l, class) >= rank_word(word)) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));
@@ -425,4 +455,84 @@ void dp_lineage_done(struct dp_mark *begin, const char *program, const struct dp
     dp_buf_release(&l.text);
     dp_buf_release(&b);
     dp_arena_release(&l.arena);
+}
+
+/* ---- fields that a program makes ---- */
+
+static void add_on(struct lineage *l, const struct dp_lineage_on *on) {
+    struct dp_flow_deps deps = {.v = &(struct dp_flow_dep){.name = on->field, .how = on->how}, .n = 1};
+    struct dp_buf source = {0};
+    if (on->source) {
+        dp_json_add_string(&source, dp_str_z(on->source));
+        add_origin(l, on->field, dp_arena_str(&l->arena, dp_buf_str(&source)), on->how);
+        dp_buf_release(&source);
+        return;
+    }
+    if (!on->field.p) deps = (struct dp_flow_deps){.all = on->how};
+    add_deps(l, &deps);
+}
+
+static void print_made(struct lineage *l, const struct dp_lineage_made *m, struct dp_buf *b) {
+    const struct dp_lineage_on *on = m->on;
+    const unsigned in_it = DP_HOW_DIRECT | DP_HOW_CONDITIONAL;
+    uint32_t class = 0;
+    if (!m->what && m->n && on->how == DP_HOW_IDENTITY && !on->source && m->n == 1) {
+        print_entry(l, m->name, dp_flow_copy(&l->arena, l->schema, on->field, false), 0, b);
+        return;
+    }
+    dp_buf_addz(b, b->n > 1 ? ",{\"name\":" : "{\"name\":");
+    dp_json_add_string(b, m->name);
+    for (size_t i = 0; i < m->n; i++) {
+        add_on(l, &on[i]);
+        if (on[i].source || !(on[i].how & in_it)) continue; /* what is masked has lost it */
+        if (on[i].field.p) stricter(l, entry_of(l, on[i].field), &class);
+        for (size_t k = 0; !on[i].field.p && k < l->entries.n; k++) stricter(l, (uint32_t)l->entries.items[k].v.u, &class);
+    }
+    print_origins(l, b);
+    if (m->what) print_done(l, 0, m->what, b);
+    if (class) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));
+    dp_buf_addc(b, '}');
+}
+
+static void amend_make(struct lineage *l, const struct dp_lineage_made *made, size_t n, bool closed, struct dp_buf *b) {
+    struct dp_map of_name = {0};
+    for (size_t i = 0; i < n; i++) dp_map_put(&of_name, made[i].name, NULL);
+    for (size_t i = 0; i < l->entries.n && !closed; i++)
+        if (!dp_map_get(&of_name, l->entries.items[i].key)) dp_buf_addz(b, b->n > 1 ? "," : ""), dp_buf_adds(b, raw_of(l, (uint32_t)l->entries.items[i].v.u));
+    for (size_t i = 0; i < n && b->n < DP_LIMIT_MARK / 2; i++) print_made(l, &made[i], b);
+    if (closed) l->others = NONE;
+    dp_map_release(&of_name);
+}
+
+/* Both of the following: on_all holds for all fields. */
+static void amend_by_name(struct dp_mark *begin, const char *program, const struct dp_lineage_made *made, size_t n, bool closed, const struct dp_lineage_on *on_all,
+                          size_t n_all) {
+    struct lineage l = {.schema = begin->schema, .program = program};
+    struct dp_buf b = {0};
+    if (!begin->fields || read_fields(&l, begin->fields)) {
+        dp_buf_addc(&b, '[');
+        amend_make(&l, made, n, closed, &b);
+        add_entry_origins(&l, l.of_all, DP_HOW_IDENTITY);
+        for (size_t i = 0; i < n_all; i++) add_on(&l, &on_all[i]);
+        print_of_all(&l, &b);
+        dp_buf_addc(&b, ']');
+        if (b.n < DP_LIMIT_MARK / 2) {
+            free(begin->fields);
+            begin->fields = b.n > 2 ? dp_buf_detach(&b) : NULL;
+        }
+    }
+    free(l.origins);
+    dp_map_release(&l.entries);
+    dp_scan_close(l.scan);
+    dp_buf_release(&l.text);
+    dp_buf_release(&b);
+    dp_arena_release(&l.arena);
+}
+
+void dp_lineage_make(struct dp_mark *begin, const char *program, const struct dp_lineage_made *made, size_t n, bool closed) {
+    if (n || closed) amend_by_name(begin, program, made, n, closed, NULL, 0);
+}
+
+void dp_lineage_all(struct dp_mark *begin, const struct dp_lineage_on *on, size_t n) {
+    if (n) amend_by_name(begin, "", NULL, 0, false, on, n);
 }

@@ -1,0 +1,368 @@
+#!/usr/bin/env bats
+# dp-lineage: events in and out again without loss, what they add up to, impact as a gate, several writers, a full disk.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+C=$DP_SHARED/corpus/lineage
+# an event: ev TYPE SECOND RUN JOB INPUTS OUTPUTS
+ev() {
+    printf '{"eventType":"%s","eventTime":"2026-01-01T00:00:%02dZ","producer":"https://example.org/t","schemaURL":"https://example.org/s","run":{"runId":"00000000-0000-7000-8000-%012d"},"job":{"namespace":"j","name":"%s"},"inputs":[%s],"outputs":[%s]}\n' "$@"
+}
+F='"_producer":"https://example.org/t","_schemaURL":"https://example.org/f"'
+ds() { printf '{"namespace":"n","name":"%s","facets":{%s}}' "$1" "${2:-}"; }
+# of DATASET FIELD TYPE SUBTYPE [MASKING]
+of() { printf '{"namespace":"n","name":"%s","field":"%s","transformations":[{"type":"%s","subtype":"%s","masking":%s}]}' "$1" "$2" "$3" "$4" "${5:-false}"; }
+lin() { printf '"columnLineage":{%s,"fields":{%s},"dataset":[%s]}' "$F" "$1" "${2:-}"; }
+to() { printf '"%s":{"inputFields":[%s]}' "$1" "$2"; }
+L() {
+    local c=$1
+    shift
+    dp-lineage "$c" --store s.db "$@"
+}
+
+# raw.a -> clean.a (identity) and clean.m (masked); clean.a -> sum.total; clean filters by raw.f; side reads clean and says nothing of columns
+story() {
+    ev COMPLETE 1 1 load "$(ds raw)" "$(ds clean "$(lin "$(to a "$(of raw a DIRECT IDENTITY)"),$(to m "$(of raw p DIRECT TRANSFORMATION true)")" "$(of raw f INDIRECT FILTER)"),\"ownership\":{$F,\"owners\":[{\"name\":\"team:clean\"}]}")"
+    ev COMPLETE 2 2 sum "$(ds clean)" "$(ds sum "$(lin "$(to total "$(of clean a DIRECT AGGREGATION)")"),\"ownership\":{$F,\"owners\":[{\"name\":\"team:sum\"}]}")"
+    ev FAIL 3 3 side "$(ds clean)" "$(ds silent)"
+}
+
+@test "what is taken in comes out again, byte for byte" {
+    [ -d "$C/events" ] || skip "no corpus"
+    for f in "$C"/events/*.json "$C"/facets/example_full_event.json; do
+        jq -c . "$f" >>all.ndjson
+        jq . "$f" >"$(basename "$f")"
+    done
+    run --separate-stderr L ingest --rejects bad.ndjson --max-rejects 2 all.ndjson
+    assert_success
+    L export | sort >got
+    jq -c 'select(.run == null or .run.runId)' all.ndjson | sort -u >want
+    diff want got
+    [ "$(wc -l <bad.ndjson)" -eq 2 ]
+    grep -q 'runId: is not there' bad.ndjson
+    # pretty-printed they are the same events
+    run --separate-stderr L ingest --max-rejects 2 ./*.json
+    assert_success
+    L export | sort | diff want -
+    run --separate-stderr L ingest --json --max-rejects 2 all.ndjson
+    [ "$(jq .repeated <<<"$output")" -eq "$(wc -l <all.ndjson | awk '{ print $1 - 2 }')" ]
+}
+
+@test "odd events come out again byte for byte: nulls, numbers beyond 64 bits, escapes, deep and big ones" {
+    local head='"eventTime":"2026-02-01T00:00:00.123456789+02:00","producer":"p:x","schemaURL":"https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"'
+    local deep big
+    deep="$(printf '{"k":%.0s' {1..60})1$(printf '}%.0s' {1..60})"
+    big=$(head -c 1100000 /dev/zero | tr '\0' y)
+    event() { printf '{%s,"run":{"runId":"00000000-0000-7000-8000-%012d"},"job":{"namespace":"j","name":"o"}%s}\n' "$head" "$1" "$2"; }
+    {
+        event 1 ',"eventType":null,"inputs":null,"outputs":null'
+        event 2 ',"eventType":"COMPLETE","own":{"n":123456789012345678901234567890,"e":1.10e+05,"z":-0.0,"m":-0,"l":[null,[],{}]}'
+        event 3 ',"eventType":"COMPLETE","own":"\u00e9\/\ud83d\ude00\u0000\ud800 é😀"'
+        event 4 ',"eventType":"OTHER","own":'"$deep"
+        event 5 ',"eventType":"START","own":"'"$big"'"'
+        printf '{"schemaURL":"https://openlineage.io/spec/1-0-0/OpenLineage.json#/definitions/RunEvent", "producer" : "p:x","eventTime":"2026-02-01T00:00:01Z","run":{"facets":{"":{"a.b":{"a":1,"A":2}}},"runId":"0199BEEF-0000-7000-8000-0000000000AB"},"job":{"name":"","namespace":"","facets":null}}\n'
+    } >odd.ndjson
+    L ingest odd.ndjson >/dev/null 2>&1
+    L export | LC_ALL=C sort >out
+    LC_ALL=C sort odd.ndjson | cmp - out
+    L ingest odd.ndjson 2>&1 | grep -q '6 of them known already'
+    L export | LC_ALL=C sort | cmp - out
+}
+
+@test "templates of integrations, with values for their matchers" {
+    [ -d "$C/templates" ] || skip "no corpus"
+    for f in "$C"/templates/*.json; do
+        jq -c --arg f "$(basename "$f")" '(if type == "array" then .[] else . end) | . as $e
+            | .eventTime = (if (.eventTime // "" | test("^[0-9]{4}-")) then .eventTime else "2026-01-01T00:00:00Z" end)
+            | if .run then .run.runId = "00000000-0000-7000-8000-" + (($f | explode | add | tostring) + "000000000000")[0:12] else . end' "$f" >>filled.ndjson
+    done
+    # one of them is a job without a name
+    run --separate-stderr L ingest --max-rejects 1 filled.ndjson
+    assert_success
+    jq -cS 'select(.job.name)' filled.ndjson | sort -u >want
+    L export | jq -cS . | sort | diff want -
+    run L up 'test.xxx' --columns
+    assert_success
+    assert_output --partial '#'
+}
+
+@test "the single facets of the corpus, each in a whole event, also --strict" {
+    [ -d "$C/facets" ] || skip "no corpus"
+    n=0
+    for f in "$C"/facets/*Facet__*.json; do
+        n=$((n + 1))
+        case ${f##*/} in
+        *JobFacet* | LineageFacet__*job* | LineageFacet__implicit*) where='.job.facets = $f' ;;
+        *RunFacet*) where='.run.facets = $f' ;;
+        *InputDatasetFacet*) where='.inputs[0].inputFacets = $f' ;;
+        *OutputDatasetFacet*) where='.outputs[0].outputFacets = $f' ;;
+        *) where='.outputs[0].facets = $f' ;;
+        esac
+        ev COMPLETE 1 "$n" "job$n" "$(ds in)" "$(ds "out$n")" | jq -c --slurpfile fs "$f" '$fs[0] as $f | '"$where" >>one.ndjson
+    done
+    run --separate-stderr L ingest --strict one.ndjson
+    assert_success
+    L export | diff one.ndjson -
+    run L down airflow://production/daily.transform
+    assert_output --partial "airflow://production/daily.load"
+    run L up public.daily_summary
+    assert_output --partial "airflow://production/daily.extract"
+    run L up public.transactions
+    assert_success
+    run L down public.transactions
+    assert_output --partial "job"
+}
+
+@test "--strict refuses what the schemas don't allow" {
+    [ -d "$C/events" ] || skip "no corpus"
+    for f in dataset job run; do
+        run --separate-stderr L ingest --strict "$C/events/proxy__fluentd__events__event_invalid_${f}_facet.json"
+        dp_expect 1 "is missing"
+    done
+    run --separate-stderr L ingest --strict "$C/events/python__serde_example_run_event.json"
+    dp_expect 1 "no offset"
+    run --separate-stderr L ingest --strict "$C/events/proxy__fluentd__docker__test-start.json"
+    assert_success
+}
+
+@test "up and down, by datasets and by columns" {
+    story | L ingest
+    run L up sum
+    assert_output "1	job	j/sum
+1	dataset	n/clean
+2	job	j/load
+2	dataset	n/raw"
+    run L down raw --depth 1
+    assert_output "1	job	j/load
+1	dataset	n/clean"
+    run L up 'sum#total'
+    assert_output --partial "column	direct	n/raw#a"
+    assert_output --partial "column	indirect	n/raw#f"
+    run L down 'raw#p'
+    assert_output --partial "column	masked	n/clean#m"
+    assert_output --partial "dataset	unknown	n/silent"
+    refute_output --partial "n/clean#a"
+    run L down 'raw#f'
+    assert_output --partial "dataset	indirect	n/clean	rows"
+    assert_output --partial "dataset	indirect	n/sum	rows"
+    run L path 'raw#f' 'sum#total'
+    assert_output "0	column	direct	n/raw#f
+1	job	indirect	j/load
+1	column	indirect	n/clean#a
+2	job	indirect	j/sum
+2	column	indirect	n/sum#total"
+    run L down job:load
+    assert_output --partial "n/sum"
+    run L path 'raw#a' 'sum#total'
+    assert_output "0	column	direct	n/raw#a
+1	job	direct	j/load
+1	column	direct	n/clean#a
+2	job	direct	j/sum
+2	column	direct	n/sum#total"
+    run L path sum raw
+    assert_success
+    run --separate-stderr L path silent sum
+    dp_expect 1 "no way"
+    run L down raw --json
+    [ "$(jq -r '[.nodes[] | select(.kind == "dataset") | .name] | join(",")' <<<"$output")" = "clean,sum,silent" ]
+}
+
+@test "names: suffixes, paths, and the nearest of what is not there" {
+    ev COMPLETE 1 1 a '{"namespace":"file","name":"'"$PWD"'/in.csv"}' '{"namespace":"s3://b","name":"x/orders"},{"namespace":"s3://c","name":"y/orders"}' | L ingest
+    run L down in.csv
+    assert_success
+    run L down ./in.csv --depth 1
+    assert_output --partial "s3://b/x/orders"
+    run --separate-stderr L up orders
+    dp_expect 2 "several"
+    run L up y/orders
+    assert_output --partial "$PWD/in.csv"
+    run --separate-stderr L up ordrs
+    dp_expect 2 "did you mean orders"
+    run --separate-stderr L up 'x/orders#a'
+    dp_expect 2 "no column a"
+    run --separate-stderr dp-lineage up --store none.db x
+    dp_expect 3 "no store"
+}
+
+@test "impact: what breaks, whom to tell, exit 1; 0 where nothing does" {
+    story | L ingest
+    run --separate-stderr L impact 'raw#a'
+    assert_equal "$status" 1
+    [[ $output == *"column	direct	n/sum#total"* && $output == *"tell	team:clean"* && $output == *"tell	team:sum"* ]]
+    run --separate-stderr L impact --direct 'raw#f'
+    assert_success
+    # a column that is handed on and chosen by: both are told
+    ev COMPLETE 4 4 pick "$(ds in)" "$(ds out "$(lin "$(to k "$(of in k DIRECT IDENTITY)")" "$(of in k INDIRECT FILTER)")")" | L ingest
+    run --separate-stderr L impact 'in#k'
+    [[ $output == *"dataset	direct	n/out	rows"* ]]
+    [ "$(L impact 'in#k' --json 2>/dev/null | jq -c '[.nodes[] | select(.kind == "dataset") | .how, .rows]')" = '["direct","indirect"]' ]
+    run --separate-stderr L impact --direct 'in#k'
+    [[ $output == *"dataset	direct	n/out"* && $output != *rows* ]]
+    run --separate-stderr L impact 'sum#total' --json
+    assert_success
+    [ "$(jq .datasets <<<"$output")" -eq 0 ]
+}
+
+contract() { # VERSION, then NAME:TYPE ...
+    printf 'apiVersion: v3.1.0\nkind: DataContract\nid: c\nname: c\nversion: %s\nstatus: active\nteam: {members: [{username: "ann@example.org"}]}\nschema:\n  - name: clean\n    properties:\n' "$1"
+    shift
+    for p in "$@"; do printf '      - {name: %s, logicalType: %s}\n' "${p%:*}" "${p#*:}"; done
+}
+
+@test "impact --contract: columns that go or change" {
+    story | L ingest
+    contract 1.0.0 a:integer m:string z:string >old.yaml
+    contract 2.0.0 a:string m:string z:string >retyped.yaml
+    contract 2.0.0 m:string z:string >gone.yaml
+    contract 1.1.0 a:integer m:string z:string new:string >more.yaml
+    contract 2.0.0 a:integer m:string >unused.yaml
+    for n in retyped gone; do
+        run --separate-stderr L impact --contract old.yaml "$n.yaml"
+        [ "$status" -eq 1 ] || fail "$n: $status $stderr"
+        [[ $output == *"change	clean#a"* && $output == *"n/sum#total"* && $output == *"tell	team:sum"* && $output == *"tell	ann@example.org"* ]] || fail "$n: $output"
+    done
+    run --separate-stderr L impact --contract old.yaml more.yaml
+    assert_success
+    run --separate-stderr L impact --contract old.yaml unused.yaml
+    assert_success
+    [[ $output == *"clean#z"* ]]
+    run --separate-stderr L impact --contract old.yaml gone.yaml --dataset raw --json
+    assert_equal "$status" 1
+    [ "$(jq -r '.changes[0].column' <<<"$output")" = a ]
+}
+
+@test "as of a time, the current view, and what differs" {
+    ev COMPLETE 1 1 load "$(ds a)" "$(ds out "\"schema\":{$F,\"fields\":[{\"name\":\"x\",\"type\":\"int\"},{\"name\":\"y\",\"type\":\"int\"}]}")" >e
+    ev COMPLETE 9 2 load "$(ds b)" "$(ds out "\"schema\":{$F,\"fields\":[{\"name\":\"x\",\"type\":\"long\"},{\"name\":\"z\",\"type\":\"int\"}]},\"ownership\":{$F,\"owners\":[{\"name\":\"me\"}]}")" >>e
+    L ingest e
+    run L up out
+    assert_output --partial "n/a"
+    run L up out --as-of 2026-01-01T00:00:05Z
+    refute_output --partial "n/b"
+    run L up out --current
+    refute_output --partial "n/a"
+    run --separate-stderr L diff --from 2026-01-01T00:00:05Z
+    assert_equal "$status" 1
+    [ "$output" = "dataset	came	n/b	-
+edge	went	n/a -> n/out	j/load
+edge	came	n/b -> n/out	j/load
+column	changed	n/out#x	int -> long
+column	went	n/out#y	int
+column	came	n/out#z	int
+owner	came	n/out	me" ] || fail "$output"
+    run --separate-stderr L diff --from 2026-01-01T00:00:10Z
+    assert_success
+}
+
+@test "runs, orphans, stale" {
+    story | L ingest
+    run L runs
+    assert_line --index 0 --partial "j/side	FAIL"
+    assert_equal "${#lines[@]}" 3
+    run L runs --failed
+    assert_equal "${#lines[@]}" 1
+    run L runs clean --limit 1
+    assert_equal "${#lines[@]}" 1
+    run L orphans
+    assert_output "n/raw	not written	2026-01-01T00:00:01Z
+n/silent	not read	2026-01-01T00:00:03Z
+n/sum	not read	2026-01-01T00:00:02Z"
+    run --separate-stderr L stale --older 1h --now 2026-01-01T01:00:02Z
+    assert_equal "$status" 1
+    assert_output --regexp "^n/silent	-	-
+n/clean	2026-01-01T00:00:01Z	3601\$"
+    run --separate-stderr L stale clean --older 2h --now 2026-01-01T01:00:02Z
+    assert_success
+}
+
+@test "a dropped dataset is no orphan, and one that was renamed leads on" {
+    ev COMPLETE 1 1 load "$(ds a)" "$(ds old "$(lin "$(to x "$(of a x DIRECT IDENTITY)")")")" >e
+    ev COMPLETE 2 2 mv "" "$(ds new "\"lifecycleStateChange\":{$F,\"lifecycleStateChange\":\"RENAME\",\"previousIdentifier\":{\"namespace\":\"n\",\"name\":\"old\"}},\"schema\":{$F,\"fields\":[{\"name\":\"x\"}]}")" >>e
+    L ingest e
+    run L orphans
+    refute_output --partial "n/old"
+    run L up 'new#x'
+    assert_output --partial "n/a#x"
+    run L down a
+    assert_output --partial "n/new"
+}
+
+@test "other names of a dataset are one, unless --apart" {
+    ev COMPLETE 1 1 load "$(ds a)" "$(ds t "\"symlinks\":{$F,\"identifiers\":[{\"namespace\":\"file\",\"name\":\"/data/t\",\"type\":\"LOCATION\"}]}")" >e
+    ev COMPLETE 2 2 sum '{"namespace":"file","name":"/data/t"}' "$(ds z)" >>e
+    L ingest e
+    run L down a
+    assert_output --partial "n/z"
+    run L down a --apart
+    refute_output --partial "n/z"
+}
+
+@test "cycles end, and a chain of 10,000 datasets is followed" {
+    ev COMPLETE 1 1 a "$(ds x)" "$(ds y "$(lin "$(to c "$(of x c DIRECT IDENTITY)")")")" >e
+    ev COMPLETE 2 2 b "$(ds y)" "$(ds x "$(lin "$(to c "$(of y c DIRECT IDENTITY)")")")" >>e
+    L ingest e
+    run L down x
+    assert_output "1	job	j/a
+1	dataset	n/y
+2	job	j/b"
+    run L down 'x#c' --json
+    assert_success
+    awk 'BEGIN { for (i = 0; i < 10000; i++) printf "{\"eventTime\":\"2026-01-01T00:00:00Z\",\"producer\":\"p\",\"schemaURL\":\"s\",\"run\":{\"runId\":\"00000000-0000-7000-8000-%012d\"},\"job\":{\"namespace\":\"j\",\"name\":\"c%d\"},\"inputs\":[{\"namespace\":\"n\",\"name\":\"d%d\"}],\"outputs\":[{\"namespace\":\"n\",\"name\":\"d%d\",\"facets\":{\"columnLineage\":{\"_producer\":\"p\",\"_schemaURL\":\"s\",\"fields\":{\"c\":{\"inputFields\":[{\"namespace\":\"n\",\"name\":\"d%d\",\"field\":\"c\"}]}}}}}]}\n", i + 100, i, i, i + 1, i }' >chain
+    L ingest chain
+    [ "$(L up 'd10000#c' | grep -c '	column	')" -eq 10000 ]
+    [ "$(L down d0 | grep -c '	dataset	')" -eq 10000 ]
+}
+
+@test "eight writers at once, some killed: the store is whole, and goes on" {
+    for w in 1 2 3 4 5 6 7 8; do
+        for i in $(seq 40); do ev COMPLETE "$((i % 60))" "$((w * 1000 + i))" "w$w" "$(ds in)" "$(ds "out$i")"; done >"w$w"
+    done
+    for w in 1 2 3 4 5 6 7 8; do L ingest "w$w" >/dev/null 3>&- & pids[w]=$!; done
+    kill -9 "${pids[3]}" "${pids[6]}" 2>/dev/null || true
+    for w in 1 2 4 5 7 8; do wait "${pids[w]}"; done
+    wait "${pids[3]}" "${pids[6]}" || true
+    L ingest w3 w6
+    [ "$(L export | sort -u | wc -l)" -eq 320 ]
+    [ "$(L runs | wc -l)" -eq 320 ]
+}
+
+@test "a dry run keeps nothing; rejects say why" {
+    story >e
+    echo '{"eventTime":"now","run":{"runId":"x"},"job":{"namespace":"j","name":"n"}}' >>e
+    run --separate-stderr L ingest --rejects r --max-rejects 1 e
+    assert_success
+    jq -e '.reject.rules[0].rule == "event" and (.reject.rules[0].reason | test("RFC 3339")) and .reject.line == 4' r
+    run --separate-stderr L ingest e
+    dp_expect 1 "e:4: eventTime"
+}
+
+@test "a full disk is exit 3, and what was there stays" {
+    [ -w /dev/shm ] || skip "no /dev/shm"
+    story | L ingest
+    before=$(L export | wc -l)
+    for i in $(seq 3000); do ev COMPLETE "$((i % 60))" "$((5000 + i))" "f$i" "$(ds "in$i")" "$(ds "out$i")"; done >many
+    run --separate-stderr bash -c "ulimit -f 400; trap '' XFSZ; dp-lineage ingest --store s.db many"
+    [ "$status" -ne 0 ]
+    [[ $stderr == *"store s.db"* ]] || fail "$stderr"
+    [ "$(L export | wc -l)" -ge "$before" ]
+    L ingest many
+    [ "$(L runs | wc -l)" -eq 3003 ]
+}
+
+@test "where DP_LINEAGE names a file of events, what to do with it is told" {
+    ev COMPLETE 1 1 load "$(ds raw)" "$(ds clean)" >events.ndjson
+    export DP_LINEAGE=events.ndjson
+    run --separate-stderr dp-lineage runs
+    dp_expect 3 "dp-lineage ingest events.ndjson takes it into a store at $XDG_STATE_HOME/dp/lineage.db"
+    dp-lineage ingest events.ndjson
+    run dp-lineage up clean
+    assert_success
+}
+
+@test "a file that is none of ours is refused by name" {
+    echo "some text" >s.db
+    run --separate-stderr L ingest </dev/null
+    dp_expect 2 "s.db is no store"
+}

@@ -1,0 +1,113 @@
+/* What the commands of dp-lineage share. */
+#include "lineage.h"
+
+#include <dp/base/file.h>
+#include <dp/base/time.h>
+#include <dp/io/lineage_send.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 30 * 1000 };
+
+enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct dp_catalog **out, struct dp_err *err)
+{
+    char *usual = path ? NULL : dp_catalog_default();
+    const char *own = path ? NULL : getenv("DP_LINEAGE");
+    char *named = own ? dp_path_of_url(own) : NULL;
+    if (mode == DP_CATALOG_READ) dp_lineage_take_in(path ? path : usual);
+    enum dp_status status = dp_catalog_open(path ? path : usual, mode, WAIT_MS, out, err);
+    if (status == DP_IO && mode == DP_CATALOG_READ && named && access(named, R_OK) == 0 && access(usual, F_OK) != 0)
+        status = dp_err_set(err, DP_IO, "%s is a file of events: dp-lineage ingest %s takes it into a store at %s", named, named, usual);
+    free(usual);
+    free(named);
+    return status;
+}
+
+enum dp_status lineage_find(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_node *out, struct dp_err *err)
+{
+    char cwd[4096];
+    if (!getcwd(cwd, sizeof cwd)) return dp_err_sys(err, DP_IO, "can't tell the working directory");
+    return dp_catalog_find(c, text, kinds, cwd, out, err);
+}
+
+static void add_clean(struct dp_buf *b, size_t from)
+{
+    for (size_t i = from; i < b->n; i++)
+        if ((unsigned char)b->p[i] < 0x20 || b->p[i] == 0x7f) b->p[i] = '?';
+}
+
+void lineage_add_name(const struct dp_catalog_node *n, struct dp_buf *b)
+{
+    size_t from = b->n;
+    dp_catalog_node_print(n, b);
+    add_clean(b, from);
+}
+
+void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b)
+{
+    dp_buf_addf(b, "\"kind\":\"%s\",\"namespace\":", n->kind == 'd' ? "dataset" : n->kind == 'j' ? "job" : "column");
+    dp_json_add_string(b, dp_str_z(n->ns));
+    dp_buf_addz(b, ",\"name\":");
+    dp_json_add_string(b, dp_str_z(n->name));
+    if (!n->field) return;
+    dp_buf_addz(b, ",\"column\":");
+    dp_json_add_string(b, dp_str_z(n->field));
+}
+
+/* ---- rows ---- */
+
+struct answer {
+    struct dp_cli *cli;
+    struct dp_buf text;
+    uint64_t n;
+};
+
+void lineage_add_cell(struct dp_buf *b, const struct dp_catalog_cell *c, bool json)
+{
+    char when[40];
+    if (c->is_null) {
+        dp_buf_addz(b, json ? "null" : "-");
+    } else if (c->is_text && json) {
+        dp_json_add_string(b, c->text);
+    } else if (c->is_text) {
+        size_t from = b->n;
+        dp_buf_adds(b, c->text);
+        add_clean(b, from);
+    } else if (dp_str_ends(dp_str_z(c->name), DP_STR("_at"))) {
+        size_t n = dp_time_print_micros(when, c->number, true, -1);
+        dp_buf_addf(b, json ? "\"%.*s\"" : "%.*s", (int)n, when);
+    } else {
+        dp_buf_addf(b, "%lld", (long long)c->number);
+    }
+}
+
+static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
+{
+    struct answer *a = ctx;
+    bool json = a->cli->common.json;
+    if (json) dp_buf_addz(&a->text, a->n ? ",{" : "{");
+    for (size_t i = 0; i < n; i++) {
+        if (json) dp_buf_addf(&a->text, "%s\"%s\":", i ? "," : "", cells[i].name);
+        else if (i) dp_buf_addc(&a->text, '\t');
+        lineage_add_cell(&a->text, &cells[i], json);
+    }
+    dp_buf_addc(&a->text, json ? '}' : '\n');
+    a->n++;
+    if (json || a->text.n < (1 << 16)) return DP_OK;
+    enum dp_status status = dp_out_write(a->cli->run.out, a->text.p, a->text.n, err);
+    dp_buf_reset(&a->text);
+    return status;
+}
+
+enum dp_status lineage_answer(struct dp_cli *cli, struct dp_catalog *c, enum dp_catalog_question q, const struct dp_catalog_args *args, const char *key, uint64_t *n, struct dp_err *err)
+{
+    struct answer a = {.cli = cli};
+    if (cli->common.json) dp_buf_addc(&a.text, '[');
+    enum dp_status status = dp_catalog_ask(c, q, args, on_row, &a, err);
+    if (cli->common.json) dp_buf_addc(&a.text, ']'), dp_cli_report(cli, key, dp_buf_str(&a.text));
+    else if (status == DP_OK) status = dp_out_write(cli->run.out, a.text.p, a.text.n, err);
+    if (n) *n = a.n;
+    dp_buf_release(&a.text);
+    return status;
+}
