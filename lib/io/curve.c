@@ -1,11 +1,11 @@
 /*
- * Places on a Z-curve (dp/io/compact.h).  Each column's values are cut into ranges of about equal numbers of rows, by a sample; a value's digit is how much of the
+ * Places on a Z-curve (curve_priv.h).  Each column's values are cut into ranges of about equal numbers of rows, by a sample; a value's digit is how much of the
  * sample lies below its range, so that a skewed column, or text with one beginning, is spread like any other; the bits of all digits take turns, the first
  * column's first.  Nulls lie above all values, NaN above all numbers.
  *
  * The sample and its order decide: the same rows have the same places.  What it does not do: Hilbert's curve; nested columns.
  */
-#include "compact_priv.h"
+#include "curve_priv.h"
 #include "lay_priv.h"
 
 #include <stdlib.h>
