@@ -63,6 +63,15 @@ $(O)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS_DP) -MMD -MP -c -o $@ $<
 
+# the page of a lineage graph, as C strings
+PAGE = lib/rules/graph_page
+$(O)/gen/graph_page.h: $(PAGE)/embed.awk $(PAGE)/page.html $(PAGE)/page.css $(sort $(wildcard $(PAGE)/*.js))
+	@mkdir -p $(@D)
+	$(Q)LC_ALL=C awk -f $(PAGE)/embed.awk NAME=graph_page_html $(PAGE)/page.html NAME=graph_page_css $(PAGE)/page.css \
+		NAME=graph_page_js $(sort $(wildcard $(PAGE)/*.js)) >$@.tmp && mv $@.tmp $@
+$(O)/lib/rules/graph_html.o: CPPFLAGS_DP += -I$(O)/gen
+$(O)/lib/rules/graph_html.o: $(O)/gen/graph_page.h
+
 $(O)/libdp.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	@rm -f $@
@@ -71,6 +80,10 @@ $(O)/libdp.a: $(LIB_OBJ)
 # a program of many commands has a file for each, in a directory of its name
 TABLE_SRC = $(sort $(wildcard tools/table/*.c))
 $(O)/bin/dp-table: $(TABLE_SRC:%.c=$(O)/%.o)
+LINEAGE_SRC = $(sort $(wildcard tools/lineage/*.c))
+$(O)/bin/dp-lineage: $(LINEAGE_SRC:%.c=$(O)/%.o)
+RETAIN_SRC = $(sort $(wildcard tools/retain/*.c))
+$(O)/bin/dp-retain: $(RETAIN_SRC:%.c=$(O)/%.o)
 
 $(O)/bin/%: $(O)/tools/%.o $(O)/libdp.a
 	@mkdir -p $(@D)
@@ -139,19 +152,24 @@ check-lint: all ## the rules of the house, the man pages, the scripts
 
 check-faults: all ## stop the programs at every call that changes the disk, fill the disk, eight writers at once
 	$(Q)sh tests/run.sh $(O)/faults.log 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/run.sh' \
-		'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/commands.sh' 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/torture.sh'
+		'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/commands.sh' 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/window.sh' 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/window.sh dedupe' \
+		'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/audit.sh' 'DP_BIN=$(CURDIR)/$(O)/bin bash tests/faults/torture.sh'
 
 check-arm64: all $(O)/quickstart-gen ## the library's tests and a pipeline on the other architecture, in an emulator
 	$(Q)sh tests/run.sh $(O)/arm64.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen bash tests/arm64/run.sh'
 
-check-interop: all $(O)/quickstart-gen $(O)/interop/matrix ## read our tables with other engines (a pinned Python venv), and compare
+check-interop: all $(O)/quickstart-gen $(O)/interop/matrix $(O)/interop/graph_page ## read our tables with other engines (a pinned Python venv), and compare
 	$(Q)sh tests/run.sh $(O)/interop.log 'DP_BIN=$(CURDIR)/$(O)/bin DP_GEN=$(O)/quickstart-gen sh tests/interop/run.sh' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh evolution' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh skipping' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh upkeep' \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh joins' \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh nexmark' \
 		'DP_MATRIX=$(O)/interop/matrix sh tests/interop/matrix.sh' \
 		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)') \
+		'GRAPH_PAGE=$(CURDIR)/$(O)/interop/graph_page sh tests/interop/page.sh' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/schema.sh' \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/lineage.sh $(O)/lineage' \
 		'DP_BIN=$(CURDIR)/$(O)/bin DP_MATRIX=$(CURDIR)/$(O)/interop/matrix sh tests/interop/spark/run.sh'
 
 # ---- fuzzing: clang's libFuzzer, FUZZ_SECONDS for each target ----
@@ -213,4 +231,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(TABLE_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d
+-include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(TABLE_SRC:%.c=$(O)/%.d) $(LINEAGE_SRC:%.c=$(O)/%.d) $(RETAIN_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d $(O)/tests/interop/graph_page.d

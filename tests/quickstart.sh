@@ -5,6 +5,7 @@ n=0
 ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
+export XDG_STATE_HOME="$work/state" # the store of lineage is not the user's
 DP_QUICKSTART=$work/lake sh quickstart/run.sh >"$work/first" 2>"$work/err1" </dev/null
 ok $? 'the quick start runs'
 sed 's/^/# /' "$work/err1" | tail -n 5

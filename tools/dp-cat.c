@@ -10,12 +10,14 @@
  */
 #include <dp/base/num.h>
 #include <dp/cli/cli.h>
+#include <dp/io/datasets.h>
 #include <dp/io/grid.h>
 #include <dp/io/lines.h>
 #include <dp/io/rows.h>
 #include <dp/io/typed.h>
 #include <dp/record/field.h>
 #include <dp/record/infer.h>
+#include <dp/record/lineage.h>
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -55,6 +57,7 @@ struct cat {
     const char **columns;        /* NULL: all */
     size_t n_columns;
     int64_t first, last;         /* rows to print, from 1 */
+    bool has_begun;              /* the header went out, or beside the output */
     bool counted;                /* --rows, or a terminal's limit */
     int64_t row;                 /* rows seen so far */
     atomic_bool done;            /* the last row that is wanted was printed */
@@ -298,18 +301,24 @@ static void table_rows(struct cat *c, const struct dp_batch *v, int64_t from, in
         }
 }
 
+/* Does one go out with the records, or beside them? */
+static bool has_header(const struct cat *c) { return (c->run->marks || c->run->datasets) && c->form == TO_RECORDS; }
+
 static enum dp_status begin_mark(struct cat *c, const struct dp_type *schema, struct dp_err *err) {
     struct dp_mark m = {.table_version = -1};
+    c->has_begun = true;
     m.schema = dp_type_copy(schema);
     if (c->cli->n_args == 1) m.source = dp_strdup(c->cli->args[0]);
+    dp_datasets_operands(c->run, c->cli->args, c->cli->n_args, &m);
+    if (c->where) dp_lineage_where(c->where, &m);
     enum dp_status status = dp_lines_begin(&c->lines, &m, err);
     dp_type_free(m.schema);
-    free(m.source);
+    free(m.source), free(m.origins), free(m.fields);
     return status;
 }
 
 static enum dp_status end_mark(struct cat *c, struct dp_err *err) {
-    if (!c->lines.hash) {
+    if (!c->has_begun) {
         struct dp_type *none = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
         enum dp_status status = begin_mark(c, none, err);
         dp_type_free(none);
@@ -324,7 +333,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     struct dp_batch v = view_of(c, j, j->filtered ? &j->kept : &j->b);
     int64_t from, to;
     dp_buf_reset(&c->text);
-    if (c->run->marks && !c->lines.hash && c->form == TO_RECORDS) DP_TRY(begin_mark(c, v.schema, err));
+    if (has_header(c) && !c->has_begun) DP_TRY(begin_mark(c, v.schema, err));
     if (c->form != TO_RECORDS) DP_TRY(check_header(c, v.schema, &c->text, err));
     wanted(c, v.length, &from, &to);
     c->run->books.in += (uint64_t)(j->b.length - v.length + to - from);
@@ -400,6 +409,7 @@ static enum dp_status run_typed(struct cat *c, struct dp_err *err) {
         opts.extra = c->where_fields, opts.n_extra = c->n_where_fields;
     }
     DP_TRY_OUT(dp_typed_open(c->run, (const char *const *)c->files, c->n_files, &opts, &c->typed, err));
+    for (size_t i = 0; i < c->cli->n_args; i++) (void)dp_dataset_input(c->run, c->cli->args[i]);
     int64_t skipped = 0;
     int64_t want = c->last == INT64_MAX ? INT64_MAX : c->last - c->first + 1;
     if (c->conf->rows && !c->where) DP_TRY_OUT(dp_typed_window(c->typed, c->first - 1, want, &skipped, err));
@@ -408,7 +418,8 @@ static enum dp_status run_typed(struct cat *c, struct dp_err *err) {
     DP_TRY_OUT(dp_pool_run(c->run->pool, &ops, c, err));
     DP_TRY_OUT(header_alone(c, err));
     DP_TRY_OUT(finish_table(c, err));
-    if (c->run->marks && c->form == TO_RECORDS) DP_TRY_OUT(end_mark(c, err));
+    if (has_header(c)) DP_TRY_OUT(end_mark(c, err));
+    if (c->cli->n_args == 1) dp_dataset_count(dp_dataset_input(c->run, c->cli->args[0]), c->run->books.in, UINT64_MAX, UINT64_MAX);
     say_skipped(c);
 out:
     for (unsigned i = 0; c->workers && i < (threads ? threads : 1); i++) {
@@ -642,6 +653,6 @@ out:
 static const struct dp_tool tool = {.name = "dp-cat", .summary = "look at records, tables and files",
     .synopsis = "[--to records|csv|table] [--columns A,B] [--rows A:B] [--schema | --meta [--per column|file|row-group|page]] [--as-of VERSION|TIME] [SOURCE...]",
     .options = options, .conf_size = sizeof(struct conf), .common = DP_COMMON_FILTER | DP_COMMON_FORMATS, .is_stream = true, .min_args = 0,
-    .max_args = -1, .args = "SOURCE", .run = run};
+    .max_args = -1, .args = "SOURCE", .no_lineage = "schema,meta", .run = run};
 
 DP_MAIN(tool)

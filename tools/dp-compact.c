@@ -10,6 +10,7 @@
 #include <dp/cli/cli.h>
 #include <dp/delta/log.h>
 #include <dp/io/compact.h>
+#include <dp/io/datasets.h>
 #include <dp/io/lines.h>
 
 #include <stdlib.h>
@@ -37,6 +38,8 @@ struct compaction {
     struct dp_compact_files *files;
     struct dp_opt_list names;    /* paths of the pipe */
     struct dp_lines lines;       /* of a stream that we begin */
+    struct dp_dataset *output;
+    bool has_header;
 };
 
 static enum dp_status prepare(struct compaction *c, struct dp_err *err) {
@@ -104,17 +107,30 @@ static enum dp_status on_file(void *ctx, const char *path, int64_t rows, uint64_
     return status;
 }
 
+/* Rows stay what they are, in another order. */
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
+    struct compaction *c = ctx;
+    (void)err;
+    dp_order_lineage(&c->o.order, begin);
+    dp_dataset_header(c->output, begin);
+    c->has_header = true;
+    return DP_OK;
+}
+
 /* Operands are opened by us, so begin and end are ours to write. */
 static enum dp_status compact_operands(struct compaction *c, struct dp_err *err) {
     struct dp_run *run = &c->cli->run;
     struct dp_mark begin = {.table_version = -1};
-    enum dp_status status = dp_lines_begin(&c->lines, &begin, err);
+    dp_datasets_operands(run, c->cli->args, c->cli->n_args, &begin);
+    enum dp_status status = on_header(c, &begin, err);
+    if (!status) status = dp_lines_begin(&c->lines, &begin, err);
     if (status) goto out;
     DP_TRY_OUT(dp_compact_files_add(c->files, c->cli->args, c->cli->n_args, err));
     DP_TRY_OUT(dp_compact_files_finish(c->files, err));
     DP_TRY_OUT(dp_lines_end(&c->lines, err));
     status = dp_out_flush(run->out, err);
 out:
+    free(begin.fields), free(begin.origins);
     dp_lines_release(&c->lines);
     return status;
 }
@@ -137,21 +153,30 @@ static enum dp_status on_paths_end(void *ctx, struct dp_err *err) {
     struct compaction *c = ctx;
     struct dp_books *b = &c->cli->run.books;
     b->in -= c->names.n, b->used -= c->names.n;
+    if (!c->has_header) { /* nobody says where the files came from: they are what is read */
+        struct dp_mark begin = {.table_version = -1};
+        dp_datasets_operands(&c->cli->run, (const char *const *)c->names.v, c->names.n, &begin);
+        DP_TRY(on_header(c, &begin, err));
+        free(begin.fields), free(begin.origins);
+    }
     if (c->names.n) DP_TRY(dp_compact_files_add(c->files, (const char *const *)c->names.v, c->names.n, err));
     return dp_compact_files_finish(c->files, err);
 }
 
 static enum dp_status compact_files(struct compaction *c, struct dp_err *err) {
-    static const struct dp_stream_ops ops = {.record = no_records, .path = on_path, .finish = on_paths_end};
+    static const struct dp_stream_ops ops = {.record = no_records, .path = on_path, .header = on_header, .finish = on_paths_end};
     const struct dp_stream_conf stream = {.sources = {.paths = DP_PATHS_PASS}};
     struct dp_cli *cli = c->cli;
     bool piped = !cli->n_args || (cli->n_args == 1 && !strcmp(cli->args[0], "-"));
     if (c->where) return dp_err_set(err, DP_USAGE, "--where chooses partitions of a table that is rewritten: of files, `dp-table files T --where EXPR | dp-compact -o DIR` does");
+    c->output = dp_dataset_output(&cli->run, cli->common.output);
+    dp_dataset_storage(c->output, dp_delta_is_table(cli->common.output) ? "delta" : NULL, "parquet");
     enum dp_status status = dp_compact_files_open(&cli->run, cli->common.output, &c->o, on_file, c, &c->files, err);
     if (status == DP_OK) status = piped ? dp_cli_stream(cli, &stream, &ops, c, err) : compact_operands(c, err);
     if (status == DP_OK) dp_compact_files_keep(c->files);
     struct dp_compacted d = dp_compact_files_counts(c->files);
     report(cli, &d);
+    dp_dataset_count(c->output, UINT64_MAX, d.bytes_out, d.files_out);
     if (status == DP_OK && cli->run.dry_run)
         dp_run_log(&cli->run, DP_LOG_INFO, "would put %llu files together in %s", (unsigned long long)d.files_in, cli->common.output);
     dp_compact_files_close(c->files);

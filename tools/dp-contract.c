@@ -474,6 +474,7 @@ static const struct dp_tool lint_tool = {.name = "lint",
                                          .min_args = 1,
                                          .max_args = -1,
                                          .args = "FILE",
+                                         .no_lineage = "*",
                                          .run = lint};
 static const struct dp_tool diff_tool = {.name = "diff",
                                          .summary = "say what changed between two contracts",
@@ -484,6 +485,7 @@ static const struct dp_tool diff_tool = {.name = "diff",
                                          .min_args = 2,
                                          .max_args = 2,
                                          .args = "FILE",
+                                         .no_lineage = "*",
                                          .run = diff};
 static const struct dp_tool compat_tool = {.name = "compat",
                                            .summary = "can one contract read what another wrote",
@@ -494,6 +496,7 @@ static const struct dp_tool compat_tool = {.name = "compat",
                                            .min_args = 2,
                                            .max_args = -1,
                                            .args = "FILE",
+                                           .no_lineage = "*",
                                            .run = compat};
 static const struct dp_tool *const commands[] = {&infer_tool, &lint_tool, &diff_tool, &compat_tool, NULL};
 static const struct dp_tool tool = {.name = "dp-contract",

@@ -9,21 +9,27 @@
  *
  *     dp-run -- 'dp-ingest --since lake/orders orders/ | dp-partition -o lake/orders | dp-table commit lake/orders'
  */
+#include <dp/base/file.h>
 #include <dp/base/time.h>
 #include <dp/cli/cli.h>
 #include <dp/delta/snapshot.h>
 #include <dp/io/ledger.h>
+#include <dp/io/state.h>
 #include <dp/rules/contract.h>
 
+#include <limits.h>
+#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct conf {
     int format;
-    const char *member, *files_from, *encoding, *since, *ledger;
+    const char *member, *files_from, *encoding, *since, *ledger, *since_state;
     bool retry_rejects, follow;
     struct dp_ledger *open_ledger; /* from run to settle */
+    char checkpoint[24];           /* id of the latest that went out */
     const char *delimiter, *quote, *escape, *comment;
     int newline, header, ragged;
     int64_t skip;
@@ -39,6 +45,7 @@ static const struct dp_opt options[] = {
     DP_OPT_ENUM(conf, format, "format", 'f', "FORMAT", "what the sources are; auto: told by content", formats),
     DP_OPT_DIR(conf, since, "since", 0, "TABLE", "start each source where the last commit from it to TABLE ended"),
     DP_OPT_PATH(conf, ledger, "ledger", 0, "FILE", "start each source where the last run that FILE knows of ended", .conflicts = "since"),
+    DP_OPT_DIR(conf, since_state, "since-state", 0, "DIR", "start each source where the newest checkpoint in DIR, the --state of a program behind, ended", .needs = "ledger"),
     DP_OPT_FLAG(conf, follow, "follow", 0, "go on as the files grow, are rotated, and new ones come", .conflicts = "retry-rejects,member"),
     DP_OPT_FLAG(conf, retry_rejects, "retry-rejects", 0, "sources are files of rejects: records come from what they hold", .conflicts = "since,ledger"),
     DP_OPT_STRING(conf, member, "member", 0, "GLOB", "only members of archives whose names match"),
@@ -61,6 +68,7 @@ enum { LEDGER_WAIT_MS = 10000 };
 struct ingest {
     struct dp_cli *cli;
     struct dp_delta_snapshot *table;
+    struct dp_positions positions; /* that the table or the ledger has */
     struct dp_ledger *ledger;
     const char **types;
     size_t n_types, cap_types;
@@ -172,6 +180,62 @@ static enum dp_status resume(void *ctx, struct dp_origin *o, uint64_t *from, str
     return DP_OK;
 }
 
+/* The name of the job in the ledger: what went into one state says nothing of another. */
+static char *ledger_job(const struct dp_cli *cli, const char *state) {
+    struct dp_buf b = {0};
+    dp_buf_addz(&b, cli->run.job);
+    if (state) {
+        char full[PATH_MAX], *parent = dp_path_dir(state);
+        const char *name = strrchr(state, '/');
+        dp_buf_addf(&b, "@%s/%s", realpath(parent, full) ? full : parent, name ? name + 1 : state);
+        free(parent);
+    }
+    return dp_buf_detach(&b);
+}
+
+/* Back to the newest checkpoint of the state behind that the ledger knows; it goes on from there. */
+static enum dp_status go_back(struct ingest *g, const char *dir, struct dp_err *err) {
+    struct dp_state *s = NULL;
+    struct dp_state_point p;
+    struct dp_err why = DP_ERR_INIT;
+    size_t n = 0, live = 0;
+    bool found = false;
+    enum dp_status status = DP_OK;
+    char *path = dp_path_join(dir, "state.json");
+    bool is_there = access(path, F_OK) == 0;
+    int why_not = is_there ? 0 : errno;
+    free(path);
+    if (!is_there && why_not != ENOENT) {
+        errno = why_not;
+        return dp_err_sys(err, DP_IO, "--since-state: can't look into %s", dir);
+    }
+    if (is_there && dp_state_open(&g->cli->run, dir, "", DP_STR(""), true, &s, &why) != DP_OK)
+        return dp_err_set(err, why.status, "--since-state: %s", why.msg);
+    while (s && dp_state_list(s, n, &p)) n++;
+    for (size_t i = n; i-- > 0 && !found && status == DP_OK;) {
+        if (!dp_state_list(s, i, &p) || !p.is_live || p.is_damaged || !*p.id) continue;
+        live++;
+        status = dp_ledger_back(g->ledger, p.id, &found, err);
+    }
+    dp_state_close(s);
+    if (status != DP_OK || found) return status;
+    if (!live) DP_TRY(dp_ledger_begin(g->ledger, g->cli->run.run_id, g->cli->run.now_micros, &found, err));
+    if (!found) DP_TRY(dp_ledger_back(g->ledger, "", &found, err)); /* the run that began it may have ended before anything was noted */
+    if (found) return DP_OK;
+    return dp_err_set(err, DP_USAGE, "--since-state: the ledger knows none of the checkpoints of %s, nor its beginning: it is not the one that this job and state began with", dir);
+}
+
+static enum dp_status open_ledger(struct ingest *g, struct conf *f, struct dp_err *err) {
+    struct dp_cli *cli = g->cli;
+    char *job = ledger_job(cli, f->since_state);
+    enum dp_status status = dp_ledger_open(f->ledger, job, cli->run.dry_run, LEDGER_WAIT_MS, &f->open_ledger, err);
+    free(job);
+    DP_TRY(status);
+    g->ledger = f->open_ledger;
+    if (f->since_state) DP_TRY(go_back(g, f->since_state, err));
+    return cli->run.marks ? dp_ledger_positions(g->ledger, cli->run.job, &g->positions, err) : DP_OK;
+}
+
 static enum dp_status emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct ingest *g = ctx;
     (void)err;
@@ -186,17 +250,20 @@ static enum dp_status sync_output(struct dp_err *err) {
     return DP_OK;
 }
 
-/* A checkpoint of files that are followed: what stands before it is as good as done. */
+/* A checkpoint. Of files that are followed what stands before it is as good as done. */
 static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
     struct ingest *g = ctx;
     struct dp_run *run = &g->cli->run;
+    struct conf *f = g->cli->conf;
     (void)pass;
     if (m->kind != DP_MARK_CHECKPOINT || m->more) return DP_OK;
+    snprintf(f->checkpoint, sizeof f->checkpoint, "%s", m->id ? m->id : "");
+    if (!f->follow) return DP_OK; /* it is done when all of it is */
     if (run->rejects) DP_TRY(dp_rejects_flush(run->rejects, err));
     if (!g->ledger) return DP_OK;
     DP_TRY(dp_out_flush(run->out, err));
     DP_TRY(sync_output(err));
-    return dp_ledger_commit(g->ledger, run->run_id, run->now_fixed ? run->now_micros : dp_time_now_micros(), err);
+    return dp_ledger_commit(g->ledger, f->checkpoint, run->run_id, run->now_fixed ? run->now_micros : dp_time_now_micros(), err);
 }
 
 /* Rejects are published, the output is out: now the ledger may say so. */
@@ -204,7 +271,7 @@ static enum dp_status settle(struct dp_cli *cli, enum dp_status status, struct d
     struct conf *f = cli->conf;
     if (status == DP_OK && f->open_ledger) {
         status = sync_output(err);
-        if (status == DP_OK) status = dp_ledger_commit(f->open_ledger, cli->run.run_id, cli->run.now_micros, err);
+        if (status == DP_OK) status = dp_ledger_commit(f->open_ledger, f->checkpoint, cli->run.run_id, cli->run.now_micros, err);
     } else {
         status = DP_OK;
     }
@@ -307,8 +374,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     DP_TRY_OUT(open_contract(&g, err));
     if (f->retry_rejects) DP_TRY_OUT(check_retry(cli, err));
     if (f->since) DP_TRY_OUT(dp_delta_open(f->since, -1, &g.table, err));
-    if (f->ledger) DP_TRY_OUT(dp_ledger_open(f->ledger, cli->run.job, cli->run.dry_run, LEDGER_WAIT_MS, &f->open_ledger, err));
-    g.ledger = f->open_ledger;
+    if (f->ledger) DP_TRY_OUT(open_ledger(&g, f, err));
     dialect.hidden = cli->run.rejects_clear ? NULL : g.hidden;
     struct dp_stream_conf conf = {
         .decides = g.schema != NULL,
@@ -316,11 +382,14 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
                     .follow = f->follow, .retry_rejects = f->retry_rejects, .encoding = f->encoding,
                     .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     if (g.table || g.ledger) conf.sources.resume = resume, conf.sources.resume_ctx = &g;
-    const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_close = close_worker, .begin = begin, .emit = emit, .mark = f->follow ? on_mark : NULL,
+    if (g.table) dp_positions_of_table(&g.positions, g.table, cli->run.job, NULL, cli->run.now_micros / 1000);
+    if (g.table || g.ledger) conf.resumes = &g.positions;
+    const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_close = close_worker, .begin = begin, .emit = emit, .mark = f->follow || g.ledger ? on_mark : NULL,
                                       .record = g.schema ? check : NULL};
     status = dp_cli_stream(cli, &conf, &ops, &g, err);
 out:
     dp_delta_close(g.table);
+    dp_positions_release(&g.positions);
     dp_type_free(g.schema);
     dp_contract_release(&g.contract);
     dp_buf_release(&g.fields);
@@ -331,7 +400,7 @@ out:
 }
 
 static const struct dp_tool tool = {.name = "dp-ingest", .summary = "raw input of any shape to records",
-    .synopsis = "[-f FORMAT] [-c CONTRACT] [--since TABLE | --ledger FILE] [--follow | --retry-rejects] [--member GLOB] [--files-from FILE] [SOURCE...]",
+    .synopsis = "[-f FORMAT] [-c CONTRACT] [--since TABLE | --ledger FILE [--since-state DIR]] [--follow | --retry-rejects] [--member GLOB] [--files-from FILE] [SOURCE...]",
     .options = options, .conf_size = sizeof(struct conf), .common = DP_COMMON_FILTER | DP_COMMON_CONTRACT | DP_COMMON_FORMATS, .is_stream = true,
     .min_args = 0, .max_args = -1, .args = "SOURCE", .run = run, .settle = settle};
 

@@ -95,7 +95,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
 }
 
 /* The header behind us: names, types and origins of the fields that the program makes. */
-static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct map *m = ctx;
     (void)err;
     dp_lineage_map(m->program, "dp-map", begin);
@@ -112,7 +112,7 @@ static enum dp_status read_program(struct dp_cli *cli, const struct conf *conf, 
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_open = worker_open, .worker_close = worker_close,
-                                      .record = on_record, .begin = on_begin};
+                                      .record = on_record, .header = on_header};
     const struct dp_stream_conf stream = {.decides = true};
     struct map m = {0};
     struct dp_buf text = {0};
@@ -137,5 +137,6 @@ static const struct dp_tool tool = {.name = "dp-map",
                                     .min_args = 0,
                                     .max_args = -1,
                                     .args = "SOURCE",
+                                    .first_for = "file",
                                     .run = run};
 DP_MAIN(tool)

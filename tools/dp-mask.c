@@ -10,6 +10,8 @@
  */
 #include <dp/base/crypto.h>
 #include <dp/cli/cli.h>
+#include <dp/delta/log.h>
+#include <dp/io/datasets.h>
 #include <dp/io/lines.h>
 #include <dp/io/mask_files.h>
 #include <dp/record/lineage.h>
@@ -47,6 +49,8 @@ struct masking {
     struct dp_opt_list names;    /* paths of the pipe */
     struct dp_lines lines;       /* of a stream that we begin */
     uint64_t n_files, rows, bytes;
+    struct dp_dataset *output;
+    bool has_header;
 };
 
 struct worker {
@@ -111,15 +115,19 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     return DP_OK;
 }
 
-static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
-    const struct masking *m = ctx;
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
+    struct masking *m = ctx;
     for (size_t i = 0; i < m->n_rows; i++) dp_lineage_where(m->rows_expr[i], begin);
-    return dp_mask_header(m->mask, "dp-mask", begin, err);
+    if (m->where) dp_lineage_where(m->where, begin);
+    DP_TRY(dp_mask_header(m->mask, "dp-mask", begin, err));
+    dp_dataset_header(m->output, begin);
+    m->has_header = true;
+    return DP_OK;
 }
 
 static enum dp_status mask_records(struct masking *m, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .worker_open = worker_open, .worker_close = worker_close, .chunk_begin = on_chunk,
-                                             .record = on_record, .begin = on_begin};
+                                             .record = on_record, .header = on_header};
     const struct dp_mask_column *c;
     size_t n = dp_mask_columns(m->mask, &c);
     const char **hidden = dp_calloc(n + 1, sizeof *hidden);
@@ -152,7 +160,10 @@ static enum dp_status on_file(void *ctx, const char *path, int64_t rows, uint64_
 static enum dp_status mask_operands(struct masking *m, struct dp_err *err) {
     struct dp_run *run = &m->cli->run;
     struct dp_mark begin = {.table_version = -1};
-    enum dp_status status = run->marks ? on_begin(m, &begin, err) : DP_OK;
+    struct dp_err own = DP_ERR_INIT;
+    dp_datasets_operands(run, (const char *const *)m->cli->args, m->cli->n_args, &begin);
+    enum dp_status status = run->marks ? on_header(m, &begin, err) : DP_OK;
+    if (!run->marks && run->datasets) (void)on_header(m, &begin, &own);
     if (!status) status = dp_lines_begin(&m->lines, &begin, err);
     if (status) goto out;
     DP_TRY_OUT(dp_mask_files_add(m->files, (const char *const *)m->cli->args, m->cli->n_args, err));
@@ -160,7 +171,7 @@ static enum dp_status mask_operands(struct masking *m, struct dp_err *err) {
     DP_TRY_OUT(dp_lines_end(&m->lines, err));
     status = dp_out_flush(run->out, err);
 out:
-    free(begin.fields);
+    free(begin.fields), free(begin.origins);
     dp_lines_release(&m->lines);
     return status;
 }
@@ -183,6 +194,13 @@ static enum dp_status on_paths_end(void *ctx, struct dp_err *err) {
     struct masking *m = ctx;
     struct dp_books *b = &m->cli->run.books;
     b->in -= m->names.n, b->used -= m->names.n;
+    if (m->cli->run.datasets && !m->has_header) { /* nobody says where the files came from: they are what is read */
+        struct dp_mark begin = {.table_version = -1};
+        struct dp_err own = DP_ERR_INIT;
+        dp_datasets_operands(&m->cli->run, (const char *const *)m->names.v, m->names.n, &begin);
+        (void)on_header(m, &begin, &own);
+        free(begin.fields), free(begin.origins);
+    }
     DP_TRY(dp_mask_files_add(m->files, (const char *const *)m->names.v, m->names.n, err));
     return dp_mask_files_finish(m->files, err);
 }
@@ -195,7 +213,7 @@ static void tell_files(struct masking *m) {
 }
 
 static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
-    static const struct dp_stream_ops ops = {.record = no_records, .path = on_path, .begin = on_begin, .finish = on_paths_end};
+    static const struct dp_stream_ops ops = {.record = no_records, .path = on_path, .header = on_header, .finish = on_paths_end};
     const struct dp_stream_conf stream = {.sources = {.paths = DP_PATHS_PASS}};
     const struct conf *c = m->cli->conf;
     struct dp_run *run = &m->cli->run;
@@ -203,6 +221,8 @@ static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
     bool piped = !m->cli->n_args || (m->cli->n_args == 1 && !strcmp(m->cli->args[0], "-"));
     enum dp_status status = DP_OK;
     if (c->codec) DP_TRY(dp_lay_check_codec(c->codec, err));
+    m->output = dp_dataset_output(run, o.dir);
+    dp_dataset_storage(m->output, dp_delta_is_table(o.dir) ? "delta" : NULL, "parquet");
     if (run->where && dp_expr_compile(dp_str_z(run->where), &m->where, err) != DP_OK) return dp_err_prefix(err, "--where: ");
     if (m->where) o.filters[o.n_filters++] = (struct dp_mask_filter){m->where, "where"};
     for (size_t i = 0; i < m->n_rows; i++) o.filters[o.n_filters++] = (struct dp_mask_filter){m->rows_expr[i], "rows"};
@@ -211,6 +231,7 @@ static enum dp_status mask_files(struct masking *m, struct dp_err *err) {
     status = piped ? dp_cli_stream(m->cli, &stream, &ops, m, err) : mask_operands(m, err);
     if (status == DP_OK) dp_mask_files_keep(m->files);
     if (status == DP_OK && run->dry_run) tell_files(m);
+    dp_dataset_count(m->output, m->rows, m->bytes, m->n_files);
     dp_cli_report_u64(m->cli, "files", m->n_files);
     dp_cli_report_u64(m->cli, "rows", m->rows);
     dp_cli_report_u64(m->cli, "bytes", m->bytes);
@@ -380,6 +401,7 @@ static const struct dp_tool keygen_tool = {.name = "keygen",
                                            .min_args = 1,
                                            .max_args = 1,
                                            .args = "FILE",
+                                           .no_lineage = "*",
                                            .run = keygen};
 static const struct dp_tool *const commands[] = {&keygen_tool, NULL};
 

@@ -9,28 +9,32 @@
  * A record that does not fit is a reject.  Checkpoints are held back until the files that hold their rows are written: at the end, or, with
  * --commit-every, on the way.
  */
+#include <dp/base/time.h>
 #include <dp/cli/cli.h>
 #include <dp/delta/evolve.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/compact.h>
+#include <dp/io/datasets.h>
 #include <dp/io/generated.h>
 #include <dp/io/held.h>
+#include <dp/io/kept_marks.h>
 #include <dp/io/lay.h>
 #include <dp/io/skew.h>
 #include <dp/io/target.h>
 #include <dp/record/infer.h>
 #include <dp/record/json.h>
+#include <dp/record/lineage.h>
 #include <dp/rules/contract.h>
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 struct conf {
     struct dp_opt_list by, encodings, blooms;
-    const char *sort, *codec;
+    const char *sort, *cluster, *codec;
     uint64_t target_size, row_group_size;
     int64_t row_group_rows, page_version, commit_every;
     bool page_checksums, skew;
@@ -41,7 +45,8 @@ static const char *const evolve_names[] = {"no", "add", "widen", NULL};
 
 static const struct dp_opt options[] = {
     DP_OPT_LIST(conf, by, "by", 0, "SPEC", "partition by a column, or [NAME=]year|month|day|hour(COLUMN), hash(COLUMN,N), truncate(COLUMN,N), range(COLUMN,BOUND,...)"),
-    DP_OPT_STRING(conf, sort, "sort", 0, "COLS", "order rows within each file by columns; -COL is descending"),
+    DP_OPT_STRING(conf, sort, "sort", 0, "COLS", "order a partition's rows by columns; -COL is descending", .conflicts = "cluster"),
+    DP_OPT_STRING(conf, cluster, "cluster", 0, "'zorder(A,B)'", "order a partition's rows along a Z-curve through columns"),
     DP_OPT_SIZE(conf, target_size, "target-size", 0, "SIZE", "complete a file at this size", 1, 0, .def = "128M"),
     DP_OPT_INT(conf, row_group_rows, "row-group-rows", 0, "N", "rows of a row group at most", 1, 100000000, .def = "122880"),
     DP_OPT_SIZE(conf, row_group_size, "row-group-size", 0, "SIZE", "bytes of rows in memory of a row group at most", 1 << 16, 1 << 30, .def = "26M"),
@@ -63,6 +68,7 @@ struct worker { struct dp_shred *shred; };
 struct state {
     struct dp_cli *cli;
     struct dp_layout layout;
+    struct dp_order order;        /* of --cluster */
     size_t n_given;               /* keys that --by names, the first of the layout */
     atomic_bool *met;             /* by key: some row's record has its field */
     atomic_bool all_met, any_row;
@@ -85,8 +91,9 @@ struct state {
     struct dp_shred *shred;       /* for rows that are made in order */
     struct dp_lay_rows rows;
     const struct dp_origin *last_origin;
+    struct dp_dataset *output;
     struct dp_map classified;     /* top-level columns whose values must not be shown */
-    struct dp_map checkpoints;    /* source and partition -> the latest, as a line */
+    struct dp_kept_marks marks;   /* checkpoints that wait for the files */
     bool cuts;                    /* --commit-every */
     bool covered;                 /* checkpoints cover every row so far */
     int64_t next_cut;             /* clock in ms */
@@ -138,7 +145,8 @@ static enum dp_status settle(struct state *s, const struct dp_type *base, struct
         .codec = dp_cli_given(s->cli, "codec") ? c->codec : NULL, .row_group_rows = c->row_group_rows, .row_group_bytes = c->row_group_size,
         .page_version = dp_cli_given(s->cli, "page-version") ? (int)c->page_version : 0, .page_checksums = c->page_checksums,
         .encodings = (const char *const *)c->encodings.v, .n_encodings = c->encodings.n, .blooms = (const char *const *)c->blooms.v, .n_blooms = c->blooms.n,
-        .target_size = c->target_size, .memory = s->cli->run.memory, .sort = c->sort};
+        .target_size = c->target_size, .memory = s->cli->run.memory, .sort = c->cluster ? s->order.sort : c->sort};
+    if (s->order.kind == DP_ORDER_ZORDER) s->lay_opts.cluster = (const char *const *)s->order.columns, s->lay_opts.n_cluster = s->order.n;
     DP_TRY(dp_lay_check(&s->lay_opts, err));
     s->shred = dp_shred_open(s->schema, true);
     dp_lay_rows_open(&s->lay_opts, &s->rows);
@@ -255,11 +263,6 @@ static void explain_derived(const struct state *s, struct dp_shred_reject *why) 
     }
 }
 
-static void drop_row(struct dp_batch *b) {
-    b->length--;
-    for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
-}
-
 static enum dp_status shred(struct state *s, struct dp_shred *sh, const struct dp_record *r, struct dp_batch *b, struct dp_shred_reject *why) {
     enum dp_status status = dp_shred_record(sh, r, b, why);
     if (status == DP_RECORD) hide_value(s, why), explain_derived(s, why);
@@ -268,11 +271,11 @@ static enum dp_status shred(struct state *s, struct dp_shred *sh, const struct d
     if (missing) {
         *why = (struct dp_shred_reject){.rule = "required", .expected = "a value or null", .reason = "the table has a default for it, which is not made here"};
         snprintf(why->path, sizeof why->path, "%s", missing);
-        drop_row(b);
+        dp_batch_drop_last(b);
         return DP_RECORD;
     }
     if (status != DP_OK || !empty_partition(s, b, why)) return status;
-    drop_row(b);
+    dp_batch_drop_last(b);
     return DP_RECORD;
 }
 
@@ -420,6 +423,31 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     return DP_OK;
 }
 
+/* What the files' columns are made of: those that --by derives beside the stream's, all in the order that was asked for. */
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
+    struct state *s = ctx;
+    const struct conf *c = s->cli->conf;
+    struct dp_lineage_made *made = dp_calloc(s->layout.n + 1, sizeof *made);
+    struct dp_lineage_on *on = dp_calloc(s->layout.n + 1, sizeof *on);
+    struct dp_order order = {.kind = DP_ORDER_NONE};
+    size_t n = 0;
+    (void)err;
+    for (size_t i = 0; i < s->layout.n; i++) {
+        const struct dp_layout_key *k = &s->layout.keys[i];
+        if (k->fn == DP_LAYOUT_VALUE) continue;
+        on[n] = (struct dp_lineage_on){.field = dp_str_z(k->column), .how = DP_HOW_TRANSFORMATION};
+        made[n] = (struct dp_lineage_made){.name = dp_str_z(k->name), .what = "derived", .on = &on[n], .n = 1};
+        n++;
+    }
+    dp_lineage_make(begin, "dp-partition", made, n, false);
+    if (c->sort) dp_order_set_sort(&order, c->sort);
+    dp_order_lineage(c->cluster ? &s->order : &order, begin);
+    dp_dataset_header(s->output, begin);
+    dp_order_release(&order);
+    free(made), free(on);
+    return DP_OK;
+}
+
 static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct state *s = ctx;
     if (!begin->schema || begin->schema->n_children == 0) return DP_OK;
@@ -430,39 +458,16 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     return DP_OK;
 }
 
-/* The latest checkpoints go out, in one row: everything before them is in files that are whole. */
-static enum dp_status pass_checkpoints(struct state *s, struct dp_err *err) {
-    struct dp_stream *stream = dp_stream_of(&s->cli->run);
-    for (size_t i = 0; i < s->checkpoints.n; i++) {
-        struct dp_mark m = {0};
-        DP_TRY(dp_mark_parse(dp_str_z(s->checkpoints.items[i].v.p), &m, err));
-        m.more = i + 1 < s->checkpoints.n;
-        enum dp_status status = dp_stream_mark(stream, &m, err);
-        dp_mark_release(&m);
-        DP_TRY(status);
-    }
-    for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
-    dp_map_release(&s->checkpoints);
-    s->checkpoints = (struct dp_map){0};
-    return DP_OK;
-}
-
-static int64_t clock_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Where checkpoints cover every row that came, and D has passed: files, then the checkpoints.  From here on the files stay, since a commit may have them. */
 static enum dp_status cut(struct state *s, struct dp_err *err) {
     const struct conf *c = s->cli->conf;
-    int64_t now = clock_ms();
-    if (!s->cuts || !s->covered || s->checkpoints.n == 0 || now < s->next_cut) return DP_OK;
+    int64_t now = dp_time_monotonic_ms();
+    if (!s->cuts || !s->covered || s->marks.checkpoints.n == 0 || now < s->next_cut) return DP_OK;
     if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
     DP_TRY(check_met(s, err));
     if (s->lay) DP_TRY(dp_lay_cut(s->lay, err));
     if (s->cli->run.rejects) DP_TRY(dp_rejects_flush(s->cli->run.rejects, err));
-    DP_TRY(pass_checkpoints(s, err));
+    DP_TRY(dp_kept_marks_pass(&s->marks, dp_stream_of(&s->cli->run), err));
     s->next_cut = now + c->commit_every;
     return dp_out_flush(s->cli->run.out, err);
 }
@@ -470,16 +475,9 @@ static enum dp_status cut(struct state *s, struct dp_err *err) {
 /* Checkpoints wait for the files: only the latest of each source and partition matters. */
 static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
     struct state *s = ctx;
-    struct dp_buf key = {0}, line = {0};
     if (m->kind != DP_MARK_CHECKPOINT) return cut(s, err); /* time has passed */
     *pass = false;
-    dp_buf_addf(&key, "%s\n%s", m->source ? m->source : "", m->partition ? m->partition : "");
-    dp_mark_print(m, &line);
-    struct dp_map_item *item = dp_map_put(&s->checkpoints, dp_buf_str(&key), NULL);
-    free(item->v.p);
-    line.n--; /* its newline */
-    item->v.p = dp_buf_detach(&line);
-    dp_buf_release(&key);
+    (void)dp_kept_marks_add(&s->marks, m);
     s->covered = !m->more;
     return cut(s, err);
 }
@@ -489,7 +487,7 @@ static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     if (!atomic_load(&s->ready) && s->sample.n > 0) DP_TRY(settle_inferred(s, err));
     DP_TRY(check_met(s, err));
     if (s->lay) DP_TRY(dp_lay_finish(s->lay, err));
-    return pass_checkpoints(s, err);
+    return dp_kept_marks_pass(&s->marks, dp_stream_of(&s->cli->run), err);
 }
 
 static void on_worker_close(void *ctx, void *worker_mem) {
@@ -568,12 +566,26 @@ static void report(struct state *s) {
     dp_cli_report_u64(s->cli, "partitions", s->lay ? dp_lay_partitions(s->lay) : 0);
     dp_cli_report_u64(s->cli, "spilled_bytes", s->lay ? dp_lay_spilled(s->lay) : 0);
     if (s->skew) report_skew(s);
+    dp_dataset_count(s->output, s->written_rows, s->bytes, s->files);
+}
+
+/* Of the files that were written: the rows' columns, those that --by derives behind them. */
+static void note_schema(const struct state *s) {
+    if (!s->schema || !s->layout.schema) return;
+    struct dp_type *t = dp_type_copy(s->schema);
+    for (size_t i = 0; i < s->layout.schema->n_children; i++) {
+        const struct dp_type *key = s->layout.schema->children[i];
+        if (!dp_type_child(t, dp_str(key->name, key->name_n))) dp_type_add(t, dp_type_copy(key));
+    }
+    dp_dataset_schema(s->output, t);
+    dp_type_free(t);
 }
 
 static void release(struct state *s) {
     dp_lay_close(s->lay);
     dp_lay_rows_release(&s->rows);
     dp_layout_release(&s->layout);
+    dp_order_release(&s->order);
     free(s->met);
     dp_skew_close(s->skew);
     dp_generated_close(s->generated);
@@ -587,14 +599,13 @@ static void release(struct state *s) {
     dp_infer_close(s->infer);
     dp_type_free(s->header);
     dp_held_store_release(&s->sample);
-    for (size_t i = 0; i < s->checkpoints.n; i++) free(s->checkpoints.items[i].v.p);
-    dp_map_release(&s->checkpoints);
+    dp_kept_marks_release(&s->marks);
     dp_map_release(&s->classified);
 }
 
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .job_size = sizeof(struct job), .worker_close = on_worker_close,
-        .job_close = on_job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .emit = on_emit, .begin = on_begin,
+        .job_close = on_job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .emit = on_emit, .begin = on_begin, .header = on_header,
         .mark = on_mark, .finish = on_finish};
     const struct conf *c = cli->conf;
     struct dp_stream_conf stream = {.decides = true};
@@ -603,14 +614,17 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     if (!cli->common.output) return dp_err_set(err, DP_USAGE, "-o DIR is needed: a table, or a directory for the files");
     s.cuts = dp_cli_given(cli, "commit-every");
     s.asks_skew = c->skew || cli->common.report || cli->run.dry_run;
-    s.next_cut = clock_ms() + c->commit_every;
+    s.next_cut = dp_time_monotonic_ms() + c->commit_every;
     if (strchr(cli->common.output, '\n')) return dp_err_set(err, DP_USAGE, "-o: a name that holds a newline can't be a line of the output");
     s.scan = dp_scan_open(cli->run.max_record, DP_SCAN_AUTO);
     s.infer = dp_infer_open();
     for (size_t i = 0; i < c->by.n; i++) DP_TRY_OUT(dp_layout_add(&s.layout, dp_str_z(c->by.v[i]), err));
     s.n_given = s.layout.n;
     DP_TRY_OUT(dp_lay_check_codec(c->codec, err));
+    if (c->cluster) DP_TRY_OUT(dp_order_parse_cluster(&s.order, c->cluster, err));
     if (dp_delta_is_table(cli->common.output)) DP_TRY_OUT(dp_delta_open(cli->common.output, -1, &s.table, err));
+    s.output = dp_dataset_output(&cli->run, cli->common.output);
+    dp_dataset_storage(s.output, s.table ? "delta" : NULL, "parquet");
     DP_TRY_OUT(fix_types(&s, err));
     stream.sources.schema = s.fixed; /* CSV is read by these types, and nothing is inferred */
     DP_TRY_OUT(dp_cli_stream(cli, &stream, &ops, &s, err));
@@ -619,6 +633,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     report(&s);
     if (s.written_rows == 0 && cli->common.skip_empty) status = dp_err_set(err, DP_EMPTY, "no rows");
 out:
+    if (s.output) note_schema(&s);
     release(&s);
     return status;
 }
@@ -626,7 +641,7 @@ out:
 static const struct dp_tool tool = {
     .name = "dp-partition",
     .summary = "records to Parquet files, laid out by time, hash or value",
-    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS] [--target-size SIZE] [--row-group-rows N] [--row-group-size SIZE] [--codec NAME] [--page-version N] "
+    .synopsis = "-o DIR [-c CONTRACT] [--by SPEC]... [--sort COLS | --cluster 'zorder(A,B)'] [--target-size SIZE] [--row-group-rows N] [--row-group-size SIZE] [--codec NAME] [--page-version N] "
                 "[--page-checksums] [--encoding COLUMN=NAME]... [--bloom COLUMN[=SHARE]]... [--skew] [--evolve no|add|widen] [--commit-every D] [SOURCE...]",
     .options = options,
     .conf_size = sizeof(struct conf),

@@ -233,6 +233,7 @@ static void head_group(bool tty)
     if (tty) tcsetpgrp(STDIN_FILENO, getpid());
     signal(SIGTTOU, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
 }
 
 static void start_bash(const char *bash, const char *script, int status_w)
@@ -328,13 +329,6 @@ static enum dp_status spawn(const char *bash, const struct dp_plain *plain, cons
     return DP_OK;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void read_codes(struct attempt *a)
 {
     char text[1024];
@@ -353,21 +347,22 @@ static void read_codes(struct attempt *a)
 /* Until bash is gone.  A signal to us, or the end of the time, goes to the whole group: TERM, then KILL. */
 static void supervise(struct dp_run *run, int64_t timeout, struct attempt *a)
 {
-    int64_t now = monotonic_ms(), deadline = timeout ? now + timeout : INT64_MAX, kill_at = INT64_MAX;
+    int64_t now = dp_time_monotonic_ms(), deadline = timeout ? now + timeout : INT64_MAX, kill_at = INT64_MAX;
     struct pollfd fds[2] = {{.fd = a->status_fd, .events = POLLIN}, {.fd = run->stop_fd, .events = POLLIN}};
     bool forwarded = false;
     for (;;) {
         pid_t got = waitpid(a->pid, &a->wait_status, WNOHANG);
         if (got == a->pid || (got < 0 && errno != EINTR)) break;
-        now = monotonic_ms();
+        now = dp_time_monotonic_ms();
         int64_t next = deadline < kill_at ? deadline : kill_at, wait = next - now;
         int ready = poll(fds, 2, wait < 0 ? 0 : wait < 500 ? (int)wait : 500);
+        if (run->tick) run->tick(run);
         if (ready > 0 && fds[0].revents) { /* bash has spoken, or closed: it ends now */
             fds[0].fd = -1;
             while (waitpid(a->pid, &a->wait_status, 0) < 0 && errno == EINTR && !*run->stop_signal) continue;
             if (!*run->stop_signal) break;
         }
-        now = monotonic_ms();
+        now = dp_time_monotonic_ms();
         if (*run->stop_signal && !forwarded) {
             alarm(0); /* the stages get more time to put themselves in order than a single program */
             forwarded = true;
@@ -453,7 +448,7 @@ static enum dp_status fail(const struct attempt *a, const struct stages *st, int
     if (code == 141) return dp_err_set(err, DP_PIPE, "the reader of the output went away");
     if (a->timed_out) dp_err_set(err, DP_ABORTED, "stopped after %lld ms (--timeout)", (long long)timeout);
     else if (stage && st->n == a->n_codes - 1 && st->s[stage - 1].name[0])
-        dp_err_set(err, DP_ABORTED, "%s (stage %zu of %zu) ended with exit code %d%s", st->s[stage - 1].name, stage, st->n, code,
+        dp_err_set(err, DP_ABORTED, "%s, stage %zu of %zu, ended with exit code %d%s", st->s[stage - 1].name, stage, st->n, code,
                    code == 137 ? ": it was killed" : "");
     else dp_err_set(err, DP_ABORTED, "the pipeline ended with exit code %d", code);
     err->exit_code = code;
@@ -474,6 +469,7 @@ static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct
         supervise(&cli->run, c->timeout, &a);
         if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == a.pid) tcsetpgrp(STDIN_FILENO, getpgrp());
         report_attempt(cli, &a, n);
+        dp_cli_lineage_reap(cli);
         if (dp_run_stopped(&cli->run, err)) return DP_SIGNALLED;
         int code = cause(&a, &stage);
         if (code == 0) return DP_OK;
@@ -510,6 +506,16 @@ static void find_plain(const char *pipeline, struct dp_plain *plain)
     if (plain->n > MAX_STAGES || is_bash_changed(plain) || !dp_plain_find(plain, getenv("PATH"))) dp_plain_release(plain);
 }
 
+/* What lineage events call it: its name, or without one the programs of the pipeline. */
+static char *job_name(const struct dp_cli *cli, const struct stages *st)
+{
+    struct dp_buf b = {NULL, 0, 0};
+    if (strcmp(cli->run.job, "dp") != 0) return dp_strdup(cli->run.job);
+    dp_buf_addz(&b, "dp-run");
+    for (size_t i = 0; i < st->n; i++) dp_buf_addf(&b, "%c%s", i ? '|' : ':', st->s[i].name);
+    return dp_buf_detach(&b);
+}
+
 static enum dp_status run(struct dp_cli *cli, struct dp_err *err)
 {
     const struct conf *c = cli->conf;
@@ -531,6 +537,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err)
         goto out;
     }
     if (c->lock) DP_TRY_OUT(take_lock(c->lock, &lock, err));
+    dp_cli_lineage_lead(cli, job_name(cli, &st));
     status = try_all(cli, bash, &plain, &st, err);
 out:
     if (lock >= 0) close(lock);
@@ -549,6 +556,7 @@ static const struct dp_tool tool = {
     .min_args = 1,
     .max_args = 1,
     .args = "PIPELINE",
+    .leads = true,
     .run = run,
 };
 

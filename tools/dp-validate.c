@@ -9,9 +9,11 @@
  * the first record with a key holds it, good or bad.
  */
 #include <dp/cli/cli.h>
+#include <dp/io/datasets.h>
 #include <dp/io/refset.h>
 #include <dp/io/statistics.h>
 #include <dp/io/typed.h>
+#include <dp/record/lineage.h>
 #include <dp/rules/check.h>
 #include <dp/rules/check_screen.h>
 
@@ -363,6 +365,22 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *m, struct dp_err *err)
     return DP_OK;
 }
 
+/* Where records may be set aside, the columns that have rules decide which go on; where the first bad one ends the run, nothing is left out. */
+static enum dp_status on_header(void *ctx, struct dp_mark *m, struct dp_err *err) {
+    const struct state *s = ctx;
+    const struct dp_rejects *rejects = s->cli->run.rejects;
+    struct dp_lineage_on *on = dp_calloc(s->object->n_properties + 1, sizeof *on);
+    size_t n = 0;
+    (void)err;
+    for (size_t i = 0; i < s->object->n_properties; i++) {
+        struct dp_str name = dp_str_z(s->object->properties[i].name);
+        if (!m->schema || dp_type_child(m->schema, name)) on[n++] = (struct dp_lineage_on){.field = name, .how = DP_HOW_FILTER};
+    }
+    if (rejects && !dp_rejects_tolerates_none(rejects)) dp_lineage_all(m, on, n);
+    free(on);
+    return DP_OK;
+}
+
 /* ---- the verdict ---- */
 
 static void settle_verdict(struct state *s) {
@@ -395,6 +413,22 @@ static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     dp_err_set(err, DP_RULE, "%s", dp_buf_z(&text));
     dp_buf_release(&text);
     return DP_RULE;
+}
+
+/* For lineage events: every rule as an assertion on what was read, and as a test of the run.  Counts are of all records: no one of several inputs had so many. */
+static void tell_lineage(struct state *s, bool whole) {
+    struct dp_run *run = &s->cli->run;
+    struct dp_buf b = {0};
+    if (!run->datasets) return;
+    dp_verdict_print_facet(&s->verdict, DP_VERDICT_ASSERTIONS, whole, &b);
+    dp_datasets_inputs_facet(run, true, "dataQualityAssertions", dp_buf_str(&b));
+    dp_buf_reset(&b);
+    dp_verdict_print_facet(&s->verdict, DP_VERDICT_TESTS, whole, &b);
+    dp_datasets_run_facet(run, false, "test", dp_buf_str(&b));
+    dp_buf_reset(&b);
+    dp_verdict_print_facet(&s->verdict, DP_VERDICT_METRICS, whole, &b);
+    if (whole && dp_datasets_inputs(run) == 1) dp_datasets_inputs_facet(run, true, "dataQualityMetrics", dp_buf_str(&b));
+    dp_buf_release(&b);
 }
 
 static bool ends_with(const char *name, const char *end) { return name && dp_str_ends(dp_str_z(name), dp_str_z(end)); }
@@ -575,7 +609,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     struct state s = {.cli = cli, .conf = f};
     const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .job_size = sizeof(struct job), .worker_open = worker_open, .worker_close = worker_close,
         .job_close = job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .decide = on_decide, .emit = on_emit, .begin = on_begin,
-        .finish = on_finish};
+        .header = on_header, .finish = on_finish};
     struct dp_err own = DP_ERR_INIT;
     enum dp_status status;
     DP_TRY_OUT(open_contract(&s, err));
@@ -586,8 +620,11 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
         .sources = {.schema = s.schema, .own_types = true, .columns = s.columns, .n_columns = s.n_columns, .screen = s.screens ? screen : NULL, .screen_ctx = &s, .by_groups = f->check && cli->run.rejects_unkept && !s.n_keys, .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}}};
     s.only_counts = stream.read_all && cli->run.rejects_unkept;
     status = s.is_answered ? on_finish(&s, err) : dp_cli_stream(cli, &stream, &ops, &s, err);
-    if (status == DP_OK || (stream.read_all && (status == DP_RULE || status == DP_RECORD))) { /* the input was read to its end */
+    bool whole = status == DP_OK || (stream.read_all && (status == DP_RULE || status == DP_RECORD)); /* the input was read to its end */
+    if (!whole) tell_lineage(&s, false);
+    if (whole) {
         settle_verdict(&s);
+        tell_lineage(&s, true);
         enum dp_status written = report(&s, &own);
         if (status == DP_OK && written != DP_OK) {
             status = written;

@@ -2,6 +2,7 @@
 complete -c dp-ingest -l format -s f -x -a 'auto csv tsv json ndjson jsonl parquet' -d 'what the sources are; auto: told by content'
 complete -c dp-ingest -l since -x -a '(__fish_complete_directories)' -d 'start each source where the last commit from it to TABLE ended'
 complete -c dp-ingest -l ledger -r -F -d 'start each source where the last run that FILE knows of ended'
+complete -c dp-ingest -l since-state -x -a '(__fish_complete_directories)' -d 'start each source where the newest checkpoint in DIR, the --state of a program behind, ended'
 complete -c dp-ingest -l follow -d 'go on as the files grow, are rotated, and new ones come'
 complete -c dp-ingest -l retry-rejects -d 'sources are files of rejects: records come from what they hold'
 complete -c dp-ingest -l member -x -d 'only members of archives whose names match'

@@ -1,6 +1,7 @@
 # fish completion for dp-partition, made by completions/gen.awk
 complete -c dp-partition -l by -x -d 'partition by a column, or [NAME=]year|month|day|hour(COLUMN), hash(COLUMN,N), truncate(COLUMN,N), range(COLUMN,BOUND,...)'
-complete -c dp-partition -l sort -x -d 'order rows within each file by columns; -COL is descending'
+complete -c dp-partition -l sort -x -d 'order a partition\'s rows by columns; -COL is descending'
+complete -c dp-partition -l cluster -x -d 'order a partition\'s rows along a Z-curve through columns'
 complete -c dp-partition -l target-size -x -d 'complete a file at this size'
 complete -c dp-partition -l row-group-rows -x -d 'rows of a row group at most'
 complete -c dp-partition -l row-group-size -x -d 'bytes of rows in memory of a row group at most'

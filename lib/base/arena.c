@@ -47,6 +47,17 @@ void *dp_arena_calloc(struct dp_arena *a, size_t count, size_t size) {
     return memset(dp_arena_alloc(a, n), 0, n);
 }
 
+void *dp_arena_grow(struct dp_arena *a, void *p, size_t *cap, size_t want, size_t size) {
+    if (want <= *cap) return p;
+    size_t n = *cap > SIZE_MAX / 2 ? want : *cap * 2;
+    if (n < want) n = want;
+    if (n < 8) n = 8;
+    void *more = dp_arena_calloc(a, n, size);
+    if (*cap) memcpy(more, p, *cap * size);
+    *cap = n;
+    return more;
+}
+
 struct dp_str dp_arena_str(struct dp_arena *a, struct dp_str s) {
     char *p = dp_arena_alloc(a, s.n + 1);
     if (s.n) memcpy(p, s.p, s.n);

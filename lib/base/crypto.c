@@ -7,9 +7,11 @@
 #include <dp/base/crypto.h>
 #include <dp/base/mem.h>
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -141,6 +143,23 @@ void dp_secret_free(void *p, size_t n) {
     if (!p) return;
     dp_wipe(p, n);
     (void)munmap(p, whole_pages(n ? n : 1));
+}
+
+enum dp_status dp_secret_read(int fd, const char *path, const char *what, char *text, size_t cap, size_t *n, struct dp_err *err) {
+    struct stat st;
+    if (fstat(fd, &st) != 0) return dp_err_sys(err, DP_IO, "cannot look at %s", path);
+    if (S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "%s is a directory, not a %s", path, what);
+    if (st.st_uid != geteuid() && st.st_uid != 0) return dp_err_set(err, DP_USAGE, "key file %s belongs to another user", path);
+    if (st.st_mode & 077)
+        return dp_err_set(err, DP_USAGE, "key file %s can be read by others (mode %03o): chmod 600 it, and take a new key if they may have", path, (unsigned)(st.st_mode & 0777));
+    for (*n = 0; *n < cap;) {
+        ssize_t got = read(fd, text + *n, cap - *n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return dp_err_sys(err, DP_IO, "cannot read %s", path);
+        if (got == 0) return DP_OK;
+        *n += (size_t)got;
+    }
+    return dp_err_set(err, DP_USAGE, "%s is too long for a %s", path, what);
 }
 
 void dp_secret_guard(void) {

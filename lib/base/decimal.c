@@ -1,5 +1,11 @@
 /* Exact decimals and exact comparison of numbers as spelled (dp/base/decimal.h).  No floating point anywhere. */
 #include <dp/base/decimal.h>
+#include <dp/base/num.h>
+
+const int64_t dp_power_of_ten[19] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+    100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000,
+    100000000000000000, 1000000000000000000};
 
 static bool is_digit(char c) { return (unsigned)(unsigned char)c - '0' <= 9; }
 
@@ -116,9 +122,20 @@ bool dp_decimal_rescale(struct dp_decimal d, int precision, int scale, dp_i128 *
 
 size_t dp_decimal_print(char out[48], dp_i128 unscaled, int scale) {
     char b[48];
-    size_t i = sizeof b, w = 0;
+    size_t i = sizeof b, w = unscaled < 0;
     dp_u128 v = unscaled < 0 ? 0 - (dp_u128)unscaled : (dp_u128)unscaled;
     int n = 0;
+    out[0] = '-';
+    if (v <= UINT64_MAX) {
+        size_t digits = dp_print_u64(out + w, (uint64_t)v), end = w + digits;
+        if (!scale) return end;
+        if (digits > (size_t)scale) { /* the point goes between them */
+            size_t point = end - (size_t)scale;
+            for (size_t k = end; k > point; k--) out[k] = out[k - 1];
+            out[point] = '.';
+            return end + 1;
+        }
+    }
     while (v || n <= scale) {
         if (n && n == scale) b[--i] = '.';
         if (v <= UINT64_MAX) { /* 64-bit division is several times cheaper */
@@ -131,7 +148,6 @@ size_t dp_decimal_print(char out[48], dp_i128 unscaled, int scale) {
         }
         n++;
     }
-    if (unscaled < 0) out[w++] = '-';
     memcpy(out + w, b + i, sizeof b - i);
     return w + sizeof b - i;
 }

@@ -10,9 +10,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,6 +98,40 @@ char *dp_path_join(const char *a, const char *b) {
     if (slash) p[n++] = '/';
     memcpy(p + n, b, m + 1);
     return p;
+}
+
+char *dp_path_of_url(const char *text) {
+    static const char local[] = "localhost/";
+    const char *p = text + 5;
+    if (strncasecmp(text, "file:", 5) != 0) return dp_strdup(text);
+    if (strncmp(p, "//", 2) == 0) {
+        p += 2;
+        if (strncasecmp(p, local, sizeof local - 1) == 0) p += sizeof local - 2;
+    }
+    char *out = dp_alloc(strlen(p) + 1), *to = out;
+    bool good = *p == '/' && p[1] && p[1] != '/';
+    while (good && *p) {
+        char hex[3] = "";
+        char *end = hex;
+        if (*p == '%') memcpy(hex, p + 1, strnlen(p + 1, 2));
+        unsigned long c = *p == '%' && hex[0] != '+' && hex[0] != '-' && hex[0] != ' ' ? strtoul(hex, &end, 16) : 0;
+        good = *p != '%' || (c && end == hex + 2);
+        *to++ = *p == '%' ? (char)(unsigned char)c : *p;
+        p += *p == '%' ? good ? 3 : 1 : 1;
+    }
+    *to = 0;
+    if (good) return out;
+    free(out);
+    return NULL;
+}
+
+char *dp_state_home(void) {
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    struct passwd entry, *found = NULL;
+    char text[4096];
+    if (state && *state == '/') return dp_strdup(state); /* relative ones are to be ignored (XDG base directories) */
+    if ((!home || !*home) && getpwuid_r(geteuid(), &entry, text, sizeof text, &found) == 0 && found) home = found->pw_dir;
+    return home && *home ? dp_path_join(home, ".local/state") : NULL;
 }
 
 char *dp_path_dir(const char *path) {

@@ -28,7 +28,7 @@ static void draw_seed(void) {
     hash_seed = (uint64_t)t.tv_nsec ^ (uint64_t)t.tv_sec << 30 ^ (uint64_t)getpid() << 48;
 }
 
-static uint64_t hash_of(struct dp_str key) {
+uint64_t dp_map_hash(struct dp_str key) {
     pthread_once(&seed_once, draw_seed);
     return XXH3_64bits_withSeed(key.n ? key.p : "", key.n, hash_seed);
 }
@@ -65,11 +65,11 @@ static void rebuild(struct dp_map *m) {
 }
 
 struct dp_map_item *dp_map_get(const struct dp_map *m, struct dp_str key) {
-    return m->live ? find(m, key, hash_of(key)) : NULL;
+    return m->live ? find(m, key, dp_map_hash(key)) : NULL;
 }
 
 static struct dp_map_item *put(struct dp_map *m, struct dp_str key, bool copy, bool *is_new) {
-    uint64_t h = hash_of(key);
+    uint64_t h = dp_map_hash(key);
     struct dp_map_item *it = find(m, key, h);
     if (is_new) *is_new = !it;
     if (it) return it;
@@ -90,7 +90,7 @@ struct dp_map_item *dp_map_put(struct dp_map *m, struct dp_str key, bool *is_new
 struct dp_map_item *dp_map_put_kept(struct dp_map *m, struct dp_str key, bool *is_new) { return put(m, key, false, is_new); }
 
 bool dp_map_remove(struct dp_map *m, struct dp_str key) {
-    struct dp_map_item *it = m->live ? find(m, key, hash_of(key)) : NULL;
+    struct dp_map_item *it = m->live ? find(m, key, dp_map_hash(key)) : NULL;
     if (!it) return false;
     it->dead = true;
     m->live--;

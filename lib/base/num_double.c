@@ -63,6 +63,8 @@ static struct shortest find_shortest(uint64_t c, int q, bool closer, bool is_flo
 
 /* Plain notation for 1e-5 <= v < 1e16, else d.ddde±x; always with a point or an exponent. */
 static size_t lay_out(char *out, struct shortest s) {
+    if (s.digits % 100000000 == 0) s.digits /= 100000000, s.exp += 8; /* short ones come with many zeros */
+    if (s.digits % 10000 == 0) s.digits /= 10000, s.exp += 4;
     while (s.digits % 10 == 0) s.digits /= 10, s.exp++;
     char d[20];
     size_t n = dp_print_u64(d, s.digits), w = 0;

@@ -193,8 +193,11 @@ size_t dp_timeofday_print(char out[40], int64_t nanos, int n) {
     return (size_t)(put_fraction(put_clock(out, (unsigned)(s % DAY)), (unsigned)(nanos % 1000000000), n) - out);
 }
 
-int64_t dp_time_now_micros(void) {
+static int64_t ask(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
+
+int64_t dp_time_now_micros(void) { return ask(CLOCK_REALTIME); }
+int64_t dp_time_monotonic_micros(void) { return ask(CLOCK_MONOTONIC); }

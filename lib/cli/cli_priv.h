@@ -37,6 +37,8 @@ struct dp_logger {
 void dp_logger_va(void *logger, enum dp_log_level level, const char *fmt, va_list ap);
 /* "source:line: message" of an error, as one message. */
 void dp_logger_err(struct dp_logger *l, const struct dp_err *err);
+/* Takes the secrets out of URLs that an error repeats, before anybody is told of it. */
+void dp_logger_clean(struct dp_err *err);
 /* The progress line: replaces itself; NULL ends it. */
 void dp_logger_progress(struct dp_logger *l, const char *text);
 
@@ -52,5 +54,13 @@ enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome
 /* Notes the counts by rule for --metrics, while the rejects are open. */
 void dp_metrics_rejects(struct dp_cli *cli);
 enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- lineage.c ---- */
+/* Opens run->datasets and sends START, where somebody is to be told; before anything is read.  A tool that leads does it itself. */
+void dp_cli_lineage_start(struct dp_cli *cli);
+/* Sends RUNNING when it is time. */
+void dp_cli_lineage_tick(struct dp_cli *cli);
+/* Sends the terminal event and closes what start opened; behind all output.  False: a thread of ours can't be ended. */
+bool dp_cli_lineage_end(struct dp_cli *cli, const struct dp_outcome *o);
 
 #endif

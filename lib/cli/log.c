@@ -4,10 +4,12 @@
  */
 #include "cli_priv.h"
 
+#include <dp/base/scrub.h>
 #include <dp/record/json.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MAX_LINE 4000 /* under PIPE_BUF, so that lines of several programs don't mix */
@@ -44,19 +46,36 @@ static void clean(char *s, size_t n)
     }
 }
 
+/* Text without the secrets of URLs, in its place; what no longer fits is cut. */
+static void scrub(char *text, size_t size)
+{
+    struct dp_buf b = {NULL, 0, 0};
+    if (!strstr(text, "://")) return;
+    dp_scrub(dp_str_z(text), DP_SCRUB_URLS, &b);
+    snprintf(text, size, "%s", dp_buf_z(&b));
+    dp_buf_release(&b);
+}
+
+void dp_logger_clean(struct dp_err *err)
+{
+    scrub(err->msg, sizeof err->msg);
+    scrub(err->source, sizeof err->source);
+}
+
 static void write_line(const struct dp_logger *l, enum dp_log_level level, const struct dp_err *place, const char *text)
 {
     struct dp_buf b = {NULL, 0, 0};
-    char msg[MAX_LINE / 2];
+    char msg[MAX_LINE / 2], source[sizeof place->source] = "";
     snprintf(msg, sizeof msg, "%s", text);
+    scrub(msg, sizeof msg);
     clean(msg, strlen(msg));
+    if (place) snprintf(source, sizeof source, "%s", place->source);
+    scrub(source, sizeof source);
     if (l->line_open) dp_buf_addz(&b, "\r\033[K");
     if (l->json) {
         dp_buf_addf(&b, "{\"level\":\"%s\",\"program\":\"%s\",\"run\":", level_name(level), l->program);
         dp_json_add_string(&b, dp_str_z(l->run_id ? l->run_id : ""));
-        if (place && place->source[0]) {
-            char source[sizeof place->source];
-            snprintf(source, sizeof source, "%s", place->source);
+        if (source[0]) {
             clean(source, strlen(source));
             dp_buf_addz(&b, ",\"source\":");
             dp_json_add_string(&b, dp_str_z(source));
@@ -70,9 +89,9 @@ static void write_line(const struct dp_logger *l, enum dp_log_level level, const
     } else {
         size_t from = b.n;
         dp_buf_addf(&b, "%s: ", l->program);
-        if (place && place->source[0]) dp_buf_addf(&b, "%s:", place->source);
+        if (source[0]) dp_buf_addf(&b, "%s:", source);
         if (place && place->line) dp_buf_addf(&b, "%llu:", (unsigned long long)place->line);
-        if (place && place->source[0]) dp_buf_addc(&b, ' ');
+        if (source[0]) dp_buf_addc(&b, ' ');
         dp_buf_addf(&b, "%s%s", level == DP_LOG_WARN ? "warning: " : "", msg);
         for (size_t i = from; i < b.n; i++)
             if ((unsigned char)b.p[i] < ' ' || b.p[i] == 127) b.p[i] = ' ';

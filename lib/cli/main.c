@@ -1,11 +1,13 @@
 /*
  * The main of every program: words to options, options to a run, the run to an exit code (DESIGN.md, section 2).
- * Order at the end: books, rejects, standard output, the tool's settle, the message, --report and --metrics, the --json line; whatever fails first is the cause.
+ * Order at the end: books, rejects, standard output, the tool's settle, the message, --report and --metrics, the last lineage event, the --json line (which
+ * nothing may follow); whatever fails first is the cause.
  */
 #include "cli_priv.h"
 
 #include <dp/base/file.h>
 #include <dp/base/time.h>
+#include <dp/io/lineage_send.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_GIVEN 160 /* rows of one tool, checked at start */
@@ -28,15 +29,10 @@ struct main_state {
     bool given[2][MAX_GIVEN];
     int64_t started;       /* monotonic, microseconds */
     int64_t next_progress;
+    bool shows_progress;
+    bool leaves_thread;    /* one that is in a call without end, as a look-up of a name, or in the loader, whose lock exit(3) would wait for */
     bool ran;              /* the tool's run was called */
 };
-
-static int64_t monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* A closed standard descriptor must not be taken by the first file that is opened; what is then done with it fails, as it should. */
 static void guard_descriptors(void)
@@ -208,6 +204,7 @@ static void identify(struct dp_run *run)
     const char *id = getenv("DP_RUN_ID"), *job = getenv("DP_JOB");
     const char *af_run = getenv("AIRFLOW_CTX_DAG_RUN_ID"), *af_task = getenv("AIRFLOW_CTX_TASK_ID"), *af_dag = getenv("AIRFLOW_CTX_DAG_ID");
     const char *mr = getenv("mapreduce_task_attempt_id");
+    run->led = id && *id;
     copy_text(run->job, sizeof run->job, job && *job ? job : "dp");
     if (id && *id) {
         copy_text(run->run_id, sizeof run->run_id, id);
@@ -223,8 +220,9 @@ static void identify(struct dp_run *run)
 static void on_tick(struct dp_run *run)
 {
     struct main_state *m = (struct main_state *)(void *)((char *)run - offsetof(struct main_state, cli.run));
-    int64_t now = monotonic();
-    if (now < m->next_progress) return;
+    dp_cli_lineage_tick(&m->cli);
+    int64_t now = m->shows_progress ? dp_time_monotonic_micros() : 0;
+    if (!m->shows_progress || now < m->next_progress) return;
     m->next_progress = now + 250000;
     double seconds = (double)(now - m->started) / 1e6, mb = (double)run->books.bytes_in / 1e6;
     char text[120];
@@ -256,8 +254,9 @@ static enum dp_status set_up(struct main_state *m, struct dp_err *err)
     run->rejects_clear = c->rejects_clear;
     run->where = c->where;
     if (c->now != INT64_MIN) run->now_micros = c->now, run->now_fixed = true;
-    if (c->progress == 1 || (c->progress == 0 && (cli->tool->common & DP_COMMON_PROGRESS) && !c->quiet && isatty(STDERR_FILENO)))
-        run->tick = on_tick;
+    m->shows_progress = c->progress == 1 || (c->progress == 0 && (cli->tool->common & DP_COMMON_PROGRESS) && !c->quiet && isatty(STDERR_FILENO));
+    if (m->shows_progress) run->tick = on_tick;
+    DP_TRY(dp_lineage_check(err));
     run->pool = dp_pool_open(run->threads);
     DP_TRY(check_side(&cli->common.report, "--report", err));
     DP_TRY(check_side(&cli->common.metrics, "--metrics", err));
@@ -327,16 +326,27 @@ static void close_rejects(struct main_state *m, enum dp_status *status, struct d
     if (!said) add_failure(m, status, err, closed, &e);
 }
 
+/* All is written: whoever reads it need not wait with us for a receiver of lineage, and so the stages of a pipeline wait together. */
+static void end_output(void)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null < 0) return;
+    dup2(null, STDOUT_FILENO);
+    close(null);
+}
+
 static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err)
 {
     struct dp_cli *cli = &m->cli;
     struct dp_run *run = &cli->run;
     struct dp_err e = DP_ERR_INIT;
+    if (status == DP_IO && err->sys_errno == EINTR && dp_run_stopped(run, err)) status = DP_SIGNALLED; /* an open that waited, as that of a FIFO */
     if (status == DP_OK && !books_balance(&run->books))
         status = dp_err_set(err, DP_BUG, "the books don't balance: %llu records came in, and %llu are accounted for", (unsigned long long)run->books.in,
                             (unsigned long long)(run->books.used + run->books.rejected + run->books.filtered + run->books.deduplicated +
                                                  run->books.late + run->books.unassigned));
     err->status = status;
+    dp_logger_clean(err);
     if (cli->rejects) tell_rejects(m, status);
     if (status == DP_SIGNALLED) dp_rejects_drop(cli->rejects); /* a stopped run finishes nothing */
     else close_rejects(m, &status, err);
@@ -348,10 +358,12 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
     if (m->ran && cli->tool->settle) add_failure(m, &status, err, cli->tool->settle(cli, status, &e), &e);
     dp_logger_progress(&m->logger, NULL);
 
-    struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = monotonic() - m->started};
+    struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = dp_time_monotonic_micros() - m->started};
     if (o.exit_code != 0 && o.exit_code != 99 && status != DP_PIPE) dp_logger_err(&m->logger, err);
     if (cli->common.report) told_late(m, &o, dp_report_write(cli, &o, &e), &e);
     if (cli->common.metrics) told_late(m, &o, dp_metrics_write(cli, &o, &e), &e);
+    if (cli->lineage && !cli->common.json) end_output();
+    m->leaves_thread = !dp_cli_lineage_end(cli, &o);
     if (cli->common.json && status != DP_PIPE) {
         struct dp_buf line = {NULL, 0, 0};
         dp_report_json(cli, &o, &line);
@@ -383,7 +395,7 @@ int dp_cli_main(const struct dp_tool *tool, int argc, char **argv)
     struct dp_cli *cli = &m->cli;
     struct dp_err err = DP_ERR_INIT;
     int code;
-    m->started = monotonic();
+    m->started = dp_time_monotonic_micros();
     tame_malloc(tool);
     guard_descriptors();
     cli->root = tool;
@@ -404,9 +416,12 @@ int dp_cli_main(const struct dp_tool *tool, int argc, char **argv)
         if (status == DP_OK) status = dp_opt_check(m->sets, 2, &err);
         if (status == DP_OK) status = set_up(m, &err);
         m->ran = status == DP_OK;
+        if (status == DP_OK) dp_cli_lineage_start(cli);
+        if (cli->lineage || cli->tool->leads) cli->run.tick = on_tick;
         if (status == DP_OK) status = cli->tool->run(cli, &err);
         code = wind_up(m, status, &err);
     }
     release(m);
+    if (m->leaves_thread) _exit(code);
     return code;
 }

@@ -65,6 +65,7 @@ void dp_signal_install(struct dp_run *run)
     handle(SIGHUP, on_signal);
     handle(SIGALRM, last_resort);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write past `ulimit -f` then fails, with a message */
     /* A parent may have blocked them. */
     sigset_t set;
     sigemptyset(&set);

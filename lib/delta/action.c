@@ -475,6 +475,17 @@ struct dp_str dp_delta_pairs_text(const struct dp_delta_pairs *p, const char *ke
     return pair && !pair->is_null ? pair->value : absent;
 }
 
+bool dp_delta_pairs_has(const struct dp_delta_pairs *p, const struct dp_delta_pair *pair) {
+    const struct dp_delta_pair *q = dp_delta_pairs_get(p, pair->key);
+    return q && q->is_null == pair->is_null && dp_str_eq(q->value, pair->value);
+}
+
+bool dp_delta_strs_equal(const struct dp_delta_strs *a, const struct dp_delta_strs *b) {
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++) same = dp_str_eq(a->v[i], b->v[i]);
+    return same;
+}
+
 bool dp_delta_strs_has(const struct dp_delta_strs *s, const char *word) {
     for (size_t i = 0; i < s->n; i++)
         if (dp_str_eqz(s->v[i], word)) return true;

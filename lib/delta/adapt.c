@@ -5,7 +5,7 @@
 #include "adapt_priv.h"
 #include <dp/record/cast.h>
 
-static bool same_ignoring_case(const struct dp_type *a, const struct dp_type *b) {
+bool adapt_same_name(const struct dp_type *a, const struct dp_type *b) {
     if (a->name_n != b->name_n) return false;
     for (size_t i = 0; i < a->name_n; i++) {
         unsigned char x = (unsigned char)a->name[i], y = (unsigned char)b->name[i];
@@ -25,7 +25,7 @@ int adapt_find(const struct adapt *a, const struct dp_type *file, const struct d
             continue;
         }
         if (c->name_n == field->name_n && !memcmp(c->name, field->name, c->name_n)) return (int)i;
-        if (a->mapping == DP_DELTA_MAPPING_NONE && loose < 0 && same_ignoring_case(c, field)) loose = (int)i;
+        if (a->mapping == DP_DELTA_MAPPING_NONE && loose < 0 && adapt_same_name(c, field)) loose = (int)i;
     }
     return loose;
 }

@@ -10,6 +10,8 @@ struct adapt {
     bool widening; /* the table has the typeWidening feature */
 };
 
+/* Are the names the same when the case of ASCII letters is ignored? */
+bool adapt_same_name(const struct dp_type *a, const struct dp_type *b);
 /* The field of a file that holds the table's (physical) one: by field id with id mapping, by name, at last ignoring case; -1: there is none. */
 int adapt_find(const struct adapt *a, const struct dp_type *file, const struct dp_type *field);
 

@@ -4,6 +4,7 @@
  * puts into copies of the actions; of change data files _change_type alone is a column like any other.
  * What it does not do: hand out more than one task at a time, or undo renames: a column that the last version of the range has not is refused.
  */
+#include "mtime_priv.h"
 #include <dp/base/num.h>
 #include <dp/base/time.h>
 #include <dp/delta/changes.h>
@@ -13,9 +14,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 enum { N_OWN = 3 }; /* columns of the feed */
+
+/* Snapshots serve for their schema, metaData and paths: files that are read have their statistics from the commits themselves. */
+static const struct dp_delta_how bare = {.skip_stats = true};
 
 /* What a commit says, as far as the feed asks. */
 struct commit {
@@ -39,6 +42,7 @@ struct dp_delta_changes {
     int64_t timed;                      /* which one that is, -1: none */
     struct dp_arena arena;              /* of the version that is being read */
     struct dp_arena kept;               /* of the views */
+    struct dp_delta_lines *lines;       /* reads the commits */
     struct commit commit;
     struct dp_delta_picked *picked;
     size_t n_picked, cap_picked;
@@ -113,14 +117,12 @@ static void choose_columns(struct dp_delta_changes *c) {
 
 /* ---- may these versions be read as one feed? ---- */
 
-static bool is_on(const struct dp_delta_metadata *m) {
-    struct dp_str no = DP_STR("");
-    return dp_str_eqz(dp_delta_pairs_text(&m->configuration, "delta.enableChangeDataFeed", no), "true") ||
-           dp_str_eqz(dp_delta_pairs_text(&m->configuration, "delta.enableChangeDataCapture", no), "true");
+static bool has_feed(const struct dp_delta_metadata *m) {
+    return dp_delta_is_on(m, "delta.enableChangeDataFeed") || dp_delta_is_on(m, "delta.enableChangeDataCapture");
 }
 
 static enum dp_status check_on(const struct dp_delta_changes *c, const struct dp_delta_metadata *m, int64_t version, struct dp_err *err) {
-    if (is_on(m) || c->o->from_files) return DP_OK;
+    if (has_feed(m) || c->o->from_files) return DP_OK;
     return dp_err_set(err, DP_UNSUPPORTED, "%s: the change data feed (delta.enableChangeDataFeed) is off in version %lld; --from-files makes changes of its files, in which "
                       "rows that were only rewritten are a delete and an insert", c->end->table, (long long)version);
 }
@@ -149,13 +151,6 @@ static bool fits(const struct dp_type *old, const struct dp_type *now, struct dp
     return false;
 }
 
-static bool same_partitions(const struct dp_delta_strs *a, const struct dp_delta_strs *b) {
-    if (a->n != b->n) return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!dp_str_eq(a->v[i], b->v[i])) return false;
-    return true;
-}
-
 static enum dp_status check_schema(const struct dp_delta_changes *c, const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, int64_t version, struct dp_err *err) {
     struct dp_type *schema = NULL, *physical = NULL;
     enum dp_delta_mapping mode;
@@ -164,7 +159,7 @@ static enum dp_status check_schema(const struct dp_delta_changes *c, const struc
     enum dp_status status = dp_delta_mapping_mode(p, m, &mode, err);
     if (status == DP_OK) status = dp_delta_schema_parse(m->schema_string, &schema, err);
     if (status == DP_OK) status = dp_delta_schema_physical(schema, mode, &physical, err);
-    if (status == DP_OK && !same_partitions(&m->partition_columns, &c->end->metadata.partition_columns)) dp_buf_addz(&why, "other partition columns");
+    if (status == DP_OK && !dp_delta_strs_equal(&m->partition_columns, &c->end->metadata.partition_columns)) dp_buf_addz(&why, "other partition columns");
     else if (status == DP_OK && !(is_later ? fits(c->end->physical, physical, &why) && fits(physical, c->end->physical, &why) : fits(physical, c->end->physical, &why))) {}
     dp_type_free(schema);
     dp_type_free(physical);
@@ -180,9 +175,8 @@ static enum dp_status check_schema(const struct dp_delta_changes *c, const struc
 /* ---- time ---- */
 
 static int64_t mtime_ms(const char *table, int64_t version) {
-    struct stat st;
     char *path = dp_delta_commit_path(table, version);
-    int64_t ms = stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 : 0;
+    int64_t ms = delta_mtime_ms(path, 0);
     free(path);
     return ms;
 }
@@ -215,7 +209,7 @@ static enum dp_status open_range(struct dp_delta_changes *c, const char *table, 
     struct dp_delta_log log;
     struct dp_delta_snapshot *start = NULL;
     int64_t since = c->o->since;
-    DP_TRY(dp_delta_open(table, c->o->until, &c->end, err));
+    DP_TRY(dp_delta_open_how(table, c->o->until, &bare, &c->end, err));
     c->until = c->first_end = c->end->version;
     c->version = since - 1;
     if (c->o->until < 0 && since > c->until + 1)
@@ -225,10 +219,11 @@ static enum dp_status open_range(struct dp_delta_changes *c, const char *table, 
     if (status == DP_OK) tell_times_before(c, &log);
     dp_delta_log_release(&log);
     if (status == DP_OK) status = make_view(c, err);
-    if (status == DP_OK) status = dp_delta_open(table, since <= c->until ? since : c->until, &start, err);
+    if (since >= c->until) start = c->end;
+    else if (status == DP_OK) status = dp_delta_open_how(table, since, &bare, &start, err);
     if (status == DP_OK) status = check_on(c, &start->metadata, start->version, err);
     if (status == DP_OK) status = check_schema(c, &start->protocol, &start->metadata, start->version, err);
-    dp_delta_close(start);
+    if (start != c->end) dp_delta_close(start);
     return status;
 }
 
@@ -236,6 +231,7 @@ enum dp_status dp_delta_changes_open(const char *table, const struct dp_delta_ch
     struct dp_delta_changes *c = dp_calloc(1, sizeof *c);
     c->o = o;
     c->timed = -1;
+    c->lines = dp_delta_lines_open(0);
     enum dp_status status = open_range(c, table, err);
     if (status == DP_OK) {
         choose_columns(c);
@@ -266,6 +262,7 @@ void dp_delta_changes_close(struct dp_delta_changes *c) {
     dp_type_free(c->physical);
     dp_arena_release(&c->arena);
     dp_arena_release(&c->kept);
+    dp_delta_lines_close(c->lines);
     dp_delta_close(c->end);
     free(c);
 }
@@ -320,7 +317,7 @@ static enum dp_status complete_removes(struct dp_delta_changes *c, struct dp_err
     for (size_t i = 0; i < c->commit.n_removes && c->end->metadata.partition_columns.n && status == DP_OK; i++) {
         struct dp_delta_file *f = &c->commit.removes[i];
         if (f->partition_values.n) continue;
-        if (!before) status = dp_delta_open(c->end->table, c->version - 1, &before, err);
+        if (!before) status = dp_delta_open_how(c->end->table, c->version - 1, &bare, &before, err);
         if (status != DP_OK) break;
         dp_buf_reset(&key);
         dp_delta_file_key(f, &key);
@@ -427,7 +424,7 @@ static enum dp_status begin_version(struct dp_delta_changes *c, struct dp_err *e
     int64_t version = c->version + 1;
     forget_commit(c);
     char *path = dp_delta_commit_path(c->end->table, version);
-    enum dp_status status = dp_delta_actions_file(path, &c->arena, see_action, m, err);
+    enum dp_status status = dp_delta_lines_file(c->lines, path, &c->arena, see_action, m, err);
     free(path);
     if (status == DP_OK && m->has_protocol) status = dp_delta_check_read(&m->protocol, err);
     if (status == DP_OK && m->has_metadata) status = check_on(c, &m->metadata, version, err);
@@ -469,7 +466,7 @@ static enum dp_status see_switch(void *ctx, const struct dp_delta_action *a, str
     struct switches *w = ctx;
     (void)err;
     if (a->kind != DP_DELTA_METADATA) return DP_OK;
-    if (!is_on(&a->u.metadata)) w->start = -1;
+    if (!has_feed(&a->u.metadata)) w->start = -1;
     else if (w->start < 0) w->start = w->version;
     return DP_OK;
 }
@@ -487,16 +484,18 @@ enum dp_status dp_delta_feed_start(const char *table, int64_t *version, struct d
             from = log.checkpoints[i].version;
             break;
         }
-    enum dp_status status = dp_delta_open(table, from, &s, err);
-    struct switches w = {.start = status == DP_OK && is_on(&s->metadata) ? from : -1};
+    enum dp_status status = dp_delta_open_how(table, from, &bare, &s, err);
+    struct dp_delta_lines *lines = dp_delta_lines_open(DP_DELTA_NO_STATS);
+    struct switches w = {.start = status == DP_OK && has_feed(&s->metadata) ? from : -1};
     for (size_t i = first; i < log.n_commits && status == DP_OK; i++) {
         if (log.commits[i] <= from) continue;
         char *path = dp_delta_commit_path(table, w.version = log.commits[i]);
-        status = dp_delta_actions_file(path, &arena, see_switch, &w, err);
+        status = dp_delta_lines_file(lines, path, &arena, see_switch, &w, err);
         free(path);
         dp_arena_reset(&arena);
     }
     *version = w.start < 0 ? from : w.start;
+    dp_delta_lines_close(lines);
     dp_arena_release(&arena);
     dp_delta_close(s);
     dp_delta_log_release(&log);

@@ -5,6 +5,7 @@
  * What it does not do: read them (load.c), multi-part checkpoints, which the protocol deprecates.
  */
 #include "checkpoint_priv.h"
+#include "mtime_priv.h"
 
 #include <dp/base/file.h>
 #include <dp/base/num.h>
@@ -46,9 +47,8 @@ struct checkpoint {
     struct part main, side;
     struct dp_buf sidecars;         /* lines that name them, for the main file */
     struct dp_buf text, extended;
-    int64_t actions, adds, file_actions;
+    int64_t actions, adds;
     uint64_t size;                  /* of all files */
-    struct dp_delta_checkpoint_hint hint;
     struct dp_buf name;
 };
 
@@ -260,9 +260,7 @@ static enum dp_status does_not_fit(const struct dp_shred_reject *why, struct dp_
 static enum dp_status put_line(struct checkpoint *c, struct dp_str line, struct dp_err *err) {
     struct dp_shred_reject why;
     enum dp_status status = part_put(&c->main, line, &why, err);
-    if (status == DP_RECORD) return does_not_fit(&why, err);
-    if (status == DP_OK) c->actions++;
-    return status;
+    return status == DP_RECORD ? does_not_fit(&why, err) : status;
 }
 
 static enum dp_status put_text(struct checkpoint *c, struct dp_err *err) {
@@ -284,8 +282,9 @@ static enum dp_status finish_sidecar(struct checkpoint *c, struct dp_err *err) {
     if (status == DP_OK && stat(path, &st) != 0) status = dp_err_sys(err, DP_IO, "cannot look at %s", path);
     if (status == DP_OK)
         dp_buf_addf(&c->sidecars, "{\"sidecar\":{\"path\":\"%s\",\"sizeInBytes\":%llu,\"modificationTime\":%lld}}\n", dp_buf_z(&name),
-                    (unsigned long long)c->side.size, (long long)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
+                    (unsigned long long)c->side.size, (long long)delta_stat_ms(&st));
     c->size += c->side.size;
+    c->actions += c->side.actions;
     part_release(&c->side);
     dp_buf_release(&name);
     free(path), free(dir), free(log);
@@ -317,12 +316,11 @@ static enum dp_status put_remove(struct checkpoint *c, const struct dp_delta_fil
     dp_delta_remove_print(&f, &c->text);
     enum dp_status status = part_put(part, dp_str(c->text.p, c->text.n - 1), &why, err);
     dp_buf_reset(&c->text);
-    c->actions++;
     return status == DP_RECORD ? does_not_fit(&why, err) : status;
 }
 
-/* The line without its last two braces, with the parsed columns behind; rows_only: of the statistics only their number. */
-static void extend(struct checkpoint *c, const struct dp_delta_file *f, struct dp_str stats, bool rows_only) {
+/* The line without its last two braces, with the parsed columns behind.  rows: what the file's statistics give, -1: nothing; rows_only: of them only this number. */
+static void extend(struct checkpoint *c, const struct dp_delta_file *f, struct dp_str stats, int64_t rows, bool rows_only) {
     struct dp_buf *b = &c->extended;
     const struct dp_type *p = c->partition_type;
     dp_buf_reset(b);
@@ -339,8 +337,8 @@ static void extend(struct checkpoint *c, const struct dp_delta_file *f, struct d
         dp_buf_release(&json);
     }
     if (p && !rows_only) dp_buf_addc(b, '}');
-    if (c->stats_type && rows_only) dp_buf_addf(b, ",\"stats_parsed\":{\"numRecords\":%lld}", (long long)dp_delta_file_rows(f));
-    else if (c->stats_type && stats.n) dp_buf_addz(b, ",\"stats_parsed\":"), dp_buf_adds(b, stats);
+    if (c->stats_type && rows_only) dp_buf_addf(b, ",\"stats_parsed\":{\"numRecords\":%lld}", (long long)rows);
+    else if (c->stats_type && stats.n && rows >= 0) dp_buf_addz(b, ",\"stats_parsed\":"), dp_buf_adds(b, stats);
     dp_buf_addz(b, "}}");
 }
 
@@ -350,23 +348,23 @@ static enum dp_status put_add(struct checkpoint *c, const struct dp_delta_file *
     struct dp_delta_file f = *live;
     struct dp_str stats = f.stats.n ? f.stats : f.stats_parsed;
     struct part *part;
-    bool has_rows = dp_delta_file_rows(live) >= 0;
     DP_TRY(file_part(c, &part, err));
     f.stats = c->json_stats && stats.n ? stats : (struct dp_str){0};
     f.data_change = false;
     dp_delta_add_print(&f, &c->text);
     enum dp_status status = DP_RECORD;
     if (c->stats_type || c->partition_type) {
-        extend(c, live, has_rows ? stats : (struct dp_str){0}, false);
+        int64_t rows = c->stats_type ? dp_delta_file_rows(live) : -1;
+        extend(c, live, stats, rows, false);
         status = part_put(part, dp_buf_str(&c->extended), &why, err);
-        if (status == DP_RECORD && has_rows && c->stats_type) {
-            extend(c, live, stats, true);
+        if (status == DP_RECORD && rows >= 0) {
+            extend(c, live, stats, rows, true);
             status = part_put(part, dp_buf_str(&c->extended), &why, err);
         }
     }
     if (status == DP_RECORD) status = part_put(part, dp_str(c->text.p, c->text.n - 1), &why, err);
     dp_buf_reset(&c->text);
-    c->actions++, c->adds++;
+    c->adds++;
     return status == DP_RECORD ? does_not_fit(&why, err) : status;
 }
 
@@ -421,10 +419,10 @@ static enum dp_status choose_form(struct checkpoint *c, struct dp_err *err) {
                (c->o->form == DP_DELTA_FORM_AUTO && may_v2 && dp_str_eqz(dp_delta_property(s, "delta.checkpointPolicy", "classic"), "v2"));
     c->json_stats = is_on(s, "delta.checkpoint.writeStatsAsJson", "true");
     if (is_on(s, "delta.checkpoint.writeStatsAsStruct", "false")) parsed_columns(c);
-    c->file_actions = (int64_t)s->n_files;
+    int64_t file_actions = (int64_t)s->n_files;
     for (size_t i = 0; i < s->tombstones.n; i++)
-        c->file_actions += !s->tombstones.items[i].dead && is_kept(c, s->tombstones.items[i].v.p);
-    c->in_sidecars = c->is_v2 && c->file_actions > (c->o->sidecar_actions > 0 ? c->o->sidecar_actions : SIDECAR_ACTIONS);
+        file_actions += !s->tombstones.items[i].dead && is_kept(c, s->tombstones.items[i].v.p);
+    c->in_sidecars = c->is_v2 && file_actions > (c->o->sidecar_actions > 0 ? c->o->sidecar_actions : SIDECAR_ACTIONS);
     return DP_OK;
 }
 
@@ -449,10 +447,10 @@ static enum dp_status write_hint(struct checkpoint *c, struct dp_err *err) {
     dp_uuid(id);
     dp_buf_addf(&name, "%s/hint-%s", staging, id);
     draft = dp_buf_detach(&name);
-    c->hint = (struct dp_delta_checkpoint_hint){.version = c->s->version, .actions = c->actions, .adds = c->adds, .size_bytes = (int64_t)c->size};
-    if (c->is_v2) c->hint.v2_path = dp_buf_str(&c->name), c->hint.v2_size = (int64_t)c->main.size;
-    c->hint.v2_modified = status == DP_OK ? (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 : 0;
-    dp_delta_hint_print(&c->hint, &b);
+    struct dp_delta_checkpoint_hint hint = {.version = c->s->version, .actions = c->actions, .adds = c->adds, .size_bytes = (int64_t)c->size};
+    if (c->is_v2) hint.v2_path = dp_buf_str(&c->name), hint.v2_size = (int64_t)c->main.size;
+    hint.v2_modified = status == DP_OK ? delta_stat_ms(&st) : 0;
+    dp_delta_hint_print(&hint, &b);
     if (status == DP_OK) status = dp_newfile_open(&file, draft, 0666, err);
     if (status == DP_OK) status = dp_fd_write(file.fd, b.p, b.n, err);
     if (status == DP_OK) status = dp_newfile_commit(&file, err);
@@ -473,6 +471,7 @@ static enum dp_status write_all(struct checkpoint *c, struct dp_err *err) {
     if (status == DP_OK) status = put_sidecars(c, err);
     if (status == DP_OK) status = part_place(&c->main, log, dp_buf_z(&c->name), err);
     c->size += c->main.size;
+    c->actions += c->main.actions;
     if (status == DP_OK) status = write_hint(c, err);
     free(log);
     return status;

@@ -7,6 +7,7 @@
  * What it does not do: checks of rows.
  */
 #include "commit_priv.h"
+#include "mtime_priv.h"
 
 #include <dp/base/file.h>
 #include <dp/base/num.h>
@@ -25,7 +26,8 @@
 #define ICT_VERSION "delta.inCommitTimestampEnablementVersion"
 #define ICT_TIME "delta.inCommitTimestampEnablementTimestamp"
 
-void dp_delta_partition_key(const struct dp_delta_strs *columns, const struct dp_delta_pairs *values, struct dp_buf *out) {
+/* What a file's partition is, as a key. */
+static void partition_key(const struct dp_delta_strs *columns, const struct dp_delta_pairs *values, struct dp_buf *out) {
     dp_buf_reset(out);
     for (size_t i = 0; i < columns->n; i++) {
         const struct dp_delta_pair *v = dp_delta_pairs_get(values, columns->v[i]);
@@ -39,19 +41,15 @@ bool dp_delta_is_touched(const struct dp_delta_publication *p, const struct dp_d
     if (p->change->mode == DP_DELTA_APPEND || !p->base) return false;
     if (p->change->mode == DP_DELTA_OVERWRITE || !p->base->metadata.partition_columns.n) return true;
     struct dp_buf key = {0};
-    dp_delta_partition_key(&p->base->partition_keys, &f->partition_values, &key);
+    partition_key(&p->base->partition_keys, &f->partition_values, &key);
     bool is = dp_map_get(&p->touched, dp_buf_str(&key)) != NULL;
     dp_buf_release(&key);
     return is;
 }
 
-static bool is_on(const struct dp_delta_metadata *m, const char *key) {
-    return m && dp_str_eqz(dp_delta_pairs_text(&m->configuration, key, DP_STR("")), "true");
-}
-
 void dp_delta_settle_duties(struct dp_delta_publication *p) {
-    p->ict = p->protocol && dp_delta_has_feature(p->protocol, "inCommitTimestamp") && is_on(p->metadata, "delta.enableInCommitTimestamps");
-    p->row_ids = p->protocol && dp_delta_has_feature(p->protocol, "rowTracking") && !is_on(p->metadata, "delta.rowTrackingSuspended");
+    p->ict = p->protocol && dp_delta_has_feature(p->protocol, "inCommitTimestamp") && dp_delta_is_on(p->metadata, "delta.enableInCommitTimestamps");
+    p->row_ids = p->protocol && dp_delta_has_feature(p->protocol, "rowTracking") && !dp_delta_is_on(p->metadata, "delta.rowTrackingSuspended");
 }
 
 enum dp_status dp_delta_check_intent(const struct dp_delta_publication *p, struct dp_err *err) {
@@ -77,7 +75,7 @@ static int64_t in_commit_time(const struct dp_delta_publication *p) {
 static void print_preserved(const struct dp_delta_publication *p, size_t n_removes, struct dp_buf *b) {
     const struct dp_delta_change *c = p->change;
     bool fresh = false;
-    if (!p->row_ids || !is_on(p->metadata, "delta.enableRowTracking")) return;
+    if (!p->row_ids || !dp_delta_is_on(p->metadata, "delta.enableRowTracking")) return;
     for (size_t i = 0; i < c->n_adds && !fresh; i++) fresh = !dp_delta_readded(p, &c->adds[i]);
     bool keeps = c->keeps_row_ids || !fresh || (!n_removes && !c->rearranges) || c->mode != DP_DELTA_APPEND;
     dp_buf_addf(b, ",\"tags\":{\"delta.rowTracking.preserved\":\"%s\"}", keeps ? "true" : "false");
@@ -122,7 +120,7 @@ static size_t print_removes(const struct dp_delta_publication *p, struct dp_buf 
 /* The change's metaData; the one that turns in-commit timestamps on for a table that is there says from where on they count. */
 static void print_metadata(const struct dp_delta_publication *p, int64_t version, struct dp_buf *b) {
     struct dp_delta_metadata m = *p->change->metadata;
-    bool had = p->base && dp_delta_has_feature(&p->base->protocol, "inCommitTimestamp") && is_on(&p->base->metadata, "delta.enableInCommitTimestamps");
+    bool had = p->base && dp_delta_has_feature(&p->base->protocol, "inCommitTimestamp") && dp_delta_is_on(&p->base->metadata, "delta.enableInCommitTimestamps");
     char at[24], when[24];
     if (!p->ict || had || !p->base) {
         dp_delta_metadata_print(&m, b);
@@ -234,11 +232,9 @@ static enum dp_status see_info(void *ctx, const struct dp_delta_action *a, struc
 /* The time that the new entry's must exceed: the base version's own, or its file's when it is from before in-commit timestamps. */
 static enum dp_status read_previous_time(struct dp_delta_publication *p, struct dp_err *err) {
     struct dp_err ignored = DP_ERR_INIT;
-    struct stat st;
     char *path = dp_delta_commit_path(p->table, p->base->version);
     enum dp_status status = dp_delta_actions_file(path, &p->arena, see_info, &p->previous_time, &ignored);
-    if (status == DP_OK && p->previous_time == DP_DELTA_UNSET && stat(path, &st) == 0)
-        p->previous_time = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    if (status == DP_OK && p->previous_time == DP_DELTA_UNSET) p->previous_time = delta_mtime_ms(path, DP_DELTA_UNSET);
     if (status == DP_IO && ignored.sys_errno == ENOENT) status = DP_OK; /* only the checkpoint is left of it */
     else if (status != DP_OK && err) *err = ignored;
     free(path);
@@ -282,7 +278,7 @@ static enum dp_status prepare(struct dp_delta_publication *p, struct dp_err *err
     p->high_water = p->base ? base_high_water(p->base) : -1;
     p->read_version = p->base ? p->base->version : -1;
     for (size_t i = 0; p->base && c->mode == DP_DELTA_REPLACE && i < c->n_adds; i++) {
-        dp_delta_partition_key(&p->base->partition_keys, &c->adds[i].partition_values, &key);
+        partition_key(&p->base->partition_keys, &c->adds[i].partition_values, &key);
         dp_map_put(&p->touched, dp_buf_str(&key), NULL);
     }
     for (size_t i = 0; i < c->n_removes; i++) {
@@ -370,6 +366,7 @@ enum dp_status dp_delta_publish(const char *table, const struct dp_delta_snapsho
     dp_map_release(&p.touched);
     dp_map_release(&p.removed);
     dp_map_release(&p.won);
+    dp_delta_skipper_close(p.skipper);
     dp_arena_release(&p.arena);
     return status;
 }

@@ -20,6 +20,7 @@ struct dp_delta_publication {
     bool ict;                   /* the entry needs an in-commit timestamp */
     bool row_ids;               /* the entry's new files need row ids */
     char txn_id[37];
+    struct dp_delta_skipper *skipper; /* was a file read (change->where)?  NULL: nobody has asked yet */
     struct dp_arena arena;
 };
 
@@ -28,8 +29,6 @@ enum dp_delta_level dp_delta_level_of(const struct dp_delta_publication *p);
 
 /* Does a file lie in what the change's mode removes? */
 bool dp_delta_is_touched(const struct dp_delta_publication *p, const struct dp_delta_file *f);
-/* What a file's partition is, as a key. */
-void dp_delta_partition_key(const struct dp_delta_strs *columns, const struct dp_delta_pairs *values, struct dp_buf *out);
 /* Nothing of the table was read, and nothing but files is added. */
 bool dp_delta_is_blind(const struct dp_delta_change *c);
 /* Protocol and metaData have changed, or are new: which duties does the entry have? */

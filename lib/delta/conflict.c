@@ -7,12 +7,12 @@
  * Everything else is DP_AGAIN: read the table again, decide again.
  */
 #include "commit_priv.h"
+#include "mtime_priv.h"
 
 #include <dp/delta/mapping.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 /* What the check needs to know of a commit that won. */
 struct winner {
@@ -63,10 +63,13 @@ static const struct dp_delta_file *removed_file(const struct dp_delta_publicatio
     return item ? item->v.p : f;
 }
 
-static bool is_read(const struct dp_delta_publication *p, const struct dp_delta_file *f) {
+static bool is_read(struct dp_delta_publication *p, const struct dp_delta_file *f) {
     switch (p->change->reads) {
     case DP_DELTA_READ_NOTHING: return false;
-    case DP_DELTA_READ_WHERE: return !p->base || dp_delta_file_skip(p->base, f, p->change->where) != DP_NEVER;
+    case DP_DELTA_READ_WHERE:
+        if (!p->base) return true;
+        if (!p->skipper) p->skipper = dp_delta_skipper_open(p->base, p->change->where);
+        return dp_delta_skipper_ask(p->skipper, f) != DP_NEVER;
     case DP_DELTA_READ_TABLE: return true;
     }
     return true;
@@ -144,23 +147,12 @@ static bool is_harmless(struct dp_str key) {
     return false;
 }
 
-static bool same_pair(const struct dp_delta_pairs *in, const struct dp_delta_pair *p) {
-    const struct dp_delta_pair *q = dp_delta_pairs_get(in, p->key);
-    return q && q->is_null == p->is_null && dp_str_eq(q->value, p->value);
-}
-
 static bool same_configuration(const struct dp_delta_pairs *a, const struct dp_delta_pairs *b) {
     for (size_t i = 0; i < a->n; i++)
-        if (!same_pair(b, &a->v[i]) && !is_harmless(a->v[i].key)) return false;
+        if (!dp_delta_pairs_has(b, &a->v[i]) && !is_harmless(a->v[i].key)) return false;
     for (size_t i = 0; i < b->n; i++)
-        if (!same_pair(a, &b->v[i]) && !is_harmless(b->v[i].key)) return false;
+        if (!dp_delta_pairs_has(a, &b->v[i]) && !is_harmless(b->v[i].key)) return false;
     return true;
-}
-
-static bool same_strs(const struct dp_delta_strs *a, const struct dp_delta_strs *b) {
-    bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++) same = dp_str_eq(a->v[i], b->v[i]);
-    return same;
 }
 
 /* Mapping by name has been turned on, and every column is still called in files what it was. */
@@ -184,7 +176,7 @@ static bool maps_present_names(const struct dp_delta_metadata *before, const str
 static bool metadata_passes(const struct dp_delta_publication *p, const struct dp_delta_metadata *w) {
     const struct dp_delta_metadata *had = p->metadata;
     if (p->change->metadata || p->change->protocol) return false;
-    if (!dp_str_eq(had->id, w->id) || !same_strs(&had->partition_columns, &w->partition_columns) ||
+    if (!dp_str_eq(had->id, w->id) || !dp_delta_strs_equal(&had->partition_columns, &w->partition_columns) ||
         !same_configuration(&had->configuration, &w->configuration))
         return false;
     bool same_mode = dp_str_eq(dp_delta_pairs_text(&had->configuration, DP_DELTA_KEY_MODE, DP_STR("none")),
@@ -218,16 +210,11 @@ static const char *judge(struct winner *w) {
     return NULL;
 }
 
-static int64_t mtime_ms(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 : DP_DELTA_UNSET;
-}
-
 enum dp_status dp_delta_check_winner(struct dp_delta_publication *p, int64_t version, bool *ours, struct dp_err *err) {
     struct winner w = {.p = p, .version = version, .level = dp_delta_level_of(p), .info = {.in_commit_timestamp = DP_DELTA_UNSET}, .high_water = -1};
     char *path = dp_delta_commit_path(p->table, version);
     enum dp_status status = dp_delta_actions_file(path, &p->arena, see_action, &w, err);
-    int64_t time = w.info.in_commit_timestamp != DP_DELTA_UNSET ? w.info.in_commit_timestamp : mtime_ms(path);
+    int64_t time = w.info.in_commit_timestamp != DP_DELTA_UNSET ? w.info.in_commit_timestamp : delta_mtime_ms(path, DP_DELTA_UNSET);
     free(path);
     if (status != DP_OK) return status;
     *ours = dp_str_eqz(w.info.txn_id, p->txn_id);

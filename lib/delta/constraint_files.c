@@ -53,11 +53,11 @@ static void release(void *ctx, void *mem) {
 }
 
 /* Do statistics, or the file's own schema, prove all of it? */
-static bool is_proven(const struct dp_delta_checks *c, const struct dp_delta_snapshot *s, const struct dp_delta_landing *l, size_t i) {
+static bool is_proven(const struct dp_delta_checks *c, struct dp_delta_skipper *const *skippers, const struct dp_delta_landing *l, size_t i) {
     for (size_t k = 0; k < c->n; k++) {
         const struct check *x = &c->v[k];
         if (x->kind == CHECK_REQUIRED && dp_delta_landing_requires(l, i)) continue;
-        if (!x->filter || dp_delta_file_skip(s, &dp_delta_landing_files(l)[i], x->filter) != DP_ALWAYS) return false;
+        if (!skippers[k] || dp_delta_skipper_ask(skippers[k], &dp_delta_landing_files(l)[i]) != DP_ALWAYS) return false;
     }
     return true;
 }
@@ -100,11 +100,16 @@ enum dp_status dp_delta_landing_check(const struct dp_delta_landing *l, struct d
     if (!checks) return DP_OK;
     struct dp_delta_file *files = dp_calloc(n, sizeof *files);
     const char **paths = dp_calloc(n, sizeof *paths);
+    struct dp_delta_skipper **skippers = dp_calloc(checks->n + 1, sizeof *skippers); /* of each check, NULL: statistics can't prove it */
+    for (size_t k = 0; k < checks->n; k++)
+        if (checks->v[k].filter) skippers[k] = dp_delta_skipper_open(s, checks->v[k].filter);
     for (size_t i = 0; i < n; i++) {
-        if (is_proven(checks, s, l, i)) continue;
+        if (is_proven(checks, skippers, l, i)) continue;
         files[open] = dp_delta_landing_files(l)[i];
         paths[open++] = dp_delta_landing_path(l, i);
     }
+    for (size_t k = 0; k < checks->n; k++) dp_delta_skipper_close(skippers[k]);
+    free(skippers);
     enum dp_status status = open ? read_files(s, checks, files, paths, open, pool, memory, err) : DP_OK;
     if (read) *read = open;
     dp_delta_checks_close(checks);

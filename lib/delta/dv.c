@@ -2,6 +2,8 @@
  * Deletion vectors (digest section 10; the roaring format specification for the bitmaps): parsed with every length checked, into one bit for each row.
  * What it does not do: write them (dv_write.c), or read the native layout that preceded the portable one (refused by name).
  */
+#include "dv_priv.h"
+
 #include <dp/base/file.h>
 #include <dp/delta/dv.h>
 #include <dp/delta/path.h>
@@ -13,7 +15,6 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define MAGIC_PORTABLE 1681511377u
 #define MAGIC_NATIVE 1681511376u
 
 static uint32_t le32(const char *p) {
@@ -32,7 +33,7 @@ static uint32_t le16(const char *p) {
 /* ---- Z85 ---- */
 
 static int z85_digit(char c) {
-    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    static const char alphabet[] = DV_Z85;
     const char *at = c ? strchr(alphabet, c) : NULL;
     return at ? (int)(at - alphabet) : -1;
 }
@@ -166,10 +167,10 @@ static enum dp_status read_roaring(struct cursor *c, uint64_t high, struct dp_de
     uint32_t n;
     if (!take(c, 4, &p)) return cut_off(err);
     uint32_t cookie = le32(p);
-    if ((cookie & 0xffff) == 12347) {
+    if ((cookie & 0xffff) == DV_COOKIE_RUNS) {
         n = (cookie >> 16) + 1;
         if (!take(c, (n + 7) / 8, &flags)) return cut_off(err);
-    } else if (cookie == 12346) {
+    } else if (cookie == DV_COOKIE_PLAIN) {
         if (!take(c, 4, &p)) return cut_off(err);
         n = le32(p);
         if (n > 65536) return dp_err_set(err, DP_FORMAT, "deletion vector: %u containers", n);
@@ -177,7 +178,7 @@ static enum dp_status read_roaring(struct cursor *c, uint64_t high, struct dp_de
         return dp_err_set(err, DP_FORMAT, "deletion vector: not a roaring bitmap");
     }
     if (!take(c, 4u * n, &keys)) return cut_off(err);
-    if ((!flags || n >= 4) && !take(c, 4u * n, &p)) return cut_off(err); /* offsets: the containers stand in order anyway */
+    if ((!flags || n >= DV_NO_OFFSETS_BELOW) && !take(c, 4u * n, &p)) return cut_off(err); /* offsets: the containers stand in order anyway */
     for (uint32_t i = 0; i < n; i++) {
         uint64_t base = high << 32 | (uint64_t)le16(keys + 4 * i) << 16;
         uint32_t cardinality = le16(keys + 4 * i + 2) + 1;
@@ -197,9 +198,9 @@ enum dp_status dp_delta_dv_parse(struct dp_str bytes, int64_t rows, struct dp_de
     enum dp_status status = DP_OK;
     if (!take(&c, 12, &p)) return cut_off(err);
     if (le32(p) == MAGIC_NATIVE) return dp_err_set(err, DP_UNSUPPORTED, "deletion vector in the native roaring layout is not supported");
-    if (le32(p) != MAGIC_PORTABLE) return dp_err_set(err, DP_FORMAT, "deletion vector: wrong magic number");
+    if (le32(p) != DV_MAGIC) return dp_err_set(err, DP_FORMAT, "deletion vector: wrong magic number");
     uint64_t buckets = (uint64_t)le32(p + 8) << 32 | le32(p + 4);
-    *out = (struct dp_delta_deleted){.bits = dp_calloc((size_t)(rows / 8) + 1, 1), .rows = rows};
+    dp_delta_deleted_open(out, rows);
     for (uint64_t i = 0; i < buckets && status == DP_OK; i++) {
         if (!take(&c, 4, &p)) {
             status = cut_off(err);

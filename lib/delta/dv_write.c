@@ -3,6 +3,8 @@
  * (sorted array, bitmap or runs) in the portable 64-bit layout, and the vectors of one commit become one file at the table's root.
  * What it does not do: inline vectors.  They are legal, and the reference reads but does not write them.
  */
+#include "dv_priv.h"
+
 #include <dp/base/file.h>
 #include <dp/delta/dv.h>
 #include <dp/delta/path.h>
@@ -10,11 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define MAGIC 1681511377u
 #define CONTAINER 65536
-#define COOKIE_PLAIN 12346u
-#define COOKIE_RUNS 12347u
-#define NO_OFFSETS_BELOW 4 /* containers, where there are runs */
 
 static void add_le(struct dp_buf *b, uint64_t v, unsigned bytes) {
     for (unsigned i = 0; i < bytes; i++) dp_buf_addc(b, (char)(unsigned char)(v >> (8 * i)));
@@ -27,7 +25,7 @@ static void put_le(struct dp_buf *b, size_t at, uint64_t v, unsigned bytes) {
 }
 
 bool dp_z85_encode(struct dp_str bytes, struct dp_buf *out) {
-    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    static const char alphabet[] = DV_Z85;
     if (bytes.n % 4) return false;
     for (size_t i = 0; i < bytes.n; i += 4) {
         char text[5];
@@ -115,21 +113,21 @@ static void add_bucket(const struct dp_delta_deleted *d, int64_t base, const str
     bool any = false;
     for (size_t i = 0; i < n; i++) any |= is_runs(&c[i]);
     if (any) {
-        add_le(out, COOKIE_RUNS | (uint64_t)(n - 1) << 16, 4);
+        add_le(out, DV_COOKIE_RUNS | (uint64_t)(n - 1) << 16, 4);
         for (size_t i = 0; i < n; i += 8) {
             unsigned flags = 0;
             for (size_t k = i; k < i + 8 && k < n; k++) flags |= (unsigned)is_runs(&c[k]) << (k - i);
             add_le(out, flags, 1);
         }
     } else {
-        add_le(out, COOKIE_PLAIN, 4);
+        add_le(out, DV_COOKIE_PLAIN, 4);
         add_le(out, n, 4);
     }
     for (size_t i = 0; i < n; i++) {
         add_le(out, c[i].key, 2);
         add_le(out, c[i].cardinality - 1, 2);
     }
-    bool has_offsets = !any || n >= NO_OFFSETS_BELOW;
+    bool has_offsets = !any || n >= DV_NO_OFFSETS_BELOW;
     offsets = out->n;
     for (size_t i = 0; has_offsets && i < n; i++) add_le(out, 0, 4);
     for (size_t i = 0; i < n; i++) {
@@ -142,7 +140,7 @@ void dp_delta_dv_print(const struct dp_delta_deleted *d, struct dp_buf *out) {
     struct container *c = NULL;
     size_t cap = 0, count_at;
     uint64_t buckets = 0;
-    add_le(out, MAGIC, 4);
+    add_le(out, DV_MAGIC, 4);
     count_at = out->n;
     add_le(out, 0, 8);
     for (int64_t base = 0; base < d->rows; base += INT64_C(1) << 32) {

@@ -2,6 +2,7 @@
  * Schema evolution of tables (dp/delta/evolve.h; digest sections 9 and 11).
  * What it does not do: mapped names of nested Iceberg ids, type changes of the preview feature (they need the version that the commit will get).
  */
+#include "adapt_priv.h"
 #include <dp/delta/evolve.h>
 
 #include <dp/base/file.h>
@@ -202,24 +203,13 @@ static enum dp_status dress(struct dp_delta_evolved *e, struct dp_type *t, bool 
     return status;
 }
 
-static bool same_ignoring_case(const struct dp_type *a, const struct dp_type *b) {
-    if (a->name_n != b->name_n) return false;
-    for (size_t i = 0; i < a->name_n; i++) {
-        int x = (unsigned char)a->name[i], y = (unsigned char)b->name[i];
-        if (x >= 'A' && x <= 'Z') x += 32;
-        if (y >= 'A' && y <= 'Z') y += 32;
-        if (x != y) return false;
-    }
-    return true;
-}
-
 static enum dp_status add(struct dp_delta_evolved *e, const struct place *at, struct dp_type *parent, const struct dp_type *w, struct dp_err *err) {
     const char *path = dp_buf_z(at->path);
     struct dp_type wrap = {.id = DP_TYPE_STRUCT, .children = (struct dp_type *[]){NULL}, .n_children = 1};
     struct dp_buf words = {0};
     if (e->how < DP_EVOLVE_ADD) return dp_err_set(err, DP_SCHEMA, "column %.200s is not in the table: --evolve add adds it", path);
     for (size_t i = 0; i < parent->n_children; i++)
-        if (same_ignoring_case(parent->children[i], w))
+        if (adapt_same_name(parent->children[i], w))
             return dp_err_set(err, DP_SCHEMA, "column %.200s: the table has \"%s\", which is the same when case is ignored", path, parent->children[i]->name);
     struct dp_type *c = dp_type_copy(w);
     wrap.children[0] = c;

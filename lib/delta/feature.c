@@ -3,6 +3,7 @@
  * can't honour when writing is refused when it is active, and named with the column that activates it.
  */
 #include <dp/base/num.h>
+#include <dp/delta/changes.h>
 #include <dp/delta/constraint.h>
 #include <dp/delta/feature.h>
 #include <dp/delta/schema.h>
@@ -242,8 +243,17 @@ enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const st
     return DP_OK;
 }
 
-static bool is_on(const struct dp_delta_metadata *m, const char *key) {
-    return dp_str_eqz(dp_delta_pairs_text(&m->configuration, key, DP_STR("")), "true");
+bool dp_delta_is_on(const struct dp_delta_metadata *m, const char *key) {
+    return m && dp_str_eqz(dp_delta_pairs_text(&m->configuration, key, DP_STR("")), "true");
+}
+
+bool dp_delta_tracks_rows(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m) {
+    return dp_delta_has_feature(p, "rowTracking") && dp_delta_is_on(m, "delta.enableRowTracking");
+}
+
+struct dp_delta_row_columns dp_delta_row_columns(const struct dp_delta_metadata *m) {
+    return (struct dp_delta_row_columns){dp_delta_pairs_text(&m->configuration, DP_DELTA_KEY_ROW_ID, DP_STR("")),
+                                         dp_delta_pairs_text(&m->configuration, DP_DELTA_KEY_ROW_VERSION, DP_STR(""))};
 }
 
 /* Field metadata that puts a duty on writers which dp does not take, or which this one does not. */
@@ -276,7 +286,7 @@ static enum dp_status check_columns(const struct dp_delta_protocol *p, const str
 static enum dp_status check_files(const struct dp_delta_metadata *m, const struct dp_type *t, struct dp_err *err) {
     static const char *const iceberg[] = {"delta.enableIcebergCompatV1", "delta.enableIcebergCompatV2", "delta.enableIcebergCompatV3"};
     for (size_t i = 0; i < 3; i++)
-        if (is_on(m, iceberg[i])) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: %s is on", iceberg[i]);
+        if (dp_delta_is_on(m, iceberg[i])) return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: %s is on", iceberg[i]);
     for (size_t i = 0; i < t->n_children; i++) {
         if (t->children[i]->id == DP_TYPE_NONE && t->id != DP_TYPE_STRUCT)
             return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: type void inside an array or map");
@@ -287,8 +297,8 @@ static enum dp_status check_files(const struct dp_delta_metadata *m, const struc
 
 /* Readers of changes could not tell a column of the table from their own. */
 enum dp_status dp_delta_check_feed(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, const struct dp_type *schema, struct dp_err *err) {
-    static const char *const names[] = {"_change_type", "_commit_version", "_commit_timestamp"};
-    if (!dp_delta_has_feature(p, "changeDataFeed") || !is_on(m, "delta.enableChangeDataFeed")) return DP_OK;
+    static const char *const names[] = {DP_DELTA_CHANGE_TYPE, DP_DELTA_COMMIT_VERSION, DP_DELTA_COMMIT_TIMESTAMP};
+    if (!dp_delta_has_feature(p, "changeDataFeed") || !dp_delta_is_on(m, "delta.enableChangeDataFeed")) return DP_OK;
     for (size_t i = 0; i < 3; i++)
         if (dp_type_child(schema, dp_str_z(names[i])))
             return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: delta.enableChangeDataFeed is on and a column is called %s", names[i]);
@@ -313,7 +323,7 @@ enum dp_status dp_delta_check_write(const struct dp_delta_protocol *p, const str
         if (!f || !f->write)
             return dp_err_set(err, DP_UNSUPPORTED, "writing is not supported: table feature %.*s", DP_STR_FMT(p->writer_features.v[i]));
     }
-    if (intent->removes && dp_delta_has_feature(p, "appendOnly") && is_on(m, "delta.appendOnly"))
+    if (intent->removes && dp_delta_has_feature(p, "appendOnly") && dp_delta_is_on(m, "delta.appendOnly"))
         return dp_err_set(err, DP_RULE, "the table is append-only (delta.appendOnly)");
     if (!intent->writes && !intent->copies) return DP_OK;
     DP_TRY(check_files(m, schema, err));

@@ -1,12 +1,12 @@
 /*
  * History of a table, and the version that an instant names (digest sections 3 and 15).
  */
+#include "mtime_priv.h"
 #include <dp/base/num.h>
 #include <dp/base/time.h>
 #include <dp/delta/path.h>
 #include <dp/delta/snapshot.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 static enum dp_status sum_action(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
     struct dp_delta_history *h = ctx;
@@ -25,12 +25,6 @@ static enum dp_status sum_action(void *ctx, const struct dp_delta_action *a, str
     return DP_OK;
 }
 
-static int64_t mtime_ms(const char *path) {
-    struct stat st;
-    if (stat(path, &st) != 0) return 0;
-    return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-}
-
 /* In-commit timestamps where the commit has one, else mtimes made monotonic. */
 static void settle_times(struct dp_delta_history *h, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -43,17 +37,19 @@ enum dp_status dp_delta_history_read(const char *table, struct dp_arena *arena, 
     struct dp_delta_log log;
     DP_TRY(dp_delta_log_list(table, &log, err));
     struct dp_delta_history *h = dp_arena_calloc(arena, log.n_commits + 1, sizeof *h);
+    struct dp_delta_lines *lines = dp_delta_lines_open(0);
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < log.n_commits && status == DP_OK; i++) {
         char *path = dp_delta_commit_path(table, log.commits[i]);
         h[i].version = log.commits[i];
-        h[i].timestamp_ms = mtime_ms(path);
+        h[i].timestamp_ms = delta_mtime_ms(path, 0);
         h[i].info.in_commit_timestamp = h[i].info.timestamp = DP_DELTA_UNSET;
-        status = dp_delta_actions_file(path, arena, sum_action, &h[i], err);
+        status = dp_delta_lines_file(lines, path, arena, sum_action, &h[i], err);
         free(path);
     }
     *n = log.n_commits;
     *out = h;
+    dp_delta_lines_close(lines);
     dp_delta_log_release(&log);
     if (status == DP_OK) settle_times(h, *n);
     return status;

@@ -3,6 +3,7 @@
  * and is renamed from staging to its place.  Between the renames and the log entry a file is there that no reader sees: a run that dies then leaves
  * an orphan, never a row.
  */
+#include "mtime_priv.h"
 #include <dp/base/file.h>
 #include <dp/delta/hold.h>
 #include <dp/delta/land.h>
@@ -74,20 +75,8 @@ void dp_delta_landing_close(struct dp_delta_landing *l) {
 /* ---- partition values ---- */
 
 static enum dp_status read_partition_values(struct dp_delta_landing *l, const struct dp_pq_meta *m, struct dp_delta_pairs *out, struct dp_err *err) {
-    struct dp_str text;
-    memset(out, 0, sizeof *out);
-    if (!dp_pq_find_value(m, DP_DELTA_KV_PARTITION, &text)) return DP_OK;
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
-    struct dp_buf b = {0};
-    struct dp_record r;
-    dp_buf_adds(&b, text);
-    memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    enum dp_status status = dp_scan_value(scan, b.p, b.n, &r, err);
-    if (status == DP_OK) status = dp_delta_pairs_parse(&r, 0, &l->arena, out, err);
-    if (status != DP_OK) dp_err_set(err, DP_FORMAT, "its key-value metadata " DP_DELTA_KV_PARTITION " is not an object of strings and nulls");
-    dp_scan_close(scan);
-    dp_buf_release(&b);
-    return status == DP_OK ? DP_OK : DP_FORMAT;
+    if (dp_delta_file_values(m, &l->arena, out, err) == DP_OK) return DP_OK;
+    return dp_err_set(err, DP_FORMAT, "its key-value metadata " DP_DELTA_KV_PARTITION " is not an object of strings and nulls");
 }
 
 /* All partition columns of the table, in its order; each value must be one of its type. */
@@ -127,21 +116,11 @@ static enum dp_status settle_partition_values(struct dp_delta_landing *l, struct
 /* ---- schema ---- */
 
 static enum dp_status schema_of_file(const struct dp_pq_file *f, struct dp_type **out, struct dp_err *err) {
-    struct dp_str text;
-    if (!dp_pq_find_value(dp_pq_meta(f), DP_DELTA_KV_SCHEMA, &text)) return dp_delta_schema_fit(dp_pq_schema(f), out, err);
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
-    struct dp_buf b = {0};
-    struct dp_record r;
-    struct dp_type *whole = NULL;
-    dp_buf_adds(&b, text);
-    memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    enum dp_status status = dp_scan_value(scan, b.p, b.n, &r, err);
-    if (status == DP_OK) status = dp_type_from_json(&r, 0, &whole, err);
-    if (status == DP_RECORD) status = dp_err_set(err, DP_FORMAT, "its key-value metadata " DP_DELTA_KV_SCHEMA " is not a schema");
-    if (status == DP_OK) status = dp_delta_schema_fit(whole, out, err);
+    struct dp_type *whole;
+    enum dp_status status = dp_delta_file_schema(dp_pq_meta(f), &whole, err);
+    if (status == DP_RECORD) return dp_err_set(err, DP_FORMAT, "its key-value metadata " DP_DELTA_KV_SCHEMA " is not a schema");
+    if (status == DP_OK) status = dp_delta_schema_fit(whole ? whole : dp_pq_schema(f), out, err);
     dp_type_free(whole);
-    dp_scan_close(scan);
-    dp_buf_release(&b);
     return status;
 }
 
@@ -280,6 +259,13 @@ static enum dp_status check_ids(const struct dp_type *t, const struct dp_type *f
     return DP_OK;
 }
 
+/* Is it where rows that were moved keep their ids? */
+static bool is_row_column(const struct dp_delta_landing *l, const struct dp_type *c) {
+    if (!l->snapshot || c->id != DP_TYPE_INT64 || !dp_delta_has_feature(&l->snapshot->protocol, "rowTracking")) return false;
+    const struct dp_delta_row_columns names = dp_delta_row_columns(&l->snapshot->metadata);
+    return dp_str_eqz(names.id, c->name) || dp_str_eqz(names.version, c->name);
+}
+
 static enum dp_status check_schema(const struct dp_delta_landing *l, const struct dp_pq_file *f, struct dp_err *err) {
     const struct dp_type *file = dp_pq_schema(f);
     struct dp_buf why = {0};
@@ -288,7 +274,7 @@ static enum dp_status check_schema(const struct dp_delta_landing *l, const struc
         const struct dp_type *c = file->children[i];
         const struct dp_type *t = dp_type_child(l->data, dp_str(c->name, c->name_n));
         if (!t) {
-            if (!is_partition_key(l, c)) /* partition columns may stand in the file too */
+            if (!is_partition_key(l, c) && !is_row_column(l, c)) /* partition columns may stand in the file too */
                 status = dp_err_set(err, DP_SCHEMA, "column %s is not in the table%s", c->name, is_mapped(l) ? ", whose files have physical names (column mapping)" : "");
         } else if (!dp_delta_file_fits(t, c, &why)) {
             status = dp_err_set(err, DP_SCHEMA, "%s", dp_buf_z(&why));
@@ -384,7 +370,7 @@ static enum dp_status describe(struct dp_delta_landing *l, const char *open_as, 
         dp_delta_stats_print(dp_pq_meta(file), l->data, &l->stats, &stats);
         f->stats = dp_arena_str(&l->arena, dp_buf_str(&stats));
         f->size = st.st_size;
-        f->modification_time = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+        f->modification_time = delta_stat_ms(&st);
         l->rows += dp_pq_meta(file)->num_rows;
         l->bytes += f->size;
         *declares = file_requires(l, dp_pq_schema(file));

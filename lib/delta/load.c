@@ -188,11 +188,7 @@ static enum dp_status parse_rows(void *ctx, unsigned worker, void *job, struct d
 }
 
 static void note_sidecar(struct checkpoint *c, struct dp_str path) {
-    for (size_t i = path.n; i-- > 0;)
-        if (path.p[i] == '/') {
-            path = dp_str(path.p + i + 1, path.n - i - 1);
-            break;
-        }
+    path = delta_sidecar_name(path);
     c->sidecars = dp_grow(c->sidecars, &c->cap, c->n_sidecars + 1, sizeof *c->sidecars);
     c->sidecars[c->n_sidecars++] = dp_strndup(path.p, path.n);
 }

@@ -30,6 +30,8 @@ void delta_load_close(struct delta_load *l, struct dp_arena **arenas, size_t *n)
 enum dp_status delta_load_commits(struct delta_load *l, const char *table, int64_t from, int64_t to, struct dp_err *err) DP_MUST_CHECK;
 /* A file of lines: a compaction, a checkpoint as JSON. */
 enum dp_status delta_load_lines(struct delta_load *l, const char *path, struct dp_err *err) DP_MUST_CHECK;
+/* The file that a checkpoint means by a sidecar's path, whatever directory that names: it stands in _sidecars.  Borrowed. */
+struct dp_str delta_sidecar_name(struct dp_str path);
 /* Sidecars are followed. */
 enum dp_status delta_load_checkpoint(struct delta_load *l, const char *table, const struct dp_delta_checkpoint_ref *c, struct dp_err *err) DP_MUST_CHECK;
 

@@ -4,6 +4,7 @@
  * The checkpoint that stays is read to its end before anything goes.  Entries go before checkpoints, the oldest first: wherever it is interrupted, what is left is
  * a log with a shorter history.  Sidecars go only when every checkpoint that stays could be read and none names them, after a day.
  */
+#include "mtime_priv.h"
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/checkpoint.h>
@@ -38,10 +39,8 @@ static int64_t cut_off(const struct cleaning *c) {
 static int64_t newest_old(const struct cleaning *c, int64_t cut) {
     int64_t found = -1, last = INT64_MIN;
     for (size_t i = 0; i < c->log.n_commits; i++) {
-        struct stat st;
         char *path = dp_delta_commit_path(c->s->table, c->log.commits[i]);
-        bool there = stat(path, &st) == 0;
-        int64_t ms = there ? (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 : INT64_MAX;
+        int64_t ms = delta_mtime_ms(path, INT64_MAX);
         free(path);
         if (last != INT64_MIN && ms <= last) ms = last + 1;
         if (ms > cut) break;

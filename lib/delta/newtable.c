@@ -5,6 +5,7 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/commit.h>
+#include <dp/delta/feature.h>
 #include <dp/delta/mapping.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
@@ -63,10 +64,9 @@ static void put(struct dp_delta_pairs *to, const char *key, struct dp_str value)
     to->v[to->n++] = (struct dp_delta_pair){dp_str_z(key), value, false};
 }
 
-/* Rows that are copied keep their ids in columns of these names; nobody else has such. */
-static void name_row_columns(struct dp_delta_pairs *to, struct dp_arena *arena) {
-    static const char *const keys[][2] = {{"delta.rowTracking.materializedRowIdColumnName", "_row-id-col-"},
-                                          {"delta.rowTracking.materializedRowCommitVersionColumnName", "_row-commit-version-col-"}};
+/* No column of a table is called so. */
+void dp_delta_name_row_columns(struct dp_delta_pairs *to, struct dp_arena *arena) {
+    static const char *const keys[][2] = {{DP_DELTA_KEY_ROW_ID, "_row-id-col-"}, {DP_DELTA_KEY_ROW_VERSION, "_row-commit-version-col-"}};
     for (size_t i = 0; i < 2; i++) {
         char id[37], name[80];
         if (dp_delta_pairs_get(to, dp_str_z(keys[i][0]))) continue;
@@ -81,7 +81,7 @@ static void configure(const struct dp_delta_pairs *given, bool mapped, int32_t m
     out->v = dp_arena_calloc(arena, given->n + 4, sizeof *out->v);
     for (size_t i = 0; i < given->n; i++)
         if (!is_command(given->v[i].key) && (!mapped || !dp_str_eqz(given->v[i].key, DP_DELTA_KEY_MODE))) out->v[out->n++] = given->v[i];
-    if (dp_str_eqz(dp_delta_pairs_text(given, "delta.enableRowTracking", DP_STR("")), "true")) name_row_columns(out, arena);
+    if (dp_str_eqz(dp_delta_pairs_text(given, "delta.enableRowTracking", DP_STR("")), "true")) dp_delta_name_row_columns(out, arena);
     if (!mapped) return;
     size_t n = dp_print_i64(text, max_id);
     put(out, DP_DELTA_KEY_MODE, DP_STR("name"));

@@ -234,3 +234,40 @@ enum dp_status dp_delta_partition_json(const struct dp_type *t, struct dp_str te
         return dp_err_set(err, DP_UNSUPPORTED, "partition column %s: a column of this type can't partition a table", t->name);
     }
 }
+
+/* ---- what a data file says ---- */
+
+/* Member `key` of the metadata as JSON; false: it is not there, or does not parse, which *status says. */
+static bool parse_member(const struct dp_pq_meta *m, const char *key, struct dp_scan *scan, struct dp_buf *b, struct dp_record *r, enum dp_status *status, struct dp_err *err) {
+    struct dp_str text;
+    *status = DP_OK;
+    if (!dp_pq_find_value(m, key, &text)) return false;
+    dp_buf_adds(b, text);
+    memset(dp_buf_reserve(b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    *status = dp_scan_value(scan, b->p, b->n, r, err);
+    return *status == DP_OK;
+}
+
+enum dp_status dp_delta_file_values(const struct dp_pq_meta *m, struct dp_arena *arena, struct dp_delta_pairs *out, struct dp_err *err) {
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
+    struct dp_buf b = {0};
+    struct dp_record r;
+    enum dp_status status;
+    *out = (struct dp_delta_pairs){0};
+    if (parse_member(m, DP_DELTA_KV_PARTITION, scan, &b, &r, &status, err)) status = dp_delta_pairs_parse(&r, 0, arena, out, err);
+    dp_scan_close(scan);
+    dp_buf_release(&b);
+    return status;
+}
+
+enum dp_status dp_delta_file_schema(const struct dp_pq_meta *m, struct dp_type **out, struct dp_err *err) {
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
+    struct dp_buf b = {0};
+    struct dp_record r;
+    enum dp_status status;
+    *out = NULL;
+    if (parse_member(m, DP_DELTA_KV_SCHEMA, scan, &b, &r, &status, err)) status = dp_type_from_json(&r, 0, out, err);
+    dp_scan_close(scan);
+    dp_buf_release(&b);
+    return status;
+}

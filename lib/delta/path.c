@@ -6,21 +6,14 @@
 #include <dp/base/file.h>
 #include <dp/base/limits.h>
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 void dp_delta_path_decode(struct dp_str s, struct dp_buf *out) {
     if (!s.n || !memchr(s.p, '%', s.n)) {
         dp_buf_adds(out, s);
         return;
     }
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '%' && i + 2 < s.n && hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
-            dp_buf_addc(out, (char)(hex_digit(s.p[i + 1]) * 16 + hex_digit(s.p[i + 2])));
+        if (s.p[i] == '%' && i + 2 < s.n && dp_hex_digit(s.p[i + 1]) >= 0 && dp_hex_digit(s.p[i + 2]) >= 0) {
+            dp_buf_addc(out, (char)(dp_hex_digit(s.p[i + 1]) * 16 + dp_hex_digit(s.p[i + 2])));
             i += 2;
         } else {
             dp_buf_addc(out, s.p[i]);

@@ -47,7 +47,6 @@ struct replicate {
     char *staging;                 /* of the destination, locked */
     int lock;
     struct dp_delta_hold hold;
-    struct dp_arena arena;
 };
 
 /* ---- what is wanted ---- */
@@ -88,13 +87,19 @@ static enum dp_status want_action(void *ctx, const struct dp_delta_action *a, st
 static enum dp_status gather(struct replicate *r, struct dp_err *err) {
     size_t cursor = 0;
     const struct dp_delta_file *f;
-    for (int64_t v = r->first; v <= r->last; v++) {
+    struct dp_delta_lines *lines = dp_delta_lines_open(DP_DELTA_NO_STATS);
+    struct dp_arena arena = {0};
+    enum dp_status status = DP_OK;
+    for (int64_t v = r->first; v <= r->last && status == DP_OK; v++) {
         if (!dp_delta_log_has_commit(&r->from, v)) continue;
         char *path = dp_delta_commit_path(r->source, v);
-        enum dp_status status = dp_delta_actions_file(path, &r->arena, want_action, r, err);
+        dp_arena_reset(&arena);
+        status = dp_delta_lines_file(lines, path, &arena, want_action, r, err);
         free(path);
-        DP_TRY(status);
     }
+    dp_delta_lines_close(lines);
+    dp_arena_release(&arena);
+    DP_TRY(status);
     while ((f = dp_delta_next_file(r->s, &cursor)) != NULL) DP_TRY(want_file(r, f, true, err));
     for (size_t i = 0; i < r->s->tombstones.n; i++)
         if (!r->s->tombstones.items[i].dead) DP_TRY(want_file(r, r->s->tombstones.items[i].v.p, false, err));
@@ -364,7 +369,7 @@ static enum dp_status compare_entry(const struct replicate *r, int64_t version, 
 
 static enum dp_status compare_tables(struct replicate *r, struct dp_err *err) {
     struct dp_delta_snapshot *d = NULL;
-    DP_TRY(dp_delta_open(r->dest, -1, &d, err));
+    DP_TRY(dp_delta_open_how(r->dest, -1, &(struct dp_delta_how){.pool = r->o->pool, .skip_stats = true}, &d, err)); /* its id and version are all that is asked */
     enum dp_status status = DP_OK;
     if (!dp_str_eq(d->metadata.id, r->s->metadata.id))
         status = dp_err_set(err, DP_RULE, "%s is another table: its id is %.*s, that of %s is %.*s", r->dest, DP_STR_FMT(d->metadata.id), r->source, DP_STR_FMT(r->s->metadata.id));
@@ -448,7 +453,7 @@ static enum dp_status check_apart(const struct replicate *r, struct dp_err *err)
 }
 
 static enum dp_status read_source(struct replicate *r, struct dp_err *err) {
-    DP_TRY(dp_delta_open(r->source, -1, &r->s, err));
+    DP_TRY(dp_delta_open_how(r->source, -1, &(struct dp_delta_how){.pool = r->o->pool}, &r->s, err)); /* with statistics: a checkpoint may be written of it */
     DP_TRY(check_apart(r, err));
     DP_TRY(dp_delta_log_list(r->source, &r->from, err));
     r->last = r->s->version;
@@ -464,7 +469,6 @@ static void forget(struct replicate *r) {
     dp_delta_log_release(&r->from);
     if (r->to.dir) dp_delta_log_release(&r->to);
     dp_map_release(&r->files);
-    dp_arena_release(&r->arena);
     dp_delta_hold_release(&r->hold);
     if (r->lock >= 0) close(r->lock);
     free(r->v);

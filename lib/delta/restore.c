@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define KEY_CLUSTERING "delta.clustering"
-
 static int64_t size_of(const struct dp_delta_file *f) { return f->size > 0 ? f->size : 0; }
 
 static void plan_files(struct dp_delta_restore *r) {
@@ -48,12 +46,9 @@ static int64_t max_id(const struct dp_delta_pairs *p) {
 }
 
 static bool same_pairs(const struct dp_delta_pairs *a, const struct dp_delta_pairs *b) {
-    if (a->n != b->n) return false;
-    for (size_t i = 0; i < a->n; i++) {
-        const struct dp_delta_pair *other = dp_delta_pairs_get(b, a->v[i].key);
-        if (!other || other->is_null != a->v[i].is_null || !dp_str_eq(other->value, a->v[i].value)) return false;
-    }
-    return true;
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++) same = dp_delta_pairs_has(b, &a->v[i]);
+    return same;
 }
 
 static void plan_properties(struct dp_delta_restore *r) {
@@ -69,27 +64,20 @@ static void plan_properties(struct dp_delta_restore *r) {
         if (dp_str_eqz(out->v[i].key, DP_DELTA_KEY_MAX_ID) && max_id(now) > max_id(then)) out->v[i].value = dp_arena_str(&r->arena, dp_str(text, dp_print_i64(text, max_id(now))));
 }
 
-static bool same_words(const struct dp_delta_strs *a, const struct dp_delta_strs *b) {
-    if (a->n != b->n) return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!dp_str_eq(a->v[i], b->v[i])) return false;
-    return true;
-}
-
 static void plan_metadata(struct dp_delta_restore *r) {
     const struct dp_delta_metadata *now = &r->now->metadata, *then = &r->then->metadata;
     r->metadata = *then;
     r->metadata.id = now->id;
     r->metadata.created_time = now->created_time;
     plan_properties(r);
-    r->changes_schema = !dp_str_eq(now->schema_string, then->schema_string) || !same_words(&now->partition_columns, &then->partition_columns);
+    r->changes_schema = !dp_str_eq(now->schema_string, then->schema_string) || !dp_delta_strs_equal(&now->partition_columns, &then->partition_columns);
     r->changes_properties = !same_pairs(&now->configuration, &r->metadata.configuration) || !dp_str_eq(now->name, then->name) || !dp_str_eq(now->description, then->description);
     if (r->changes_schema || r->changes_properties) r->change.metadata = &r->metadata;
 }
 
 /* Clustering columns are part of what the table was; other domains are their writers'. */
 static void plan_domains(struct dp_delta_restore *r) {
-    const struct dp_map_item *a = dp_map_get(&r->now->domains, DP_STR(KEY_CLUSTERING)), *b = dp_map_get(&r->then->domains, DP_STR(KEY_CLUSTERING));
+    const struct dp_map_item *a = dp_map_get(&r->now->domains, DP_STR(DP_DELTA_CLUSTERING)), *b = dp_map_get(&r->then->domains, DP_STR(DP_DELTA_CLUSTERING));
     const struct dp_delta_domain *now = a ? a->v.p : NULL, *then = b ? b->v.p : NULL;
     if ((!now && !then) || (now && then && dp_str_eq(now->configuration, then->configuration))) return;
     r->domains = dp_arena_calloc(&r->arena, 1, sizeof *r->domains);

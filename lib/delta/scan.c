@@ -15,8 +15,9 @@
 
 /* One column of the scan. */
 struct out_column {
-    const struct dp_type *physical; /* of the snapshot */
+    const struct dp_type *physical; /* of the snapshot; of row ids the scan's own */
     bool is_partition;
+    enum { ROW_NOTHING, ROW_ID, ROW_VERSION } row; /* what it tells of the row itself */
 };
 
 struct dp_delta_scan {
@@ -37,6 +38,7 @@ struct dp_delta_scan {
     int64_t first_row;
     struct dp_delta_scan_counts counts;
     uint64_t memory;             /* that reading a file may take; 0: no bound */
+    bool tracks_rows;            /* the last two columns are of row ids */
 };
 
 /* A data file, shared by its tasks. */
@@ -89,7 +91,7 @@ static enum dp_status choose_columns(struct dp_delta_scan *scan, const char *con
             return DP_SCHEMA;
         }
         struct dp_str name = dp_str(all->children[k]->name, all->children[k]->name_n);
-        scan->columns[i] = (struct out_column){scan->s->physical->children[k], dp_delta_is_partition(scan->s, name)};
+        scan->columns[i] = (struct out_column){.physical = scan->s->physical->children[k], .is_partition = dp_delta_is_partition(scan->s, name)};
         dp_type_add(scan->schema, dp_type_copy(all->children[k]));
         if (!scan->columns[i].is_partition) continue;
         struct dp_type *t = dp_type_copy(all->children[k]);
@@ -113,6 +115,23 @@ enum dp_status dp_delta_scan_open(const struct dp_delta_snapshot *s, const char 
     if (status != DP_OK) dp_delta_scan_close(scan);
     else *out = scan;
     return status;
+}
+
+enum dp_status dp_delta_scan_row_ids(struct dp_delta_scan *scan, struct dp_err *err) {
+    const struct dp_delta_snapshot *s = scan->s;
+    const struct dp_delta_row_columns names = dp_delta_row_columns(&s->metadata);
+    size_t n = scan->schema->n_children;
+    if (!names.id.n || !names.version.n) return dp_err_set(err, DP_FORMAT, "%s: rows have ids, and %s is not set", s->table, names.id.n ? DP_DELTA_KEY_ROW_VERSION : DP_DELTA_KEY_ROW_ID);
+    scan->columns = dp_realloc(scan->columns, (n + 3) * sizeof *scan->columns);
+    for (size_t i = 0; i < 2; i++) {
+        struct dp_str name = i ? names.version : names.id;
+        if (dp_type_child(s->schema, name) || dp_type_child(s->physical, name) || dp_type_child(scan->schema, name))
+            return dp_err_set(err, DP_FORMAT, "%s: %s names column %.*s, which is another one", s->table, i ? DP_DELTA_KEY_ROW_VERSION : DP_DELTA_KEY_ROW_ID, DP_STR_FMT(name));
+        dp_type_add(scan->schema, dp_type_new(DP_TYPE_INT64, name));
+        scan->columns[n + i] = (struct out_column){.physical = scan->schema->children[n + i], .row = i ? ROW_VERSION : ROW_ID};
+    }
+    scan->tracks_rows = true;
+    return DP_OK;
 }
 
 static void drop_file(struct open_file *f) {
@@ -169,12 +188,6 @@ static enum dp_status read_constants(const struct dp_delta_scan *scan, struct op
     return status;
 }
 
-static int64_t count_rows(const struct dp_pq_meta *m) {
-    int64_t n = 0;
-    for (size_t i = 0; i < m->n_row_groups; i++) n += m->row_groups[i].num_rows;
-    return n;
-}
-
 void dp_delta_scan_only(struct dp_delta_scan *scan, const struct dp_delta_file *files, const char *const *paths, size_t n) {
     scan->only = files, scan->paths = paths, scan->n_only = n;
 }
@@ -191,7 +204,7 @@ static enum dp_status read_pair(const char *table, const struct dp_delta_picked 
     struct dp_delta_deleted wanted = {0};
     if (p->deleted.storage.p) DP_TRY(dp_delta_dv_read(table, &p->deleted, rows, out, err));
     DP_TRY(dp_delta_dv_read(table, &p->wanted, rows, &wanted, err));
-    if (!out->bits) *out = (struct dp_delta_deleted){dp_calloc((size_t)(rows + 7) / 8 + 1, 1), rows, 0};
+    if (!out->bits) dp_delta_deleted_open(out, rows);
     out->count = 0;
     for (int64_t i = 0; i < rows; i++) {
         if (!dp_delta_is_deleted(&wanted, i)) out->bits[i >> 3] |= (uint8_t)(1u << (i & 7));
@@ -203,10 +216,19 @@ static enum dp_status read_pair(const char *table, const struct dp_delta_picked 
 
 /* Which rows are left out. */
 static enum dp_status read_deleted(const struct dp_delta_scan *scan, struct open_file *f, struct dp_err *err) {
-    int64_t rows = count_rows(dp_pq_meta(f->pq));
+    int64_t rows = dp_pq_meta_rows(dp_pq_meta(f->pq));
     const struct dp_delta_picked *p = scan->picked ? &scan->picked[scan->cursor - 1] : NULL;
     if (p && p->is_pair) return read_pair(scan->s->table, p, rows, &f->deleted, err);
     return f->action->dv.storage.p ? dp_delta_dv_read(scan->s->table, &f->action->dv, rows, &f->deleted, err) : DP_OK;
+}
+
+/* The log numbers the rows of each file of a table that tracks them. */
+static enum dp_status check_row_ids(const struct open_file *f, struct dp_err *err) {
+    const struct dp_delta_file *a = f->action;
+    int64_t end;
+    if (a->base_row_id < 0 || a->default_row_commit_version < 0) return dp_err_set(err, DP_FORMAT, "rows have ids, and its entry in the log has no baseRowId or no defaultRowCommitVersion");
+    if (__builtin_add_overflow(a->base_row_id, dp_pq_meta_rows(dp_pq_meta(f->pq)), &end)) return dp_err_set(err, DP_FORMAT, "its baseRowId is too large");
+    return DP_OK;
 }
 
 static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) {
@@ -230,6 +252,7 @@ static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) 
     if (status == DP_OK) status = dp_pq_open_bounded(f->path, scan->memory, &f->pq, err);
     if (status == DP_OK) status = read_deleted(scan, f, err);
     if (status == DP_OK) status = read_constants(scan, f, err);
+    if (status == DP_OK && scan->tracks_rows) status = check_row_ids(f, err);
     if (status != DP_OK) {
         dp_err_at(err, f->path, 0, DP_NO_OFFSET);
         drop_file(f);
@@ -281,13 +304,21 @@ static enum dp_status find_group(struct dp_delta_scan *scan, struct dp_err *err)
     }
 }
 
+/* The file's column that a column of the scan is read from; -1: none is. */
+static int file_column(const struct dp_delta_scan *scan, const struct dp_type *file, const struct out_column *c) {
+    if (c->is_partition) return -1;
+    if (!c->row) return adapt_find(&scan->adapt, file, c->physical);
+    for (size_t i = 0; i < file->n_children; i++) /* its name is that in files, however the table maps its columns */
+        if (strcmp(file->children[i]->name, c->physical->name) == 0) return (int)i;
+    return -1;
+}
+
 /* Names of the file's columns that `count` of the scan's from `first` on are read from, and for each its place among them, -1 none; how many. */
 static size_t file_columns(const struct dp_delta_scan *scan, const struct open_file *f, size_t first, size_t count, const char **names, int *place) {
     const struct dp_type *file = dp_pq_schema(f->pq);
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct out_column *c = &scan->columns[first + i];
-        int at = c->is_partition ? -1 : adapt_find(&scan->adapt, file, c->physical);
+        int at = file_column(scan, file, &scan->columns[first + i]);
         place[i] = at < 0 ? -1 : (int)n;
         if (at >= 0) names[n++] = file->children[at]->name;
     }
@@ -358,10 +389,19 @@ const struct dp_pq_file *dp_delta_task_file(const struct dp_delta_task *t) { ret
 size_t dp_delta_task_row_group(const struct dp_delta_task *t) { return t->row_group; }
 const struct dp_batch *dp_delta_task_constants(const struct dp_delta_task *t) { return &t->file->constants; }
 
+/* A null means what the log says of the file that it stands in: only without any a chunk is the column. */
+static bool has_no_nulls(const struct dp_delta_task *t, size_t column) {
+    const struct dp_type *file = dp_pq_schema(t->file->pq);
+    size_t leaf = 0;
+    for (size_t i = 0; i < column; i++) leaf += dp_type_leaves(file->children[i]);
+    return dp_pq_meta(t->file->pq)->row_groups[t->row_group].chunks[leaf].stats.null_count == 0;
+}
+
 int dp_delta_task_column(const struct dp_delta_task *t, size_t column) {
     const struct dp_delta_scan *scan = t->file->scan;
     const struct dp_type *file = dp_pq_schema(t->file->pq), *physical = scan->columns[column].physical;
-    int at = scan->columns[column].is_partition ? -1 : adapt_find(&scan->adapt, file, physical);
+    int at = file_column(scan, file, &scan->columns[column]);
+    if (at >= 0 && scan->columns[column].row && !has_no_nulls(t, (size_t)at)) return -1;
     return at >= 0 && adapt_is_same(&scan->adapt, scan->schema->children[column], physical, file->children[at]) ? at : -1;
 }
 
@@ -432,6 +472,19 @@ size_t dp_delta_read_bytes(const struct dp_delta_read *r) { return dp_pq_reader_
 
 static void need_rows(struct dp_delta_read *r, size_t n) { r->rows = dp_grow(r->rows, &r->cap, n, sizeof *r->rows); }
 
+/* What the file says of each row, and where it says nothing, what its entry in the log says of them all. */
+static enum dp_status add_row_ids(const struct dp_delta_read *r, bool is_id, const struct dp_column *src, struct dp_column *dst, struct dp_err *err) {
+    const struct dp_delta_file *f = r->task->file->action;
+    int64_t n = r->raw.length, v;
+    if (src && src->type->id != DP_TYPE_INT64) return dp_err_set(err, DP_FORMAT, "column %s: it is not int64", src->type->name);
+    for (int64_t i = 0; i < n; i++) {
+        if (src && dp_column_is_valid(src, i)) memcpy(&v, src->data + 8 * i, 8);
+        else v = is_id ? f->base_row_id + r->first_row + i : f->default_row_commit_version;
+        dp_column_append_fixed(dst, &v, 1);
+    }
+    return DP_OK;
+}
+
 /* All rows of the raw batch as the table has them. */
 static enum dp_status adapt_batch(struct dp_delta_read *r, struct dp_batch *b, struct dp_err *err) {
     const struct dp_delta_scan *scan = r->task->file->scan;
@@ -450,6 +503,8 @@ static enum dp_status adapt_batch(struct dp_delta_read *r, struct dp_batch *b, s
             struct dp_column *src = &r->constants.columns[constant++], t = *dst;
             *dst = *src, *src = t;
             src->type = dst->type, dst->type = t.type;
+        } else if (column->row) {
+            DP_TRY(add_row_ids(r, column->row == ROW_ID, r->source[i] < 0 ? NULL : &r->raw.columns[r->source[i]], dst, err));
         } else if (r->source[i] < 0) {
             dp_column_append_nulls(dst, n);
         } else {
@@ -466,12 +521,13 @@ enum dp_status dp_delta_read_next(struct dp_delta_read *r, int64_t max_rows, str
     dp_batch_reset(b);
     enum dp_status status = dp_pq_reader_next(r->reader, max_rows, &r->raw, err);
     if (status == DP_END) return status;
+    int64_t first = 0;
     if (status == DP_OK) {
+        first = r->first_row = r->task->first_row + dp_pq_reader_row(r->reader);
         dp_batch_reset(whole);
         status = adapt_batch(r, whole, err);
     }
     if (status != DP_OK) return dp_err_at(err, f->path, 0, DP_NO_OFFSET);
-    int64_t first = r->first_row = r->task->first_row + dp_pq_reader_row(r->reader);
     if (whole == b) return DP_OK;
     size_t n = 0;
     need_rows(r, (size_t)whole->length + 1);

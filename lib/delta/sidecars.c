@@ -1,6 +1,9 @@
 /*
  * Which sidecars a checkpoint names (digest section 6), without reading its other rows where they are columns.
  */
+#include "action_priv.h"
+#include "load_priv.h"
+
 #include <dp/base/file.h>
 #include <dp/delta/checkpoint.h>
 #include <dp/parquet/reader.h>
@@ -14,33 +17,27 @@ struct naming {
     struct dp_arena arena;
 };
 
-static enum dp_status take_action(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
-    struct naming *r = ctx;
-    struct dp_str path = a->u.sidecar.path;
-    if (a->kind != DP_DELTA_SIDECAR) return DP_OK;
-    for (size_t i = path.n; i-- > 0;)
-        if (path.p[i] == '/') {
-            path = dp_str(path.p + i + 1, path.n - i - 1);
-            break;
-        }
-    return r->fn(r->ctx, path, err);
+struct dp_str delta_sidecar_name(struct dp_str path) {
+    size_t i = path.n;
+    while (i > 0 && path.p[i - 1] != '/') i--;
+    return dp_str(path.p + i, path.n - i);
 }
 
-static enum dp_status read_rows(struct dp_pq_reader *reader, const char *path, size_t row_group, struct naming *r, struct dp_err *err) {
+static enum dp_status take_action(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
+    struct naming *r = ctx;
+    return a->kind == DP_DELTA_SIDECAR ? r->fn(r->ctx, delta_sidecar_name(a->u.sidecar.path), err) : DP_OK;
+}
+
+static enum dp_status read_rows(struct dp_pq_reader *reader, const struct delta_rows *rows, size_t row_group, struct naming *r, struct dp_err *err) {
     struct dp_batch batch;
-    struct dp_buf text = {0};
-    struct dp_print_opts opts = {0};
     dp_batch_init(&batch, dp_pq_reader_schema(reader));
     enum dp_status status = dp_pq_reader_seek(reader, row_group, err);
     while (status == DP_OK) {
         status = dp_pq_reader_next(reader, BATCH_ROWS, &batch, err);
         if (status != DP_OK) break;
-        dp_buf_reset(&text);
-        dp_batch_print(&batch, 0, batch.length, &opts, &text);
-        status = dp_delta_actions_each(dp_buf_str(&text), path, &r->arena, take_action, r, err);
+        status = delta_rows_each(rows, &batch, &r->arena, take_action, r, err);
         dp_arena_reset(&r->arena);
     }
-    dp_buf_release(&text);
     dp_batch_release(&batch);
     return status == DP_END ? DP_OK : status;
 }
@@ -53,7 +50,10 @@ static enum dp_status read_parquet(const char *path, struct naming *r, struct dp
     enum dp_status status = DP_OK;
     if (dp_type_child(dp_pq_schema(file), dp_str_z(column))) {
         status = dp_pq_reader_open(file, &column, 1, &reader, err);
-        for (size_t i = 0; status == DP_OK && i < dp_pq_meta(file)->n_row_groups; i++) status = read_rows(reader, path, i, r, err);
+        struct delta_rows *rows = status == DP_OK ? delta_rows_open(dp_pq_reader_schema(reader), 0) : NULL;
+        for (size_t i = 0; status == DP_OK && i < dp_pq_meta(file)->n_row_groups; i++) status = read_rows(reader, rows, i, r, err);
+        if (status != DP_OK) dp_err_at(err, path, 0, DP_NO_OFFSET);
+        delta_rows_close(rows);
     }
     dp_pq_reader_close(reader);
     dp_pq_close(file);

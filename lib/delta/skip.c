@@ -212,6 +212,11 @@ enum dp_maybe dp_delta_skipper_ask(struct dp_delta_skipper *q, const struct dp_d
     return dp_expr_skip(q->e, &(struct dp_expr_facts){.bounds = answer, .ctx = q});
 }
 
+int64_t dp_delta_skipper_rows(struct dp_delta_skipper *q, const struct dp_delta_file *f) {
+    if (q->f != f) q->f = f, q->looked = false;
+    return look(q) && q->rows >= 0 ? q->rows : -1;
+}
+
 enum dp_maybe dp_delta_file_skip(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, const struct dp_expr *e) {
     struct dp_delta_skipper *q = dp_delta_skipper_open(s, e);
     enum dp_maybe v = dp_delta_skipper_ask(q, f);

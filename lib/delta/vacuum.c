@@ -6,6 +6,7 @@
  * its writer is dead; one that comes later has another name.
  * What it does not do: look for clones elsewhere that use the table's files (nothing tells of them), write VACUUM entries.
  */
+#include "mtime_priv.h"
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/dv.h>
@@ -38,8 +39,11 @@ struct vacuum {
     const char *table;
     const struct dp_delta_vacuum_opts *o;
     struct dp_delta_vacuumed *out;
-    struct dp_delta_snapshot *s;
+    const struct dp_delta_snapshot *s;
+    struct dp_delta_snapshot *opened;
     int64_t oldest_ms;             /* files and tombstones from before may go */
+    int64_t stranger_ms;           /* the same of files that the log never named */
+    struct dp_map known;           /* those that it named, where that matters */
     int64_t seen;                  /* the newest version whose files are in `names` */
     struct dp_map names, inodes;   /* files that stay: relative paths; device and inode of those with absolute ones */
     struct dp_strings { struct dp_buf *v; size_t n; } prefixes; /* "p=" of partition columns */
@@ -48,7 +52,6 @@ struct vacuum {
     size_t n, cap;
     struct emptied *dirs;          /* old enough, innermost first */
     size_t n_dirs, cap_dirs;
-    struct dp_arena arena;
 };
 
 /* ---- what stays ---- */
@@ -106,6 +109,22 @@ static void keep_snapshot(struct vacuum *v) {
         const struct dp_map_item *item = &v->s->tombstones.items[i];
         if (!item->dead && !is_expired(v, item->v.p)) keep_file(v, item->v.p);
     }
+    for (size_t i = 0; i < v->o->n_keep; i++) keep_file(v, v->o->keep[i]);
+}
+
+/* The names of a file and of its deletion vector, for `known`. */
+static void know_file(struct vacuum *v, const struct dp_delta_file *f) {
+    struct vacuum names = {.table = v->table};
+    keep_file(&names, f);
+    for (size_t i = 0; i < names.names.n; i++) dp_map_put(&v->known, names.names.items[i].key, NULL);
+    dp_map_release(&names.names);
+    dp_map_release(&names.inodes);
+}
+
+static void know_files(struct vacuum *v) {
+    for (size_t i = 0; i < v->o->n_known; i++) know_file(v, v->o->known[i]);
+    for (size_t i = 0; v->o->known && i < v->s->tombstones.n; i++)
+        if (!v->s->tombstones.items[i].dead) know_file(v, v->s->tombstones.items[i].v.p);
 }
 
 /* Where the table has links to directories, a file has several names. */
@@ -131,13 +150,18 @@ static enum dp_status look_again(struct vacuum *v, struct dp_err *err) {
     size_t before = v->names.n;
     DP_TRY(dp_delta_log_list(v->table, &log, err));
     int64_t latest = dp_delta_log_latest(&log);
+    struct dp_delta_lines *lines = v->seen < latest ? dp_delta_lines_open(DP_DELTA_NO_STATS) : NULL;
+    struct dp_arena arena = {0};
     enum dp_status status = DP_OK;
     while (status == DP_OK && v->seen < latest) {
         char *path = dp_delta_commit_path(v->table, v->seen + 1);
-        status = dp_delta_actions_file(path, &v->arena, keep_action, v, err);
+        dp_arena_reset(&arena);
+        status = dp_delta_lines_file(lines, path, &arena, keep_action, v, err);
         free(path);
         if (status == DP_OK) v->seen++;
     }
+    dp_delta_lines_close(lines);
+    dp_arena_release(&arena);
     dp_delta_log_release(&log);
     if (status == DP_OK && v->names.n > before) keep_inodes(v);
     if (status == DP_OK && v->protocol_changed) status = dp_err_set(err, DP_AGAIN, "%s: a concurrent commit changed the protocol", v->table);
@@ -177,7 +201,11 @@ static bool is_hidden(const struct vacuum *v, const char *name, bool is_dir, uns
 }
 
 static bool is_old(const struct vacuum *v, const struct stat *st) {
-    return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000 < v->oldest_ms;
+    return delta_stat_ms(st) < v->oldest_ms;
+}
+
+static bool is_old_file(const struct vacuum *v, const char *rel, const struct stat *st) {
+    return is_old(v, st) && (!v->o->known || delta_stat_ms(st) < v->stranger_ms || dp_map_get(&v->known, dp_str_z(rel)));
 }
 
 static enum dp_status list(struct vacuum *v, const char *rel, unsigned depth, struct dp_err *err);
@@ -196,7 +224,7 @@ static enum dp_status see_entry(struct vacuum *v, char *rel, const char *path, c
     } else if (S_ISREG(st.st_mode)) {
         struct victim x = {rel, st.st_size, st.st_dev, st.st_ino};
         if (stays(v, &x)) return DP_OK;
-        if (!is_old(v, &st)) {
+        if (!is_old_file(v, rel, &st)) {
             v->out->young++;
             return DP_OK;
         }
@@ -216,7 +244,7 @@ static enum dp_status list(struct vacuum *v, const char *rel, unsigned depth, st
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
         bool taken = false;
         char *below = *rel ? dp_path_join(rel, e->d_name) : dp_strdup(e->d_name), *path = dp_path_join(dir, e->d_name);
-        status = see_entry(v, below, path, e->d_name, depth, &taken, err);
+        if (e->d_type != DT_REG || !dp_map_get(&v->names, dp_str_z(below))) status = see_entry(v, below, path, e->d_name, depth, &taken, err);
         if (!taken) free(below);
         free(path);
     }
@@ -285,17 +313,20 @@ static enum dp_status settle_retention(struct vacuum *v, struct dp_err *err) {
         return dp_err_set(err, DP_USAGE, "%s: a retention of less than the table's %lld hours needs --force: files of writers at work and versions that readers still use would be lost",
                           v->table, (long long)(wanted / 3600000));
     if (dp_sub_overflow(v->o->now_ms, v->out->retain_ms, &v->oldest_ms)) v->oldest_ms = INT64_MIN;
+    if (dp_sub_overflow(v->o->now_ms, wanted, &v->stranger_ms)) v->stranger_ms = INT64_MIN;
     return DP_OK;
 }
 
 static enum dp_status plan(struct vacuum *v, struct dp_err *err) {
     struct dp_delta_intent intent = {0};
-    DP_TRY(dp_delta_open(v->table, -1, &v->s, err));
+    if (!v->o->latest) DP_TRY(dp_delta_open_how(v->table, -1, &(struct dp_delta_how){.skip_stats = true}, &v->opened, err));
+    v->s = v->o->latest ? v->o->latest : v->opened;
     DP_TRY(dp_delta_check_write(&v->s->protocol, &v->s->metadata, v->s->schema, &intent, err));
     DP_TRY(settle_retention(v, err));
     v->out->version = v->seen = v->s->version;
     know_prefixes(v);
     keep_snapshot(v);
+    know_files(v);
     DP_TRY(list(v, "", 0, err));
     keep_inodes(v);
     if (v->n) qsort(v->victims, v->n, sizeof *v->victims, by_path);
@@ -317,7 +348,7 @@ enum dp_status dp_delta_vacuum(const char *table, const struct dp_delta_vacuum_o
     free(v.dirs);
     dp_map_release(&v.names);
     dp_map_release(&v.inodes);
-    dp_arena_release(&v.arena);
-    dp_delta_close(v.s);
+    dp_map_release(&v.known);
+    dp_delta_close(v.opened);
     return status;
 }

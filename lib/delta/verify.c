@@ -63,18 +63,12 @@ static void check_vector(const struct files *w, struct looked *l, int64_t said_r
     dp_delta_deleted_release(&deleted);
 }
 
-static int64_t footer_rows(const struct dp_pq_meta *m) {
-    int64_t n = 0;
-    for (size_t i = 0; i < m->n_row_groups; i++) n += m->row_groups[i].num_rows;
-    return n;
-}
-
 static void check_contents(const struct files *w, struct looked *l, const struct dp_pq_file *pq) {
     struct file_stats stats;
     struct dp_err bad = DP_ERR_INIT;
     bool broken = false;
     bool there = file_stats_open(l->f, &stats, &broken);
-    l->rows = footer_rows(dp_pq_meta(pq));
+    l->rows = dp_pq_meta_rows(dp_pq_meta(pq));
     if (broken) dp_buf_addz(&l->found, "statistics: they are no JSON object\n");
     if (there && stats.rows >= 0 && stats.rows != l->rows)
         dp_buf_addf(&l->found, "it has %lld rows, the log says %lld\n", (long long)l->rows, (long long)stats.rows);
@@ -166,7 +160,7 @@ enum dp_status dp_delta_verify(const char *table, const struct dp_delta_verify_o
     struct dp_err bad = DP_ERR_INIT;
     *out = (struct dp_delta_verified){.version = -1};
     DP_TRY(verify_log(&v, o->version, err));
-    enum dp_status status = dp_delta_open(table, out->version, &s, &bad); /* entries that came since are not verified */
+    enum dp_status status = dp_delta_open_how(table, out->version, &(struct dp_delta_how){.pool = o->pool}, &s, &bad); /* entries that came since are not verified */
     if (status == DP_FORMAT || status == DP_LIMIT) {
         if (out->findings) return DP_OK; /* why is told already */
         size_t n = strlen(table);

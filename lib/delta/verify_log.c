@@ -289,7 +289,7 @@ static enum dp_status replay_commit(struct verify *v, int64_t version, struct st
     char *path = dp_delta_commit_path(v->table, version);
     enum dp_status status = DP_OK;
     v->out->commits++;
-    if (dp_delta_actions_file(path, &text, replay_action, &r, &bad) != DP_OK) {
+    if (dp_delta_lines_file(v->lines, path, &text, replay_action, &r, &bad) != DP_OK) {
         status = verify_found(v, path, err, "%s", bad.msg);
         *valid = false;
     }
@@ -354,8 +354,11 @@ enum dp_status verify_log(struct verify *v, int64_t version, struct dp_err *err)
     v->out->version = version < 0 ? last : version;
     enum dp_status status = DP_OK;
     if (version > last) status = dp_err_set(err, DP_USAGE, "%s has no version %lld: the latest is %lld", v->table, (long long)version, (long long)last);
+    v->lines = dp_delta_lines_open(0);
     if (status == DP_OK) status = check_versions(v, &log, v->out->version, err);
     if (status == DP_OK) status = check_hint(v, &log, err);
+    dp_delta_lines_close(v->lines);
+    v->lines = NULL;
     dp_delta_log_release(&log);
     return status;
 }

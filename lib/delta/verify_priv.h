@@ -11,6 +11,7 @@ struct verify {
     const char *table;
     const struct dp_delta_verify_opts *o;
     struct dp_delta_verified *out;
+    struct dp_delta_lines *lines; /* read the commits, statistics too: each entry is to be readable as it stands */
 };
 
 enum dp_status verify_found(struct verify *v, const char *what, struct dp_err *err, const char *fmt, ...) DP_PRINTF(4, 5) DP_MUST_CHECK;

@@ -10,14 +10,16 @@ static enum dp_status since_target(const struct dp_run *run, const char *table, 
 {
     struct dp_delta_snapshot *s = NULL, *t = NULL;
     struct dp_buf id = {0}, app = {0};
-    enum dp_status status = dp_delta_open(table, -1, &s, err);
-    if (status == DP_OK) status = dp_delta_open(target, -1, &t, err);
+    const struct dp_delta_how how = {.skip_stats = true}; /* nothing is asked of files */
+    enum dp_status status = dp_delta_open_how(table, -1, &how, &s, err);
+    if (status == DP_OK) status = dp_delta_open_how(target, -1, &how, &t, err);
     if (status == DP_OK) {
         dp_changes_source_id(s->metadata.id.p ? s->metadata.id.p : "", &id);
         dp_delta_app_id(run->job, dp_buf_z(&id), "0", &app);
         bool is_known = dp_delta_txn_version(t, dp_buf_str(&app), run->now_micros / 1000, &out->since);
         if (!is_known) status = dp_delta_feed_start(table, &out->since, err);
         out->target_version = t->version;
+        dp_positions_of_table(&out->positions, t, run->job, &(struct dp_str){app.p, app.n}, run->now_micros / 1000);
         if (status == DP_OK && out->since > s->version + 1)
             status = dp_err_set(err, DP_SCHEMA, "%s has taken the changes of %s up to version %lld, which is only at version %lld: it was put back to an older state from outside", target, table,
                                 (long long)out->since - 1, (long long)s->version);

@@ -8,8 +8,10 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/dv.h>
+#include <dp/delta/feature.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
+#include <dp/io/datasets.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_CLUSTERING "delta.clustering"
 #define KEY_FEED "delta.enableChangeDataFeed"
 #ifdef __linux__
 #define CLONE_RANGE _IOW(0x94, 9, int) /* FICLONE of linux/fs.h: file systems that can, share the blocks */
@@ -69,6 +70,7 @@ static bool is_copied(struct dp_str key)
 {
     return !dp_str_starts(key, DP_STR("delta.coordinatedCommits.")) && !dp_str_starts(key, DP_STR("delta.feature.")) && !dp_str_starts(key, DP_STR("dp.branch.")) &&
            !dp_str_eqz(key, "delta.inCommitTimestampEnablementVersion") && !dp_str_eqz(key, "delta.inCommitTimestampEnablementTimestamp") &&
+           !dp_str_eqz(key, DP_DELTA_KEY_ROW_ID) && !dp_str_eqz(key, DP_DELTA_KEY_ROW_VERSION) && /* rows are numbered afresh: ids in the source's files are not the clone's */
            !dp_str_eqz(key, "io.unitycatalog.tableId") && !dp_str_eqz(key, "ucTableId");
 }
 
@@ -98,16 +100,17 @@ static enum dp_status note_branch(struct clone *c, struct dp_err *err)
 static enum dp_status describe(struct clone *c, struct dp_err *err)
 {
     const struct dp_delta_pairs *from = &c->s->metadata.configuration;
-    const struct dp_map_item *domain = dp_map_get(&c->s->domains, DP_STR(KEY_CLUSTERING));
+    const struct dp_map_item *domain = dp_map_get(&c->s->domains, DP_STR(DP_DELTA_CLUSTERING));
     char id[37];
     dp_uuid(id);
     c->protocol = c->s->protocol;
     c->metadata = c->s->metadata;
     c->metadata.id = dp_arena_str(&c->arena, dp_str_z(id));
     c->metadata.created_time = c->run->now_micros / 1000;
-    c->metadata.configuration = (struct dp_delta_pairs){dp_arena_calloc(&c->arena, from->n + 4, sizeof *from->v), 0};
+    c->metadata.configuration = (struct dp_delta_pairs){dp_arena_calloc(&c->arena, from->n + 6, sizeof *from->v), 0};
     for (size_t i = 0; i < from->n; i++)
         if (is_copied(from->v[i].key)) c->metadata.configuration.v[c->metadata.configuration.n++] = from->v[i];
+    if (dp_delta_is_on(&c->metadata, "delta.enableRowTracking")) dp_delta_name_row_columns(&c->metadata.configuration, &c->arena);
     c->clustering = domain ? domain->v.p : NULL;
     return c->o->branch ? note_branch(c, err) : DP_OK;
 }
@@ -402,6 +405,11 @@ static enum dp_status clone(struct clone *c, struct dp_err *err)
     DP_TRY(take_files(c, err));
     if (c->run->dry_run) return DP_OK;
     DP_TRY(publish(c, err));
+    struct dp_dataset *d = dp_dataset_copied(c->run, o->source, o->dest, c->s->schema);
+    dp_dataset_version(dp_dataset_input(c->run, o->source), c->s->version);
+    dp_dataset_version(d, c->out->version);
+    dp_dataset_lifecycle(d, DP_OL_CREATE);
+    dp_dataset_count(d, UINT64_MAX, (uint64_t)c->out->bytes, c->out->files);
     if (o->deep) remove_staging(c);
     return DP_OK;
 }

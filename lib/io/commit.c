@@ -11,10 +11,10 @@
 #include <dp/delta/land.h>
 #include <dp/io/commit.h>
 #include <dp/io/create.h>
+#include <dp/io/datasets.h>
 #include <dp/io/stream.h>
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { LOST_TRIES = 20 };
 
@@ -25,6 +25,7 @@ struct commit {
     struct dp_committed *out;
     const char *table;
     struct commit_batch b;
+    struct dp_dataset *output;   /* the table, for lineage */
     char **paths;
     size_t n_paths, cap_paths;
     int64_t next_part;           /* clock in ms before which no part is published */
@@ -41,6 +42,14 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     struct commit *c = ctx;
     (void)err;
     commit_batch_begin(&c->b, begin);
+    return DP_OK;
+}
+
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
+{
+    struct commit *c = ctx;
+    (void)err;
+    dp_dataset_header(c->output, begin);
     return DP_OK;
 }
 
@@ -130,6 +139,27 @@ static void print_parameters(const struct commit *c, struct dp_buf *out)
     dp_buf_release(&list);
 }
 
+void commit_after(struct dp_run *run, const char *table, int64_t now_ms, int64_t version, const struct dp_err *after)
+{
+    dp_delta_staging_sweep(table, now_ms / 1000, 86400);
+    if (after->status != DP_OK) /* the next checkpoint that is due makes up for it */
+        dp_run_log(run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after->msg);
+}
+
+static void note_published(struct commit *c, const struct dp_delta_change *change, int64_t version)
+{
+    uint64_t bytes = 0;
+    const struct dp_delta_snapshot *s = dp_delta_landing_snapshot(c->landing);
+    if (!c->output) return;
+    for (size_t i = 0; i < change->n_adds; i++) bytes += (uint64_t)change->adds[i].size;
+    dp_dataset_version(c->output, version);
+    dp_dataset_count(c->output, change->rows >= 0 ? (uint64_t)change->rows : UINT64_MAX, bytes, change->n_adds);
+    dp_dataset_schema(c->output, s ? s->schema : dp_delta_landing_schema(c->landing));
+    if (!c->snapshot) dp_dataset_lifecycle(c->output, DP_OL_CREATE);
+    else if (c->o->mode != DP_DELTA_APPEND) dp_dataset_lifecycle(c->output, DP_OL_OVERWRITE);
+    else if (change->metadata) dp_dataset_lifecycle(c->output, DP_OL_ALTER);
+}
+
 static enum dp_status publish(struct commit *c, struct dp_err *err)
 {
     struct dp_delta_protocol protocol;
@@ -150,11 +180,10 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     if (status == DP_OK) status = dp_delta_publish(c->table, c->snapshot, &change, &version, err), c->lost = status == DP_AGAIN;
     if (status == DP_OK) {
         dp_delta_landing_tidy(c->landing);
-        dp_delta_staging_sweep(c->table, c->b.now_ms / 1000, 86400);
-        if (after.status != DP_OK) /* the commit is published already; the next checkpoint that is due makes up for it */
-            dp_run_log(c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after.msg);
+        commit_after(c->run, c->table, c->b.now_ms, version, &after);
         c->out->result = DP_COMMIT_DONE;
         c->out->version = version, c->out->files = change.n_adds, c->out->rows = change.rows;
+        note_published(c, &change, version);
     }
     dp_buf_release(&parameters);
     dp_buf_release(&extra);
@@ -247,17 +276,10 @@ static void forget_batch(struct commit *c)
     commit_batch_forget(&c->b);
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Everything before here is covered by positions, and it is time: a version of its own. */
 static enum dp_status commit_part(struct commit *c, struct dp_err *err)
 {
-    int64_t now = clock_ms();
+    int64_t now = dp_time_monotonic_ms();
     if (!c->o->in_parts || !c->covered || !c->b.n_txns || now < c->next_part) return DP_OK;
     if (!c->run->now_fixed) c->b.now_ms = dp_time_now_micros() / 1000;
     enum dp_status status = commit_now(c, err);
@@ -304,9 +326,11 @@ enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts 
 {
     struct commit c = {.run = run, .o = o, .out = out, .table = o->table, .b = {.run = run, .now_ms = run->now_micros / 1000, .seen_version = -1}};
     struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_PASS}, .sink = true, .strict = !o->eof_commits};
-    struct dp_stream_ops ops = {.begin = on_begin, .path = on_path, .mark = on_mark, .finish = on_finish};
+    struct dp_stream_ops ops = {.begin = on_begin, .header = on_header, .path = on_path, .mark = on_mark, .finish = on_finish};
     *out = (struct dp_committed){0};
-    c.next_part = clock_ms() + o->commit_every;
+    c.next_part = dp_time_monotonic_ms() + o->commit_every;
+    c.output = dp_dataset_output(run, o->table);
+    dp_dataset_storage(c.output, "delta", "parquet");
     enum dp_status status = dp_stream_run(run, NULL, 0, &conf, &ops, &c, err);
     if (status == DP_OK) status = commit_rest(&c, err);
     forget_attempt(&c);

@@ -1,4 +1,4 @@
-/* What the files of commits share: commit.c (files), merge.c (records), commit_batch.c (each batch once), commit_check.c (contracts). */
+/* What the files of commits share: commit.c (files), merge.c (records), edit.c and compact.c (what follows a commit), commit_batch.c (each batch once), commit_check.c (contracts). */
 #ifndef DP_IO_COMMIT_PRIV_H
 #define DP_IO_COMMIT_PRIV_H
 
@@ -11,6 +11,9 @@
  */
 enum dp_status dp_commit_check(struct dp_run *run, const char *table, const struct dp_delta_snapshot *s, const struct dp_delta_landing *l, struct dp_buf *verdict,
                                struct dp_err *err) DP_MUST_CHECK;
+
+/* Behind a commit that is published: staging that nobody owns for a day is swept, and a checkpoint that failed (`after`, of the change) is told. */
+void commit_after(struct dp_run *run, const char *table, int64_t now_ms, int64_t version, const struct dp_err *after);
 
 /* The name of a batch: positions of the stream, or what --txn says (Delta: digest section 14).  Initialise run, now_ms, and seen_version with -1. */
 struct commit_batch {

@@ -5,6 +5,7 @@
  * Where the commit is in conflict, the newest version says which partitions have lost an input: their new files are removed, the others are published on
  * top of it; what was left out is planned anew in the next round.
  */
+#include "commit_priv.h"
 #include "compact_priv.h"
 
 #include <dp/base/file.h>
@@ -13,6 +14,8 @@
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
+#include <dp/io/datasets.h>
+#include <dp/record/lineage.h>
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -67,7 +70,8 @@ static enum dp_status open_lay(struct round *r, struct dp_err *err) {
     DP_TRY(dp_layout_bind(&r->layout, r->schema, err));
     r->rewrite.run = run;
     r->rewrite.sorts = order->kind != DP_ORDER_NONE;
-    DP_TRY(rewrite_open(&r->rewrite, &r->c->o, r->schema, &r->layout, err));
+    struct dp_delta_row_columns names = dp_delta_row_columns(&s->metadata);
+    DP_TRY(rewrite_open(&r->rewrite, &r->c->o, r->schema, &r->layout, dp_delta_tracks_rows(&s->protocol, &s->metadata) ? &names : NULL, err));
     r->rewrite.lay_opts.dir = r->c->table, r->rewrite.lay_opts.staging = true, r->rewrite.lay_opts.table = s;
     DP_TRY(dp_lay_open(run, &r->rewrite.lay_opts, on_made, r, &r->rewrite.lay, err));
     return r->rewrite.sorts ? DP_OK : dp_lay_encoder(r->rewrite.lay, &r->rewrite.encoder, err);
@@ -124,7 +128,7 @@ static enum dp_status place(struct round *r, struct dp_err *err) {
 /* What the add actions say beside what landing knows of the files. */
 static struct dp_delta_file *tag(const struct round *r, struct dp_arena *a) {
     const struct dp_order *order = &r->c->o.order;
-    bool is_clustered = order->kind != DP_ORDER_NONE && dp_delta_has_feature(&r->base->protocol, "clustering") && dp_map_get(&r->base->domains, DP_STR("delta.clustering"));
+    bool is_clustered = order->kind != DP_ORDER_NONE && dp_delta_has_feature(&r->base->protocol, "clustering") && dp_map_get(&r->base->domains, DP_STR(DP_DELTA_CLUSTERING));
     struct dp_delta_file *adds = dp_arena_calloc(a, r->n_placed + 1, sizeof *adds);
     char **cubes = dp_arena_calloc(a, r->plan.n + 1, sizeof *cubes);
     for (size_t i = 0; i < r->plan.n; i++) {
@@ -182,7 +186,7 @@ static void print_columns(const struct dp_order *o, bool wanted, struct dp_buf *
 
 static void print_parameters(const struct round *r, struct dp_buf *b) {
     const struct dp_order *o = &r->c->o.order;
-    bool is_table = dp_map_get(&r->base->domains, DP_STR("delta.clustering")) != NULL;
+    bool is_table = dp_map_get(&r->base->domains, DP_STR(DP_DELTA_CLUSTERING)) != NULL;
     dp_buf_addz(b, "{\"predicate\":\"[]\",\"auto\":\"false\",\"zOrderBy\":");
     print_columns(o, !is_table, b);
     dp_buf_addz(b, ",\"clusterBy\":");
@@ -215,18 +219,16 @@ static void make_entry(const struct round *r, const struct dp_delta_file *tagged
     for (size_t i = 0; i < r->n_placed; i++)
         if (!r->lost[r->unit_of[i]]) e->adds[n_adds++] = tagged[i];
     dp_buf_release(&key);
-    e->change = (struct dp_delta_change){.mode = DP_DELTA_APPEND, .rearranges = true, .removes = e->removes, .n_removes = n_removes, .adds = e->adds, .n_adds = n_adds,
+    e->change = (struct dp_delta_change){.mode = DP_DELTA_APPEND, .rearranges = true, .keeps_row_ids = true, .removes = e->removes, .n_removes = n_removes, .adds = e->adds, .n_adds = n_adds,
                                          .operation = "OPTIMIZE", .rows = -1, .now_ms = r->c->now_ms};
 }
-
-static bool same_str(struct dp_str a, struct dp_str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
 
 /* Does the newer version have another schema or other rules?  Then nothing of the round fits it for sure. */
 static bool is_altered(const struct dp_delta_snapshot *a, const struct dp_delta_snapshot *b) {
     struct dp_buf x = {0}, y = {0};
     dp_delta_protocol_print(&a->protocol, &x), dp_delta_metadata_print(&a->metadata, &x);
     dp_delta_protocol_print(&b->protocol, &y), dp_delta_metadata_print(&b->metadata, &y);
-    bool differs = !same_str(dp_buf_str(&x), dp_buf_str(&y));
+    bool differs = !dp_str_eq(dp_buf_str(&x), dp_buf_str(&y));
     dp_buf_release(&x), dp_buf_release(&y);
     return differs;
 }
@@ -314,9 +316,7 @@ static enum dp_status publish(struct round *r, bool *published, struct dp_err *e
             *published = true;
             count(r, &e, version);
             see_made(r);
-            dp_delta_staging_sweep(r->c->table, r->c->now_ms / 1000, 86400);
-            if (after.status != DP_OK) /* the commit is published already; the next checkpoint that is due makes up for it */
-                dp_run_log(r->c->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after.msg);
+            commit_after(r->c->run, r->c->table, r->c->now_ms, version, &after);
         } else if (status == DP_AGAIN) {
             dp_run_log(r->c->run, DP_LOG_VERBOSE, "%s", err->msg);
             enum dp_status again = look_again(r, &left, err);
@@ -363,9 +363,34 @@ static void see_all(struct compacting *c, const struct dp_delta_snapshot *s) {
 /* What the table asks of those who rewrite its rows. */
 static enum dp_status check_table(const struct dp_delta_snapshot *s, struct dp_err *err) {
     const struct dp_delta_intent intent = {.copies = true};
-    if (dp_delta_has_feature(&s->protocol, "rowTracking") && dp_str_eqz(dp_delta_property(s, "delta.enableRowTracking", ""), "true"))
-        return dp_err_set(err, DP_UNSUPPORTED, "%s: rows that move would lose their ids (delta.enableRowTracking is on)", s->table);
     return dp_delta_check_write(&s->protocol, &s->metadata, s->schema, &intent, err);
+}
+
+/* Rows that move keep their ids in columns that the table has to name first: a version of its own, where whoever turned row ids on has not. */
+static enum dp_status name_row_columns(struct compacting *c, const struct dp_delta_snapshot *s, bool *named, struct dp_err *err) {
+    const struct dp_delta_row_columns names = dp_delta_row_columns(&s->metadata);
+    struct dp_delta_metadata m = s->metadata;
+    struct dp_arena arena = {0};
+    struct dp_err after = DP_ERR_INIT;
+    struct dp_buf set = {0}, parameters = {0};
+    int64_t version = -1;
+    *named = false;
+    if (!dp_delta_tracks_rows(&s->protocol, &s->metadata) || (names.id.n && names.version.n) || c->run->dry_run) return DP_OK;
+    m.configuration.v = dp_arena_calloc(&arena, s->metadata.configuration.n + 2, sizeof *m.configuration.v);
+    memcpy(m.configuration.v, s->metadata.configuration.v, s->metadata.configuration.n * sizeof *m.configuration.v);
+    dp_delta_name_row_columns(&m.configuration, &arena);
+    const struct dp_delta_pairs fresh = {m.configuration.v + s->metadata.configuration.n, m.configuration.n - s->metadata.configuration.n};
+    dp_delta_pairs_print(&fresh, &set);
+    dp_buf_addz(&parameters, "{\"properties\":");
+    dp_json_add_string(&parameters, dp_buf_str(&set));
+    dp_buf_addc(&parameters, '}');
+    const struct dp_delta_change change = {.mode = DP_DELTA_APPEND, .metadata = &m, .operation = "SET TBLPROPERTIES", .parameters = dp_buf_z(&parameters), .rows = -1, .now_ms = c->now_ms, .after = &after};
+    enum dp_status status = dp_delta_publish(c->table, s, &change, &version, err);
+    if (status == DP_OK) commit_after(c->run, c->table, c->now_ms, version, &after);
+    *named = status == DP_OK || status == DP_AGAIN; /* it is looked at again */
+    dp_arena_release(&arena);
+    dp_buf_release(&set), dp_buf_release(&parameters);
+    return status == DP_AGAIN ? DP_OK : status;
 }
 
 static enum dp_status check_order(const struct compacting *c, const struct dp_delta_snapshot *s, struct dp_err *err) {
@@ -388,8 +413,14 @@ static void tell_plan(const struct compacting *c, const struct plan *p) {
 }
 
 static enum dp_status open_round(struct compacting *c, struct round *r, struct dp_err *err) {
-    DP_TRY(dp_delta_open(c->table, -1, &r->base, err));
-    DP_TRY(check_table(r->base, err));
+    bool again = true;
+    for (unsigned tries = 0; again && tries < MOST_CONFLICTS; tries++) {
+        dp_delta_close(r->base);
+        r->base = NULL;
+        DP_TRY(dp_delta_open(c->table, -1, &r->base, err));
+        DP_TRY(check_table(r->base, err));
+        DP_TRY(name_row_columns(c, r->base, &again, err));
+    }
     if (!c->has_seen && c->o.order.kind == DP_ORDER_NONE) DP_TRY(dp_order_of_table(&c->o.order, r->base, err));
     DP_TRY(check_order(c, r->base, err));
     if (!c->has_seen) see_all(c, r->base);
@@ -416,6 +447,22 @@ static enum dp_status do_round(struct compacting *c, bool *published, struct dp_
     return status;
 }
 
+/* For lineage: the table, made of itself, in another order. */
+static void note(const struct compacting *c) {
+    struct dp_delta_snapshot *s = NULL;
+    struct dp_mark begin = {.kind = DP_MARK_BEGIN, .table_version = -1};
+    if (!c->run->datasets || dp_delta_open(c->table, c->out->version, &s, NULL) != DP_OK) return;
+    struct dp_dataset *d = dp_dataset_copied(c->run, c->table, c->table, s->schema);
+    dp_datasets_operands(c->run, &c->table, 1, &begin);
+    begin.schema = dp_type_copy(s->schema);
+    dp_order_lineage(&c->o.order, &begin);
+    dp_dataset_header(d, &begin);
+    dp_dataset_version(d, c->out->version);
+    dp_dataset_count(d, c->out->rows >= 0 ? (uint64_t)c->out->rows : UINT64_MAX, c->out->bytes_out, c->out->files_out);
+    dp_mark_release(&begin);
+    dp_delta_close(s);
+}
+
 enum dp_status dp_compact_table(struct dp_run *run, const char *table, const struct dp_compact_opts *o, struct dp_compacted *out, struct dp_err *err) {
     struct compacting c = {.run = run, .table = table, .o = *o, .out = out, .now_ms = run->now_micros / 1000};
     struct dp_order given = o->order;
@@ -432,6 +479,7 @@ enum dp_status dp_compact_table(struct dp_run *run, const char *table, const str
         if (status == DP_OK && conflicts == MOST_CONFLICTS)
             status = dp_err_set(err, DP_AGAIN, "%s: concurrent commits changed what was being rewritten, %u times one behind the other", table, conflicts);
     }
+    if (out->commits) note(&c);
     if (status == DP_END) status = out->commits ? DP_OK : dp_err_set(err, DP_EMPTY, "%s: nothing is worth it", table);
     if (given.kind == DP_ORDER_NONE) dp_order_release(&c.o.order);
     dp_map_release(&c.seen);

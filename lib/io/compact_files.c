@@ -12,6 +12,7 @@
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
+#include <dp/io/datasets.h>
 #include <dp/io/typed.h>
 #include <dp/parquet/reader.h>
 
@@ -129,13 +130,6 @@ static enum dp_status add_of_table(struct dp_compact_files *f, const char *name,
 
 /* ---- files with partition values in their metadata ---- */
 
-static enum dp_status parse(struct dp_str text, struct dp_buf *b, struct dp_scan *scan, struct dp_record *r, struct dp_err *err) {
-    dp_buf_reset(b);
-    dp_buf_adds(b, text);
-    memset(dp_buf_reserve(b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    return dp_scan_value(scan, b->p, b->n, r, err);
-}
-
 /* The first such file says what the table would be like. */
 static struct dp_delta_snapshot *make_home(struct dp_compact_files *f, struct dp_type *schema, const struct dp_delta_pairs *values) {
     struct dp_delta_snapshot *s = dp_calloc(1, sizeof *s);
@@ -150,16 +144,11 @@ static struct dp_delta_snapshot *make_home(struct dp_compact_files *f, struct dp
     return s;
 }
 
-static enum dp_status read_own(struct dp_compact_files *f, const char *name, struct dp_str schema_text, struct dp_str values_text, struct dp_delta_file *file, struct dp_err *err) {
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
-    struct dp_buf b = {0};
-    struct dp_record r;
+static enum dp_status read_own(struct dp_compact_files *f, const char *name, const struct dp_pq_meta *m, struct dp_delta_file *file, struct dp_err *err) {
     struct dp_type *schema = NULL;
     enum dp_status status;
-    DP_TRY_OUT(parse(values_text, &b, scan, &r, err));
-    DP_TRY_OUT(dp_delta_pairs_parse(&r, 0, &f->arena, &file->partition_values, err));
-    DP_TRY_OUT(parse(schema_text, &b, scan, &r, err));
-    DP_TRY_OUT(dp_type_from_json(&r, 0, &schema, err));
+    DP_TRY_OUT(dp_delta_file_values(m, &f->arena, &file->partition_values, err));
+    DP_TRY_OUT(dp_delta_file_schema(m, &schema, err));
     if (!f->home.s) {
         f->home.s = make_home(f, schema, &file->partition_values);
         f->home.is_made = true;
@@ -169,18 +158,16 @@ static enum dp_status read_own(struct dp_compact_files *f, const char *name, str
     }
 out:
     dp_type_free(schema);
-    dp_scan_close(scan);
-    dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_at(err, name, 0, DP_NO_OFFSET);
 }
 
-static enum dp_status add_with_values(struct dp_compact_files *f, const char *name, const struct dp_pq_file *pq, struct dp_str values, struct dp_err *err) {
+static enum dp_status add_with_values(struct dp_compact_files *f, const char *name, const struct dp_pq_file *pq, struct dp_err *err) {
     struct dp_delta_file file = {.size = DP_DELTA_UNSET, .base_row_id = DP_DELTA_UNSET, .default_row_commit_version = DP_DELTA_UNSET, .path = dp_arena_str(&f->arena, dp_str_z(name))};
     struct dp_str schema;
     if (!is_at_home(f) || (f->home.s && !f->home.is_made)) return mixed(name, err);
     if (!dp_pq_find_value(dp_pq_meta(pq), DP_DELTA_KV_SCHEMA, &schema))
         return dp_err_set(err, DP_UNSUPPORTED, "%s has partition values in its metadata (" DP_DELTA_KV_PARTITION ") and not their types (" DP_DELTA_KV_SCHEMA ")", name);
-    DP_TRY(read_own(f, name, schema, values, &file, err));
+    DP_TRY(read_own(f, name, dp_pq_meta(pq), &file, err));
     return add_file(f, &file, name, err);
 }
 
@@ -190,7 +177,7 @@ static enum dp_status add_plain(struct dp_compact_files *f, const char *name, st
     DP_TRY(dp_pq_open(name, &pq, err));
     enum dp_status status = DP_OK;
     if (dp_pq_find_value(dp_pq_meta(pq), DP_DELTA_KV_PARTITION, &values) && values.n > 2) {
-        status = add_with_values(f, name, pq, values, err);
+        status = add_with_values(f, name, pq, err);
     } else if (f->home.s) {
         status = mixed(name, err);
     } else {
@@ -270,6 +257,7 @@ static enum dp_status open_lay(struct dp_compact_files *f, struct dp_err *err) {
     const struct dp_order *order = &f->o.order;
     f->schema = f->home.s ? dp_delta_schema_unfit(f->home.s->schema) : dp_type_copy(f->set);
     f->schema->nullable = false;
+    dp_dataset_schema(dp_dataset_output(f->run, f->dir), f->schema);
     DP_TRY(check_target(f, err));
     DP_TRY(set_layout(f, err));
     struct rewrite *r = &f->rewrite;
@@ -277,7 +265,7 @@ static enum dp_status open_lay(struct dp_compact_files *f, struct dp_err *err) {
     r->sorts = order->kind != DP_ORDER_NONE;
     r->mixes = !same_partitions(f);
     if (r->mixes) join_parts(f);
-    DP_TRY(rewrite_open(r, &f->o, f->schema, &f->layout, err));
+    DP_TRY(rewrite_open(r, &f->o, f->schema, &f->layout, NULL, err));
     r->lay_opts.dir = f->dir, r->lay_opts.staging = f->target != NULL, r->lay_opts.table = f->target;
     DP_TRY(dp_lay_open(f->run, &r->lay_opts, on_done, f, &r->lay, err));
     return r->sorts || r->mixes ? DP_OK : dp_lay_encoder(r->lay, &r->encoder, err);

@@ -2,6 +2,7 @@
 #include "compact_priv.h"
 
 #include <dp/delta/schema.h>
+#include <dp/record/lineage.h>
 
 #include <stdlib.h>
 
@@ -28,6 +29,24 @@ void dp_order_release(struct dp_order *o) {
 void dp_order_set_sort(struct dp_order *o, const char *columns) {
     *o = (struct dp_order){.kind = DP_ORDER_SORT, .sort = dp_strdup(columns)};
     set_text(o, "sort");
+}
+
+void dp_order_lineage(const struct dp_order *o, struct dp_mark *begin) {
+    struct dp_lineage_on *on = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t i = 0; i < o->n; i++) {
+        on = dp_grow(on, &cap, n + 1, sizeof *on);
+        on[n++] = (struct dp_lineage_on){.field = dp_str_z(o->columns[i]), .how = DP_HOW_SORT};
+    }
+    for (const char *p = o->n ? NULL : o->sort; p && *p; p += strcspn(p, ","), p += *p == ',') {
+        const char *name = p + strspn(p, " -");
+        size_t len = strcspn(name, ",");
+        while (len && name[len - 1] == ' ') len--;
+        on = dp_grow(on, &cap, n + 1, sizeof *on);
+        on[n++] = (struct dp_lineage_on){.field = dp_str(name, len), .how = DP_HOW_SORT};
+    }
+    dp_lineage_all(begin, on, n);
+    free(on);
 }
 
 /* A curve through one column is its order. */
@@ -90,7 +109,7 @@ static enum dp_status take_columns(struct dp_order *o, const struct dp_delta_sna
 }
 
 enum dp_status dp_order_of_table(struct dp_order *o, const struct dp_delta_snapshot *s, struct dp_err *err) {
-    const struct dp_map_item *item = dp_map_get(&s->domains, DP_STR("delta.clustering"));
+    const struct dp_map_item *item = dp_map_get(&s->domains, DP_STR(DP_DELTA_CLUSTERING));
     struct dp_buf text = {0};
     struct dp_record r;
     *o = (struct dp_order){0};

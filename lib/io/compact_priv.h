@@ -1,25 +1,13 @@
-/* Between the files of compaction: row groups written anew (compact_rewrite.c), the order of rows along a curve (compact_curve.c), what is worth it (compact_plan.c). */
+/* Between the files of compaction: row groups written anew (compact_rewrite.c), what is worth it (compact_plan.c). */
 #ifndef DP_IO_COMPACT_PRIV_H
 #define DP_IO_COMPACT_PRIV_H
 
+#include <dp/delta/feature.h>
 #include <dp/io/compact.h>
 #include <dp/io/lay.h>
 
+#include "curve_priv.h"
 #include "mask_priv.h"
-
-/* ---- compact_curve.c: a place on a Z-curve for each row ---- */
-
-struct curve;
-/* columns: top-level ones of the schema, which is borrowed until close; DP_USAGE, DP_UNSUPPORTED: one that has no order. */
-enum dp_status curve_open(const struct dp_type *schema, const char *const *columns, size_t n, struct curve **out, struct dp_err *err) DP_MUST_CHECK;
-void curve_close(struct curve *c); /* NULL is legal */
-size_t curve_columns(const struct curve *c, const size_t **columns); /* their numbers in the schema */
-/* Forgets what was learned; then values of column number k of the curve, in any order; then the bounds of its ranges are settled. */
-void curve_forget(struct curve *c);
-void curve_learn(struct curve *c, size_t k, const struct dp_column *values);
-void curve_settle(struct curve *c);
-/* Appends the place of each row to `out` (int64).  Any thread. */
-void curve_places(const struct curve *c, const struct dp_batch *rows, struct dp_column *out);
 
 /* ---- compact_rewrite.c ---- */
 
@@ -32,12 +20,16 @@ struct rewrite {
     struct curve *curve;           /* or NULL */
     bool sorts;
     bool mixes;                    /* rows of one input may belong to several partitions */
-    uint64_t rows, rows_deleted, groups, groups_copied;
+    uint64_t rows, groups_copied;
     struct dp_lay_rows key;        /* one row: the partition of what is copied */
 };
 
-/* Sets lay_opts (but where files go) and the curve; run and sorts are set.  Adds the order column to the schema, which is borrowed like the others. */
-enum dp_status rewrite_open(struct rewrite *r, const struct dp_compact_opts *o, struct dp_type *schema, struct dp_layout *layout, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Sets lay_opts (but where files go) and the curve; run and sorts are set.  Adds the columns of row ids (rows NULL: there are none) and the order column to the schema,
+ * which is borrowed like the others.
+ */
+enum dp_status rewrite_open(struct rewrite *r, const struct dp_compact_opts *o, struct dp_type *schema, struct dp_layout *layout, const struct dp_delta_row_columns *rows,
+                            struct dp_err *err) DP_MUST_CHECK;
 /* Files that become new ones together: of a table (with files), or by name as the set that `set` says. */
 struct inputs {
     const struct dp_delta_snapshot *table;
@@ -82,7 +74,6 @@ void plan_release(struct plan *p);
 /* A file's partition as unit.key. */
 enum dp_status plan_key(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
 
-#define ORDER_COLUMN "\001order" /* of rows on their way, no name that a table can have */
 #define COMPACT_PROVIDER "dp" /* clusteringProvider of what is clustered here */
 #define TAG_ORDER "dp.order" /* of an add action: in which order its rows are, */
 #define TAG_CUBE "dp.cube"   /* together with which files, */

@@ -41,7 +41,6 @@ struct job {
     bool has_group, copies;
     struct dp_lay_rows rows;
     struct dp_batch more;
-    uint64_t deleted;
 };
 
 static void drop_group(struct job *j) {
@@ -54,14 +53,7 @@ static void drop_group(struct job *j) {
 static uint64_t raw_bytes(const struct group *g) { return (uint64_t)dp_pq_meta(g->file)->row_groups[g->number].total_byte_size; }
 
 static bool can_copy(const struct rewrite *r, const struct group *g) {
-    if (!r->encoder || !group_is_whole(g) || (g->rows < GOOD_ROWS && raw_bytes(g) < GOOD_BYTES)) return false;
-    const struct dp_type *schema = r->lay_opts.schema;
-    for (size_t i = 0, to = 0; i < schema->n_children; i++) {
-        if (dp_layout_is_value(r->lay_opts.layout, dp_str(schema->children[i]->name, schema->children[i]->name_n))) continue;
-        int from = group_column(g, i);
-        if (from < 0 || dp_pq_cant_copy(r->encoder, to++, g->file, g->number, (size_t)from)) return false;
-    }
-    return true;
+    return r->encoder && (g->rows >= GOOD_ROWS || raw_bytes(g) >= GOOD_BYTES) && group_can_copy(g, &r->lay_opts, r->encoder);
 }
 
 /* ---- produce ---- */
@@ -76,7 +68,6 @@ static void begin_rows(const struct rewrite *r, struct job *j) {
     if (!j->rows.is_open) dp_lay_rows_open(&r->lay_opts, &j->rows);
     dp_batch_reset(&j->rows.rows);
     j->copies = false;
-    j->deleted = 0;
 }
 
 /* Rows of a row group into the job's; DP_END: there are no more. */
@@ -126,7 +117,6 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err) {
         enum dp_status status = group_rows_open(&w->group, ALL_COLUMNS, &w->rows, err);
         if (status != DP_OK) return group_release(&w->group), status;
         w->is_reading = true;
-        w->r->groups++;
     }
 }
 
@@ -161,38 +151,11 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
 
 /* ---- consume, in order ---- */
 
-/* One row, of which only what partitions by is looked at. */
-static enum dp_status set_key(struct rewrite *r, const struct group *g, struct dp_err *err) {
-    const struct dp_type *schema = r->lay_opts.schema;
-    if (!r->key.is_open) dp_lay_rows_open(&r->lay_opts, &r->key);
-    dp_batch_reset(&r->key.rows);
-    if (!r->lay_opts.layout->n) return DP_OK;
-    const struct dp_batch *constants = dp_delta_task_constants(g->task);
-    for (size_t i = 0; i < schema->n_children; i++) {
-        struct dp_str name = dp_str(schema->children[i]->name, schema->children[i]->name_n);
-        size_t k = 0;
-        while (k < constants->n_columns && !dp_str_eqz(name, constants->schema->children[k]->name)) k++;
-        if (k < constants->n_columns) dp_column_append(&r->key.rows.columns[i], &constants->columns[k], 0, 1);
-        else dp_column_append_null(&r->key.rows.columns[i]);
-    }
-    r->key.rows.length = 1;
-    return dp_lay_group(&r->lay_opts, &r->key, err);
-}
-
-static enum dp_status copy_group(struct rewrite *r, const struct group *g, struct dp_err *err) {
-    const struct dp_type *schema = r->lay_opts.schema;
-    struct dp_pq_writer *writer;
-    DP_TRY(set_key(r, g, err));
-    DP_TRY(dp_lay_group_begin(r->lay, &r->key, &writer, err));
-    DP_TRY(dp_pq_writer_begin(writer, g->rows, err));
-    for (size_t i = 0; i < schema->n_children; i++) {
-        if (dp_layout_is_value(r->lay_opts.layout, dp_str(schema->children[i]->name, schema->children[i]->name_n))) continue;
-        DP_TRY(dp_pq_writer_copy(writer, g->file, g->number, (size_t)group_column(g, i), err));
-    }
-    DP_TRY(dp_pq_writer_end(writer, err));
+static enum dp_status copy(struct rewrite *r, const struct group *g, struct dp_err *err) {
+    DP_TRY(group_copy(g, &r->lay_opts, r->lay, &r->key, err));
     r->rows += (uint64_t)g->rows;
     r->groups_copied++;
-    return dp_lay_group_end(r->lay, g->rows, err);
+    return DP_OK;
 }
 
 static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
@@ -201,9 +164,8 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     struct rewrite *r = w->r;
     enum dp_status status = DP_OK;
     if (r->run->tick) r->run->tick(r->run);
-    r->groups += j->has_group;
     if (j->copies) {
-        status = copy_group(r, &j->group, err);
+        status = copy(r, &j->group, err);
     } else if (j->rows.rows.length) {
         r->rows += (uint64_t)j->rows.rows.length;
         status = r->sorts || r->mixes ? dp_lay_add(r->lay, &j->rows, err) : dp_lay_follow(r->lay, &j->rows, err);
@@ -229,15 +191,23 @@ static enum dp_status rewrite_groups(struct rewrite *r, struct groups *g, enum p
     return status;
 }
 
-enum dp_status rewrite_open(struct rewrite *r, const struct dp_compact_opts *o, struct dp_type *schema, struct dp_layout *layout, struct dp_err *err) {
+/* In the order of dp_delta_scan_row_ids. */
+static void add_row_columns(struct dp_type *schema, const struct dp_delta_row_columns *names) {
+    dp_type_add(schema, dp_type_new(DP_TYPE_INT64, names->id));
+    dp_type_add(schema, dp_type_new(DP_TYPE_INT64, names->version));
+}
+
+enum dp_status rewrite_open(struct rewrite *r, const struct dp_compact_opts *o, struct dp_type *schema, struct dp_layout *layout, const struct dp_delta_row_columns *rows,
+                            struct dp_err *err) {
     const struct dp_order *order = &o->order;
     bool is_curve = order->kind == DP_ORDER_ZORDER;
     uint64_t memory = r->run->memory;
+    if (rows) add_row_columns(schema, rows);
     if (is_curve) {
         DP_TRY(curve_open(schema, (const char *const *)order->columns, order->n, &r->curve, err));
         dp_type_add(schema, dp_type_new(DP_TYPE_INT64, DP_STR(ORDER_COLUMN)));
     }
-    r->lay_opts = (struct dp_lay_opts){.layout = layout, .schema = schema, .codec = o->codec, .keep_codec = !o->codec, .target_size = o->target_size,
+    r->lay_opts = (struct dp_lay_opts){.layout = layout, .schema = schema, .tracks_rows = rows != NULL, .codec = o->codec, .keep_codec = !o->codec, .target_size = o->target_size,
                                        .memory = memory / 3 * 2, .sort = order->sort, .order_column = is_curve ? ORDER_COLUMN : NULL};
     /* a file ends at the end of a row group: those of small files must be small */
     if (o->target_size < SMALL_TARGET) r->lay_opts.row_group_bytes = o->target_size < SMALL_TARGET / 16 ? SMALL_TARGET / 16 : o->target_size;
@@ -364,9 +334,9 @@ void inputs_release(struct inputs *in) {
     *in = (struct inputs){0};
 }
 
-static enum dp_status open_groups(const struct inputs *in, struct groups **out, struct dp_err *err) {
+static enum dp_status open_groups(const struct rewrite *r, const struct inputs *in, struct groups **out, struct dp_err *err) {
     const char *const *paths = (const char *const *)in->paths;
-    if (in->table) return groups_open_files(in->table, in->files, paths, in->n, in->memory, out, err);
+    if (in->table) return groups_open_files(in->table, in->files, paths, in->n, r->lay_opts.tracks_rows, in->memory, out, err);
     return groups_open_names(paths, in->n, in->set, in->memory, out, err);
 }
 
@@ -375,16 +345,16 @@ enum dp_status rewrite_inputs(struct rewrite *r, const struct inputs *in, struct
     size_t passed = 0, none;
     enum dp_status status = DP_OK;
     if (r->curve) {
-        DP_TRY(open_groups(in, &g, err));
+        DP_TRY(open_groups(r, in, &g, err));
         status = learn(r, g, in->rows, err);
         groups_close(g);
         DP_TRY(status);
     }
-    DP_TRY(open_groups(in, &g, err));
+    DP_TRY(open_groups(r, in, &g, err));
     status = rewrite_groups(r, g, ROWS, &passed, err);
     groups_close(g);
     if (status != DP_OK || !passed) return status;
-    DP_TRY(open_groups(in, &g, err));
+    DP_TRY(open_groups(r, in, &g, err));
     status = rewrite_groups(r, g, COPIES, &none, err);
     groups_close(g);
     return status;

@@ -17,6 +17,7 @@
 #include <dp/delta/schema.h>
 #include <dp/delta/stats.h>
 #include <dp/io/create.h>
+#include <dp/io/datasets.h>
 #include <dp/io/evolve.h>
 #include <dp/parquet/reader.h>
 #include <dp/rules/contract.h>
@@ -368,6 +369,12 @@ static enum dp_status publish(struct convert *c, struct dp_err *err)
     struct dp_delta_change change = {.protocol = &protocol, .metadata = &metadata, .operation = "CONVERT", .parameters = dp_buf_z(&parameters), .adds = c->adds, .n_adds = c->n,
                                      .rows = c->out->rows, .now_ms = wanted.now_ms};
     enum dp_status status = dp_delta_publish(c->o->dir, NULL, &change, &version, err);
+    if (status == DP_OK) { /* the files stay, and so does their name: now it is a table's */
+        struct dp_dataset *d = dp_dataset_copied(c->run, c->o->dir, c->o->dir, c->schema);
+        dp_dataset_version(d, version);
+        dp_dataset_lifecycle(d, DP_OL_CREATE);
+        dp_dataset_count(d, c->out->rows >= 0 ? (uint64_t)c->out->rows : UINT64_MAX, UINT64_MAX, c->n);
+    }
     dp_buf_release(&by);
     dp_buf_release(&parameters);
     return status;

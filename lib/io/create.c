@@ -6,6 +6,7 @@
 #include <dp/base/file.h>
 #include <dp/delta/mapping.h>
 #include <dp/io/create.h>
+#include <dp/io/datasets.h>
 #include <dp/rules/contract.h>
 #include <dp/rules/layout.h>
 
@@ -201,6 +202,11 @@ static enum dp_status create_new(struct create *c, struct dp_run *run, struct dp
     struct dp_delta_change change = {.protocol = &protocol, .metadata = &metadata, .operation = "CREATE TABLE", .parameters = dp_buf_z(&parameters),
                                      .rows = -1, .now_ms = wanted.now_ms};
     enum dp_status status = run->dry_run ? DP_OK : dp_delta_publish(c->o->table, NULL, &change, &out->version, err);
+    struct dp_dataset *d = status == DP_OK && !run->dry_run ? dp_dataset_output(run, c->o->table) : NULL;
+    dp_dataset_schema(d, c->schema);
+    dp_dataset_storage(d, "delta", "parquet");
+    dp_dataset_version(d, out->version);
+    dp_dataset_lifecycle(d, DP_OL_CREATE);
     dp_buf_release(&parameters);
     return status;
 }

@@ -2,10 +2,12 @@
  * Edits of a table (dp/io/edit.h): the state of one attempt, its outputs in staging, and their way into the log (Delta: digest sections 5, 10, 13).
  * edit_rewrite.c reads and writes the files; edit_where.c and merge.c say which rows.
  */
+#include "commit_priv.h"
 #include "edit_priv.h"
 
 #include <dp/base/file.h>
 #include <dp/base/time.h>
+#include <dp/delta/changes.h>
 #include <dp/delta/constraint.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
@@ -15,8 +17,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool is_on(const struct dp_delta_snapshot *s, const char *key) { return dp_str_eqz(dp_delta_property(s, key, ""), "true"); }
 
 /* ---- rows that are hit ---- */
 
@@ -43,6 +43,11 @@ struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *a
     return &f->hits;
 }
 
+int64_t edit_file_rows(const struct dp_delta_task *t)
+{
+    return dp_pq_meta_rows(dp_pq_meta(dp_delta_task_file(t)));
+}
+
 static int by_number(const void *a, const void *b)
 {
     const struct edit_file *x = a, *y = b;
@@ -67,17 +72,31 @@ void edit_tell(const struct dp_batch *rows, const uint8_t *types, enum edit_type
     out->length += rows->length;
 }
 
-/* Every row that is new to the table passes here or through the plan's `change`: NOT NULL is judged at landing. */
-enum dp_status edit_insert(struct edit *e, const uint8_t *types, struct dp_err *err)
+static void add_ids(struct edit *e, const int64_t *ids)
 {
-    if (!e->rows.rows.length) return DP_OK;
+    size_t at = e->schema->n_children;
+    struct dp_batch *rows = &e->rows.rows;
+    if (!e->keeps_ids) return;
+    for (int64_t i = 0; i < rows->length; i++) {
+        if (ids[i] >= 0) dp_column_append_fixed(&rows->columns[at], &ids[i], 1);
+        else dp_column_append_null(&rows->columns[at]);
+    }
+    dp_column_append_nulls(&rows->columns[at + 1], rows->length); /* the version is that of the file */
+}
+
+/* Every row that is new to the table passes here or through the plan's `change`: NOT NULL is judged at landing. */
+enum dp_status edit_insert(struct edit *e, const uint8_t *types, const int64_t *ids, struct dp_err *err)
+{
+    const struct dp_batch rows = edit_columns(e, &e->rows.rows);
+    if (!rows.length) return DP_OK;
+    add_ids(e, ids);
     DP_TRY(dp_lay_group(&e->fresh.opts, &e->rows, err));
     DP_TRY(edit_need(e, &e->fresh, err));
     DP_TRY(dp_lay_add(e->fresh.lay, &e->rows, err));
     if (!e->tells) return DP_OK;
     if (!e->cdc_rows.is_open) dp_lay_rows_open(&e->cdc.opts, &e->cdc_rows);
     dp_batch_reset(&e->cdc_rows.rows);
-    edit_tell(&e->rows.rows, types, EDIT_INSERT, &e->cdc_rows.rows);
+    edit_tell(&rows, types, EDIT_INSERT, &e->cdc_rows.rows);
     DP_TRY(dp_lay_group(&e->cdc.opts, &e->cdc_rows, err));
     DP_TRY(edit_need(e, &e->cdc, err));
     return dp_lay_add(e->cdc.lay, &e->cdc_rows, err);
@@ -88,10 +107,9 @@ enum dp_status edit_insert(struct edit *e, const uint8_t *types, struct dp_err *
 static enum dp_status on_done(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err)
 {
     struct edit_output *o = ctx;
-    (void)err;
+    (void)rows, (void)bytes, (void)err;
     o->done.v = dp_grow(o->done.v, &o->done.cap, o->done.n + 1, sizeof *o->done.v);
     o->done.v[o->done.n++] = dp_strdup(path);
-    o->rows += rows, o->bytes += (int64_t)bytes;
     return DP_OK;
 }
 
@@ -102,11 +120,13 @@ enum dp_status edit_need(struct edit *e, struct edit_output *o, struct dp_err *e
 
 static void set_outputs(struct edit *e)
 {
-    struct dp_lay_opts o = {.dir = e->table, .staging = true, .table = e->s, .layout = &e->layout, .schema = e->schema, .memory = e->run->memory / 5};
+    struct dp_lay_opts o = {.dir = e->table, .staging = true, .table = e->s, .layout = &e->layout, .schema = e->stored, .tracks_rows = e->keeps_ids,
+                            .memory = e->run->memory / 5};
     e->fresh.opts = e->rest.opts = e->cdc.opts = o;
     e->rest.opts.keep_codec = true;
     e->cdc.opts.layout = &e->cdc_layout;
     e->cdc.opts.schema = e->cdc_schema;
+    e->cdc.opts.tracks_rows = false;
     e->cdc.opts.row_group_bytes = 8 << 20; /* read once and in one go, if ever */
 }
 
@@ -124,8 +144,19 @@ static enum dp_status set_layouts(struct edit *e, struct dp_err *err)
 static struct dp_type *with_change_type(const struct dp_type *schema)
 {
     struct dp_type *t = dp_type_copy(schema);
-    dp_type_add(t, dp_type_new(DP_TYPE_STRING, DP_STR("_change_type")));
+    dp_type_add(t, dp_type_new(DP_TYPE_STRING, DP_STR(DP_DELTA_CHANGE_TYPE)));
     return t;
+}
+
+/* Rows that move keep their ids where the table has columns for these; else the commit says that they don't. */
+static enum dp_status set_schemas(struct edit *e, struct dp_err *err)
+{
+    const struct dp_delta_row_columns names = dp_delta_row_columns(&e->s->metadata);
+    e->schema = e->stored = dp_delta_scan_schema(e->shape);
+    e->keeps_ids = dp_delta_tracks_rows(&e->s->protocol, &e->s->metadata) && names.id.n && names.version.n;
+    if (!e->keeps_ids) return DP_OK;
+    e->schema = e->own = dp_type_copy(e->stored);
+    return dp_delta_scan_row_ids(e->shape, err);
 }
 
 enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited *counts, struct edit **out, struct dp_err *err)
@@ -137,14 +168,14 @@ enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited
     DP_TRY_OUT(dp_delta_open(table, -1, &e->s, err));
     DP_TRY_OUT(dp_delta_check_write(&e->s->protocol, &e->s->metadata, e->s->schema, &intent, err));
     DP_TRY_OUT(dp_delta_scan_open(e->s, NULL, 0, NULL, &e->shape, err));
-    e->schema = dp_delta_scan_schema(e->shape);
+    DP_TRY_OUT(set_schemas(e, err));
     e->cdc_schema = with_change_type(e->schema);
     DP_TRY_OUT(set_layouts(e, err));
     set_outputs(e);
     dp_delta_scan_bound(e->shape, run->memory / 4);
-    e->uses_dv = dp_delta_has_feature(&e->s->protocol, "deletionVectors") && is_on(e->s, "delta.enableDeletionVectors");
+    e->uses_dv = dp_delta_has_feature(&e->s->protocol, "deletionVectors") && dp_delta_is_on(&e->s->metadata, "delta.enableDeletionVectors");
     e->uses_cdf = dp_delta_has_feature(&e->s->protocol, "changeDataFeed") &&
-                  (is_on(e->s, "delta.enableChangeDataFeed") || is_on(e->s, "delta.enableChangeDataCapture"));
+                  (dp_delta_is_on(&e->s->metadata, "delta.enableChangeDataFeed") || dp_delta_is_on(&e->s->metadata, "delta.enableChangeDataCapture"));
     e->vectors = dp_delta_dv_file_open(table);
     e->landing = dp_delta_landing_open(table, e->s);
     dp_lay_rows_open(&e->fresh.opts, &e->rows);
@@ -181,6 +212,7 @@ void edit_close(struct edit *e)
     dp_layout_release(&e->cdc_layout);
     dp_delta_scan_close(e->shape);
     dp_type_free(e->cdc_schema);
+    dp_type_free(e->own);
     dp_delta_close(e->s);
     dp_arena_release(&e->arena);
     free(e->files), free(e->dv_adds), free(e->placed);
@@ -193,20 +225,9 @@ void edit_close(struct edit *e)
 static enum dp_status read_values(struct edit *e, const char *path, struct dp_delta_pairs *out, struct dp_err *err)
 {
     struct dp_pq_file *f = NULL;
-    struct dp_str text;
-    struct dp_buf b = {0};
-    struct dp_record r;
-    struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
     enum dp_status status = dp_pq_open(path, &f, err);
-    if (status == DP_OK && dp_pq_find_value(dp_pq_meta(f), DP_DELTA_KV_PARTITION, &text)) {
-        dp_buf_adds(&b, text);
-        memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-        status = dp_scan_value(scan, b.p, b.n, &r, err);
-        if (status == DP_OK) status = dp_delta_pairs_parse(&r, 0, &e->arena, out, err);
-    }
+    if (status == DP_OK) status = dp_delta_file_values(dp_pq_meta(f), &e->arena, out, err);
     dp_pq_close(f);
-    dp_buf_release(&b);
-    dp_scan_close(scan);
     return status;
 }
 
@@ -257,6 +278,8 @@ static enum dp_status gather_adds(struct edit *e, struct dp_delta_change *c, str
     if (e->n_dv_adds) memcpy(adds + n, e->dv_adds, e->n_dv_adds * sizeof *adds);
     c->adds = adds, c->n_adds = n + e->n_dv_adds;
     e->counts->files_added = n;
+    e->counts->bytes_added = 0;
+    for (size_t i = 0; i < n; i++) e->counts->bytes_added += landed[i].size > 0 ? (uint64_t)landed[i].size : 0;
     return DP_OK;
 }
 
@@ -295,15 +318,6 @@ static void take_away(struct edit *e)
     for (size_t i = 0; i < e->n_placed; i++) (void)unlink(e->placed[i]);
 }
 
-static void print_extra(const struct edit *e, struct dp_buf *out)
-{
-    dp_buf_addz(out, ",\"job\":{\"jobName\":");
-    dp_json_add_string(out, dp_str_z(e->run->job));
-    dp_buf_addz(out, ",\"runId\":");
-    dp_json_add_string(out, dp_str_z(e->run->run_id));
-    dp_buf_addc(out, '}');
-}
-
 enum dp_status edit_publish(struct edit *e, struct dp_delta_change *c, edit_metrics metrics, void *ctx, int64_t *version, struct dp_err *err)
 {
     struct dp_buf extra = {0}, numbers = {0};
@@ -325,8 +339,10 @@ enum dp_status edit_publish(struct edit *e, struct dp_delta_change *c, edit_metr
     e->counts->change_files = e->cdc.done.n;
     c->cdcs = cdcs, c->n_cdcs = e->cdc.done.n;
     c->now_ms = e->now_ms;
+    c->keeps_row_ids &= e->keeps_ids;
     if (!c->extra) {
-        print_extra(e, &extra);
+        const struct commit_batch none = {.run = e->run};
+        commit_batch_print(&none, &extra);
         c->extra = dp_buf_z(&extra);
     }
     c->after = &after;
@@ -345,9 +361,7 @@ out:
         dp_delta_dv_file_keep(e->vectors);
     }
     leave_staging(&e->rest), leave_staging(&e->fresh), leave_staging(&e->cdc);
-    if (status == DP_OK) dp_delta_staging_sweep(e->table, e->now_ms / 1000, 86400);
-    if (after.status != DP_OK) /* the commit is published already; the next checkpoint that is due makes up for it */
-        dp_run_log(e->run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)*version, after.msg);
+    if (status == DP_OK) commit_after(e->run, e->table, e->now_ms, *version, &after);
     dp_buf_release(&extra);
     dp_buf_release(&numbers);
     return status;

@@ -2,7 +2,7 @@
  * What delete, update and merge share: which rows of which files are gone, how the files that hold them are replaced, and how that becomes a version.
  *
  *     edit_open(run, options, &e)                  the latest snapshot
- *     edit_hit(e, file, rows, bits) ...            or edit_drop(e, file): in the order of the snapshot's files
+ *     edit_hits(e, file, rows) ...                 or edit_drop(e, file): in the order of the snapshot's files
  *     edit_rewrite(e, &plan)                       reads the files that lose some of their rows
  *     edit_insert(e, rows) ...                     new rows
  *     edit_publish(e, &change, &version)           or DP_AGAIN: close, and decide again
@@ -37,15 +37,17 @@ struct edit_output {
     struct dp_lay_opts opts;
     struct dp_lay *lay;
     struct edit_paths done;
-    int64_t rows, bytes;
 };
 
 struct edit {
     struct dp_run *run;
     const char *table;
     struct dp_delta_snapshot *s;
-    const struct dp_type *schema;   /* rows as they are read and written */
-    struct dp_delta_scan *shape;    /* whose schema that is */
+    const struct dp_type *schema;   /* the table's rows */
+    const struct dp_type *stored;   /* as they are read and written: with their ids behind them where they keep these */
+    bool keeps_ids;                 /* the table tracks rows, and names the columns for that */
+    struct dp_type *own;            /* schema, where the two differ */
+    struct dp_delta_scan *shape;    /* whose schema `stored` is */
     struct dp_type *cdc_schema;     /* the same and _change_type */
     struct dp_layout layout, cdc_layout;
     bool uses_dv, uses_cdf;
@@ -70,10 +72,21 @@ struct edit {
 enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited *counts, struct edit **out, struct dp_err *err) DP_MUST_CHECK;
 void edit_close(struct edit *e); /* NULL is legal; what was not published is removed */
 
+/* The table's columns of stored rows; borrows them. */
+static inline struct dp_batch edit_columns(const struct edit *e, const struct dp_batch *stored)
+{
+    struct dp_batch b = *stored;
+    b.schema = e->schema, b.n_columns = e->schema->n_children;
+    return b;
+}
+
 /* All rows of a file go. */
 void edit_drop(struct edit *e, const struct dp_delta_file *action);
 /* The set of rows of a file that go, for the caller to fill; the file's last one when it is asked for again. */
 struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *action, int64_t rows);
+
+/* Rows of the file that a row group stands in, deleted ones too. */
+int64_t edit_file_rows(const struct dp_delta_task *t);
 
 /* Files by their numbers: what is written must not depend on the order in which they were hit. */
 void edit_sort(struct edit *e);
@@ -89,12 +102,15 @@ struct edit_plan {
 };
 /* Rows of the files that were hit: what stays, what comes of the others, what is told of both.  A dry run counts only. */
 enum dp_status edit_rewrite(struct edit *e, const struct edit_plan *plan, struct dp_err *err) DP_MUST_CHECK;
-/* New rows in e->rows.rows, behind edit_rewrite; types (enum edit_type) are what change data says of each. */
-enum dp_status edit_insert(struct edit *e, const uint8_t *types, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * New rows in e->rows.rows (its edit_columns), behind edit_rewrite; types (enum edit_type) are what change data says of each, ids those of the rows that they replace, -1 where
+ * there is none.
+ */
+enum dp_status edit_insert(struct edit *e, const uint8_t *types, const int64_t *ids, struct dp_err *err) DP_MUST_CHECK;
 
 /* Members of operationMetrics, each with a leading comma, once everything is counted. */
 typedef void (*edit_metrics)(void *ctx, const struct dp_edited *counts, struct dp_buf *out);
-/* Fills in removes, adds and change data of the change, and publishes. */
+/* Fills in removes, adds and change data of the change, and publishes.  keeps_row_ids: rows that got new values have kept theirs, if there are any. */
 enum dp_status edit_publish(struct edit *e, struct dp_delta_change *change, edit_metrics metrics, void *ctx, int64_t *version, struct dp_err *err) DP_MUST_CHECK;
 
 /* Opens an output where it is not open. */

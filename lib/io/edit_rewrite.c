@@ -5,6 +5,7 @@
  * With deletion vectors nothing is copied, and nothing is read unless values or change data are wanted of the rows that go (digest sections 10 and 13).
  */
 #include "edit_priv.h"
+#include "mask_priv.h"
 
 #include <dp/delta/path.h>
 #include <dp/io/rows.h>
@@ -51,18 +52,10 @@ static bool group_is_hit(const struct edit_file *f, const struct dp_delta_task *
     return !f->hits.bits || dp_bits_count(f->hits.bits, dp_delta_task_first_row(t), rows) > 0;
 }
 
-static bool can_copy(const struct rewriting *w, const struct dp_delta_task *t)
+static bool can_copy(const struct rewriting *w, struct dp_delta_task *t)
 {
-    const struct dp_pq_file *f = dp_delta_task_file(t);
-    size_t group = dp_delta_task_row_group(t);
-    if (dp_delta_task_rows(t) != dp_pq_meta(f)->row_groups[group].num_rows) return false;
-    for (size_t i = 0, at = 0; i < w->e->schema->n_children; i++) {
-        const struct dp_type *c = w->e->schema->children[i];
-        if (dp_layout_is_value(&w->e->layout, dp_str(c->name, c->name_n))) continue;
-        int from = dp_delta_task_column(t, i);
-        if (from < 0 || dp_pq_cant_copy(w->encoder, at++, f, group, (size_t)from)) return false;
-    }
-    return true;
+    const struct group g = group_of_task(t);
+    return group_can_copy(&g, &w->e->rest.opts, w->encoder);
 }
 
 /* The next row group that rows are read from, or that is copied as a whole (then *copy has it). */
@@ -118,7 +111,7 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
     for (;;) {
         DP_TRY(next_group(w, &j->copy, err));
         if (j->copy) return DP_OK;
-        if (!j->in.schema) dp_batch_init(&j->in, w->e->schema);
+        if (!j->in.schema) dp_batch_init(&j->in, w->e->stored);
         enum dp_status status = dp_delta_read_next(w->read, dp_rows_next(&w->pace, w->e->run, 4), &j->in, err);
         if (status == DP_END) {
             end_group(w);
@@ -159,6 +152,15 @@ static void put_in_place(const struct job *j, struct dp_batch *out)
     dp_batch_append(out, &j->in, at, j->in.length - at);
 }
 
+/* A row with new values is the same row; the version that wrote it is the one that the log will say of its file. */
+static void keep_ids(const struct edit *e, struct job *j)
+{
+    size_t at = e->schema->n_children;
+    if (!e->keeps_ids) return;
+    dp_column_append(&j->after.columns[at], &j->before.columns[at], 0, j->after.length);
+    dp_column_append_nulls(&j->after.columns[at + 1], j->after.length);
+}
+
 static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
 {
     struct rewriting *w = ctx;
@@ -169,13 +171,18 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
     begin_rows(&j->rest, &e->rest.opts);
     begin_rows(&j->fresh, &e->fresh.opts);
     begin_rows(&j->cdc, &e->cdc.opts);
-    begin_batch(&j->before, e->schema);
-    begin_batch(&j->after, e->schema);
+    begin_batch(&j->before, e->stored);
+    begin_batch(&j->after, e->stored);
     if ((changes || w->e->tells) && j->n_hit) dp_batch_gather(&j->before, &j->in, j->hit, j->n_hit);
-    if (changes) DP_TRY(w->plan->change(w->plan->ctx, worker, &j->before, &j->after, err));
+    struct dp_batch before = edit_columns(e, &j->before), after = edit_columns(e, &j->after);
+    if (changes) {
+        DP_TRY(w->plan->change(w->plan->ctx, worker, &before, &after, err));
+        j->after.length = after.length;
+        keep_ids(e, j);
+    }
     if (w->e->tells) {
-        edit_tell(&j->before, j->has_types ? j->types : NULL, w->plan->type, &j->cdc.rows);
-        if (changes) edit_tell(&j->after, NULL, EDIT_AFTER, &j->cdc.rows);
+        edit_tell(&before, j->has_types ? j->types : NULL, w->plan->type, &j->cdc.rows);
+        if (changes) edit_tell(&after, NULL, EDIT_AFTER, &j->cdc.rows);
         DP_TRY(dp_lay_group(&e->cdc.opts, &j->cdc, err));
     }
     if (in_place) put_in_place(j, &j->rest.rows);
@@ -189,38 +196,12 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
 
 /* ---- in order: to the files ---- */
 
-/* One row, of which only what partitions by is looked at. */
-static enum dp_status set_key(struct edit *e, const struct dp_delta_task *t, struct dp_err *err)
+static enum dp_status copy(struct edit *e, struct dp_delta_task *t, struct dp_err *err)
 {
-    const struct dp_batch *constants = dp_delta_task_constants(t);
-    begin_rows(&e->key, &e->rest.opts);
-    for (size_t i = 0, k = 0; i < e->schema->n_children; i++) {
-        struct dp_column *c = &e->key.rows.columns[i];
-        const struct dp_type *type = e->schema->children[i];
-        if (dp_layout_is_value(&e->layout, dp_str(type->name, type->name_n))) dp_column_append(c, &constants->columns[k++], 0, 1);
-        else dp_column_append_null(c);
-    }
-    e->key.rows.length = 1;
-    return dp_lay_group(&e->rest.opts, &e->key, err);
-}
-
-static enum dp_status copy_group(struct edit *e, const struct dp_delta_task *t, struct dp_err *err)
-{
-    const struct dp_pq_file *f = dp_delta_task_file(t);
-    size_t group = dp_delta_task_row_group(t);
-    int64_t rows = dp_pq_meta(f)->row_groups[group].num_rows;
-    struct dp_pq_writer *w;
-    DP_TRY(set_key(e, t, err));
-    DP_TRY(dp_lay_group_begin(e->rest.lay, &e->key, &w, err));
-    DP_TRY(dp_pq_writer_begin(w, rows, err));
-    for (size_t i = 0; i < e->schema->n_children; i++) {
-        const struct dp_type *c = e->schema->children[i];
-        if (dp_layout_is_value(&e->layout, dp_str(c->name, c->name_n))) continue;
-        DP_TRY(dp_pq_writer_copy(w, f, group, (size_t)dp_delta_task_column(t, i), err));
-    }
-    DP_TRY(dp_pq_writer_end(w, err));
-    e->counts->copied += rows;
-    return dp_lay_group_end(e->rest.lay, rows, err);
+    const struct group g = group_of_task(t);
+    DP_TRY(group_copy(&g, &e->rest.opts, e->rest.lay, &e->key, err));
+    e->counts->copied += g.rows;
+    return DP_OK;
 }
 
 static enum dp_status add(struct edit *e, struct edit_output *o, const struct dp_lay_rows *r, struct dp_err *err)
@@ -237,7 +218,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     struct job *j = job;
     if (e->run->tick) e->run->tick(e->run);
     if (j->copy) {
-        enum dp_status status = copy_group(e, j->copy, err);
+        enum dp_status status = copy(e, j->copy, err);
         dp_delta_task_release(j->copy);
         j->copy = NULL;
         return status;

@@ -4,7 +4,10 @@
  */
 #include "edit_priv.h"
 
+#include <dp/io/datasets.h>
+#include <dp/io/generated.h>
 #include <dp/parquet/reader.h>
+#include <dp/record/lineage.h>
 
 #include <stdlib.h>
 
@@ -35,17 +38,25 @@ struct edit_where {
     struct set *sets;
     size_t n_sets;
     struct dp_type *made;     /* the columns that are set */
+    struct dp_generated *generated; /* columns that the table makes of others; NULL: none */
+    size_t *follow;           /* those of them that are made anew, for a column that they are made of is set */
+    size_t n_follow;
     struct worker *workers;
     unsigned n_workers;
     bool moves;               /* a partition column is set */
+    const struct dp_edit_opts *o;
+    uint8_t *judged;          /* enum dp_maybe of each live file, in their order; NULL: all are read */
+    size_t at;                /* of the task that came last, among them */
+    size_t seen_cursor;
+    const struct dp_delta_file *seen;
+    bool is_refused;          /* by the caller's check */
 };
 
 /* ---- words of the command line ---- */
 
 static enum dp_status no_column(const struct edit *e, const char *option, const char *name, struct dp_err *err)
 {
-    const char *near = dp_type_nearest(e->schema, dp_str_z(name));
-    return dp_err_set(err, DP_USAGE, "%s: %s has no column %s%s%s%s", option, e->table, name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return dp_type_no_child(e->schema, option, e->table, dp_str_z(name), err);
 }
 
 /* A misspelled name would read as null, of which much is true: it is refused. */
@@ -86,6 +97,21 @@ static enum dp_status read_set(struct edit_where *x, const char *text, struct dp
     return DP_OK;
 }
 
+/* What the table makes of the columns that are set. */
+static enum dp_status find_followers(struct edit_where *x, struct dp_err *err)
+{
+    const struct dp_type *schema = x->e->schema;
+    if (!x->n_sets) return DP_OK;
+    DP_TRY(dp_generated_open(x->e->s, schema, &x->generated, err));
+    size_t *changed = dp_calloc(x->n_sets, sizeof *changed);
+    for (size_t i = 0; i < x->n_sets; i++) changed[i] = x->sets[i].number;
+    x->follow = dp_calloc(schema->n_children + 1, sizeof *x->follow);
+    x->n_follow = dp_generated_follow(x->generated, changed, x->n_sets, x->follow);
+    for (size_t i = 0; i < x->n_follow; i++) x->moves |= dp_delta_is_partition(x->e->s, dp_str_z(schema->children[x->follow[i]]->name));
+    free(changed);
+    return DP_OK;
+}
+
 static enum dp_status read_words(struct edit_where *x, const struct dp_edit_opts *o, struct dp_err *err)
 {
     x->sets = dp_calloc(o->n_sets + 1, sizeof *x->sets);
@@ -94,7 +120,7 @@ static enum dp_status read_words(struct edit_where *x, const struct dp_edit_opts
     if (o->where && dp_expr_compile(dp_str_z(o->where), &x->where, err) != DP_OK) return dp_err_prefix(err, "--where: ");
     if (x->where) DP_TRY(choose_columns(x, err));
     for (size_t i = 0; i < o->n_sets; i++) DP_TRY(read_set(x, o->sets[i], err));
-    return DP_OK;
+    return find_followers(x, err);
 }
 
 /* ---- workers ---- */
@@ -141,14 +167,48 @@ struct find_job {
     uint8_t *bits;            /* of the row group's rows */
     size_t cap;
     int64_t rows, found;
+    size_t number;            /* of its file */
 };
+
+/* The number of a live file; asked in their order. */
+static size_t number_of(struct edit_where *x, const struct dp_delta_file *f)
+{
+    while (x->seen != f && (x->seen = dp_delta_next_file(x->e->s, &x->seen_cursor)) != NULL) x->at++;
+    return x->at - 1;
+}
+
+/* Files of which the log or the caller knows that all of their rows go are dropped unread. */
+static void judge_files(struct edit_where *x)
+{
+    struct dp_delta_skipper *skipper = x->where ? dp_delta_skipper_open(x->e->s, x->where) : NULL;
+    const struct dp_delta_file *f;
+    size_t n = 0;
+    x->judged = dp_calloc(x->e->s->n_files + 1, 1);
+    for (size_t cursor = 0; (f = dp_delta_next_file(x->e->s, &cursor)) != NULL; n++) {
+        enum dp_maybe answer = x->o->judge ? x->o->judge(x->o->ctx, f) : DP_MAYBE;
+        if (answer == DP_MAYBE) answer = skipper ? dp_delta_skipper_ask(skipper, f) : DP_NEVER;
+        if (answer == DP_ALWAYS && !x->o->judge && dp_delta_skipper_rows(skipper, f) < 0) answer = DP_MAYBE; /* whoever asks wants to know how many */
+        x->judged[n] = (uint8_t)answer;
+        if (answer == DP_ALWAYS) {
+            edit_drop(x->e, f);
+            x->e->files[x->e->n_files - 1].number = n;
+        }
+    }
+    dp_delta_skipper_close(skipper);
+}
 
 static enum dp_status find_next(void *ctx, void *job, struct dp_err *err)
 {
     struct edit_where *x = ctx;
     struct find_job *j = job;
     if (dp_run_stopped(x->run, err)) return DP_SIGNALLED;
-    DP_TRY(dp_delta_scan_next(x->scan, &j->task, err));
+    for (;;) {
+        DP_TRY(dp_delta_scan_next(x->scan, &j->task, err));
+        if (!x->judged || x->judged[number_of(x, dp_delta_task_action(j->task))] == DP_MAYBE) break;
+        dp_delta_task_release(j->task);
+        j->task = NULL;
+    }
+    j->number = x->judged ? x->at - 1 : 0;
     j->rows = dp_pq_meta(dp_delta_task_file(j->task))->row_groups[dp_delta_task_row_group(j->task)].num_rows;
     j->bits = dp_grow(j->bits, &j->cap, (size_t)j->rows / 8 + 1, 1);
     memset(j->bits, 0, (size_t)j->rows / 8 + 1);
@@ -196,13 +256,6 @@ static enum dp_status find_work(void *ctx, unsigned worker, void *job, struct dp
     return status == DP_END ? DP_OK : status;
 }
 
-static int64_t physical_rows(const struct dp_pq_meta *m)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < m->n_row_groups; i++) n += m->row_groups[i].num_rows;
-    return n;
-}
-
 static enum dp_status find_done(void *ctx, void *job, struct dp_err *err)
 {
     struct edit_where *x = ctx;
@@ -210,8 +263,9 @@ static enum dp_status find_done(void *ctx, void *job, struct dp_err *err)
     (void)err;
     if (x->run->tick) x->run->tick(x->run);
     if (j->found) {
-        struct dp_delta_deleted *hits = edit_hits(x->e, dp_delta_task_action(j->task), physical_rows(dp_pq_meta(dp_delta_task_file(j->task))));
+        struct dp_delta_deleted *hits = edit_hits(x->e, dp_delta_task_action(j->task), edit_file_rows(j->task));
         int64_t first = dp_delta_task_first_row(j->task);
+        x->e->files[x->e->n_files - 1].number = j->number;
         for (int64_t i = 0; i < j->rows; i++) {
             if (!(i & 7) && !j->bits[i >> 3]) i += 7;
             else if (j->bits[i >> 3] >> (i & 7) & 1) dp_delta_deleted_add(hits, first + i);
@@ -238,21 +292,39 @@ static bool is_of_partitions(const struct edit_where *x)
     return x->columns != NULL;
 }
 
+/* Where the log alone says of each file whether all of its rows are hit or none: those files go.  False: rows are to be read, and nothing is done. */
+static bool find_files(struct edit_where *x)
+{
+    struct dp_delta_skipper *skipper = x->where ? dp_delta_skipper_open(x->e->s, x->where) : NULL;
+    const struct dp_delta_file *f;
+    bool *hits = NULL, decided = true;
+    size_t n = 0, cap = 0;
+    for (size_t cursor = 0; decided && (f = dp_delta_next_file(x->e->s, &cursor)) != NULL;) {
+        enum dp_maybe answer = skipper ? dp_delta_skipper_ask(skipper, f) : DP_ALWAYS;
+        decided = answer != DP_MAYBE;
+        hits = dp_grow(hits, &cap, n + 1, sizeof *hits);
+        hits[n++] = answer == DP_ALWAYS;
+    }
+    n = 0;
+    for (size_t cursor = 0; decided && (f = dp_delta_next_file(x->e->s, &cursor)) != NULL;) {
+        if (hits[n++]) edit_drop(x->e, f);
+        else x->e->counts->files_skipped++;
+    }
+    dp_delta_skipper_close(skipper);
+    free(hits);
+    return decided;
+}
+
 static enum dp_status find_rows(struct edit_where *x, struct dp_err *err)
 {
     const struct dp_pool_ops ops = {.job_size = sizeof(struct find_job), .produce = find_next, .work = find_work, .consume = find_done, .release = find_release};
-    bool decided = !x->where || is_of_partitions(x);
-    const struct dp_delta_file *f;
-    for (size_t cursor = 0; decided && (f = dp_delta_next_file(x->e->s, &cursor)) != NULL;)
-        decided = !x->where || dp_delta_file_skip(x->e->s, f, x->where) != DP_MAYBE;
-    for (size_t cursor = 0; decided && (f = dp_delta_next_file(x->e->s, &cursor)) != NULL;) {
-        if (!x->where || dp_delta_file_skip(x->e->s, f, x->where) == DP_ALWAYS) edit_drop(x->e, f);
-        else x->e->counts->files_skipped++;
-    }
-    if (decided) return DP_OK;
+    if (!x->o->judge && (!x->where || is_of_partitions(x)) && find_files(x)) return DP_OK;
+    if (!x->n_sets && (x->where || x->o->judge)) judge_files(x);
+    if (!x->where && x->o->judge) return DP_OK;
     DP_TRY(dp_delta_scan_open(x->e->s, x->columns, x->n_columns, x->where, &x->scan, err));
     dp_delta_scan_bound(x->scan, x->run->memory / 2 / (x->n_workers ? x->n_workers : 1));
     DP_TRY(dp_pool_run(x->run->pool, &ops, x, err));
+    if (x->judged) edit_sort(x->e);
     x->e->counts->files_skipped = dp_delta_scan_counts(x->scan).files_skipped;
     return DP_OK;
 }
@@ -318,6 +390,7 @@ static enum dp_status change(void *ctx, unsigned worker, const struct dp_batch *
         dp_column_append(&after->columns[i], k < x->n_sets ? &w->values.columns[k] : &before->columns[i], 0, before->length);
     }
     after->length = before->length;
+    for (size_t i = 0; i < x->n_follow; i++) DP_TRY(dp_generated_remake(x->generated, x->follow[i], after, err));
     return DP_OK;
 }
 
@@ -327,7 +400,7 @@ static void print_predicate(const struct dp_edit_opts *o, struct dp_buf *out)
 {
     struct dp_buf list = {0};
     dp_buf_addc(&list, '[');
-    if (o->where) dp_json_add_string(&list, dp_str_z(o->where));
+    if (o->predicate || o->where) dp_json_add_string(&list, dp_str_z(o->predicate ? o->predicate : o->where));
     dp_buf_addc(&list, ']');
     dp_buf_addz(out, "{\"predicate\":");
     dp_json_add_string(out, dp_buf_str(&list));
@@ -345,15 +418,53 @@ static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *o
                 (unsigned long long)c->change_files, (unsigned long long)c->vectors);
 }
 
+/* `. + {"c":(if WHERE then EXPR else .["c"] end),...}`: what --set makes of a row. */
+static void print_program(const struct edit_where *x, const struct dp_edit_opts *o, struct dp_buf *out)
+{
+    dp_buf_addz(out, ". + {");
+    for (size_t i = 0; i < x->n_sets; i++) {
+        const char *expr = strchr(o->sets[i], '=');
+        dp_buf_addz(out, i ? "," : "");
+        dp_json_add_string(out, dp_str_z(x->sets[i].column));
+        dp_buf_addf(out, ":(if (%s) then (%s) else .[", o->where ? o->where : "true", expr ? expr + 1 : "null");
+        dp_json_add_string(out, dp_str_z(x->sets[i].column));
+        dp_buf_addz(out, "] end)");
+    }
+    dp_buf_addc(out, '}');
+}
+
+/* For lineage: the table, made of itself. */
+static void note(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d)
+{
+    struct dp_mark begin = {.kind = DP_MARK_BEGIN, .table_version = -1};
+    struct dp_buf program = {0};
+    struct dp_expr *e = NULL;
+    struct dp_dataset *out = dp_dataset_copied(x->run, o->table, o->table, x->e->schema);
+    if (!out) return;
+    dp_datasets_operands(x->run, &o->table, 1, &begin);
+    begin.schema = dp_type_copy(x->e->schema);
+    if (o->n_sets) print_program(x, o, &program);
+    if (program.n && dp_expr_compile(dp_buf_str(&program), &e, NULL) == DP_OK) dp_lineage_map(e, "dp-table", &begin);
+    if (!o->n_sets && x->where) dp_lineage_where(x->where, &begin);
+    dp_dataset_header(out, &begin);
+    dp_dataset_version(dp_dataset_input(x->run, o->table), x->e->s->version);
+    dp_dataset_version(out, d->version);
+    dp_dataset_count(out, (uint64_t)(d->updated + d->inserted), d->bytes_added, d->files_added);
+    if (!o->n_sets && !o->where && !o->judge) dp_dataset_lifecycle(out, DP_OL_TRUNCATE);
+    dp_expr_free(e);
+    dp_buf_release(&program);
+    dp_mark_release(&begin);
+}
+
 static enum dp_status publish(struct edit_where *x, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
 {
     struct dp_buf parameters = {0};
-    struct dp_delta_change c = {.reads = x->where ? DP_DELTA_READ_WHERE : DP_DELTA_READ_TABLE, .where = x->where, .operation = o->n_sets ? "UPDATE" : "DELETE", .rows = -1};
+    struct dp_delta_change c = {.reads = x->where ? DP_DELTA_READ_WHERE : o->judge ? DP_DELTA_READ_NOTHING : DP_DELTA_READ_TABLE, .txns = o->txn, .n_txns = o->txn != NULL, .where = x->where, .keeps_row_ids = true, .operation = o->n_sets ? "UPDATE" : "DELETE", .rows = -1};
     int64_t version = -1;
     print_predicate(o, &parameters);
     c.parameters = dp_buf_z(&parameters);
     enum dp_status status = edit_publish(x->e, &c, print_metrics, (void *)(uintptr_t)o, &version, err);
-    if (status == DP_OK) out->version = version;
+    if (status == DP_OK) out->version = version, note(x, o, out);
     dp_buf_release(&parameters);
     return status;
 }
@@ -361,6 +472,11 @@ static enum dp_status publish(struct edit_where *x, const struct dp_edit_opts *o
 static enum dp_status attempt(struct edit_where *x, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
 {
     DP_TRY(edit_open(x->run, o->table, out, &x->e, err));
+    if (o->check) {
+        enum dp_status status = o->check(o->ctx, x->e->s, err);
+        x->is_refused = status != DP_OK;
+        DP_TRY(status);
+    }
     DP_TRY(read_words(x, o, err));
     DP_TRY(find_rows(x, err));
     int64_t hits = count_hits(x->e);
@@ -381,8 +497,10 @@ static void forget(struct edit_where *x)
         free(x->sets[i].column);
         dp_expr_free(x->sets[i].expr);
     }
-    free(x->sets), free(x->columns), free(x->workers);
+    free(x->sets), free(x->columns), free(x->workers), free(x->judged);
     dp_type_free(x->made);
+    dp_generated_close(x->generated);
+    free(x->follow);
     dp_delta_scan_close(x->scan);
     edit_close(x->e);
     dp_expr_free(x->where);
@@ -391,10 +509,13 @@ static void forget(struct edit_where *x)
 static enum dp_status run_edit(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
 {
     enum dp_status status = DP_AGAIN;
-    for (unsigned tries = 0; status == DP_AGAIN && tries < EDIT_TRIES; tries++) {
-        struct edit_where x = {.run = run, .n_workers = dp_pool_threads(run->pool)};
+    (void)dp_dataset_input(run, o->table), (void)dp_dataset_output(run, o->table);
+    bool is_refused = false;
+    for (unsigned tries = 0; status == DP_AGAIN && !is_refused && tries < EDIT_TRIES; tries++) {
+        struct edit_where x = {.run = run, .o = o, .n_workers = dp_pool_threads(run->pool)};
         x.workers = dp_calloc(x.n_workers + 1, sizeof *x.workers);
         status = attempt(&x, o, out, err);
+        is_refused = x.is_refused;
         forget(&x);
     }
     return status;

@@ -81,14 +81,15 @@ const char *dp_generated_missing(const struct dp_generated *g, const struct dp_r
     return NULL;
 }
 
-static enum dp_status fill(const struct made *m, struct dp_batch *b, struct dp_err *err) {
+/* The values of a column that are null, or all of them. */
+static enum dp_status make(const struct made *m, bool all, struct dp_batch *b, struct dp_err *err) {
     struct dp_column *c = &b->columns[m->column], made;
     enum dp_status status = DP_OK;
-    if (!c->null_count) return DP_OK;
+    if (!all && !c->null_count) return DP_OK;
     struct dp_sql_run *run = dp_sql_run_open(m->sql);
     dp_column_init(&made, c->type);
     for (int64_t row = 0; row < b->length && status == DP_OK; row++) {
-        if (dp_column_is_valid(c, row)) dp_column_append(&made, c, row, 1);
+        if (!all && dp_column_is_valid(c, row)) dp_column_append(&made, c, row, 1);
         else status = dp_sql_append(run, b, row, &made, err);
     }
     dp_sql_run_close(run);
@@ -102,6 +103,28 @@ static enum dp_status fill(const struct made *m, struct dp_batch *b, struct dp_e
 }
 
 enum dp_status dp_generated_fill(const struct dp_generated *g, struct dp_batch *b, struct dp_err *err) {
-    for (size_t i = 0; g && i < g->n_made; i++) DP_TRY(fill(&g->made[i], b, err));
+    for (size_t i = 0; g && i < g->n_made; i++) DP_TRY(make(&g->made[i], false, b, err));
+    return DP_OK;
+}
+
+static bool is_among(size_t column, const size_t *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (v[i] == column) return true;
+    return false;
+}
+
+size_t dp_generated_follow(const struct dp_generated *g, const size_t *changed, size_t n, size_t *out) {
+    size_t found = 0;
+    for (size_t i = 0; g && i < g->n_made; i++) {
+        bool reads = false;
+        for (size_t k = 0; k < n; k++) reads |= dp_sql_reads(g->made[i].sql, changed[k]);
+        if (reads && !is_among(g->made[i].column, changed, n)) out[found++] = g->made[i].column;
+    }
+    return found;
+}
+
+enum dp_status dp_generated_remake(const struct dp_generated *g, size_t column, struct dp_batch *b, struct dp_err *err) {
+    for (size_t i = 0; i < g->n_made; i++)
+        if (g->made[i].column == column) return make(&g->made[i], true, b, err);
     return DP_OK;
 }

@@ -65,6 +65,21 @@ void dp_keyset_close(struct dp_keyset *k) {
     free(k);
 }
 
+void dp_keyset_set_seed(struct dp_keyset *k, const uint64_t seed[3]) { memcpy(k->seed, seed, sizeof k->seed); }
+void dp_keyset_seed(const struct dp_keyset *k, uint64_t seed[3]) { memcpy(seed, k->seed, sizeof k->seed); }
+
+enum dp_status dp_keyset_each(const struct dp_keyset *k, enum dp_status (*some)(void *ctx, const struct dp_key *keys, size_t n, struct dp_err *err), void *ctx, struct dp_err *err) {
+    const uint64_t all = k->slots ? k->n_slots + SLACK : 0;
+    const struct dp_key zero = {{0, 0}};
+    if (k->has_zero) DP_TRY(some(ctx, &zero, 1, err));
+    for (uint64_t i = 0, end; i < all; i = end) { /* a row without a gap at a time */
+        for (end = i; end < all && (k->slots[end].w[0] | k->slots[end].w[1]); end++) {}
+        if (end > i) DP_TRY(some(ctx, k->slots + i, (size_t)(end - i), err));
+        else end++;
+    }
+    return dp_keyset_runs_each(&k->runs, some, ctx, err);
+}
+
 uint64_t dp_keyset_count(const struct dp_keyset *k) { return k->count; }
 uint64_t dp_keyset_spilled(const struct dp_keyset *k) { return k->runs.written; }
 

@@ -43,6 +43,9 @@ enum dp_status dp_keyset_runs_add(struct dp_keyset_runs *r, struct dp_key *keys,
 /* The filter over the first run, once the memory for it is free.  Further runs add their keys to it. */
 enum dp_status dp_keyset_runs_filter(struct dp_keyset_runs *r, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_keyset_runs_find(const struct dp_keyset_runs *r, const struct dp_key *key, bool *has, struct dp_err *err) DP_MUST_CHECK;
+/* All keys of the runs. */
+enum dp_status dp_keyset_runs_each(const struct dp_keyset_runs *r, enum dp_status (*some)(void *ctx, const struct dp_key *keys, size_t n, struct dp_err *err), void *ctx,
+                                   struct dp_err *err) DP_MUST_CHECK;
 void dp_keyset_runs_release(struct dp_keyset_runs *r);
 
 /* Four bits of one cache line: is any of them not set? */

@@ -147,6 +147,19 @@ enum dp_status dp_keyset_runs_add(struct dp_keyset_runs *r, struct dp_key *keys,
     return DP_OK;
 }
 
+enum dp_status dp_keyset_runs_each(const struct dp_keyset_runs *r, enum dp_status (*some)(void *ctx, const struct dp_key *keys, size_t n, struct dp_err *err), void *ctx,
+                                   struct dp_err *err) {
+    struct dp_key block[DP_KEYSET_BLOCK];
+    for (size_t i = 0; i < r->n; i++)
+        for (uint64_t at = 0; at < r->list[i].n; at += DP_KEYSET_BLOCK) {
+            uint64_t left = r->list[i].n - at;
+            size_t n = left < DP_KEYSET_BLOCK ? (size_t)left : DP_KEYSET_BLOCK;
+            DP_TRY(read_keys(&r->list[i], at, block, n, err));
+            DP_TRY(some(ctx, block, n, err));
+        }
+    return DP_OK;
+}
+
 /* ---- looking up ---- */
 
 /* The first and the last block, by number of fences, that may hold a first word. */

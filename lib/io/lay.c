@@ -2,7 +2,7 @@
  * Partitions and their files (dp-partition(1)).  Rows come into the stage, all partitions mixed; a full stage is dealt out, each partition's
  * rows as one extent to the store (lay_store.c), or to its file where a row group's worth is together.  One file is written at a time,
  * but for partitions that have begun theirs.  What each part may take of --memory is said in set_memory().  Rows of
- * a chunk: lay_rows.c; sorted partitions: lay_merge.c.
+ * a chunk: lay_rows.c; sorted partitions: lay_merge.c; along a curve: lay_cluster.c.
  */
 #include "lay_priv.h"
 
@@ -217,7 +217,15 @@ static enum dp_status deal(struct dp_lay *l, struct dp_lay_part *p, const uint32
         if (to_file) DP_TRY(dp_lay_feed(l, p, &l->piece, err));
         else DP_TRY(dp_lay_put_extent(l, p, &l->piece, 0, err));
     }
-    return to_file || l->sort.n ? DP_OK : join_extents(l, p, err);
+    return DP_OK;
+}
+
+enum dp_status dp_lay_put_run(struct dp_lay *l, struct dp_lay_part *p, uint32_t *rows, size_t n, struct dp_err *err) {
+    size_t first = p->n_extents;
+    dp_lay_sort_rows(&l->sort, &l->stage, rows, l->spare, n);
+    DP_TRY(deal(l, p, rows, n, false, err));
+    dp_lay_add_run(p, first);
+    return dp_lay_join_small_runs(l, p, err);
 }
 
 /* Rows behind the last whole row group return to the partition: another one may need the writers' memory. */
@@ -244,20 +252,18 @@ static bool is_due(const struct dp_lay *l, const struct dp_lay_part *p) {
 }
 
 static enum dp_status deal_part(struct dp_lay *l, struct dp_lay_part *p, uint32_t *rows, bool is_last, struct dp_err *err) {
-    size_t first = p->n_extents, n = p->staged;
-    p->staged = 0;
-    if (l->sort.n && n) {
-        dp_lay_sort_rows(&l->sort, &l->stage, rows, l->spare, n);
-        DP_TRY(deal(l, p, rows, n, false, err));
-        dp_lay_add_run(p, first);
-        return dp_lay_join_small_runs(l, p, err);
+    size_t n = p->staged;
+    if (l->sort.n) {
+        p->staged = 0;
+        if (!n || !l->curve) return n ? dp_lay_put_run(l, p, rows, n, err) : DP_OK;
+        DP_TRY(deal(l, p, rows, n, false, err)); /* in which order is not known before all have come */
+        return join_extents(l, p, err);
     }
-    p->staged = n;
     bool to_file = is_last || is_due(l, p);
     p->staged = 0;
-    if (l->sort.n) return DP_OK;
     if (to_file) DP_TRY(drain(l, p, err));
     DP_TRY(deal(l, p, rows, n, to_file, err));
+    if (!to_file) DP_TRY(join_extents(l, p, err));
     if (is_last) return p->file ? complete_file(l, p, err) : DP_OK;
     return take_back(l, p, err);
 }
@@ -328,12 +334,16 @@ static enum dp_status new_part(struct dp_lay *l, const struct dp_batch *keys, in
 }
 
 /* The columns of the incoming rows that go into files, and the order column, as a batch that borrows them. */
-static void view_rows(const struct dp_lay *l, const struct dp_batch *rows, struct dp_batch *view) {
+static void view_rows(struct dp_lay *l, const struct dp_batch *rows, struct dp_batch *view) {
+    size_t n = l->stored->n_children - (l->curve != NULL);
     view->schema = l->stored;
     view->length = rows->length;
     view->n_columns = l->stored->n_children;
     view->columns = dp_calloc(view->n_columns + 1, sizeof *view->columns);
-    for (size_t i = 0; i < view->n_columns; i++) view->columns[i] = rows->columns[l->columns[i]];
+    for (size_t i = 0; i < n; i++) view->columns[i] = rows->columns[l->columns[i]];
+    if (!l->curve) return;
+    for (int64_t zero = 0; l->no_order.length < rows->length;) dp_column_append_fixed(&l->no_order, &zero, 1);
+    view->columns[n] = l->no_order;
 }
 
 /* Numbers of a chunk's groups become those of partitions. */
@@ -501,7 +511,7 @@ static void make_schemas(struct dp_lay *l) {
     size_t n = in->n_children - (l->o.order_column != NULL);
     for (size_t i = 0; i < n; i++) {
         const struct dp_type *c = in->children[i];
-        dp_type_add(row, physical(l, c));
+        if (!l->o.tracks_rows || i + 2 < n) dp_type_add(row, physical(l, c));
         if (dp_layout_is_value(l->o.layout, dp_str(c->name, c->name_n))) continue;
         l->columns[l->file_schema->n_children] = i;
         dp_type_add(l->file_schema, physical(l, c));
@@ -510,6 +520,7 @@ static void make_schemas(struct dp_lay *l) {
     l->stored = dp_type_copy(l->file_schema);
     l->columns[l->file_schema->n_children] = n;
     if (l->o.order_column) dp_type_add(l->stored, dp_type_copy(in->children[n]));
+    if (l->o.n_cluster) dp_type_add(l->stored, dp_type_new(DP_TYPE_INT64, DP_STR(ORDER_COLUMN)));
     for (size_t i = 0; i < l->o.layout->n; i++) {
         dp_type_add(l->keys, physical(l, l->o.layout->schema->children[i]));
         if (l->o.layout->keys[i].fn != DP_LAYOUT_VALUE) dp_type_add(row, dp_type_copy(l->keys->children[i]));
@@ -530,7 +541,12 @@ static enum dp_status set_writer(struct dp_lay *l, struct dp_err *err) {
     DP_TRY(dp_lay_writer_opts(&l->o, l->names, w, &l->columns_asked, err));
     w->keep_codec = l->o.keep_codec;
     if (l->o.sort) DP_TRY(dp_lay_sort_parse(&l->sort, l->o.sort, l->names, err));
-    if (l->o.order_column) {
+    if (l->o.n_cluster) {
+        DP_TRY(curve_open(l->names, l->o.cluster, l->o.n_cluster, &l->curve, err));
+        dp_column_init(&l->no_order, l->stored->children[l->file_schema->n_children]);
+        dp_column_init(&l->places, l->stored->children[l->file_schema->n_children]);
+    }
+    if (l->o.order_column || l->curve) {
         l->sort.keys = dp_calloc(1, sizeof *l->sort.keys);
         l->sort.keys[l->sort.n++].column = l->file_schema->n_children;
         l->sort.is_head = true;
@@ -596,6 +612,7 @@ enum dp_status dp_lay_finish(struct dp_lay *l, struct dp_err *err) {
     if (!only) DP_TRY(deal_out(l, l->sort.n == 0, err));
     for (size_t i = 0; i < l->n_parts && l->sort.n; i++) {
         if (dp_run_stopped(l->run, err)) return DP_SIGNALLED;
+        if (l->curve) DP_TRY(dp_lay_cluster(l, &l->parts[i], err));
         DP_TRY(dp_lay_merge(l, &l->parts[i], err));
         if (l->parts[i].file) DP_TRY(complete_file(l, &l->parts[i], err));
     }
@@ -645,6 +662,8 @@ void dp_lay_close(struct dp_lay *l) {
     if (l->stage.columns) dp_batch_release(&l->stage), dp_batch_release(&l->piece), dp_batch_release(&l->view);
     if (l->lock >= 0) close(l->lock);
     dp_lay_store_close(&l->store);
+    if (l->curve) dp_column_release(&l->no_order), dp_column_release(&l->places);
+    curve_close(l->curve);
     dp_map_release(&l->index);
     dp_type_free(l->file_schema);
     dp_type_free(l->stored);

@@ -6,6 +6,8 @@
 #include <dp/io/lay.h>
 #include <dp/parquet/writer.h>
 
+#include "curve_priv.h"
+
 /* ---- lay_store.c: rows that wait ---- */
 
 /* Rows of one partition that were put at once, as n bytes of a block. */
@@ -104,6 +106,8 @@ struct dp_lay {
     int lock;                /* of the staging directory, -1 */
     struct dp_type *file_schema;
     struct dp_type *stored;  /* the same, and behind it the order column where there is one: rows on their way */
+    struct curve *curve;     /* of cluster: rows wait unordered, */
+    struct dp_column no_order, places; /* without places, which they get at the end */
     struct dp_type *names;   /* the file's with the names that records have */
     struct dp_type *keys;    /* of the layout, as the files' metadata names them */
     size_t *columns;         /* of the incoming rows that are in the files */
@@ -140,11 +144,18 @@ enum dp_status dp_lay_put_extent(struct dp_lay *l, struct dp_lay_part *p, const 
 void dp_lay_drop_extents(struct dp_lay *l, struct dp_lay_part *p, size_t first, size_t n);
 /* The piece has no rows then. */
 void dp_lay_empty_piece(struct dp_lay *l);
+/* Rows of the stage, sorted, as a run behind the others. */
+enum dp_status dp_lay_put_run(struct dp_lay *l, struct dp_lay_part *p, uint32_t *rows, size_t n, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- lay_rows.c ---- */
 
 /* A partition's key as bytes, into out (reset first). */
 enum dp_status dp_lay_key_bytes(const struct dp_batch *keys, int64_t row, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- lay_cluster.c ---- */
+
+/* The rows of a partition that wait get their places on the curve, and become runs.  The stage is empty. */
+enum dp_status dp_lay_cluster(struct dp_lay *l, struct dp_lay_part *p, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- lay_merge.c ---- */
 

@@ -91,15 +91,18 @@ enum dp_status dp_lay_check(const struct dp_lay_opts *o, struct dp_err *err) {
     struct dp_pq_column_opts *columns = NULL;
     struct dp_pq_writer_opts w;
     struct dp_pq_writer *writer = NULL;
+    struct curve *curve = NULL;
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < o->schema->n_children - (o->order_column != NULL); i++) {
         const struct dp_type *c = o->schema->children[i];
         if (!dp_layout_is_value(o->layout, dp_str(c->name, c->name_n))) dp_type_add(names, dp_type_copy(c));
     }
     DP_TRY_OUT(dp_lay_writer_opts(o, names, &w, &columns, err));
+    if (o->n_cluster) DP_TRY_OUT(curve_open(names, o->cluster, o->n_cluster, &curve, err));
     if (w.n_columns) DP_TRY_OUT(dp_pq_writer_open(names, &w, NULL, to_nowhere, NULL, &writer, err));
 out:
     dp_pq_writer_close(writer);
+    curve_close(curve);
     free(columns);
     dp_type_free(names);
     return status;

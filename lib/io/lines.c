@@ -1,18 +1,25 @@
 /* A stream of lines that begins and ends here: counted and hashed for its marks. */
+#include "handover.h"
+
 #include <dp/io/lines.h>
 
 #include <stdlib.h>
 
 enum dp_status dp_lines_begin(struct dp_lines *l, struct dp_mark *m, struct dp_err *err)
 {
-    if (!l->run->marks) return DP_OK;
+    if (!l->run->marks && !l->run->datasets) return DP_OK;
     char *chain[] = {dp_strdup(l->run->program)};
     m->kind = DP_MARK_BEGIN;
     m->run = l->run->run_id, m->job = l->run->job;
     m->chain = chain, m->n_chain = 1;
-    l->hash = dp_linehash_open();
-    l->run->marks_open = true;
-    enum dp_status status = dp_out_mark(l->run->out, m, err);
+    enum dp_status status = DP_OK;
+    if (l->run->marks) {
+        l->hash = dp_linehash_open();
+        l->run->marks_open = true;
+        status = dp_out_mark(l->run->out, m, err);
+    } else {
+        handover_offer(l->run, m);
+    }
     m->chain = NULL, m->n_chain = 0;
     free(chain[0]);
     return status;

@@ -9,6 +9,7 @@
 #include <dp/delta/log.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/schema.h>
+#include <dp/io/datasets.h>
 #include <dp/io/typed.h>
 #include <dp/parquet/writer.h>
 
@@ -272,6 +273,7 @@ static enum dp_status check_types(struct dp_mask_files *f, struct dp_err *err) {
         return same ? DP_OK : dp_err_set(err, DP_SCHEMA, "%s: its columns differ from those of the sources before", f->name);
     }
     f->schema = behind;
+    dp_dataset_schema(dp_dataset_output(f->run, f->o->dir), behind);
     if (!behind->n_children) return dp_err_set(err, DP_USAGE, "the mask leaves no column");
     DP_TRY(check_table(f, err));
     DP_TRY(set_layout(f, err));
@@ -531,23 +533,6 @@ static enum dp_status put_rows(struct dp_mask_files *f, struct job *j, struct dp
     return f->direct || f->layout.n == 0 ? dp_lay_follow(f->lay, &j->rows, err) : dp_lay_add(f->lay, &j->rows, err);
 }
 
-/* One row of the source's file, of which only what partitions by is looked at. */
-static enum dp_status set_key(struct dp_mask_files *f, const struct group *g, struct dp_err *err) {
-    if (!f->key.is_open) dp_lay_rows_open(&f->lay_opts, &f->key);
-    dp_batch_reset(&f->key.rows);
-    if (!f->layout.n) return DP_OK;
-    const struct dp_batch *constants = dp_delta_task_constants(g->task);
-    for (size_t i = 0; i < f->schema->n_children; i++) {
-        struct dp_column *c = &f->key.rows.columns[i];
-        size_t k = 0;
-        while (k < constants->n_columns && !dp_str_eq(name_of(constants->schema->children[k]), name_of(f->schema->children[i]))) k++;
-        if (k < constants->n_columns && dp_layout_is_value(&f->layout, name_of(f->schema->children[i]))) dp_column_append(c, &constants->columns[k], 0, 1);
-        else dp_column_append_null(c);
-    }
-    f->key.rows.length = 1;
-    return dp_lay_group(&f->lay_opts, &f->key, err);
-}
-
 static enum dp_status copy_until(struct dp_mask_files *f, struct plan *p, size_t target, struct dp_err *err) {
     for (; p->next < target; p->next++)
         DP_TRY(dp_pq_writer_copy(p->writer, p->group.file, p->group.number, (size_t)group_column(&p->group, f->targets[p->next].in), err));
@@ -557,7 +542,7 @@ static enum dp_status copy_until(struct dp_mask_files *f, struct plan *p, size_t
 static enum dp_status put_piece(struct dp_mask_files *f, struct job *j, struct dp_err *err) {
     struct plan *p = j->plan;
     if (!p->writer) {
-        DP_TRY(set_key(f, &p->group, err));
+        DP_TRY(group_key(&p->group, &f->lay_opts, &f->key, err));
         DP_TRY(dp_lay_group_begin(f->lay, &f->key, &p->writer, err));
         DP_TRY(dp_pq_writer_begin(p->writer, p->group.rows, err));
     }

@@ -64,11 +64,12 @@ out:
     return status;
 }
 
-enum dp_status groups_open_files(const struct dp_delta_snapshot *table, const struct dp_delta_file *files, const char *const *paths, size_t n, uint64_t memory,
-                                 struct groups **out, struct dp_err *err) {
+enum dp_status groups_open_files(const struct dp_delta_snapshot *table, const struct dp_delta_file *files, const char *const *paths, size_t n, bool row_ids,
+                                 uint64_t memory, struct groups **out, struct dp_err *err) {
     struct groups *g = dp_calloc(1, sizeof *g);
     g->table = table;
     enum dp_status status = dp_delta_scan_open(table, NULL, 0, NULL, &g->scan, err);
+    if (status == DP_OK && row_ids) status = dp_delta_scan_row_ids(g->scan, err);
     if (status != DP_OK) return groups_close(g), status;
     dp_delta_scan_only(g->scan, files, paths, n);
     dp_delta_scan_bound(g->scan, memory);

@@ -6,12 +6,14 @@
 
 #include <dp/base/num.h>
 #include <dp/base/time.h>
+#include <dp/delta/changes.h>
 #include <dp/delta/schema.h>
+#include <dp/io/datasets.h>
+#include <dp/record/lineage.h>
 #include <dp/rules/contract.h>
 
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 
 #define DELETES 1u /* lowest bit of a record's place */
 
@@ -90,8 +92,7 @@ static bool is_sequence(const struct dp_type *t)
 
 static enum dp_status no_column(const struct merge *m, const char *option, struct dp_str name, struct dp_err *err)
 {
-    const char *near = dp_type_nearest(m->schema, name);
-    return dp_err_set(err, DP_USAGE, "%s: %s has no column %.*s%s%s%s", option, m->o->table, DP_STR_FMT(name), near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return dp_type_no_child(m->schema, option, m->o->table, name, err);
 }
 
 static enum dp_status add_key(struct merge *m, const char *by, struct dp_str name, struct dp_err *err)
@@ -144,7 +145,7 @@ static enum dp_status choose_sequence(struct merge *m, size_t version, struct dp
     if (!name) return DP_OK;
     size_t i = 0;
     while (i < m->schema->n_children && strcmp(m->schema->children[i]->name, name) != 0) i++;
-    if (i == m->schema->n_children && version != SIZE_MAX && !strcmp(name, "_commit_version")) i = version;
+    if (i == m->schema->n_children && version != SIZE_MAX && !strcmp(name, DP_DELTA_COMMIT_VERSION)) i = version;
     else if (i == m->schema->n_children) return no_column(m, "--sequence", dp_str_z(name), err);
     if (!is_sequence(m->in_schema->children[i]))
         return dp_err_set(err, DP_USAGE, "--sequence: column %s has no order of sequences: a number, a date or a timestamp is wanted", name);
@@ -170,10 +171,11 @@ static enum dp_status prepare(struct merge *m, struct dp_err *err)
     if (status == DP_OK) status = dp_generated_open(s, m->schema, &m->generated, err);
     m->in_schema = dp_type_copy(m->schema);
     for (size_t i = 0; i < m->schema->n_children; i++) m->in_schema->children[i]->nullable = true; /* what must be there is judged behind the kind of record */
-    m->change_type = add_control(m, "_change_type", DP_TYPE_STRING);
+    m->change_type = add_control(m, DP_DELTA_CHANGE_TYPE, DP_TYPE_STRING);
     m->op = add_control(m, "op", DP_TYPE_STRING);
-    size_t version = add_control(m, "_commit_version", DP_TYPE_INT64);
-    add_control(m, "_commit_timestamp", DP_TYPE_JSON);
+    size_t version = add_control(m, DP_DELTA_COMMIT_VERSION, DP_TYPE_INT64);
+    add_control(m, DP_DELTA_COMMIT_TIMESTAMP, DP_TYPE_JSON);
+    add_control(m, "pane", DP_TYPE_JSON); /* beside the op of dp-window(1) */
     if (status == DP_OK) status = choose_sequence(m, version, err);
     dp_delta_close(s);
     return status;
@@ -187,17 +189,12 @@ static enum kind kind_of(const struct dp_column *c, int64_t row)
 {
     static const struct { const char *word; enum kind kind; } words[] = {
         {"insert", PUT}, {"update_postimage", PUT}, {"update", PUT}, {"update_after", PUT}, {"upsert", PUT}, {"c", PUT}, {"r", PUT}, {"u", PUT}, {"i", PUT},
+        {"emit", PUT}, {"early", PUT},
         {"delete", DELETE}, {"d", DELETE}, {"retract", DELETE}, {"update_preimage", PASS}, {"update_before", PASS}};
     struct dp_str s = dp_str((const char *)c->data + c->offsets[row], (size_t)(c->offsets[row + 1] - c->offsets[row]));
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (s.n == strlen(words[i].word) && strncasecmp(s.p, words[i].word, s.n) == 0) return words[i].kind; /* "D" is what some write */
     return UNKNOWN;
-}
-
-static void drop_last(struct dp_batch *b)
-{
-    b->length--;
-    for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
 }
 
 /* What is wrong with the last row; NULL: nothing. */
@@ -259,7 +256,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     } else {
         dp_job_reject(j, r, "op", m->in_schema->children[says]->name, "insert, update or delete", "it says neither insert nor update nor delete");
     }
-    drop_last(&x->rows);
+    dp_batch_drop_last(&x->rows);
     return DP_OK;
 }
 
@@ -288,7 +285,7 @@ static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *e
 
 /* ---- in order ---- */
 
-/* The least and the greatest of each key, by which files of the table are passed over. */
+/* The least and the greatest of each key that has bounds, by which files of the table are passed over. */
 static void see_bounds(struct merge *m, const struct dp_batch *rows)
 {
     struct dp_batch next;
@@ -297,7 +294,7 @@ static void see_bounds(struct merge *m, const struct dp_batch *rows)
         for (size_t c = 0; c < m->schema->n_children; c++) {
             size_t k = 0;
             while (k < m->n_keys && m->keys[k] != c) k++;
-            if (k == m->n_keys) {
+            if (k == m->n_keys || !merge_has_bounds(m->schema->children[c])) {
                 dp_column_append_null(&next.columns[c]);
                 continue;
             }
@@ -375,13 +372,6 @@ static void end_batch(struct merge *m)
     commit_batch_forget(&m->batch);
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static enum dp_status apply(struct merge *m, struct dp_err *err)
 {
     if (!m->run->now_fixed) m->batch.now_ms = dp_time_now_micros() / 1000;
@@ -390,14 +380,19 @@ static enum dp_status apply(struct merge *m, struct dp_err *err)
     m->side.tick = NULL; /* which is for the run itself */
     if (m->pool) m->side.pool = m->pool;
     DP_TRY(merge_apply(m, err));
-    if (m->out->result == DP_MERGE_DONE) m->batch.seen_version = m->out->version, m->out->commits++;
+    if (m->out->result == DP_MERGE_DONE) {
+        const struct dp_edited *d = &m->out->edited;
+        m->batch.seen_version = m->out->version, m->out->commits++;
+        dp_dataset_version(m->output, m->out->version);
+        dp_dataset_count(m->output, (uint64_t)(d->updated + d->inserted), d->bytes_added, d->files_added);
+    }
     return DP_OK;
 }
 
 /* Everything before here is covered by positions, and it is time: a commit of its own. */
 static enum dp_status apply_part(struct merge *m, struct dp_err *err)
 {
-    int64_t now = clock_ms();
+    int64_t now = dp_time_monotonic_ms();
     if (!m->o->in_parts || !m->covered || !m->batch.n_txns || now < m->next_part) return DP_OK;
     enum dp_status status = apply(m, err);
     if (status == DP_OK && m->out->result != DP_MERGE_ALREADY && m->o->each) status = m->o->each(m->o->each_ctx, m->out, err);
@@ -415,6 +410,43 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     return DP_OK;
 }
 
+/* Each column from the records' and, of rows that none replaces, from itself; keys, sequence and what says delete decide which. */
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
+{
+    const struct merge *m = ctx;
+    const char *table = m->o->table;
+    size_t n = m->schema->n_children, n_all = 0;
+    struct dp_lineage_made *made = dp_calloc(n + 1, sizeof *made);
+    struct dp_lineage_on *on = dp_calloc(2 * n + 1, sizeof *on), *all = dp_calloc(2 * m->n_keys + 4, sizeof *all);
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        struct dp_str name = dp_str(m->schema->children[i]->name, m->schema->children[i]->name_n);
+        bool comes = !begin->schema || dp_type_child(begin->schema, name);
+        size_t k = 0;
+        made[i] = (struct dp_lineage_made){.name = name, .what = "merged", .on = on + 2 * i};
+        if (comes) on[2 * i + k++] = (struct dp_lineage_on){name, NULL, DP_HOW_IDENTITY};
+        on[2 * i + k++] = (struct dp_lineage_on){name, table, DP_HOW_IDENTITY};
+        made[i].n = k;
+    }
+    for (size_t i = 0; i < m->n_keys; i++) {
+        struct dp_str name = dp_str(m->schema->children[m->keys[i]]->name, m->schema->children[m->keys[i]]->name_n);
+        all[n_all++] = (struct dp_lineage_on){name, NULL, DP_HOW_JOIN};
+        all[n_all++] = (struct dp_lineage_on){name, table, DP_HOW_JOIN};
+    }
+    const size_t words[] = {m->change_type, m->op, m->sequence};
+    for (size_t i = 0; i < 3; i++) {
+        const struct dp_type *t = words[i] != SIZE_MAX && words[i] < m->in_schema->n_children ? m->in_schema->children[words[i]] : NULL;
+        if (t && (words[i] == m->sequence || (begin->schema && dp_type_child(begin->schema, dp_str(t->name, t->name_n)))))
+            all[n_all++] = (struct dp_lineage_on){dp_str(t->name, t->name_n), NULL, DP_HOW_FILTER};
+    }
+    dp_lineage_all(begin, all, n_all); /* in the records' words */
+    dp_lineage_make(begin, "dp-table", made, n, true);
+    dp_datasets_origin(begin, table, table);
+    dp_dataset_header(m->output, begin);
+    free(made), free(on), free(all);
+    return DP_OK;
+}
+
 static enum dp_status on_mark(void *ctx, const struct dp_mark *mark, bool *pass, struct dp_err *err)
 {
     struct merge *m = ctx;
@@ -422,7 +454,6 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *mark, bool *pass,
     if (mark->kind == DP_MARK_CHECKPOINT) {
         DP_TRY(commit_batch_position(&m->batch, mark, err));
         m->covered = !mark->more;
-        m->n_checkpoints++;
     }
     return apply_part(m, err);
 }
@@ -449,16 +480,20 @@ static enum dp_status apply_rest(struct merge *m, struct dp_err *err)
 enum dp_status dp_merge_stream(struct dp_run *run, const char *const *sources, size_t n, const struct dp_merge_opts *o, struct dp_merged *out, struct dp_err *err)
 {
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .job_size = sizeof(struct job), .worker_close = on_worker_close,
-        .job_close = on_job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .emit = on_emit, .begin = on_begin, .mark = on_mark,
+        .job_close = on_job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .emit = on_emit, .begin = on_begin, .header = on_header, .mark = on_mark,
         .finish = on_finish};
     struct merge m = {.run = run, .o = o, .out = out, .batch = {.run = run, .now_ms = run->now_micros / 1000, .seen_version = -1}};
     bool is_pipe = n == 0 || (n == 1 && !strcmp(sources[0], "-"));
     const struct dp_stream_conf conf = {.decides = true, .sink = true, .strict = is_pipe && !o->eof_commits};
     *out = (struct dp_merged){.version = -1};
     enum dp_status status = prepare(&m, err);
+    (void)dp_dataset_input(run, o->table);
+    m.output = dp_dataset_output(run, o->table);
+    dp_dataset_schema(m.output, m.schema);
+    dp_dataset_storage(m.output, "delta", "parquet");
     m.hasher = dp_keyset_open(1 << 20);
     begin_batch(&m);
-    m.next_part = clock_ms() + o->commit_every;
+    m.next_part = dp_time_monotonic_ms() + o->commit_every;
     if (o->in_parts) m.pool = dp_pool_open(run->threads);
     if (status == DP_OK) status = dp_stream_run(run, sources, n, &conf, &ops, &m, err);
     if (status == DP_OK) status = apply_rest(&m, err);

@@ -4,8 +4,6 @@
  */
 #include "merge_priv.h"
 
-#include <dp/parquet/reader.h>
-
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -37,6 +35,8 @@ struct apply {
     struct file *files;
     size_t n_files, files_cap;
     struct merge_sort rows;      /* of the table, whose keys came */
+    struct merge_sort ids;       /* of rows that are replaced, by the number of the record that does it (key[0]); where the table keeps ids */
+    int64_t id;                  /* of the first row with the key at hand */
     pthread_mutex_t lock;        /* of `rows` */
     struct worker *workers;
     unsigned n_workers;
@@ -50,8 +50,7 @@ struct job { struct dp_delta_task *task; size_t file; };
 
 /* ---- the table's rows ---- */
 
-/* Spellings whose order is that of the values. */
-static bool has_bounds(const struct dp_type *t)
+bool merge_has_bounds(const struct dp_type *t)
 {
     switch (t->id) {
     case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64: case DP_TYPE_DATE: case DP_TYPE_STRING: return true;
@@ -66,7 +65,7 @@ static enum dp_status make_where(struct apply *a, struct dp_err *err)
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < m->n_keys; i++) {
         const struct dp_column *c = &m->bounds.columns[m->keys[i]];
-        if (!has_bounds(c->type)) continue;
+        if (!merge_has_bounds(c->type)) continue;
         if (c->type->id == DP_TYPE_STRING && c->offsets[2] > 2048) continue;
         for (int64_t side = 0; side < 2; side++) {
             if (text.n) dp_buf_addz(&text, " and ");
@@ -96,13 +95,6 @@ static void choose_columns(struct apply *a)
     }
 }
 
-static int64_t physical_rows(const struct dp_pq_meta *m)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < m->n_row_groups; i++) n += m->row_groups[i].num_rows;
-    return n;
-}
-
 static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
 {
     struct apply *a = ctx;
@@ -111,7 +103,7 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
     DP_TRY(dp_delta_scan_next(a->scan, &j->task, err));
     const struct dp_delta_file *action = dp_delta_task_action(j->task);
     if (!a->n_files || a->files[a->n_files - 1].action != action) {
-        int64_t rows = physical_rows(dp_pq_meta(dp_delta_task_file(j->task)));
+        int64_t rows = edit_file_rows(j->task);
         if (rows >> ROW_BITS || a->n_files >> (63 - ROW_BITS)) return dp_err_set(err, DP_LIMIT, "%s: too many files or rows", a->m->o->table);
         a->files = dp_grow(a->files, &a->files_cap, a->n_files + 1, sizeof *a->files);
         a->files[a->n_files++] = (struct file){.action = action, .rows = rows};
@@ -150,6 +142,7 @@ static enum dp_status look(struct apply *a, struct worker *w, const struct dp_de
         w->found = dp_grow(w->found, &w->found_cap, w->n_found + 1, sizeof *w->found);
         struct merge_entry *e = &w->found[w->n_found++];
         *e = (struct merge_entry){.key = {w->keys[i].w[0], w->keys[i].w[1]}, .where = (uint64_t)file << ROW_BITS | (uint64_t)dp_delta_read_row(read, w->row[i])};
+        if (a->e->keeps_ids) memcpy(&e->id, w->rows.columns[a->n_columns].data + 8 * w->row[i], 8);
         if (a->sequence != SIZE_MAX) merge_sequence(&w->rows.columns[a->sequence], w->row[i], e->seq);
     }
     return w->n_found >= HAND_OVER ? hand_over(a, w, err) : DP_OK;
@@ -194,7 +187,9 @@ static enum dp_status scan_table(struct apply *a, struct dp_err *err)
     if (!a->m->n) return DP_OK;
     DP_TRY(make_where(a, err));
     choose_columns(a);
+    if (a->e->keeps_ids) merge_sort_open(&a->ids, a->m->side.memory / 20);
     DP_TRY(dp_delta_scan_open(a->e->s, a->columns, a->n_columns, a->where, &a->scan, err));
+    if (a->e->keeps_ids) DP_TRY(dp_delta_scan_row_ids(a->scan, err));
     dp_delta_scan_bound(a->scan, a->m->side.memory / 4 / (a->n_workers ? a->n_workers : 1));
     DP_TRY(dp_pool_run(a->m->side.pool, &ops, a, err));
     a->e->counts->files_skipped = dp_delta_scan_counts(a->scan).files_skipped;
@@ -203,7 +198,6 @@ static enum dp_status scan_table(struct apply *a, struct dp_err *err)
 
 /* ---- key by key ---- */
 
-static bool same_key(const struct merge_entry *a, const struct merge_entry *b) { return a->key[0] == b->key[0] && a->key[1] == b->key[1]; }
 static int key_cmp(const struct merge_entry *a, const struct merge_entry *b)
 {
     for (int i = 0; i < 2; i++)
@@ -233,7 +227,7 @@ static void take_row(struct apply *a, const struct merge_entry *row, bool is_del
 }
 
 /* The record that counts of one key, against the rows that have it. */
-static void decide(struct apply *a, const struct merge_entry *record)
+static enum dp_status decide(struct apply *a, const struct merge_entry *record, struct dp_err *err)
 {
     uint64_t n = record->where >> 1;
     bool is_delete = record->where & 1;
@@ -241,23 +235,26 @@ static void decide(struct apply *a, const struct merge_entry *record)
         for (size_t i = 0; i < a->n_group; i++)
             if (is_later(&a->group[i], record)) {
                 a->m->out->stale++;
-                return;
+                return DP_OK;
             }
         for (size_t i = 0; i < a->n_group; i++) take_row(a, &a->group[i], is_delete);
     }
     if (is_delete) {
         a->m->out->unmatched += a->n_group == 0;
-        return;
+        return DP_OK;
     }
     a->wins[n >> 3] |= (uint8_t)(1u << (n & 7));
     if (a->n_group) a->matched[n >> 3] |= (uint8_t)(1u << (n & 7));
     if (a->n_group) a->updated++, a->m->out->collapsed += a->n_group - 1;
     else a->inserted++;
+    const struct merge_entry id = {.key = {n}, .id = a->id};
+    return a->n_group && a->e->keeps_ids ? merge_sort_add(&a->ids, &id, 1, err) : DP_OK;
 }
 
 /* One row of those with the record's key: without a sequence it goes at once, else all of them have a say first. */
 static void take_match(struct apply *a, const struct merge_entry *row, const struct merge_entry *record)
 {
+    if (!a->n_group) a->id = row->id;
     if (a->sequence == SIZE_MAX) {
         take_row(a, row, record->where & 1);
     } else {
@@ -282,15 +279,15 @@ static enum dp_status decide_all(struct apply *a, struct dp_err *err)
     while (more) {
         for (;;) { /* the last one of a key counts */
             DP_TRY(merge_sort_next(&m->entries, &next, &more, err));
-            if (!more || !same_key(&next, &record)) break;
+            if (!more || key_cmp(&next, &record) != 0) break;
             record = next;
             m->out->superseded++;
         }
         for (a->n_group = 0; more_rows && key_cmp(&row, &record) <= 0;) {
-            if (same_key(&row, &record)) take_match(a, &row, &record);
+            if (key_cmp(&row, &record) == 0) take_match(a, &row, &record);
             DP_TRY(merge_sort_next(&a->rows, &row, &more_rows, err));
         }
-        decide(a, &record);
+        DP_TRY(decide(a, &record, err));
         record = next;
     }
     edit_sort(a->e);
@@ -301,15 +298,29 @@ static enum dp_status decide_all(struct apply *a, struct dp_err *err)
 
 static bool bit(const uint8_t *bits, uint64_t i) { return bits[i >> 3] >> (i & 7) & 1; }
 
+/* The id of the row that a record replaces, asked for in the order of the records. */
+static enum dp_status id_of(struct apply *a, uint64_t record, int64_t *id, struct dp_err *err)
+{
+    struct merge_entry e = {.id = -1};
+    bool more = false;
+    *id = -1;
+    if (!a->e->keeps_ids || !bit(a->matched, record)) return DP_OK;
+    DP_TRY(merge_sort_next(&a->ids, &e, &more, err));
+    if (!more || e.key[0] != record) return dp_err_set(err, DP_BUG, "%s: the id of a row that is replaced got lost", a->m->o->table);
+    *id = e.id;
+    return DP_OK;
+}
+
 static enum dp_status insert_rows(struct apply *a, struct dp_err *err)
 {
     struct merge *m = a->m;
     struct dp_batch view;
     uint32_t *rows = NULL;
     uint8_t *types = NULL;
-    size_t rows_cap = 0, types_cap = 0;
+    int64_t *ids = NULL;
+    size_t rows_cap = 0, types_cap = 0, ids_cap = 0;
     uint64_t first = 0;
-    enum dp_status status = DP_OK;
+    enum dp_status status = a->e->keeps_ids && m->n ? merge_sort_begin(&a->ids, err) : DP_OK;
     dp_batch_init(&view, m->schema);
     for (size_t x = 0; x < m->n_extents && status == DP_OK; x++) {
         size_t n = 0;
@@ -321,19 +332,25 @@ static enum dp_status insert_rows(struct apply *a, struct dp_err *err)
         if (status != DP_OK) break;
         rows = dp_grow(rows, &rows_cap, (size_t)view.length + 1, sizeof *rows);
         types = dp_grow(types, &types_cap, (size_t)view.length + 1, 1);
-        for (int64_t i = 0; i < view.length; i++) {
+        ids = dp_grow(ids, &ids_cap, (size_t)view.length + 1, sizeof *ids);
+        for (int64_t i = 0; i < view.length && status == DP_OK; i++) {
             if (!bit(a->wins, first + (uint64_t)i)) continue;
+            status = id_of(a, first + (uint64_t)i, &ids[n], err);
             types[n] = bit(a->matched, first + (uint64_t)i) ? EDIT_AFTER : EDIT_INSERT;
             rows[n++] = (uint32_t)i;
         }
+        if (status != DP_OK) break;
         first += (uint64_t)view.length;
         dp_batch_reset(&a->e->rows.rows);
-        dp_batch_gather(&a->e->rows.rows, &view, rows, n);
-        status = edit_insert(a->e, types, err);
+        struct dp_batch to = edit_columns(a->e, &a->e->rows.rows);
+        dp_batch_gather(&to, &view, rows, n);
+        a->e->rows.rows.length = to.length;
+        status = edit_insert(a->e, types, ids, err);
     }
     dp_batch_release(&view);
     free(rows);
     free(types);
+    free(ids);
     return status;
 }
 
@@ -369,6 +386,7 @@ static enum dp_status publish(struct apply *a, struct dp_err *err)
     struct merge *m = a->m;
     struct dp_buf parameters = {0}, extra = {0};
     struct dp_delta_change c = {.reads = !m->n ? DP_DELTA_READ_NOTHING : a->where ? DP_DELTA_READ_WHERE : DP_DELTA_READ_TABLE, .where = a->where,
+                                .keeps_row_ids = true,
                                 .operation = "MERGE", .txns = m->batch.txns, .n_txns = m->batch.n_txns,
                                 .rows = (int64_t)(a->updated + a->inserted) + a->e->counts->copied};
     print_parameters(a, &parameters);
@@ -395,8 +413,8 @@ static enum dp_status judge(struct apply *a, bool *go, struct dp_err *err)
     if (verdict == DP_DELTA_BATCH_NEW) return DP_OK;
     *go = false;
     if (verdict == DP_DELTA_BATCH_OLDER)
-        return dp_err_set(err, DP_RULE, "%s: batch %.*s:%lld is older than the table's %lld", m->o->table, DP_STR_FMT(m->batch.txns[which].app_id),
-                          (long long)m->batch.txns[which].version, (long long)have);
+        return dp_err_set(err, DP_RULE, "%s: batch %.*s:%lld is older than the table's %lld%s", m->o->table, DP_STR_FMT(m->batch.txns[which].app_id),
+                          (long long)m->batch.txns[which].version, (long long)have, m->o->txn ? "" : " (--since, where the stream begins, goes on from there)");
     if (!m->n && !m->o->txn) return dp_err_set(err, DP_EMPTY, "nothing new");
     m->out->result = DP_MERGE_ALREADY;
     return dp_delta_txn_commit(m->o->table, m->batch.txns[0].app_id, m->batch.txns[0].version, a->e->s->version, &m->out->version, err);
@@ -434,6 +452,7 @@ static void forget(struct apply *a)
         free(w->keys), free(w->row), free(w->has), free(w->found);
     }
     merge_sort_release(&a->rows);
+    merge_sort_release(&a->ids);
     dp_delta_scan_close(a->scan);
     edit_close(a->e);
     dp_expr_free(a->where);
@@ -446,7 +465,7 @@ enum dp_status merge_apply(struct merge *m, struct dp_err *err)
     enum dp_status status = DP_AGAIN;
     /* DP_END: a concurrent commit carries one of our transactions, which the next look at the table will judge. */
     for (unsigned tries = 0; (status == DP_AGAIN || status == DP_END) && tries < EDIT_TRIES; tries++) {
-        struct apply a = {.m = m, .n_workers = dp_pool_threads(m->side.pool), .rows = {.fd = -1}};
+        struct apply a = {.m = m, .n_workers = dp_pool_threads(m->side.pool), .rows = {.fd = -1}, .ids = {.fd = -1}};
         a.workers = dp_calloc(a.n_workers + 1, sizeof *a.workers);
         pthread_mutex_init(&a.lock, NULL);
         status = attempt(&a, err);

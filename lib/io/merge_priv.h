@@ -11,7 +11,7 @@
 #include <dp/io/merge.h>
 
 /* A record or a row: its key, its sequence in an order of unsigned numbers, and where it is (unique). */
-struct merge_entry { uint64_t key[2], seq[2], where; };
+struct merge_entry { uint64_t key[2], seq[2], where; int64_t id; /* of a row of a table that tracks them */ };
 
 /* ---- merge_sort.c: entries of any number in bounded memory, by key, sequence, place ---- */
 
@@ -44,6 +44,7 @@ struct merge {
     const struct dp_merge_opts *o;
     struct dp_merged *out;
     struct commit_batch batch;
+    struct dp_dataset *output;    /* the table, for lineage */
     struct dp_type *schema;       /* the table's, as rows are read */
     struct dp_type *in_schema;    /* of records: that, with what they may lack nullable, and what says what they are */
     struct dp_generated *generated; /* columns that the table makes of others; NULL: none */
@@ -60,18 +61,19 @@ struct merge {
     uint64_t n;                   /* records */
     bool *seen;                   /* scratch of the set */
     size_t seen_cap;
-    struct dp_batch bounds;       /* for each key the least and the greatest: two rows */
+    struct dp_batch bounds;       /* for each key whose type has bounds the least and the greatest: two rows */
     bool has_bounds;
     /* parts */
     bool covered;
     int64_t next_part;
-    uint64_t n_checkpoints;
 };
 
 /* Bytes of a row's key behind out's content, or false where it holds a null. */
 bool merge_key(const struct merge *m, const struct dp_column *const *columns, int64_t row, struct dp_buf *out);
 /* A sequence as unsigned numbers; null is the least. */
 void merge_sequence(const struct dp_column *c, int64_t row, uint64_t out[2]);
+/* Of keys of this type the bounds are kept: spellings whose order is that of the values. */
+bool merge_has_bounds(const struct dp_type *t);
 /* All that came, as one commit. */
 enum dp_status merge_apply(struct merge *m, struct dp_err *err) DP_MUST_CHECK;
 

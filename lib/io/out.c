@@ -24,6 +24,9 @@ struct dp_out {
     struct dp_err failed; /* the first failure; it stays */
     size_t n;
     char *block; /* allocated at the first write */
+    void (*before)(void *ctx, int fd, struct dp_str first); /* NULL: nobody asks, or was told */
+    void (*before_release)(void *ctx);
+    void *before_ctx;
 };
 
 struct dp_out *dp_out_open(const struct dp_run *run, int fd, const char *name)
@@ -41,8 +44,24 @@ static enum dp_status fail(struct dp_out *o, struct dp_err *err)
     return o->failed.status;
 }
 
+static void tell_before(struct dp_out *o, struct dp_str first)
+{
+    if (o->before) o->before(o->before_ctx, o->fd, first);
+    if (o->before_release) o->before_release(o->before_ctx);
+    o->before = NULL, o->before_release = NULL;
+}
+
+void dp_out_before(struct dp_out *o, void (*fn)(void *ctx, int fd, struct dp_str first), void (*release)(void *ctx), void *ctx)
+{
+    o->before = NULL;
+    tell_before(o, dp_str("", 0));
+    o->before = fn, o->before_release = release, o->before_ctx = ctx;
+    if (o->bytes > o->n) o->before = NULL; /* too late */
+}
+
 static enum dp_status put(struct dp_out *o, const char *p, size_t n, struct dp_err *err)
 {
+    if (n && o->before) tell_before(o, dp_str(p, n));
     while (n > 0) {
         ssize_t w = write(o->fd, p, n);
         if (w >= 0) {
@@ -102,6 +121,7 @@ uint64_t dp_out_bytes(const struct dp_out *o) { return o->bytes; }
 void dp_out_drop(struct dp_out *o)
 {
     if (!o) return;
+    tell_before(o, dp_str("", 0));
     free(o->block);
     free(o);
 }

@@ -2,6 +2,8 @@
  * Sets of keys that relationships point to (dp/io/refset.h).  Of Parquet and Delta only the columns of the key are read.  CSV cells are read by the types
  * that the contract gives to the key's columns: those of the target where it is described, else those of the properties that point to it.
  */
+#include "join_load.h"
+
 #include <dp/base/file.h>
 #include <dp/io/refset.h>
 #include <dp/io/source.h>
@@ -15,10 +17,13 @@ enum { BATCH = 1024, ROWS = 4096 };
 struct dp_refset {
     struct dp_keyset *keys;
     char *name;
-    struct dp_path *paths;
+    const struct dp_path *paths;
+    struct dp_path *own;  /* the same, where they are not the caller's */
     struct dp_path_hint *hints;
     bool *found;          /* by path: some record had it, be it null */
     size_t n_paths;
+    struct dp_expr *where; /* NULL: all records */
+    struct dp_expr_run *test;
     struct dp_type *types; /* of the key's columns, nullable; a struct, perhaps without children */
     struct dp_scan *scan;
     struct dp_buf bytes;
@@ -200,7 +205,7 @@ static void prepare(struct dp_refset *r, const struct dp_contract *c, const stru
                     const struct dp_contract_relationship *rel, const struct dp_refset_opts *opts, struct dp_arena *a, const char **source, const char **why) {
     struct other x = {0};
     struct dp_buf name = {0};
-    r->paths = dp_calloc(rel->n + 1, sizeof *r->paths);
+    r->paths = r->own = dp_calloc(rel->n + 1, sizeof *r->own);
     r->hints = dp_calloc(rel->n + 1, sizeof *r->hints);
     r->found = dp_calloc(rel->n + 1, sizeof *r->found);
     r->types = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
@@ -212,7 +217,7 @@ static void prepare(struct dp_refset *r, const struct dp_contract *c, const stru
             *why = dp_arena_printf(a, "--reference %.*s=SOURCE would say where its keys are", DP_STR_FMT(shown));
         } else if (*source && strcmp(at, *source) != 0) {
             *why = "its columns are in more than one object";
-        } else if (!target_path(&t, &r->paths[r->n_paths])) {
+        } else if (!target_path(&t, &r->own[r->n_paths])) {
             *why = dp_arena_printf(a, "%.200s names no property%s", rel->to[i], t.by_id && t.file.n && !x.is_open ? ": that contract is not in this one's folder" : "");
         } else {
             *source = at;
@@ -248,10 +253,18 @@ static bool is_missing(const struct dp_refset *r) {
     return false;
 }
 
+static enum dp_status is_wanted(const struct dp_refset *r, const struct dp_record *rec, bool *yes, struct dp_err *err) {
+    *yes = true;
+    if (!r->test) return DP_OK;
+    enum dp_status status = dp_expr_test(r->test, rec, yes, err);
+    if (status == DP_RECORD && err) err->status = DP_FORMAT;
+    return status == DP_RECORD ? DP_FORMAT : status;
+}
+
 /* Lines of records, DP_SCAN_PAD bytes readable behind them; err->line is set from the first line's number. */
 static enum dp_status add_lines(struct dp_refset *r, const char *text, size_t n, uint64_t line, struct dp_err *err) {
     struct dp_record rec;
-    bool missing = is_missing(r);
+    bool missing = is_missing(r), wanted;
     dp_scan_begin(r->scan, text, n);
     for (;;) {
         enum dp_status status = dp_scan_next(r->scan, &rec, err);
@@ -267,6 +280,9 @@ static enum dp_status add_lines(struct dp_refset *r, const char *text, size_t n,
             look_for(r, &rec);
             missing = is_missing(r);
         }
+        status = is_wanted(r, &rec, &wanted, err);
+        if (status != DP_OK) return status;
+        if (!wanted) continue;
         dp_buf_reset(&r->bytes);
         if (!dp_tuple_bytes(r->paths, r->n_paths, r->hints, &rec, &r->bytes)) continue;
         r->batch[r->n_batch++] = dp_keyset_key(r->keys, dp_buf_str(&r->bytes));
@@ -274,14 +290,26 @@ static enum dp_status add_lines(struct dp_refset *r, const char *text, size_t n,
     }
 }
 
-static enum dp_status read_typed(struct dp_refset *r, struct dp_run *run, const char *source, struct dp_err *err) {
+/* Columns that hold the key, each once. Caller frees. */
+static const char **key_columns(const struct dp_refset *r, size_t *n) {
     const char **columns = dp_calloc(r->n_paths, sizeof *columns);
+    *n = 0;
+    for (size_t i = 0, k; i < r->n_paths; i++) {
+        for (k = 0; k < *n && strcmp(columns[k], r->paths[i].steps[0].key) != 0; k++) {}
+        if (k == *n) columns[(*n)++] = r->paths[i].steps[0].key;
+    }
+    return columns;
+}
+
+static enum dp_status read_typed(struct dp_refset *r, struct dp_run *run, const char *source, struct dp_err *err) {
+    struct dp_typed_opts opts = {.where = r->where};
+    const char **columns = key_columns(r, &opts.n_columns);
     struct dp_typed *t = NULL;
     struct dp_batch b = {0};
     struct dp_buf text = {0};
     enum dp_status status;
-    for (size_t i = 0; i < r->n_paths; i++) columns[i] = r->paths[i].steps[0].key;
-    struct dp_typed_opts opts = {.columns = columns, .n_columns = r->n_paths};
+    opts.columns = columns;
+    if (r->where && !dp_expr_fields(r->where, &opts.extra, &opts.n_extra)) opts.columns = NULL, opts.n_columns = 0; /* it may read all */
     DP_TRY_OUT(dp_typed_open(run, &source, 1, &opts, &t, err));
     for (;;) {
         status = dp_typed_next(t, ROWS, &b, err);
@@ -338,6 +366,25 @@ out:
     return status;
 }
 
+static enum dp_status read_sqlite(struct dp_refset *r, struct dp_run *run, const char *source, struct dp_err *err) {
+    struct join_sqlite *q = NULL;
+    struct dp_chunk chunk = {0};
+    enum dp_status status;
+    DP_TRY_OUT(join_sqlite_open(source, &q, err));
+    while ((status = join_sqlite_next(q, &chunk, err)) == DP_OK) {
+        DP_TRY_OUT(add_lines(r, chunk.text, chunk.n, chunk.line, err));
+        if (dp_run_stopped(run, err)) {
+            status = DP_SIGNALLED;
+            goto out;
+        }
+    }
+    if (status == DP_END) status = DP_OK;
+out:
+    dp_chunk_release(&chunk);
+    join_sqlite_close(q);
+    return status;
+}
+
 /* A column that no record has is a mistake in the contract or in the option, and would fail every key. */
 static enum dp_status check_found(const struct dp_refset *r, const char *source, struct dp_err *err) {
     for (size_t i = 0; r->records && i < r->n_paths; i++) {
@@ -353,12 +400,17 @@ static enum dp_status check_found(const struct dp_refset *r, const char *source,
 
 static enum dp_status load(struct dp_refset *r, struct dp_run *run, const char *source, uint64_t memory, struct dp_err *err) {
     r->keys = dp_keyset_open(memory);
+    if (r->where) r->test = dp_expr_run_open(r->where);
     r->scan = dp_scan_open(run->max_record, DP_SCAN_AUTO);
-    enum dp_status status = dp_typed_is(source) ? read_typed(r, run, source, err) : read_records(r, run, source, err);
+    enum dp_status status = DP_OK;
+    if (dp_typed_is(source)) status = read_typed(r, run, source, err);
+    else if (join_sqlite_is(source)) status = read_sqlite(r, run, source, err);
+    else status = read_records(r, run, source, err);
     if (status == DP_OK) status = flush(r, err);
     if (status == DP_OK) status = check_found(r, source, err);
     dp_scan_close(r->scan);
-    r->scan = NULL;
+    if (r->test) dp_expr_run_close(r->test);
+    r->scan = NULL, r->test = NULL;
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "reading the keys of %.200s: ", r->name);
 }
 
@@ -380,10 +432,29 @@ enum dp_status dp_refset_open(struct dp_run *run, const struct dp_contract *c, c
     return DP_OK;
 }
 
+enum dp_status dp_refset_read(struct dp_run *run, const char *source, const struct dp_path *paths, size_t n, const char *where, uint64_t memory,
+                              struct dp_refset **out, struct dp_err *err) {
+    struct dp_refset *r = dp_calloc(1, sizeof *r);
+    r->paths = paths;
+    r->n_paths = n;
+    r->hints = dp_calloc(n + 1, sizeof *r->hints);
+    r->found = dp_calloc(n + 1, sizeof *r->found);
+    r->types = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    r->name = dp_strdup(source);
+    enum dp_status status = where ? dp_expr_compile(dp_str_z(where), &r->where, err) : DP_OK;
+    if (status == DP_OK) status = load(r, run, source, memory, err);
+    if (status != DP_OK) {
+        dp_refset_close(r);
+        return status;
+    }
+    *out = r;
+    return DP_OK;
+}
+
 void dp_refset_close(struct dp_refset *r) {
     if (!r) return;
-    for (size_t i = 0; i < r->n_paths; i++) dp_path_release(&r->paths[i]);
-    free(r->paths);
+    if (r->own) dp_paths_free(r->own, r->n_paths);
+    dp_expr_free(r->where);
     free(r->hints);
     free(r->found);
     free(r->name);
@@ -401,4 +472,5 @@ enum dp_status dp_refset_find(struct dp_refset *r, const struct dp_key *keys, si
 }
 
 uint64_t dp_refset_count(const struct dp_refset *r) { return dp_keyset_count(r->keys); }
+uint64_t dp_refset_spilled(const struct dp_refset *r) { return dp_keyset_spilled(r->keys); }
 const char *dp_refset_name(const struct dp_refset *r) { return r->name; }

@@ -453,6 +453,7 @@ enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err)
     return DP_OK;
 }
 
+bool dp_rejects_are_kept(const struct dp_rejects *r) { return r->path || r->run->rejects_inline; }
 bool dp_rejects_tolerates_none(const struct dp_rejects *r) { return !r->max.is_percent && r->max.count == 0 && !r->deferred; }
 
 void dp_rejects_drop(struct dp_rejects *r)

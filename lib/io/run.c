@@ -1,4 +1,5 @@
 /* The run's context: messages, the question whether to stop, and the `abort` of a program that failed. */
+#include <dp/base/scrub.h>
 #include <dp/io/out.h>
 #include <dp/io/run.h>
 
@@ -25,6 +26,7 @@ bool dp_run_stopped(const struct dp_run *run, struct dp_err *err)
 void dp_run_abort(struct dp_run *run, const struct dp_err *err)
 {
     char program[64], run_id[sizeof run->run_id], reason[sizeof err->msg + sizeof err->source + 32];
+    struct dp_buf shown = {NULL, 0, 0};
     if (run->marks_closed || !run->out || !(run->marks_open || run->marks)) return;
     run->marks_closed = true;
     snprintf(program, sizeof program, "%s", run->program);
@@ -33,6 +35,9 @@ void dp_run_abort(struct dp_run *run, const struct dp_err *err)
         snprintf(reason, sizeof reason, "%s:%llu: %s", err->source, (unsigned long long)err->line, err->msg);
     else if (err->source[0]) snprintf(reason, sizeof reason, "%s: %s", err->source, err->msg);
     else snprintf(reason, sizeof reason, "%s", err->msg);
+    dp_scrub(dp_str_z(reason), DP_SCRUB_URLS, &shown);
+    snprintf(reason, sizeof reason, "%s", dp_buf_z(&shown));
+    dp_buf_release(&shown);
     if (!dp_utf8_valid(reason, strlen(reason), NULL)) snprintf(reason, sizeof reason, "%s", dp_status_name(err->status));
     struct dp_mark m = {.kind = DP_MARK_ABORT, .run = run_id, .program = program, .reason = reason, .table_version = -1,
                         .exit_code = dp_status_exit(err->status, err)};

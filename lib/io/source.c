@@ -2,6 +2,8 @@
 #include "source_priv.h"
 
 #include <dp/base/file.h>
+#include <dp/delta/changes.h>
+#include <dp/record/lineage.h>
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -48,6 +50,22 @@ size_t dp_sources_count(const struct dp_sources *s) {
 }
 bool dp_sources_piped(const struct dp_sources *s) { return s->piped; }
 
+void dp_sources_note_file(const struct dp_sources *s, const char *name) {
+    struct stat st;
+    if (!s->dataset || stat(name, &st) != 0 || !S_ISREG(st.st_mode)) return;
+    dp_dataset_count(s->dataset, 0, (uint64_t)st.st_size, 1);
+    dp_dataset_part(s->dataset, name);
+}
+
+void dp_sources_origins(const struct dp_sources *s, struct dp_mark *begin) {
+    /* The table has no such columns: they are made of its log. */
+    static const struct dp_lineage_made of_log[] = {{.name = {DP_DELTA_CHANGE_TYPE, sizeof DP_DELTA_CHANGE_TYPE - 1}, .what = "derived"},
+                                                    {.name = {DP_DELTA_COMMIT_VERSION, sizeof DP_DELTA_COMMIT_VERSION - 1}, .what = "derived"},
+                                                    {.name = {DP_DELTA_COMMIT_TIMESTAMP, sizeof DP_DELTA_COMMIT_TIMESTAMP - 1}, .what = "derived"}};
+    for (size_t i = 0; i < s->n_operands; i++) dp_datasets_origin(begin, NULL, s->operands[i]);
+    if (s->changes) dp_lineage_make(begin, s->run->program, of_log, sizeof of_log / sizeof of_log[0], false);
+}
+
 static void close_source(struct dp_sources *s) {
     dp_sources_close_table(s);
     dp_sources_close_member(s);
@@ -73,6 +91,9 @@ void dp_sources_close(struct dp_sources *s) {
     dp_type_free(s->set);
     for (size_t i = 0; i < s->learnt.n; i++) dp_csv_table_close(s->learnt.items[i].v.p);
     for (size_t i = 0; i < s->n_names; i++) free(s->names[i]);
+    for (size_t i = 0; i < s->n_operands; i++) free(s->operands[i]);
+    free(s->operands);
+    free(s->of_names);
     dp_map_release(&s->learnt);
     dp_follow_close(s->follow);
     for (size_t i = 0; i < s->n_specs; i++) free(s->specs[i]);
@@ -130,12 +151,14 @@ static enum dp_status next_chunk(struct dp_sources *s, struct dp_chunk *c, struc
         if (s->next_name == s->n_names) return DP_END;
         const char *name = s->names[s->next_name++];
         struct stat st;
+        s->dataset = s->of_names ? s->of_names[s->next_name - 1] : NULL;
         if (strcmp(name, "-") == 0 && !s->opts->raw_stdin) {
             DP_TRY(open_stdin_stream(s, err));
         } else if (stat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
             DP_TRY(dp_sources_open_table(s, name, err));
         } else {
             DP_TRY(dp_sources_learn(s, err));
+            dp_sources_note_file(s, name);
             DP_TRY(dp_sources_open_name(s, name, err));
         }
     }

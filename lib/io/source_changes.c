@@ -61,6 +61,9 @@ enum dp_status dp_sources_open_changes(struct dp_sources *s, const char *name, s
     r->next = s->readings;
     s->readings = s->reading = r;
     r->format = DP_SOURCE_TABLE;
+    s->dataset = s->expanding = dp_dataset_input(s->run, name);
+    s->operands = dp_grow(s->operands, &s->cap_operands, 1, sizeof *s->operands);
+    s->operands[s->n_operands++] = dp_strdup(name);
     dp_sources_add_name(s, name);
     s->name = s->names[0];
     if (s->run->where) DP_TRY(dp_expr_compile(dp_str_z(s->run->where), &x->where, err));
@@ -80,6 +83,9 @@ enum dp_status dp_sources_open_changes(struct dp_sources *s, const char *name, s
     r->origin->position_id = dp_buf_detach(&id);
     r->origin->schema = r->schema;
     r->origin->foreign = true;
+    r->origin->dataset = s->dataset;
+    dp_dataset_storage(s->dataset, "delta", "parquet");
+    dp_dataset_version(s->dataset, dp_delta_changes_until(x->changes));
     x->last_tick = x->last_news = dp_sources_clock();
     dp_sources_say(s, "versions %lld to %lld", (long long)w->since, (long long)dp_delta_changes_until(x->changes));
     return DP_OK;

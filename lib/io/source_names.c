@@ -19,6 +19,10 @@ enum { DEPTH = 64, NAMES = 10000000 };
 
 void dp_sources_add_name(struct dp_sources *s, const char *name) {
     s->names = dp_grow(s->names, &s->cap_names, s->n_names + 1, sizeof *s->names);
+    if (s->run->datasets) {
+        s->of_names = dp_grow(s->of_names, &s->cap_of_names, s->n_names + 1, sizeof *s->of_names);
+        s->of_names[s->n_names] = s->expanding;
+    }
     s->names[s->n_names++] = dp_strdup(name);
 }
 
@@ -97,7 +101,12 @@ static enum dp_status expand_spec(struct dp_sources *s, const char *name, struct
         s->specs = dp_grow(s->specs, &s->cap_specs, s->n_specs + 1, sizeof *s->specs);
         s->specs[s->n_specs++] = dp_strdup(name);
     }
-    return expand_one(s, name, err);
+    s->operands = dp_grow(s->operands, &s->cap_operands, s->n_operands + 1, sizeof *s->operands);
+    s->operands[s->n_operands++] = dp_strdup(name);
+    s->expanding = dp_dataset_input(s->run, name);
+    enum dp_status status = expand_one(s, name, err);
+    s->expanding = NULL;
+    return status;
 }
 
 enum dp_status dp_sources_expand_specs(struct dp_sources *s, struct dp_err *err) {
@@ -135,8 +144,21 @@ enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names,
     return DP_OK;
 }
 
+enum dp_status dp_names_expand(const struct dp_run *run, const char *const *names, size_t n, char ***out, size_t *n_out, struct dp_err *err) {
+    struct dp_run own = *run;
+    own.datasets = NULL; /* nothing is read here */
+    const struct dp_source_opts opts = {0};
+    struct dp_sources s = {.run = &own, .opts = &opts};
+    enum dp_status status = DP_OK;
+    for (size_t i = 0; i < n && status == DP_OK; i++) status = expand_one(&s, names[i], err);
+    *out = s.names;
+    *n_out = s.n_names;
+    return status;
+}
+
 enum dp_status dp_typed_expand(const struct dp_run *run, const char *const *names, size_t n, char ***out, size_t *n_out, struct dp_err *err) {
     struct dp_run own = *run;
+    own.datasets = NULL; /* nothing is read here */
     const struct dp_source_opts opts = {0};
     struct dp_sources s = {.run = &own, .opts = &opts};
     enum dp_status status = DP_OK;

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
@@ -100,12 +99,6 @@ void dp_sources_say(struct dp_sources *s, const char *fmt, ...) {
 
 /* ---- waiting ---- */
 
-uint64_t dp_sources_clock(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 bool dp_sources_is_live(const struct dp_sources *s) {
     uint64_t size;
     return dp_input_fd(s->in, &size) < 0 && !*dp_input_layers(s->in);
@@ -114,15 +107,16 @@ bool dp_sources_is_live(const struct dp_sources *s) {
 enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err) {
     struct dp_sources *s = ctx;
     struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = s->run->stop_fd > 0 ? s->run->stop_fd : -1, .events = POLLIN}};
+    int64_t wake = s->opts->wake_ms;
     for (bool told = false;;) {
-        int r = poll(p, 2, told ? 200 : 0);
+        int r = poll(p, 2, !told ? 0 : wake && wake < 200 ? (int)wake : 200);
         if (r < 0 && errno != EINTR) return dp_err_sys(err, DP_IO, "can't wait for input");
         if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
         if (r > 0 && p[0].revents) return DP_OK;
         if (r > 0 && p[1].revents) p[1].fd = -1; /* woken, and no signal: a stage of the run has failed, or soon will */
         if (s->run->pool && dp_pool_stopping(s->run->pool)) return dp_err_set(err, DP_PIPE, "the run has failed elsewhere");
         if (s->patience && dp_sources_clock() >= s->patience) return dp_err_set(err, DP_AGAIN, "no more input yet");
-        if (!told && s->opts->would_block) s->opts->would_block(s->opts->would_block_ctx);
+        if ((!told || wake) && s->opts->would_block) DP_TRY(s->opts->would_block(s->opts->would_block_ctx, err));
         told = true;
     }
 }
@@ -132,6 +126,7 @@ enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err) {
 enum dp_status dp_sources_open_name(struct dp_sources *s, const char *name, struct dp_err *err) {
     struct dp_input_opts o = {.member = s->opts->member, .wait = dp_sources_wait, .wait_ctx = s};
     s->name = name;
+    if (s->follow && s->n_operands == 1) s->dataset = dp_dataset_input(s->run, s->operands[0]); /* of several nobody says here which this is of */
     if (s->opts->resume && strcmp(name, "-") == 0)
         return dp_err_set(err, DP_USAGE, "standard input has no position to go on from: --since and --ledger need named sources");
     return dp_input_open(name, &o, &s->in, err);
@@ -281,10 +276,11 @@ enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) 
     r->next = s->readings;
     s->readings = s->reading = r;
     enum dp_source_format format = DP_SOURCE_NONE;
-    bool is_stdin = strcmp(s->name, "-") == 0;
-    DP_TRY(dp_input_peek(s->in, is_stdin ? 1 : sizeof ((struct dp_origin *)0)->head, &head, err));
+    bool is_pipe = strcmp(s->name, "-") == 0 || (dp_sources_is_live(s) && !s->opts->resume); /* its first records are not kept waiting for more */
+    DP_TRY(dp_input_peek(s->in, is_pipe ? 1 : sizeof ((struct dp_origin *)0)->head, &head, err));
     r->origin = dp_origin_new(s->name, dp_input_member(s->in), head);
     r->origin->foreign = true;
+    if (!s->surveying) r->origin->dataset = s->dataset;
     DP_TRY(tell_format(s, &format, err));
     r->format = s->opts->retry_rejects && format == DP_SOURCE_LINES ? DP_SOURCE_REJECTS : format;
     uint64_t from = 0;
@@ -310,5 +306,6 @@ enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err) 
     }
     if (format != DP_SOURCE_PARQUET) DP_TRY(resume_at(s, from, err));
     s->cut_from = s->cut_seen = s->offset;
+    if (r->origin->schema) dp_dataset_schema(r->origin->dataset, r->origin->schema);
     return DP_OK;
 }

@@ -3,8 +3,10 @@
 #define DP_IO_SOURCE_PRIV_H
 
 #include <dp/base/map.h>
+#include <dp/base/time.h>
 #include <dp/format/doc.h>
 #include <dp/format/text.h>
+#include <dp/io/datasets.h>
 #include <dp/io/evolve.h>
 #include <dp/io/rows.h>
 #include <dp/io/rejects.h>
@@ -34,6 +36,11 @@ struct dp_sources {
     struct dp_input *in;
     struct dp_text *text;
     const char *name;
+    /* lineage: what was asked for, and (where somebody wants to know) the dataset that each name and what is open belong to */
+    char **operands;
+    size_t n_operands, cap_operands;
+    struct dp_dataset **of_names, *dataset, *expanding;
+    size_t cap_of_names;
     char *path_line;               /* its name when it came in the stream */
     size_t path_n;                 /* bytes of path_line that waits to be opened, 0: none */
     uint64_t path_at_line, path_at; /* where it stands in the stream */
@@ -89,6 +96,9 @@ enum dp_status dp_sources_expand(struct dp_sources *s, const char *const *names,
 enum dp_status dp_sources_expand_specs(struct dp_sources *s, struct dp_err *err); /* names anew, of what is there now */
 void dp_sources_add_name(struct dp_sources *s, const char *name);
 
+/* source.c: a file that is about to be read, for lineage */
+void dp_sources_note_file(const struct dp_sources *s, const char *name);
+
 /* source_open.c: the next member of what is open, told and made ready */
 enum dp_status dp_sources_open_name(struct dp_sources *s, const char *name, struct dp_err *err);
 enum dp_status dp_sources_open_member(struct dp_sources *s, struct dp_err *err); /* DP_END: no more */
@@ -97,7 +107,7 @@ enum dp_status dp_sources_wait(void *ctx, int fd, struct dp_err *err);
 enum dp_status dp_sources_place(const struct dp_sources *s, struct dp_err *err); /* adds the source's name to an error; returns its status */
 void dp_sources_say(struct dp_sources *s, const char *fmt, ...) DP_PRINTF(2, 3); /* -v, with the source's name */
 
-uint64_t dp_sources_clock(void); /* ms */
+static inline uint64_t dp_sources_clock(void) { return (uint64_t)dp_time_monotonic_ms(); }
 /* Does it come as somebody makes it?  Then nobody waits long to see more of it; what was read of a file or through a decoder is always the same. */
 bool dp_sources_is_live(const struct dp_sources *s);
 enum { DP_SOURCE_LOOK_MS = 1000, DP_SOURCE_LEARN_MS = 10000 };

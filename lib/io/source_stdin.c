@@ -198,6 +198,8 @@ static enum dp_status open_path(struct dp_sources *s, struct dp_err *err) {
     else if (strstr(s->path_line, "://")) dp_err_set(err, DP_FORMAT, "'%.200s' is a URL: a line in a pipe names a local file", s->path_line);
     else {
         s->has_learnt = true; /* paths come one by one: each file is its own sample */
+        s->dataset = dp_dataset_input(s->run, s->path_line);
+        dp_sources_note_file(s, s->path_line);
         return dp_sources_open_name(s, s->path_line, err);
     }
     return dp_err_at(err, "-", s->path_at_line, s->path_at);

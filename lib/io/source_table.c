@@ -40,7 +40,14 @@ enum dp_status dp_sources_join(struct dp_sources *s, const char *const *names, s
 enum dp_status dp_sources_evolve(struct dp_sources *s, const struct dp_type *own, bool is_of_set, struct dp_err *err) {
     struct dp_reading *r = s->reading;
     const struct dp_type *set = is_of_set && s->set && dp_evolve_covers(s->set, own) ? s->set : own;
-    DP_TRY(dp_evolve_choose(set, s->opts->columns, s->opts->n_columns, NULL, 0, &r->schema, err));
+    struct dp_type *read = NULL;
+    if (s->opts->reads) DP_TRY(dp_evolve_choose(set, s->opts->reads, 0, s->opts->reads, s->opts->n_reads, &read, err));
+    if (read && read->n_children) {
+        r->schema = read;
+    } else {
+        dp_type_free(read);
+        DP_TRY(dp_evolve_choose(set, s->opts->columns, s->opts->n_columns, NULL, 0, &r->schema, err));
+    }
     r->origin->schema = r->schema;
     dp_evolve_open(&s->evolve, r->schema, own);
     return DP_OK;
@@ -92,6 +99,12 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     r->format = DP_SOURCE_TABLE;
     DP_TRY(dp_delta_open(name, version, &t->snapshot, err));
     r->origin = table_origin(name, t->snapshot->version);
+    if (!s->surveying) {
+        r->origin->dataset = s->dataset;
+        dp_dataset_version(s->dataset, t->snapshot->version);
+        dp_dataset_storage(s->dataset, "delta", "parquet");
+        dp_dataset_schema(s->dataset, t->snapshot->schema);
+    }
     if (s->run->where) DP_TRY(dp_expr_compile(dp_str_z(s->run->where), &t->where, err));
     t->own = dp_delta_schema_unfit(t->snapshot->schema);
     DP_TRY(dp_sources_evolve(s, t->own, true, err));

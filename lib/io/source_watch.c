@@ -65,9 +65,10 @@ enum dp_status dp_watch_wait(struct dp_watch *w, struct dp_sources *s, uint64_t 
     if (!w->is_sure && until > now + 200) until = now + 200;
     if (until <= now) until = now + 1;
     if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
-    if (s->opts->would_block) s->opts->would_block(s->opts->would_block_ctx);
-    for (;;) {
-        int r = poll(p, 3, until > now ? (int)(until - now) : 0);
+    uint64_t wake = s->opts->wake_ms > 0 ? (uint64_t)s->opts->wake_ms : UINT64_MAX;
+    for (bool told = false;; told = true) {
+        if ((!told || wake != UINT64_MAX) && s->opts->would_block) DP_TRY(s->opts->would_block(s->opts->would_block_ctx, err));
+        int r = poll(p, 3, until <= now ? 0 : until - now < wake ? (int)(until - now) : (int)wake);
         if (r < 0 && errno != EINTR) return dp_err_sys(err, DP_IO, "can't wait for input");
         if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
         if (s->run->pool && dp_pool_stopping(s->run->pool)) return dp_err_set(err, DP_PIPE, "the run has failed elsewhere");

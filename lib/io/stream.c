@@ -6,6 +6,8 @@
  */
 #include "stream_priv.h"
 
+#include <dp/io/datasets.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -70,6 +72,12 @@ void dp_job_count(struct dp_job *j, enum dp_tally tally)
     case DP_TALLY_LATE: j->books_.late++; return;
     case DP_TALLY_UNASSIGNED: j->books_.unassigned++; return;
     }
+}
+
+void dp_job_withdraw(struct dp_job *j, enum dp_tally tally)
+{
+    j->books_.used--;
+    dp_job_count(j, tally);
 }
 
 const struct dp_type *dp_job_types(const struct dp_job *j)
@@ -200,6 +208,7 @@ bool dp_job_next_held(struct dp_job *j, struct dp_record *r)
 static enum dp_status decide(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
 {
     if (!s->ops->decide) return DP_OK;
+    if (!j->n_held_) return s->ops->decide(s->ctx, j, err);
     bool worker_rejected = j->rejected_;
     decide_begin(j);
     j->rejected_ = false;
@@ -244,6 +253,7 @@ static void reject_duplicate(struct dp_job *j, const struct dp_record *r)
 
 static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
 {
+    j->new_keys = j->new_keys || !r->same_keys;
     if (!r->same_keys) w->reserved = has_reserved_key(r);
     if (w->reserved) {
         dp_job_reject(j, r, "reserved-key", NULL, NULL, "the key \"$dp\" is kept for marks");
@@ -274,9 +284,10 @@ static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w
             return DP_OK;
         }
     }
-    if (s->ops->record) return s->ops->record(s->ctx, j, r, err);
-    dp_job_pass(j, r);
-    return DP_OK;
+    if (!s->ops->record) return dp_job_pass(j, r), DP_OK;
+    enum dp_status st = s->ops->record(s->ctx, j, r, err);
+    j->new_keys = false;
+    return st;
 }
 
 /* The last line of an input, without a newline and not whole: a stream that was cut, not a bad record. */
@@ -308,6 +319,7 @@ static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w
     struct dp_record r;
     struct dp_err e = DP_ERR_INIT;
     uint64_t line, offset;
+    j->new_keys = true;
     dp_scan_begin(w->scan, j->chunk->text, j->chunk->n);
     for (;;) {
         enum dp_status st = dp_scan_next(w->scan, &r, &e);
@@ -397,7 +409,7 @@ static enum dp_status wake(struct dp_stream *s, enum dp_status status)
 static void give_back_text(struct dp_job *j)
 {
     struct dp_chunk *c = &j->chunk_;
-    if (c->raw.cap + c->converted.cap < KEEP_TEXT) return;
+    if (c->raw.cap + c->converted.cap < KEEP_TEXT || j->n_held_) return; /* records on hold are told by their bytes */
     dp_buf_release(&c->raw);
     dp_buf_release(&c->converted);
     c->text = "";
@@ -427,7 +439,7 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
     }
     if (s->conf->keep_text) return DP_OK;
     enum dp_status status = scan_pieces(s, w, j, err);
-    give_back_text(j);
+    if (!s->conf->keeps_chunks && !j->n_held_) give_back_text(j);
     return status;
 }
 
@@ -469,14 +481,18 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
 }
 
 /* The source is about to wait: what is ready goes out, at once or as soon as the jobs under way are through. */
-static void would_block(void *ctx)
+static enum dp_status would_block(void *ctx, struct dp_err *err)
 {
     struct dp_stream *s = ctx;
+    enum dp_status status = DP_OK;
     pthread_mutex_lock(&s->lock);
     s->waiting = true;
+    bool is_through = s->consumed == s->produced;
+    if (is_through && s->ops->wait && !atomic_load(&s->stopped)) status = s->ops->wait(s->ctx, err);
     /* A failure stays in the output and is returned by the next write. */
-    if (s->consumed == s->produced && dp_out_flush(s->run->out, NULL) != DP_OK) s->waiting = false;
+    if (is_through && dp_out_flush(s->run->out, NULL) != DP_OK) s->waiting = false;
     pthread_mutex_unlock(&s->lock);
+    return status;
 }
 
 /* ---- consume ---- */
@@ -502,6 +518,7 @@ static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, str
     DP_TRY(decide(s, j, err));
     run->books.bytes_in += j->chunk->n;
     add_books(&run->books, &j->books_);
+    if (j->chunk->origin && j->chunk->origin->dataset) dp_dataset_count(j->chunk->origin->dataset, j->books_.in, UINT64_MAX, UINT64_MAX);
     if (run->rejects) DP_TRY(dp_rejects_write(run->rejects, j->rejects_.p, j->rejects_.n, err));
     for (size_t i = 0; run->rejects && i < j->reasons_.n; i++) dp_rejects_count(run->rejects, j->reasons_.items[i].key, j->reasons_.items[i].v.u);
     if (j->reasons_.n) dp_map_reset(&j->reasons_);
@@ -546,7 +563,9 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     if (s->run->tick) s->run->tick(s->run);
     pthread_mutex_lock(&s->lock);
     s->consumed++;
-    if (status == DP_OK && ((s->waiting && s->consumed == s->produced) || s->run->line_buffered)) status = dp_out_flush(s->run->out, err);
+    bool is_through = s->waiting && s->consumed == s->produced;
+    if (status == DP_OK && is_through && s->ops->wait && !atomic_load(&s->stopped)) status = s->ops->wait(s->ctx, err);
+    if (status == DP_OK && (is_through || s->run->line_buffered)) status = dp_out_flush(s->run->out, err);
     pthread_mutex_unlock(&s->lock);
     return wake(s, status);
 }
@@ -625,6 +644,7 @@ enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_
     if (!sources.chunk_bytes) sources.chunk_bytes = chunk_bytes(run);
     sources.would_block = would_block;
     sources.would_block_ctx = s;
+    sources.wake_ms = conf->wake_ms;
     s->decides = conf->decides || run->where;
     s->stop_first = !conf->read_all && (!run->rejects || dp_rejects_tolerates_none(run->rejects));
     if (conf->read_all && run->rejects) dp_rejects_defer(run->rejects);

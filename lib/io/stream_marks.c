@@ -3,14 +3,19 @@
  * and the count and hash of `end` are those of the data lines between.  Whoever opens the input writes both; whoever is piped takes over
  * the begin, adds itself to the chain, and writes an end of its own over what it wrote.
  */
+#include "handover.h"
 #include "stream_priv.h"
 
 #include <dp/base/time.h>
+#include <dp/delta/commit.h>
+#include <dp/io/datasets.h>
 #include <dp/record/lineage.h>
 #include <dp/rules/contract.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { HEAD = 4096 }; /* of the input, for handover_take */
 
 void dp_marks_start(struct dp_stream *s)
 {
@@ -25,6 +30,8 @@ void dp_marks_release(struct dp_stream *s)
     dp_type_free(s->schema);
     dp_type_free(s->in_types);
     dp_map_release(&s->in_classified);
+    dp_positions_release(&s->positions);
+    dp_buf_release(&s->first);
     dp_mark_release(&s->begin);
     dp_mark_release(&s->end);
 }
@@ -116,6 +123,10 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
 enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err)
 {
     if (!s->piped) return DP_OK;
+    if (s->run->datasets && !s->has_first) {
+        s->has_first = true;
+        dp_buf_add(&s->first, c->text, c->n < HEAD ? c->n : HEAD);
+    }
     if (s->in_end) return dp_err_set(err, DP_FORMAT, "the stream goes on behind its end");
     if (c->kind == DP_CHUNK_MARK) {
         if (c->mark.kind == DP_MARK_BEGIN && c->mark.schema && !s->in_types) s->in_types = dp_type_copy(c->mark.schema);
@@ -147,23 +158,58 @@ static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
     m->chain[m->n_chain++] = dp_strdup(s->run->program);
     if (s->where) dp_lineage_where(s->where, m);
     if (s->ops->begin) DP_TRY(s->ops->begin(s->ctx, m, err));
+    if (s->ops->header) DP_TRY(s->ops->header(s->ctx, m, err));
     if (s->conf->sink) return DP_OK;
     s->out_hash = dp_linehash_open();
     s->run->marks_open = true;
     return dp_out_mark(s->run->out, m, err);
 }
 
+/*
+ * Lineage without marks: the header that a begin would carry, of our own sources or as the program before handed it over beside the pipe.  It is amended, noted and handed
+ * on; nothing else hears of it.
+ */
+static void open_header(struct dp_stream *s, const struct dp_origin *origin)
+{
+    struct dp_mark m = {.kind = DP_MARK_BEGIN, .table_version = -1};
+    struct dp_err own = DP_ERR_INIT;
+    if (!s->run->datasets || s->begin.kind == DP_MARK_BEGIN) return;
+    if (!s->piped) {
+        replace_text(&m.run, s->run->run_id);
+        replace_text(&m.job, s->run->job);
+        if (s->n_names == 1) replace_text(&m.source, s->names[0]);
+        if (origin && origin->schema && dp_sources_count(s->sources) == 1) m.schema = dp_type_copy(origin->schema);
+        dp_sources_origins(s->sources, &m);
+    } else if (!handover_take(dp_buf_str(&s->first), &m)) {
+        return;
+    }
+    dp_datasets_of_header(s->run, &m);
+    m.chain = dp_realloc_array(m.chain, m.n_chain + 1, sizeof *m.chain);
+    m.chain[m.n_chain++] = dp_strdup(s->run->program);
+    if (s->where) dp_lineage_where(s->where, &m);
+    bool ok = !s->ops->header || s->ops->header(s->ctx, &m, &own) == DP_OK;
+    if (ok && !s->conf->sink) handover_offer(s->run, &m);
+    dp_mark_release(&m);
+}
+
 enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err)
 {
     if (s->tried_open) return DP_OK;
     s->tried_open = true;
-    if (s->piped || !s->run->marks || s->conf->sink) return DP_OK;
+    if (s->piped || !s->run->marks || s->conf->sink) return open_header(s, origin), DP_OK;
     s->begin.kind = DP_MARK_BEGIN;
     replace_text(&s->begin.run, s->run->run_id);
     replace_text(&s->begin.job, s->run->job);
+    if (s->conf->resumes) {
+        char id[24];
+        dp_positions_copy(&s->positions, s->conf->resumes);
+        dp_positions_id(&s->positions, id);
+        replace_text(&s->begin.id, id);
+    }
     if (s->n_names == 1) replace_text(&s->begin.source, s->names[0]);
     if (s->is_surveyed) s->begin.schema = s->schema, s->schema = NULL;
     else if (origin && origin->schema && !s->begin.schema) s->begin.schema = dp_type_copy(origin->schema);
+    dp_sources_origins(s->sources, &s->begin);
     return begin_out(s, err);
 }
 
@@ -172,6 +218,7 @@ static enum dp_status take_begin(struct dp_stream *s, struct dp_mark *m, struct 
     s->begin = *m;
     *m = (struct dp_mark){.kind = DP_MARK_NONE, .table_version = -1};
     if (s->begin.job) snprintf(s->run->job, sizeof s->run->job, "%s", s->begin.job);
+    dp_datasets_of_header(s->run, &s->begin);
     return begin_out(s, err);
 }
 
@@ -259,14 +306,23 @@ enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, stru
     return dp_out_mark(s->run->out, &own, err);
 }
 
+/* The id of a checkpoint of ours names the positions of all sources (dp/io/positions.h). */
+static void name_checkpoint(struct dp_stream *s, const struct dp_mark *m, char id[24])
+{
+    struct dp_buf app = {0};
+    dp_delta_app_id(s->run->job, m->source, m->partition, &app);
+    dp_positions_put(&s->positions, dp_buf_str(&app), dp_str_z(m->position));
+    dp_positions_id(&s->positions, id);
+    dp_buf_release(&app);
+}
+
 /* The tool hears of it also where no marks are written: its ledger and its rejects go by them. */
 enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
 {
     char id[24];
     bool pass = true;
-    snprintf(id, sizeof id, "%llu", (unsigned long long)s->n_checkpoints + 1);
     if (m->kind == DP_MARK_CHECKPOINT) {
-        s->n_checkpoints++;
+        name_checkpoint(s, m, id);
         replace_text(&m->id, id);
     }
     replace_text(&m->run, s->begin.run);
@@ -283,9 +339,9 @@ enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err)
     char position[24], id[24], partition[] = "0";
     if (s->piped || !s->run->marks_open || s->conf->no_checkpoints || !o || !o->position_id || atomic_load(&s->stopped)) return DP_OK;
     snprintf(position, sizeof position, "%llu", (unsigned long long)s->last_end);
-    snprintf(id, sizeof id, "%llu", (unsigned long long)++s->n_checkpoints);
     struct dp_mark m = {.kind = DP_MARK_CHECKPOINT, .run = s->begin.run, .source = o->position_id, .partition = partition,
                         .position = position, .id = id, .table_version = -1};
+    name_checkpoint(s, &m, id);
     return pass_mark(s, &m, err);
 }
 

@@ -62,8 +62,12 @@ struct dp_stream {
     struct dp_mark begin, end;
     struct dp_linehash *out_hash;
     uint64_t out_lines;
-    uint64_t n_checkpoints;
+    struct dp_positions positions; /* of our own checkpoints */
     bool tried_open;
+
+    /* Lineage where no begin goes through: the first bytes of the input, before they are gone; NULL: nobody wants them. */
+    struct dp_buf first;
+    bool has_first;
 };
 
 void dp_marks_start(struct dp_stream *s);

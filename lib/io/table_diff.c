@@ -268,10 +268,11 @@ void dp_table_diff_close(struct dp_table_diff *d)
 
 enum dp_status dp_table_diff_schema(struct dp_table_diff *d, struct dp_err *err)
 {
+    if (d->both) return DP_OK;
     struct dp_type *a = dp_delta_schema_unfit(d->a->schema), *b = dp_delta_schema_unfit(d->b->schema);
     struct dp_cast_clash clash = {0};
     enum dp_status status = DP_OK;
-    if (!d->both) d->both = dp_cast_common(a, b, &clash);
+    d->both = dp_cast_common(a, b, &clash);
     if (!d->both)
         status = dp_err_set(err, DP_SCHEMA, "rows can't be compared: column %s is %s here and %s there", dp_buf_z(&clash.path), dp_buf_z(&clash.a), dp_buf_z(&clash.b));
     dp_cast_clash_release(&clash);

@@ -443,6 +443,12 @@ enum dp_status dp_pq_meta_parse_within(const void *p, size_t n, uint64_t file_si
     return DP_OK;
 }
 
+int64_t dp_pq_meta_rows(const struct dp_pq_meta *meta) {
+    int64_t n = 0;
+    for (size_t i = 0; i < meta->n_row_groups; i++) n += meta->row_groups[i].num_rows;
+    return n;
+}
+
 void dp_pq_meta_release(struct dp_pq_meta *meta) {
     dp_arena_release(&meta->arena);
     *meta = (struct dp_pq_meta){0};

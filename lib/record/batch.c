@@ -216,6 +216,11 @@ void dp_column_truncate(struct dp_column *c, int64_t length) {
     c->length = length;
 }
 
+void dp_batch_drop_last(struct dp_batch *b) {
+    b->length--;
+    for (size_t i = 0; i < b->n_columns; i++) dp_column_truncate(&b->columns[i], b->length);
+}
+
 static void append_validity(struct dp_column *c, const struct dp_column *src, int64_t from, int64_t n) {
     int64_t nulls = src->validity ? n - dp_bits_count(src->validity, from, n) : 0;
     if (!nulls) {

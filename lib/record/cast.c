@@ -206,12 +206,6 @@ static bool to_floating(struct dp_column *dst, const struct dp_column *src, size
     return true;
 }
 
-static dp_i128 power_of_ten(int n) {
-    dp_i128 v = 1;
-    while (n-- > 0) v *= 10;
-    return v;
-}
-
 static dp_i128 decimal_at(const struct dp_column *src, size_t i) {
     dp_i128 v;
     memcpy(&v, src->data + 16 * i, 16);
@@ -222,7 +216,7 @@ static dp_i128 decimal_at(const struct dp_column *src, size_t i) {
 static bool to_decimal(struct dp_column *dst, const struct dp_column *src, size_t at, size_t n) {
     int64_t v[BLOCK];
     int scale = src->type->id == DP_TYPE_DECIMAL ? src->type->scale : 0, up = dst->type->scale - scale;
-    dp_i128 factor = up > 0 ? power_of_ten(up) : 1, most = (power_of_ten(dst->type->precision) - 1) / factor;
+    dp_i128 factor = up > 0 ? dp_power_of_ten_wide(up) : 1, most = (dp_power_of_ten_wide(dst->type->precision) - 1) / factor;
     bool fits = true, whole = src->type->id != DP_TYPE_DECIMAL, bits = src->type->id == DP_TYPE_UINT64;
     uint8_t *p = dst->data + dst->data_n;
     dst->data_n += n * 16;

@@ -423,19 +423,9 @@ static bool order_holds(enum dp_cmp op, int d) {
     return false;
 }
 
-/* The value's node; 0: there is none.  A top-level field that stands where it stood is found without a call. */
+/* The value's node; 0: there is none. */
 static inline uint32_t find_field(struct dp_expr_run *run, const struct dp_enode *field) {
-    const struct dp_path *path = field->path;
-    struct dp_path_hint *hint = &run->hints[field->slot];
-    const struct dp_record *r = run->r;
-    uint32_t k = hint->node[0];
-    if (path->n == 1 && k && k < r->n_nodes) {
-        const struct dp_node *n = &r->nodes[k];
-        const struct dp_step *s = path->steps;
-        bool is_key = n->depth == 1 && (n->flags & (DP_NODE_KEY | DP_NODE_ESCAPED)) == DP_NODE_KEY;
-        if (is_key && s->kind == DP_STEP_KEY && n->len == s->key_n && dp_bytes_eq(r->base + n->off, s->key, s->key_n)) return k + 1;
-    }
-    return dp_path_find(path, hint, r);
+    return dp_path_find(field->path, &run->hints[field->slot], run->r);
 }
 
 /* A field of the record against a constant (on the right).  False: not decided here. */

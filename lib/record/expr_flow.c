@@ -38,10 +38,21 @@ static void add_dep(struct dp_arena *a, struct dp_flow_deps *d, struct dp_str na
     d->v[d->n++] = (struct dp_flow_dep){name, how};
 }
 
+/* Both without masking. */
+static unsigned through(unsigned how, unsigned by) {
+    unsigned out = how & ~(unsigned)DP_HOW_DIRECT;
+    for (unsigned d = DP_HOW_IDENTITY; d <= DP_HOW_AGGREGATION; d *= 2)
+        for (unsigned x = DP_HOW_IDENTITY; (how & d) && x <= DP_HOW_CONDITIONAL; x *= 2)
+            if (by & x) out |= x > d ? x : d;
+    return out;
+}
+
 unsigned dp_flow_through(unsigned how, unsigned by) {
-    unsigned indirect = how & (DP_FLOW_CONDITION | DP_FLOW_FILTER);
-    if (by == DP_FLOW_COPY) return how;
-    return indirect | (how & (DP_FLOW_COPY | DP_FLOW_DIRECT) ? by : 0u);
+    unsigned clear = how & 0xffff, masked = how >> 16, by_clear = by & 0xffff, by_masked = by >> 16, hidden = 0;
+    if (by == DP_HOW_IDENTITY) return how;
+    if (by_clear) hidden |= through(masked, by_clear);
+    if (by_masked) hidden |= through(masked, by_masked) | through(clear, by_masked);
+    return (by_clear ? through(clear, by_clear) : 0) | DP_HOW_MASKED(hidden);
 }
 
 void dp_flow_add(struct dp_arena *a, struct dp_flow_deps *to, const struct dp_flow_deps *from, unsigned how) {

@@ -6,11 +6,11 @@
 #define DP_RECORD_EXPR_FLOW_H
 
 #include <dp/base/arena.h>
-#include <dp/record/expr.h>
+#include <dp/record/lineage.h>
 #include <dp/record/type.h>
 
-/* How a value depends on a field of the input. */
-enum { DP_FLOW_COPY = 1, DP_FLOW_DIRECT = 2, DP_FLOW_CONDITION = 4, DP_FLOW_FILTER = 8 };
+/* How a value depends on a field of the input: the flags of dp/record/lineage.h, by what an expression can do. */
+enum { DP_FLOW_COPY = DP_HOW_IDENTITY, DP_FLOW_DIRECT = DP_HOW_TRANSFORMATION, DP_FLOW_CONDITION = DP_HOW_CONDITIONAL, DP_FLOW_FILTER = DP_HOW_FILTER };
 #define DP_FLOW_DEPS_MAX 1000u /* names; more are "all fields" */
 
 struct dp_flow_dep {
@@ -43,7 +43,7 @@ struct dp_flow_field {
     const struct dp_flow *value; /* NULL: taken out of an open record */
 };
 
-/* A dependency through a dependency: what was indirect stays that. */
+/* A dependency through a dependency (dp/record/lineage.h says by which rules). */
 unsigned dp_flow_through(unsigned how, unsigned by);
 /* The field of the input, as it is. */
 const struct dp_flow *dp_flow_copy(struct dp_arena *a, const struct dp_type *schema, struct dp_str name, bool loose);

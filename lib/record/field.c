@@ -124,6 +124,47 @@ out:
     return status;
 }
 
+static bool is_same_path(const struct dp_path *a, const struct dp_path *b) {
+    if (a->n != b->n) return false;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct dp_step *x = &a->steps[i], *y = &b->steps[i];
+        if (x->kind != y->kind || x->index != y->index || !dp_str_eq(dp_str(x->key, x->key_n), dp_str(y->key, y->key_n))) return false;
+    }
+    return true;
+}
+
+/* Bytes up to the comma that ends the first path of a list, or all. */
+static size_t until_comma(struct dp_str list) {
+    bool quoted = false;
+    for (size_t i = 0; i < list.n; i++) {
+        if (list.p[i] == '"') quoted = !quoted;
+        else if (quoted && list.p[i] == '\\') i++;
+        else if (!quoted && list.p[i] == ',') return i;
+    }
+    return list.n;
+}
+
+enum dp_status dp_paths_parse(struct dp_str list, struct dp_path **out, size_t *n, struct dp_err *err) {
+    *out = NULL, *n = 0;
+    for (bool more = true; more;) {
+        struct dp_path path;
+        size_t end = until_comma(list);
+        DP_TRY(dp_path_parse(dp_str(list.p, end), &path, err));
+        *out = dp_realloc_array(*out, *n + 1, sizeof **out);
+        (*out)[(*n)++] = path;
+        for (size_t i = 0; i + 1 < *n; i++)
+            if (is_same_path(&(*out)[i], &path)) return dp_err_set(err, DP_USAGE, "`%.*s` is named twice", DP_STR_FMT(dp_str(list.p, end)));
+        more = end < list.n;
+        if (more) list.p += end + 1, list.n -= end + 1;
+    }
+    return DP_OK;
+}
+
+void dp_paths_free(struct dp_path *paths, size_t n) {
+    for (size_t i = 0; i < n; i++) dp_path_release(&paths[i]);
+    free(paths);
+}
+
 /* Can the name stand behind a dot as it is? */
 static bool is_plain_name(const struct dp_step *s) {
     for (size_t i = 0; i < s->key_n; i++) {
@@ -174,7 +215,7 @@ static uint32_t find_index(const struct dp_record *r, uint32_t o, int64_t index)
     return 0;
 }
 
-uint32_t dp_path_find(const struct dp_path *path, struct dp_path_hint *hint, const struct dp_record *r) {
+uint32_t dp_path_walk(const struct dp_path *path, struct dp_path_hint *hint, const struct dp_record *r) {
     uint32_t o = 0;
     for (size_t i = 0; i < path->n; i++) {
         const struct dp_step *s = &path->steps[i];
@@ -196,4 +237,23 @@ uint32_t dp_path_find(const struct dp_path *path, struct dp_path_hint *hint, con
         o = k + 1;
     }
     return path->n ? o : 0;
+}
+
+/* A top-level field where it was in the record before, which nearly all are; 0: not there. */
+static uint32_t where_it_was(const struct dp_path *path, const struct dp_path_hint *hint, const struct dp_record *r) {
+    uint32_t k = path->n == 1 ? hint->node[0] : 0;
+    if (!k || k >= r->n_nodes || r->duplicate_keys) return 0;
+    const struct dp_step *s = path->steps;
+    const struct dp_node *n = &r->nodes[k];
+    bool is_key = (n->flags & (DP_NODE_KEY | DP_NODE_ESCAPED)) == DP_NODE_KEY && n->depth == 1;
+    return is_key && s->kind == DP_STEP_KEY && n->len == s->key_n && dp_bytes_eq(r->base + n->off, s->key, s->key_n) ? k + 1 : 0;
+}
+
+uint32_t dp_path_seek(const struct dp_path *path, struct dp_path_hint *hint, const struct dp_record *r) {
+    if (!hint) return dp_path_walk(path, NULL, r);
+    uint32_t found = where_it_was(path, hint, r);
+    if (!found) found = dp_path_walk(path, hint, r);
+    hint->shape = r->shape;
+    hint->found = found;
+    return found;
 }

@@ -4,6 +4,7 @@
  * Stage 1 is in simd_json.c; it runs over windows of the chunk, just ahead of the walk, so that tokens stay in the cache.
  * Does not convert values and does not strip a byte order mark.
  */
+#include <dp/base/file.h>
 #include <dp/base/map.h>
 #include <stdio.h>
 
@@ -305,13 +306,32 @@ static bool has_high(const char *p, size_t n) {
     return (any & UINT64_C(0x8080808080808080)) != 0;
 }
 
+/* The first and the last such byte of text[from..to); false: there is none. */
+static bool stage_span(const struct json_stage *st, size_t from, size_t to, size_t *first, size_t *last) {
+    from -= st->origin;
+    to -= st->origin;
+    size_t a = from / JSON_BLOCK, b = (to - 1) / JSON_BLOCK;
+    uint64_t head = ~UINT64_C(0) << from % JSON_BLOCK, tail = ~UINT64_C(0) >> (JSON_BLOCK - 1 - (to - 1) % JSON_BLOCK);
+    const uint64_t *mask = st->special;
+    for (; a < b && !(mask[a] & head); a++) head = ~UINT64_C(0);
+    if (a == b) head &= tail;
+    if (!(mask[a] & head)) return false;
+    *first = st->origin + a * JSON_BLOCK + (size_t)__builtin_ctzll(mask[a] & head);
+    for (; b > a && !(mask[b] & tail); b--) tail = ~UINT64_C(0);
+    if (a == b) tail &= head;
+    *last = st->origin + b * JSON_BLOCK + (JSON_BLOCK - 1 - (size_t)__builtin_clzll(mask[b] & tail));
+    return true;
+}
+
 /* Flags of strings in text that has escapes or bytes above 0x7f, and what can be wrong there. */
 static __attribute__((noinline)) enum dp_status check_strings(const struct json_stage *st, struct dp_node *nodes, uint32_t n,
                                                               struct dp_err *err) {
+    size_t first, last;
+    if (!stage_span(st, nodes[0].off, nodes[0].off + (size_t)nodes[0].len, &first, &last)) return DP_OK;
     for (uint32_t i = 0; i < n; i++) {
         struct dp_node *node = &nodes[i];
         size_t from = node->off, to = from + node->len;
-        if (node->kind != DP_KIND_STRING || !stage_any(st, from, to)) continue;
+        if (to <= first || from > last || node->kind != DP_KIND_STRING || !stage_any(st, from, to)) continue;
         if (has_high(st->p + from, node->len)) {
             node->flags &= (uint8_t)~DP_NODE_ASCII;
             size_t off;
@@ -403,6 +423,7 @@ static struct json_keyset *learn_keys(struct dp_scan *s, struct dp_record *r) {
 struct dp_scan *dp_scan_open(uint64_t max_record, enum dp_scan_engine engine) {
     struct dp_scan *s = dp_calloc(1, sizeof *s);
     s->engine = dp_json_engine(engine);
+    dp_random(&s->shapes.shape_id, sizeof s->shapes.shape_id);
     s->max_record = max_record ? max_record : DP_LIMIT_RECORD;
     return s;
 }
@@ -539,6 +560,7 @@ static __attribute__((noinline)) enum dp_status walk_line(struct dp_scan *s, str
     rec->nodes = s->nodes;
     rec->n_nodes = w.n;
     rec->n_members = s->members[0];
+    rec->shape = 0;
     if (stage_near(st, s->nodes[0].off, s->nodes[0].off + s->nodes[0].len)) DP_TRY(check_strings(st, s->nodes, w.n, err));
     struct json_keyset *ks = learn_keys(s, rec);
     rec->same_keys = s->has_last && ks->id == s->last_keyset;
@@ -575,6 +597,7 @@ static inline bool skip_line(struct dp_scan *s, struct dp_record *rec, struct js
     rec->nodes = NULL;
     rec->n_nodes = 0;
     rec->n_members = sh->n_members;
+    rec->shape = 0;
     rec->same_keys = rec->skipped = true;
     rec->duplicate_keys = false;
     rec->dup_node = 0;
@@ -597,7 +620,8 @@ static inline enum dp_status fill_line(struct dp_scan *s, struct dp_record *rec,
     rec->n_members = sh->n_members;
     if (__builtin_expect(stage_near(st, s->nodes[0].off, s->nodes[0].off + s->nodes[0].len), 0))
         DP_TRY(check_strings(st, s->nodes, sh->n_nodes, err));
-    if (__builtin_expect(!keys, 0)) json_shape_set_keys(sh, rec, learn_keys(s, rec)->id);
+    if (__builtin_expect(!keys, 0)) json_shape_set_keys(&s->shapes, sh, rec, learn_keys(s, rec)->id);
+    rec->shape = sh->id;
     rec->duplicate_keys = sh->dup;
     rec->dup_node = sh->dup_node;
     /* the set may have been dropped and made again since the shape saw it */
@@ -658,12 +682,18 @@ static __attribute__((noinline)) enum dp_status other_line(struct dp_scan *s, st
 
 enum dp_status dp_scan_next(struct dp_scan *s, struct dp_record *rec, struct dp_err *err) {
     struct json_stage *st = &s->lines;
-    struct json_shape *sh = s->shapes.last;
+    struct json_shape *sh = s->shapes.recent[0];
     rec->base = st->p;
     rec->skipped = false;
     size_t t0 = s->tok;
-    /* most lines look like the last one: then no line end needs to be sought */
-    if (!sh || st->n_tok - t0 < sh->n_tok || !s->engine->match(sh, st->cls + t0)) return other_line(s, rec, err);
+    /* most lines look like the last one, or one before: then no line end needs to be sought */
+    size_t left = st->n_tok - t0;
+    if (!sh || left < sh->n_tok || !s->engine->match(sh, st->cls + t0)) {
+        sh = left ? json_shapes_recent(&s->shapes, s->engine, st->cls + t0, left) : NULL;
+        if (!sh) return other_line(s, rec, err);
+    } else {
+        s->shapes.other = sh;
+    }
     uint32_t end = st->pos[t0 + sh->n_tok - 1];
     if (__builtin_expect(end - s->line_off > s->max_record, 0)) return other_line(s, rec, err);
     s->tok = t0 + sh->n_tok;

@@ -56,6 +56,7 @@ struct json_shape_key {
  */
 struct json_shape {
     uint64_t hash;
+    uint64_t id;       /* of the shape with these keys: dp_record's */
     uint64_t keyset;   /* id of the top-level names */
     uint32_t n_tok, n_nodes, n_members, n_keys, n_groups, n_far;
     bool dup;
@@ -96,6 +97,24 @@ struct json_engine {
     bool (*keys)(const struct json_shape *sh, const uint32_t *pos, const char *base);
 };
 
+/* Bytes behind an odd run of backslashes; *carry: the first byte of the next block is one. */
+static inline __attribute__((always_inline)) uint64_t json_escaped(uint64_t slash, uint64_t *carry) {
+    uint64_t escaped = *carry;
+    slash &= ~escaped;
+    *carry = 0;
+    while (slash) {
+        uint64_t bit = slash & -slash;
+        if (bit >> 63) *carry = 1;
+        escaped |= bit << 1;
+        slash &= ~(bit | bit << 1);
+    }
+    return escaped;
+}
+
+/* simd_json_wide.c: whole groups of blocks as long as they are plain; how many blocks that were.  And whether it runs where AVX-512's engine does. */
+size_t json_scan_wide(struct json_stage *st, size_t blocks);
+bool json_wide_runs(void);
+
 /* The engine, or the best that runs here for AUTO; portable when the asked one does not run here. */
 const struct json_engine *dp_json_engine(enum dp_scan_engine engine);
 
@@ -106,6 +125,7 @@ const struct json_engine *dp_json_engine(enum dp_scan_engine engine);
 #define JSON_SHAPE_TOKENS 1024u /* longer lines are walked each time */
 #define JSON_SEEN 1024u
 #define JSON_KEYSETS 8u
+#define JSON_RECENT 8u
 
 struct json_keyset {
     uint64_t id; /* 0: empty */
@@ -117,11 +137,12 @@ struct json_keyset {
 struct json_shapes {
     struct json_shape *slot[JSON_SHAPE_SETS][JSON_SHAPE_WAYS];
     uint8_t turn[JSON_SHAPE_SETS]; /* which one goes next */
-    struct json_shape *last;       /* tried first: most lines have it */
-    struct json_shape *other;      /* the last one found that was another; twice in a row makes it `last` */
+    struct json_shape *recent[JSON_RECENT]; /* tried in this order, without a hash; most lines have the first */
+    struct json_shape *other;               /* that of the line before; when another than the first has two lines in a row it becomes the first */
     uint32_t seen[JSON_SEEN]; /* high half of hashes of shapes seen once */
     struct json_keyset keyset[JSON_KEYSETS];
     uint64_t next_id;
+    uint64_t shape_id; /* the latest; begins anywhere, so that no two scanners have the same */
     unsigned next_keyset, last_keyset;
 };
 
@@ -131,13 +152,15 @@ bool json_long_keys_are(const struct json_shape *sh, const uint32_t *pos, const 
 /* The shape of these classes, NULL when there is none; *hash is set. */
 struct json_shape *json_shapes_find(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok,
                                     uint64_t *hash);
+/* The shape of the line that begins at c (n_tok tokens are there), of those that lines had lately, but for the first; NULL: none of them. */
+struct json_shape *json_shapes_recent(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok);
 /* True when a line with this hash was seen before, so that a shape is worth making. */
 bool json_shapes_seen(struct json_shapes *s, uint64_t hash);
 /* Makes a shape from a line just walked; place[i] belongs to r->nodes[i]. */
 void json_shapes_add(struct json_shapes *s, const struct json_engine *e, uint64_t hash, const uint8_t *cls, size_t n_tok,
                      const struct json_place *place, const struct dp_record *r, uint64_t keyset);
 /* The shape's keys become those of r. */
-void json_shape_set_keys(struct json_shape *sh, const struct dp_record *r, uint64_t keyset);
+void json_shape_set_keys(struct json_shapes *s, struct json_shape *sh, const struct dp_record *r, uint64_t keyset);
 /* The set of the record's top-level names, in order; made when it is new (*is_new). */
 struct json_keyset *json_keyset_of(struct json_shapes *s, const struct dp_record *r, bool *is_new);
 

@@ -30,6 +30,39 @@ void json_shapes_release(struct json_shapes *s) {
     memset(s, 0, sizeof *s);
 }
 
+/* recent[i] was found. Those that come often move to the front. */
+static void note_recent(struct json_shapes *s, size_t i) {
+    struct json_shape *sh = s->recent[i];
+    size_t to = s->other == sh || !s->recent[0] ? 0 : i > 1 ? i - 1 : i;
+    s->other = sh;
+    s->recent[i] = s->recent[to];
+    s->recent[to] = sh;
+}
+
+static void add_recent(struct json_shapes *s, struct json_shape *sh) {
+    size_t i = 0;
+    while (i < JSON_RECENT - 1 && s->recent[i] && s->recent[i] != sh) i++;
+    s->recent[i] = sh;
+    note_recent(s, i);
+}
+
+static void drop_recent(struct json_shapes *s, const struct json_shape *sh) {
+    for (size_t i = 0; i < JSON_RECENT; i++)
+        if (s->recent[i] == sh) s->recent[i] = NULL;
+    if (s->other == sh) s->other = NULL;
+}
+
+struct json_shape *json_shapes_recent(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok) {
+    for (size_t i = 1; i < JSON_RECENT; i++) {
+        struct json_shape *sh = s->recent[i];
+        /* only line ends are an LF, so that one byte tells lines with fewer or more tokens */
+        if (!sh || sh->n_tok > n_tok || cls[sh->n_tok - 1] != '\n' || !e->match(sh, cls)) continue;
+        note_recent(s, i);
+        return sh;
+    }
+    return NULL;
+}
+
 struct json_shape *json_shapes_find(struct json_shapes *s, const struct json_engine *e, const uint8_t *cls, size_t n_tok,
                                     uint64_t *hash) {
     uint64_t h = *hash = XXH3_64bits(cls, n_tok);
@@ -37,8 +70,7 @@ struct json_shape *json_shapes_find(struct json_shapes *s, const struct json_eng
     for (size_t k = 0; k < JSON_SHAPE_WAYS; k++) {
         struct json_shape *sh = set[k];
         if (!sh || sh->hash != h || sh->n_tok != n_tok || !e->match(sh, cls)) continue;
-        if (s->other == sh || !s->last) s->last = sh;
-        s->other = sh;
+        add_recent(s, sh);
         return sh;
     }
     return NULL;
@@ -96,7 +128,9 @@ bool json_long_keys_are(const struct json_shape *sh, const uint32_t *pos, const 
     return true;
 }
 
-void json_shape_set_keys(struct json_shape *sh, const struct dp_record *r, uint64_t keyset) {
+void json_shape_set_keys(struct json_shapes *s, struct json_shape *sh, const struct dp_record *r, uint64_t keyset) {
+    if (++s->shape_id == 0) s->shape_id = 1;
+    sh->id = s->shape_id;
     dp_buf_reset(&sh->keys);
     for (uint32_t i = 0; i < sh->n_keys; i++) {
         const struct dp_node *k = &r->nodes[sh->key[i].node];
@@ -138,13 +172,13 @@ void json_shapes_add(struct json_shapes *s, const struct json_engine *e, uint64_
     sh->key_tok = dp_calloc((size_t)sh->n_keys + 1, sizeof *sh->key_tok);
     sh->key_head = json_alloc_aligned(((size_t)sh->n_keys + 1) * 2 * JSON_KEY_HEAD, &sh->raw_head);
     if (e->lanes) plan_groups(sh, e->lanes);
-    json_shape_set_keys(sh, r, keyset);
+    json_shape_set_keys(s, sh, r, keyset);
     size_t set = hash % JSON_SHAPE_SETS;
     struct json_shape **slot = &s->slot[set][s->turn[set]++ % JSON_SHAPE_WAYS];
-    if (*slot == s->last) s->last = NULL;
+    drop_recent(s, *slot);
     shape_free(*slot);
-    *slot = s->other = sh;
-    if (!s->last) s->last = sh;
+    *slot = sh;
+    add_recent(s, sh);
 }
 
 static bool keyset_is(const struct json_keyset *ks, const struct dp_record *r) {

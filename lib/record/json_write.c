@@ -66,11 +66,9 @@ void dp_json_add_string(struct dp_buf *b, struct dp_str s) {
 }
 
 void dp_json_add_double(struct dp_buf *b, double v) {
-    char text[32];
-    size_t n = dp_print_double(text, v);
     bool number = isfinite(v);
     if (!number) dp_buf_addc(b, '"');
-    dp_buf_add(b, text, n);
+    b->n += dp_print_double(dp_buf_reserve(b, 32), v);
     if (!number) dp_buf_addc(b, '"');
 }
 

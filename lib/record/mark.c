@@ -18,6 +18,15 @@ static const char *const kind_names[] = {
 
 const char *dp_mark_kind_name(enum dp_mark_kind k) { return (size_t)k < N_KINDS ? kind_names[k] : "none"; }
 
+bool dp_mark_time(const struct dp_mark *m, int64_t *ms) {
+    struct dp_timestamp t;
+    if (!m->time) return false;
+    if (dp_parse_i64(dp_str_z(m->time), ms)) return true;
+    if (!dp_time_parse(dp_str_z(m->time), false, false, &t)) return false;
+    *ms = t.seconds * 1000 + t.nanos / 1000000;
+    return true;
+}
+
 #define ON(kind) (1u << DP_MARK_##kind)
 #define ON_ALL 0xffffu
 
@@ -51,6 +60,7 @@ static const struct member members[] = {
     {"table_version", VERSION, ON(BEGIN), 0, AT(table_version)},
     {"schema", SCHEMA, ON(BEGIN), 0, AT(schema)},
     {"fields", FIELDS, ON(BEGIN), 0, AT(fields)},
+    {"origins", FIELDS, ON(BEGIN), 0, AT(origins)},
 };
 #define N_MEMBERS (sizeof members / sizeof members[0])
 

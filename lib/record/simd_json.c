@@ -15,20 +15,6 @@ struct found {
     uint64_t canon; /* of those, whose class is '0' */
 };
 
-/* Bytes behind an odd run of backslashes; *carry: the first byte of the next block is one. */
-static inline __attribute__((always_inline)) uint64_t escaped_bytes(uint64_t slash, uint64_t *carry) {
-    uint64_t escaped = *carry;
-    slash &= ~escaped;
-    *carry = 0;
-    while (slash) {
-        uint64_t bit = slash & -slash;
-        if (bit >> 63) *carry = 1;
-        escaped |= bit << 1;
-        slash &= ~(bit | bit << 1);
-    }
-    return escaped;
-}
-
 static inline uint64_t prefix_xor(uint64_t x) {
     x ^= x << 1;
     x ^= x << 2;
@@ -119,7 +105,7 @@ static inline __attribute__((always_inline)) void lf_role(struct masks *m, bool 
         }                                                                                                      \
         lf_role(&m, lines);                                                                                    \
         uint64_t quote = m.quote;                                                                              \
-        if (__builtin_expect((m.slash | s.escape) != 0, 0)) quote &= ~escaped_bytes(m.slash, &s.escape);       \
+        if (__builtin_expect((m.slash | s.escape) != 0, 0)) quote &= ~json_escaped(m.slash, &s.escape);       \
         struct found f = find_tokens(&s, &m, quote, prefix(quote) ^ s.in_string, valid, lines);                \
         s.special[s.n_block++] = m.slash | m.high;                                                             \
         store(&s, f, text);                                                                                    \
@@ -515,13 +501,23 @@ static inline AVX512 __attribute__((always_inline)) void store_avx512(struct jso
     st->n_tok += n;
 }
 
-static AVX512 void scan_avx512(struct json_stage *st, size_t blocks) {
+/* Block by block. */
+static AVX512 __attribute__((noinline)) void scan_narrow(struct json_stage *st, size_t blocks) {
     const struct avx512_bytes k = avx512_bytes();
 #define CLASSIFY(text, m) classify_avx512(text, m, &k)
 #define STORE(s, f, text) store_avx512(s, f, text, &k)
     SCAN_BOTH(CLASSIFY, CLMUL_PREFIX, STORE)
 #undef CLASSIFY
 #undef STORE
+}
+
+/* Groups of blocks, and where one of them is not plain, or the text ends, block by block. */
+static void scan_wide(struct json_stage *st, size_t blocks) {
+    for (size_t few; blocks && st->at < st->n; blocks -= few) {
+        blocks -= json_scan_wide(st, blocks);
+        few = blocks < 8 ? blocks : 8;
+        if (few) scan_narrow(st, few);
+    }
 }
 
 static AVX512 bool match_avx512(const struct json_shape *sh, const uint8_t *c) {
@@ -548,20 +544,23 @@ static AVX512 bool fill_avx512(const struct json_shape *sh, const uint32_t *rest
     return same_keys(sh, pos, base);
 }
 
-static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_avx512, match_avx512, fill_avx512, keys_avx2};
+static const struct json_engine avx512 = {"avx512", DP_SCAN_AVX512, 4, scan_narrow, match_avx512, fill_avx512, keys_avx2};
+static const struct json_engine wide = {"avx512-wide", DP_SCAN_AVX512_WIDE, 4, scan_wide, match_avx512, fill_avx512, keys_avx2};
 
 static bool runs(enum dp_scan_engine e) {
     if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("popcnt")) return false;
     if (e == DP_SCAN_SSE42) return true;
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2")) return false;
     if (e == DP_SCAN_AVX2) return true;
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
+        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512vbmi2"))
+        return false;
+    return e == DP_SCAN_AVX512 || json_wide_runs();
 }
 
 const struct json_engine *dp_json_engine(enum dp_scan_engine engine) {
-    static const struct json_engine *const best_first[] = {&avx512, &avx2, &sse42};
-    for (unsigned i = 0; i < 3; i++)
+    static const struct json_engine *const best_first[] = {&wide, &avx512, &avx2, &sse42};
+    for (unsigned i = 0; i < 4; i++)
         if ((engine == DP_SCAN_AUTO || engine == best_first[i]->id) && runs(best_first[i]->id)) return best_first[i];
     return &portable;
 }

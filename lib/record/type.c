@@ -64,6 +64,11 @@ const char *dp_type_nearest(const struct dp_type *t, struct dp_str name) {
     return near;
 }
 
+enum dp_status dp_type_no_child(const struct dp_type *schema, const char *option, const char *table, struct dp_str name, struct dp_err *err) {
+    const char *near = dp_type_nearest(schema, name);
+    return dp_err_set(err, DP_USAGE, "%s: %s has no column %.*s%s%s%s", option, table, DP_STR_FMT(name), near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 bool dp_type_is_complete(const struct dp_type *schema) {
     for (size_t i = 0; i < schema->n_children; i++)
         if (schema->children[i]->id == DP_TYPE_NONE) return false;

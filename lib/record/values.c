@@ -62,13 +62,6 @@ double dp_nudge_tie(double v, struct dp_str text, int low_bits) {
 
 /* ---- UUID ---- */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 bool dp_uuid_parse(struct dp_str s, uint8_t out[16]) {
     if (s.n != 36) return false;
     size_t at = 0;
@@ -77,7 +70,7 @@ bool dp_uuid_parse(struct dp_str s, uint8_t out[16]) {
             if (s.p[i] != '-') return false;
             continue;
         }
-        int high = hex_digit(s.p[i]), low = hex_digit(s.p[++i]);
+        int high = dp_hex_digit(s.p[i]), low = dp_hex_digit(s.p[++i]);
         if (high < 0 || low < 0) return false;
         out[at++] = (uint8_t)(high << 4 | low);
     }

@@ -168,3 +168,5 @@ bool dp_tuple_bytes(const struct dp_path *paths, size_t n, struct dp_path_hint *
     }
     return n > 0;
 }
+
+void dp_record_bytes(const struct dp_record *rec, struct dp_buf *out) { check_key_node(rec, 0, out); }

@@ -4,27 +4,8 @@
  */
 #include "check_priv.h"
 
+#include <dp/base/decimal.h>
 #include <dp/base/time.h>
-
-static const int64_t powers[19] = {1,
-                                   10,
-                                   100,
-                                   1000,
-                                   10000,
-                                   100000,
-                                   1000000,
-                                   10000000,
-                                   100000000,
-                                   1000000000,
-                                   10000000000,
-                                   100000000000,
-                                   1000000000000,
-                                   10000000000000,
-                                   100000000000000,
-                                   1000000000000000,
-                                   10000000000000000,
-                                   100000000000000000,
-                                   1000000000000000000};
 
 void check_number_read(struct dp_str text, struct check_number *n) {
     const char *p = text.p, *end = text.p + text.n;
@@ -43,7 +24,7 @@ void check_number_read(struct dp_str text, struct check_number *n) {
             if (p - from >= 18) return;
             part = part * 10 + (*p - '0');
         }
-        part *= powers[18 - (p - from)];
+        part *= dp_power_of_ten[18 - (p - from)];
     }
     if (p < end) return; /* an exponent */
     n->v = whole * CHECK_ONE + part;

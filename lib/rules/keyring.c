@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define RING_BYTES 32768u
@@ -154,28 +153,6 @@ enum dp_status dp_keyring_parse(struct dp_str text, const char *name, struct dp_
 
 /* ---- files ---- */
 
-static enum dp_status check_owner(int fd, const char *path, struct dp_err *err) {
-    struct stat st;
-    if (fstat(fd, &st) != 0) return dp_err_sys(err, DP_IO, "cannot look at %s", path);
-    if (S_ISDIR(st.st_mode)) return dp_err_set(err, DP_USAGE, "%s is a directory, not a key ring", path);
-    if (st.st_uid != geteuid() && st.st_uid != 0) return dp_err_set(err, DP_USAGE, "key file %s belongs to another user", path);
-    if (st.st_mode & 077) return dp_err_set(err, DP_USAGE, "key file %s can be read by others (mode %03o): chmod 600 it, and take a new key if they may have", path,
-                                            (unsigned)(st.st_mode & 0777));
-    return DP_OK;
-}
-
-/* Reads to the end into secret memory of RING_BYTES. */
-static enum dp_status read_all(int fd, const char *path, char *text, size_t *n, struct dp_err *err) {
-    for (*n = 0; *n < RING_BYTES;) {
-        ssize_t got = read(fd, text + *n, RING_BYTES - *n);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return dp_err_sys(err, DP_IO, "cannot read %s", path);
-        if (got == 0) return DP_OK;
-        *n += (size_t)got;
-    }
-    return dp_err_set(err, DP_USAGE, "%s is too long for a key ring", path);
-}
-
 /* Is this a key, where the name of its file should stand?  It must not be told in a message.  A name in a folder that is there is a name. */
 static bool is_key(const char *path) {
     if (strchr(path, '/')) {
@@ -197,8 +174,7 @@ enum dp_status dp_keyring_read(const char *path, struct dp_keyring **out, struct
     if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open key file %s", path);
     char *text = dp_secret_alloc(RING_BYTES);
     size_t n = 0;
-    enum dp_status status = check_owner(fd, path, err);
-    if (status == DP_OK) status = read_all(fd, path, text, &n, err);
+    enum dp_status status = dp_secret_read(fd, path, "key ring", text, RING_BYTES, &n, err);
     if (status == DP_OK) status = dp_keyring_parse(dp_str(text, n), path, out, err);
     dp_secret_free(text, RING_BYTES);
     close(fd);

@@ -146,7 +146,7 @@ static void note_column(struct compile *c, const struct mask_node *n, const char
     const struct dp_mask_technique *t = n->rule.technique;
     m->columns = dp_grow(m->columns, &m->columns_cap, m->n_columns + 1, sizeof *m->columns);
     m->columns[m->n_columns++] = (struct dp_mask_column){.path = n->path, .top = top, .technique = t->name, .domain = n->rule.domain, .classification = classification,
-                                                         .anonymous = t->anonymous, .dropped = !strcmp(t->name, "drop"), .passes = !strcmp(t->name, "pass")};
+                                                         .anonymous = t->anonymous, .dropped = !strcmp(t->name, "drop"), .leaves_clear = t->leaves_clear, .passes = !strcmp(t->name, "pass")};
 }
 
 /* ---- the tree ---- */
@@ -498,7 +498,7 @@ enum dp_status dp_mask_header(const struct dp_mask *m, const char *program, stru
         const struct dp_mask_column *c = &m->columns[i];
         bool nested = strcmp(c->path, c->top) != 0;
         done[n++] = (struct dp_lineage_done){.field = dp_str_z(c->top), .path = nested ? c->path : NULL, .what = c->passes ? NULL : "masked", .technique = c->technique, .domain = c->domain,
-                                             .dropped = c->dropped && !nested, .open = c->anonymous && !nested,
+                                             .dropped = c->dropped && !nested, .masks = !c->leaves_clear && !nested, .open = c->anonymous && !nested,
                                              .classification = c->anonymous || rank(c->classification) <= 2 ? NULL : c->classification};
     }
     dp_lineage_done(begin, program, done, n);

@@ -53,6 +53,7 @@ struct dp_mask_technique {
     const char *need;            /* the parameter that must be given; NULL */
     bool keyed;                  /* needs a key; results are remembered */
     bool anonymous;              /* nothing of the value is left */
+    bool leaves_clear;           /* some values, or all, come out as they are */
     bool any_form;               /* takes values of every JSON form, containers too: it does not look at them */
     enum mask_fit (*fit)(const struct dp_mask_rule *r, const struct dp_type *t);
     bool (*is_null)(const struct dp_type *t); /* does it make null of every value of the type?  NULL: never */

@@ -78,7 +78,7 @@ static const char *const ip_params[] = {"v4", "v6", "otherwise", NULL};
 static const char *const hierarchy_params[] = {"file", "level", "otherwise", NULL};
 
 const struct dp_mask_technique dp_mask_techniques[] = {
-    {.name = "pass", .params = none, .any_form = true, .fit = fit_any},
+    {.name = "pass", .params = none, .any_form = true, .leaves_clear = true, .fit = fit_any},
     {.name = "drop", .params = none, .any_form = true, .anonymous = true, .fit = fit_any},
     {.name = "null", .params = none, .any_form = true, .anonymous = true, .fit = fit_any, .is_null = always},
     {.name = "redact", .params = redact_params, .any_form = true, .anonymous = true, .fit = fit_any, .is_null = not_text, .apply = dp_mask_redact},
@@ -87,9 +87,9 @@ const struct dp_mask_technique dp_mask_techniques[] = {
     {.name = "token", .params = token_params, .keyed = true, .fit = fit_keyed, .takes = "strings, integers, decimals and dates", .apply = dp_mask_token},
     {.name = "hmac", .params = hmac_params, .keyed = true, .fit = fit_keyed, .takes = "strings, integers, decimals and dates", .apply = dp_mask_hmac},
     {.name = "band", .params = band_params, .need = "width", .fit = fit_number_to_text, .takes = "numbers", .apply = dp_mask_band},
-    {.name = "top", .params = top_params, .need = "at", .fit = fit_top, .takes = "numbers (and of integers a whole bound)", .apply = dp_mask_top},
+    {.name = "top", .params = top_params, .need = "at", .leaves_clear = true, .fit = fit_top, .takes = "numbers (and of integers a whole bound)", .apply = dp_mask_top},
     {.name = "date", .params = unit_params, .need = "to", .fit = fit_date, .takes = "dates, timestamps and strings that hold them, to day, month, quarter, year or decade", .apply = dp_mask_date},
-    {.name = "truncate", .params = unit_params, .need = "to", .fit = fit_truncate, .takes = "timestamps, dates (from month on) and strings that hold them, to second ... year", .apply = dp_mask_truncate},
+    {.name = "truncate", .params = unit_params, .need = "to", .leaves_clear = true, .fit = fit_truncate, .takes = "timestamps, dates (from month on) and strings that hold them, to second ... year", .apply = dp_mask_truncate},
     {.name = "zip", .params = zip_params, .fit = fit_text, .takes = "strings", .apply = dp_mask_zip},
     {.name = "ip", .params = ip_params, .fit = fit_text, .takes = "strings", .apply = dp_mask_ip},
     {.name = "hierarchy", .params = hierarchy_params, .need = "file", .fit = fit_hierarchy, .takes = "strings, integers and dates", .apply = dp_mask_hierarchy},

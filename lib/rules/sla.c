@@ -26,6 +26,8 @@ static const struct known {
 } known[] = {{"latency", "ly", DP_SLA_LATENCY}, {"freshness", "freshness", DP_SLA_LATENCY}, {"retention", "re", DP_SLA_RETENTION},
              {"frequency", "fy", DP_SLA_FREQUENCY}, {"timeOfAvailability", "timeOfAvailability", DP_SLA_AVAILABILITY}};
 
+bool dp_sla_is_retention(const char *property) { return is_word(property, "retention") || is_word(property, "re"); }
+
 static const struct known *find_kind(const char *name) {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (is_word(name, known[i].name) || is_word(name, known[i].synonym)) return &known[i];
@@ -63,7 +65,7 @@ static bool times(struct dp_str number, int64_t per, int64_t *out) {
 }
 
 /* P1Y2M3W4DT5H6M7.5S, each part once and in this order. */
-static bool iso(struct dp_str s, struct dp_sla *sla) {
+static bool iso(struct dp_str s, int64_t *months, int64_t *micros) {
     static const struct { char letter; bool time; int64_t micros, months; } parts[] = {
         {'Y', false, 0, 12}, {'M', false, 0, 1}, {'W', false, 7 * DAY, 0}, {'D', false, DAY, 0},
         {'H', true, 3600 * SECOND, 0}, {'M', true, 60 * SECOND, 0}, {'S', true, SECOND, 0}};
@@ -83,22 +85,26 @@ static bool iso(struct dp_str s, struct dp_sla *sla) {
         if (next == 7) return false;
         int64_t n;
         if (!times(dp_str(s.p + from, i - from), parts[next].months ? parts[next].months : parts[next].micros, &n)) return false;
-        *(parts[next].months ? &sla->months : &sla->micros) += n;
+        if (dp_add_overflow(*(parts[next].months ? months : micros), n, parts[next].months ? months : micros)) return false;
         next++, seen++, i++;
     }
-    return seen && s.p[s.n - 1] != 'T' && sla->months <= MOST_MONTHS;
+    return seen && s.p[s.n - 1] != 'T' && *months <= MOST_MONTHS;
 }
 
-/* NULL: fine; else why not. */
-static const char *read_age(const struct dp_contract_sla *e, struct dp_sla *s, struct dp_arena *a) {
-    if (e->value.n && *e->value.p == 'P' && (!e->unit || is_word(e->unit, "iso")))
-        return iso(e->value, s) ? NULL : dp_arena_printf(a, "\"%.*s\" is not a duration of ISO 8601", DP_STR_FMT(e->value));
-    const struct unit *u = e->unit ? find_unit(e->unit) : NULL;
-    if (!e->unit) return "it has no unit (d, h, m, y ...)";
-    if (!u) return dp_arena_printf(a, "unit \"%.100s\" is not one of s, m (minutes), h, d, w, mo, y", e->unit);
-    if (!times(e->value, u->months ? u->months : u->micros, u->months ? &s->months : &s->micros) || s->months > MOST_MONTHS)
-        return dp_arena_printf(a, "\"%.*s\" %.20s is not a time that can be measured", DP_STR_FMT(e->value), e->unit);
+const char *dp_sla_age(struct dp_str value, const char *unit, int64_t *months, int64_t *micros, struct dp_arena *a) {
+    *months = *micros = 0;
+    if (value.n && *value.p == 'P' && (!unit || is_word(unit, "iso")))
+        return iso(value, months, micros) ? NULL : dp_arena_printf(a, "\"%.*s\" is not a duration of ISO 8601", DP_STR_FMT(value));
+    const struct unit *u = unit ? find_unit(unit) : NULL;
+    if (!unit) return "it has no unit (d, h, m, y ...)";
+    if (!u) return dp_arena_printf(a, "unit \"%.100s\" is not one of s, m (minutes), h, d, w, mo, y", unit);
+    if (!times(value, u->months ? u->months : u->micros, u->months ? months : micros) || *months > MOST_MONTHS)
+        return dp_arena_printf(a, "\"%.*s\" %.20s is not a time that can be measured", DP_STR_FMT(value), unit);
     return NULL;
+}
+
+static const char *read_age(const struct dp_contract_sla *e, struct dp_sla *s, struct dp_arena *a) {
+    return dp_sla_age(e->value, e->unit, &s->months, &s->micros, a);
 }
 
 /* 09:00-08:00, 09:00:30Z; without an offset UTC. */

@@ -1,6 +1,6 @@
 /*
  * Times the NDJSON scanner over a file: MB/s for each engine that runs here, best of some rounds; bytes in memory.
- * usage: bench_scan FILE [ROUNDS [CHUNK_KIB]]
+ * usage: bench_scan FILE [ROUNDS [CHUNK_KIB [ENGINE]]]
  */
 #include <dp/record/json.h>
 #include <stdio.h>
@@ -37,8 +37,8 @@ static size_t pass(struct dp_scan *s, const char *p, size_t n, size_t chunk, siz
 }
 
 int main(int argc, char **argv) {
-    static const enum dp_scan_engine engines[] = {DP_SCAN_PORTABLE, DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_NEON};
-    if (argc < 2) return fputs("usage: bench_scan FILE [ROUNDS [CHUNK_KIB]]\n", stderr), 2;
+    static const enum dp_scan_engine engines[] = {DP_SCAN_PORTABLE, DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_AVX512_WIDE, DP_SCAN_NEON};
+    if (argc < 2) return fputs("usage: bench_scan FILE [ROUNDS [CHUNK_KIB [ENGINE]]]\n", stderr), 2;
     int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
     size_t chunk = (argc > 3 ? (size_t)strtoul(argv[3], NULL, 10) : 1024) << 10;
     FILE *f = fopen(argv[1], "rb");
@@ -49,6 +49,11 @@ int main(int argc, char **argv) {
     memset(dp_buf_reserve(&b, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     for (size_t e = 0; e < sizeof engines / sizeof engines[0]; e++) {
         struct dp_scan *s = dp_scan_open(0, engines[e]);
+        bool wanted = argc <= 4 || strcmp(dp_scan_engine_name(s), argv[4]) == 0;
+        if (!wanted) {
+            dp_scan_close(s);
+            continue;
+        }
         if (engines[e] == DP_SCAN_PORTABLE || strcmp(dp_scan_engine_name(s), "portable") != 0) {
             double best = 1e9;
             size_t good = 0, nodes = 0, bad = 0;

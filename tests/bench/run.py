@@ -2,7 +2,7 @@
 
 Our time is that of the whole process; DuckDB's is that of the statement alone, without its start.  Both drain into the
 same kind of pipe or write the same kind of file.  A ratio over 1 means that we are faster.  Behind them whole tables in and out of Parquet (parquet.py),
-a large table's log (delta.py), and start-up.
+a large table's log (delta.py), windows, joins and keys (windows.py), the store of lineage (lineage.py), and start-up.
 """
 import json
 import math
@@ -16,7 +16,9 @@ import time
 
 import compact
 import delta
+import lineage
 import parquet
+import windows
 
 # What a process inherits counts in its own peak: between this one and a small program another small one must stand.
 TIME = ["/usr/bin/time", "-q", "-f", "%M", "-o"] if os.path.exists("/usr/bin/time") else []
@@ -26,6 +28,7 @@ BIN = os.environ["DP_BIN"]
 SHARED = os.environ.get("DP_SHARED", os.path.join(TOP, "..", "shared"))
 DIR = os.environ.get("BENCH_DIR", os.path.join(TOP, "obj", "bench-data"))
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
+os.environ["XDG_STATE_HOME"] = os.path.join(DIR, "state")  # the store of lineage that dp-run keeps is not the user's
 JOBS = re.compile(os.environ.get("BENCH_JOBS", "."))
 SIZES = os.environ.get("BENCH_SIZES", "1m 5m").split()
 ROWS = {"200k": 200_000, "1m": 1_000_000, "5m": 5_000_000}
@@ -110,7 +113,7 @@ def prepare(size):
 
 
 def run(argv, inner):
-    """Wall seconds (or those that the child reports), CPU seconds, peak MB, bytes on standard output."""
+    """Wall seconds, CPU seconds, peak MB, bytes on standard output.  The child may report the first (inner), or the first three, at the end of its standard error."""
     r, w = os.pipe()
     peak = os.path.join(DIR, "peak")
     start = time.perf_counter()
@@ -129,11 +132,13 @@ def run(argv, inner):
     child.returncode = status
     if status:
         sys.exit("bench: %s failed:\n%s" % (" ".join(argv)[:300], err[-2000:]))
-    if inner:
-        wall = float(err.strip().splitlines()[-1])
     with open(peak) if TIME else open(os.devnull) as f:
         kb = int((f.read().split() or [usage.ru_maxrss])[-1])
-    return wall, usage.ru_utime + usage.ru_stime, kb / 1024, got
+    measured = [wall, usage.ru_utime + usage.ru_stime, kb / 1024]
+    if inner:
+        said = [float(x) for x in err.strip().splitlines()[-1].split()]
+        measured[:len(said)] = said
+    return *measured, got
 
 
 def tree_bytes(path):
@@ -282,6 +287,8 @@ def main():
     rows += compact.bench(os.path.join(DIR, "compact"), BIN, RUNS, JOBS, lambda: {s: prepare(s)[2] for s in SIZES})
     rows += parquet.bench(os.path.join(DIR, "tables"), os.path.join(BIN, "..", "bench", "bench_parquet"), RUNS, JOBS)
     rows += delta.bench(os.path.join(DIR, "log"), os.path.join(BIN, "dp-table"), RUNS, JOBS, run)
+    rows += windows.bench(DIR, BIN, RUNS, JOBS, SIZES, prepare, DUCK_JSON, run)
+    rows += lineage.bench(os.path.join(DIR, "lineage"), os.path.join(BIN, "dp-lineage"), RUNS, JOBS)
     if JOBS.search("startup"):
         rows += startup()
     with open(os.path.join(DIR, "results.json"), "w") as f:

@@ -96,7 +96,7 @@ types='[.schema.fields[]? | .name + ":" + .type] | join(" ")'
 }
 
 @test "header: where fields come from" {
-    local from='[.fields[] | .name + "<" + ([.from[] | (.field // "any") + "/" + .how] | join(","))] | join(" ")'
+    local from='[.fields[] | select(.name or .from != []) | .name + "<" + ([.from[] | (.field // "any") + "/" + .how] | join(","))] | join(" ")'
     [ "$(begin_of "$from" '{id, n: .card, t: (.p * .q)}')" = '"id<id/identity n<Card No/identity t<p/transformation,q/transformation"' ]
     [ "$(begin_of "$from" '{a: (if .q > 1 then .p else 0 end)}')" = '"a<p/transformation,q/conditional"' ]
     [ "$(begin_of "$from" 'select(.q > 1) | {id}')" = '"id<id/identity <q/filter"' ]

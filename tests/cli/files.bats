@@ -13,7 +13,8 @@ odd_names() { printf '%s\0' ./-n.ndjson 'two words.ndjson' '{n.ndjson' $'new\nli
 over() {
     local file=$1 tool=$2
     shift 2
-    "$DP_BIN/$tool" "$@" "$(dp_words "$tool")" "$file"
+    # shellcheck disable=SC2046 # words
+    "$DP_BIN/$tool" "$@" $(dp_words "$tool") "$file"
 }
 
 @test "odd names of files are read as they are" {
@@ -101,7 +102,8 @@ over() {
     done
     ln -s . d/round # a directory that holds itself is not walked for ever
     for t in $(dp_filters); do
-        timeout 20 "$DP_BIN/$t" "$(dp_words "$t")" d >out.txt 2>err || fail "$t d: $(cat err)"
+        # shellcheck disable=SC2046 # words
+        timeout 20 "$DP_BIN/$t" $(dp_words "$t") d >out.txt 2>err || fail "$t d: $(cat err)"
         rm -rf out
     done
 }
@@ -150,13 +152,15 @@ needs_rights() {
     for t in $(dp_filters); do
         for option in --rejects=ro/x --report=ro/x.json --metrics=ro/x; do
             rc=0
-            plain "$DP_BIN/$t" --max-rejects=1 $option "$(dp_words "$t")" <in >/dev/null 2>err || rc=$?
+            # shellcheck disable=SC2046 # words
+            plain "$DP_BIN/$t" --max-rejects=1 $option $(dp_words "$t") <in >/dev/null 2>err || rc=$?
             [ "$rc" -eq 3 ] || fail "$t $option: exit $rc: $(cat err)"
             [ "$(grep -cw ro err)" -eq 1 ] || fail "$t $option: $(cat err)"
             rm -rf out
         done
         rc=0
-        plain "$DP_BIN/$t" "$(dp_words "$t")" secret.ndjson >/dev/null 2>err || rc=$?
+        # shellcheck disable=SC2046 # words
+        plain "$DP_BIN/$t" $(dp_words "$t") secret.ndjson >/dev/null 2>err || rc=$?
         [ "$rc" -eq 3 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q 'secret.ndjson.*Permission denied' err || fail "$t: exit $rc: $(cat err)"
     done
     for dir in ro/new ro; do

@@ -24,7 +24,7 @@ gone() { ! kill -0 "$1"; }
 
 # follow WORDS...: dp-ingest --follow in the background, its output in out, its exit code in rc
 follow() {
-    rm -f rc
+    rm -f rc pid # of one that ran before
     (
         rc=0
         dp-ingest --follow "$@" >out 2>err 3>&- &

@@ -1,13 +1,18 @@
 # shellcheck shell=bash
 # What all bats files share: where programs and data are, assertions, a directory of their own for each test.
 # DP_BIN: the programs under test (default: obj/release/bin).  DP_SHARED: corpus and data, tests that need them skip where they are absent.
+# Every program sends its lineage events to DP_TEST_LINEAGE (default: SUITE.ndjson in obj/release/lineage, begun anew by each run of a suite; none: nowhere), where
+# others check them all.
 
 DP_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 DP_BIN=$(cd "${DP_BIN:-$DP_ROOT/obj/release/bin}" && pwd) || exit 1
 DP_SHARED=${DP_SHARED:-$DP_ROOT/../shared}
 export DP_ROOT DP_BIN DP_SHARED
 export PATH=$DP_BIN:$PATH LC_ALL=C.UTF-8
-unset DP_MARKS DP_RUN_ID DP_JOB DP_MEMORY DP_THREADS DP_LINEAGE
+unset DP_MARKS DP_RUN_ID DP_JOB DP_MEMORY DP_THREADS DP_LINEAGE DP_LINEAGE_PERIOD
+for dp_name in $(compgen -e); do
+    case $dp_name in OPENLINEAGE_* | AIRFLOW_CTX_* | GITHUB_* | GIT_* | CI_*) unset "$dp_name" ;; esac
+done
 
 for dp_dir in /usr/lib/bats /usr/lib /usr/local/lib "${BATS_LIB_PATH:-/nonexistent}"; do
     if [ -f "$dp_dir/bats-support/load.bash" ]; then
@@ -17,8 +22,16 @@ for dp_dir in /usr/lib/bats /usr/lib /usr/local/lib "${BATS_LIB_PATH:-/nonexiste
     fi
 done
 
-# Every test works in an empty directory.
-dp_setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+# Every test works in an empty directory; what programs keep for their user is beside it.
+dp_setup() {
+    local events=${DP_TEST_LINEAGE:-${DP_BIN%/bin}/lineage/$(basename "$BATS_TEST_FILENAME" .bats).ndjson}
+    export HOME=$BATS_TEST_TMPDIR.home XDG_STATE_HOME=$BATS_TEST_TMPDIR.home/state DP_LINEAGE=$events
+    if [ "$events" != none ]; then
+        mkdir -p "$HOME" "${events%/*}" || return 1
+        [ "$BATS_TEST_NUMBER" -ne 1 ] || [ -n "${DP_TEST_LINEAGE:-}" ] || : >"$events"
+    fi
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
 setup() { dp_setup; }
 
 # Names of all programs.
@@ -28,7 +41,7 @@ dp_tools() { for dp_t in "$DP_BIN"/dp-*; do echo "${dp_t##*/}"; done; }
 dp_fact() { "$DP_BIN/$2" --dump-options | awk -F'\t' -v k="$1" '$1 == k && $2 == "-" { print $3; exit }'; }
 dp_has_option() { "$DP_BIN/$1" --dump-options | awk -F'\t' -v o="$2" '$1 == "option" && $2 == "-" && $3 == o { f = 1 } END { exit !f }'; }
 
-# Programs that read records on standard input, and the words that each needs to do so.  A new filter gets a line in dp_words.
+# Programs that read records on standard input, and the words (blanks between) that each needs to do so.  A new filter gets a line in dp_words.
 dp_filters() { for dp_t in $(dp_tools); do [ -n "$(dp_words "$dp_t")" ] && echo "$dp_t"; done; return 0; }
 dp_words() {
     case $1 in
@@ -37,18 +50,23 @@ dp_words() {
     dp-ingest) echo "--format=ndjson" ;;
     dp-cat) echo "--to=records" ;;
     dp-partition) echo "--output=out" ;;
+    dp-window) echo "--count=1" ;;
+    dp-dedupe) echo "--key=." ;;
     dp-mask) echo "--contract=$DP_ROOT/tests/cli/plain.odcs.yaml" ;;
+    dp-join) echo "--kind=left --on=id=none --with=$DP_ROOT/tests/cli/none.ndjson" ;;
     esac
 }
 # Filters whose standard output is the records.
 dp_record_filters() { for dp_t in $(dp_filters); do [ "$dp_t" != dp-partition ] && echo "$dp_t"; done; return 0; }
+# Of them those whose output is the records of the input.
+dp_keeping_filters() { for dp_t in $(dp_record_filters); do [ "$dp_t" != dp-window ] && echo "$dp_t"; done; return 0; }
 
 # Runs a filter with the words it needs: dp_filter dp-map --threads 2 < in
 dp_filter() {
-    local tool=$1 words
+    local tool=$1
     shift
-    words=$(dp_words "$tool")
-    "$DP_BIN/$tool" "$@" "$words"
+    # shellcheck disable=SC2046 # words
+    "$DP_BIN/$tool" "$@" $(dp_words "$tool")
 }
 
 # n records of some variety.

@@ -16,7 +16,8 @@ DELAYS="0.002 0.01 0.02 0.04 0.08"
         for delay in $DELAYS; do
             rm -f rejects report
             : >got
-            "$DP_BIN/$t" --max-rejects=1 --rejects=rejects --report=report --metrics=metrics "$(dp_words "$t")" <in >got 2>err &
+            # shellcheck disable=SC2046 # words
+            "$DP_BIN/$t" --max-rejects=1 --rejects=rejects --report=report --metrics=metrics $(dp_words "$t") <in >got 2>err &
             pid=$!
             sleep "$delay"
             kill -KILL $pid 2>/dev/null || true

@@ -16,7 +16,7 @@ a_stream() {
 
 @test "who opens the input writes begin, a checkpoint and end" {
     needs_filters
-    for t in $(dp_record_filters); do
+    for t in $(dp_keeping_filters); do
         a_stream "$t"
         head -n 1 stream | jq -e '."$dp" == "begin" and .chain == ["'"$t"'"] and (.run | length > 0)' >/dev/null || fail "$t: $(head -n 1 stream)"
         tail -n 1 stream | jq -e '."$dp" == "end" and .records == 5' >/dev/null || fail "$t: $(tail -n 1 stream)"
@@ -28,7 +28,7 @@ a_stream() {
 
 @test "who is piped takes over the begin and writes an end of its own" {
     needs_filters
-    for t in $(dp_record_filters); do
+    for t in $(dp_keeping_filters); do
         [ "$t" != dp-ingest ] || continue # it reads raw bytes
         a_stream "$t"
         dp_filter "$t" <stream >again || fail "$t: exit $?"
@@ -57,7 +57,7 @@ a_stream() {
 
 @test "a record less, more or changed: exit 4" {
     needs_filters
-    for t in $(dp_record_filters); do
+    for t in $(dp_keeping_filters); do
         [ "$t" != dp-ingest ] || continue
         a_stream "$t"
         for edit in 3d 3p 's/"id":2/"id":7/' '3{h;d};4{G}' '$p' '1p'; do
@@ -126,7 +126,7 @@ a_stream() {
     needs_filters
     { echo '{"a":1}'; head -c 20000000 /dev/zero | tr '\0' x | sed 's/^/{"a":"/; s/$/"}\n/'; echo '{"a":3}'; } >in.ndjson
     dp-ingest --marks -f ndjson in.ndjson >stream
-    for t in $(dp_record_filters); do
+    for t in $(dp_keeping_filters); do
         [ "$t" != dp-ingest ] || continue
         rc=0
         dp_filter "$t" --max-record=1M --max-rejects=1 <stream >out.txt 2>err || rc=$?

@@ -60,6 +60,22 @@ Y
     done
 }
 
+@test "each key once: more keys than fit, records that wait" {
+    for j in 1 2; do
+        bounded 16 dp-dedupe -m 16M -j "$j" --key b "$BATS_FILE_TMPDIR/rows.ndjson"
+        bounded 16 dp-dedupe -m 16M -j "$j" --key b --keep max:a "$BATS_FILE_TMPDIR/rows.ndjson"
+        bounded 16 dp-dedupe -m 16M -j "$j" --key b --within 1h --time id "$BATS_FILE_TMPDIR/rows.ndjson"
+        bounded 16 dp-dedupe -m 16M -j "$j" --key a --against "$BATS_FILE_TMPDIR/rows.csv" "$BATS_FILE_TMPDIR/rows.ndjson"
+    done
+}
+
+@test "records with a source that does not fit" {
+    for j in 1 2; do
+        bounded 16 dp-join -m 16M -j "$j" --with "$BATS_FILE_TMPDIR/rows.ndjson" --on id --take a,b --prefix w_ "$BATS_FILE_TMPDIR/rows.ndjson"
+        bounded 16 dp-join -m 16M -j "$j" --with "$BATS_FILE_TMPDIR/rows.csv" --on b --take p --prefix w_ "$BATS_FILE_TMPDIR/rows.ndjson"
+    done
+}
+
 # A record of 50 MB: five copies at most where types are inferred, three where they are known (dp(7), --memory).
 @test "one huge record: it is not held more often than said" {
     perl -e 'print "{\"id\":1,\"s\":\"", "x" x (50 << 20), "\"}\n"' >big.ndjson

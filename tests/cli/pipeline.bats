@@ -5,7 +5,7 @@
 load helper
 
 setup() {
-    cd "$BATS_TEST_TMPDIR"
+    dp_setup
     cat >c.yaml <<'Y'
 apiVersion: v3.1.0
 kind: DataContract

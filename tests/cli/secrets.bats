@@ -238,3 +238,31 @@ copy_open() {
     dp-cat $(cat p3) | cmp - <(dp-cat $(cat p1))
     nothing_shows copied
 }
+
+@test "a URL's password and the secrets in its parameters are never repeated: not in messages, reports, or the abort of a stream" {
+    local words
+    for words in "dp-cat --report r.json http://u:hush@h/x" "dp-cat --report r.md http://u:hush@h/x*.csv" "dp-ingest --json=no --report r.txt https://u:hush@h/x?token=hush" \
+        "dp-ingest --marks https://u:hu/sh@h/x?sig=hush" "dp-table files s3://k:hush@b/t" "dp-table files --log-format json s3://k:hush@b/t" "dp-validate -c http://u:hush@h/c.yaml x" \
+        "dp-join --with http://u:hush@h/x --on a x" "dp-lineage up --store http://u:hush@h/x.db y"; do
+        # shellcheck disable=SC2086
+        run $words </dev/null
+        [ "$status" -ne 0 ]
+        [[ $output != *hush* && $output != *hu/sh* ]] || fail "$words: $output"
+    done
+    for words in r.json r.md r.txt; do [ ! -e "$words" ] || { run ! grep -l hush "$words"; }; done
+    grep -q 'http://h/x' r.json
+}
+
+@test "a write past ulimit -f is a message and exit 3, in each program that writes" {
+    local i
+    for i in $(seq 3000); do echo "{\"a\":$i,\"b\":\"$i$i$i\"}"; done >in.ndjson
+    run --separate-stderr bash -c "ulimit -f 10; dp-cat in.ndjson >out"
+    [ "$status" -eq 3 ]
+    [[ $stderr == *"File too large"* ]] || fail "$stderr"
+    run --separate-stderr bash -c "ulimit -f 2; dp-partition -o t in.ndjson >out"
+    [ "$status" -eq 3 ]
+    [[ $stderr == *"File too large"* ]] || fail "$stderr"
+    run --separate-stderr bash -c "ulimit -f 10; DP_LINEAGE=none dp-run -- 'dp-map . in.ndjson >out'"
+    [ "$status" -eq 3 ]
+    [[ $stderr == *"dp-map: cannot write standard output: File too large"* ]] || fail "$stderr"
+}

@@ -67,6 +67,31 @@ entry() { printf 't/_delta_log/%020d.json' "$1"; }
     dp_expect 2 "neither a version, a time (RFC 3339) nor a table"
 }
 
+@test "begin names the checkpoint behind which the target was committed, whichever run comes there" {
+    table
+    put 1 2026-01-01 a
+    put 2 2026-01-01 b
+    dp-table create s -c c.yaml >/dev/null
+    id() { jq -r --arg kind "$1" 'select(."$dp" == $kind) | .id'; }
+    dp-table changes t --since s --marks >first
+    assert_equal "$(id begin <first)" "" # there are no positions yet
+    [ "$(id checkpoint <first | sort -u | wc -l)" -ge 2 ]
+    dp-table changes t --since s --until 1 --marks | dp-table merge s --key id >/dev/null
+    at=$(jq -r 'select(."$dp" == "checkpoint" and .position == "2") | .id' first)
+    dp-table changes t --since s --marks >second
+    assert_equal "$(id begin <second)" "$at"
+    assert_equal "$(id checkpoint <second | tail -n 1)" "$(id checkpoint <first | tail -n 1)"
+    dp-table changes t --since 1 --marks | head -n 1 | jq -e 'has("id") | not' # from no table: it does not say
+    # files, two of them, in one order and in the other
+    dp-table create f -c c.yaml >/dev/null
+    printf '{"id":1,"day":"2026-01-01","word":"a"}\n' >a
+    printf '{"id":2,"day":"2026-01-01","word":"b"}\n' >b
+    dp-ingest --marks --since f a | dp-partition -o f | dp-table commit f >/dev/null
+    assert_equal "$(dp-ingest --marks --since f b a | id checkpoint | tail -n 1)" "$(dp-ingest --marks a b | id checkpoint | tail -n 1)"
+    dp-ingest --marks --since f b a | dp-partition -o f | dp-table commit f >/dev/null
+    assert_equal "$(dp-ingest --marks --since f a | id begin)" "$(dp-ingest --marks a b | id checkpoint | tail -n 1)"
+}
+
 @test "--columns and --where, also by what --columns leaves out" {
     table
     put 1 2026-01-01 a

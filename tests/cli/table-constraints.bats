@@ -181,3 +181,35 @@ versions() { find T/_delta_log -name '*.json' | wc -l; }
     dp-table merge T --key id --eof-commits <<<'{"id":1,"op":"delete"}'
     [ "$(dp-cat --to records T)" = '{"id":2,"d":"y"}' ]
 }
+
+@test "update makes generated columns anew, also where that moves rows to another partition; one that is set must agree" {
+    gen() { jq -cn --arg e "$1" '{"delta.generationExpression": $e}'; }
+    for vectors in false true; do
+        rm -rf T
+        if $vectors; then
+            mkdir -p T/_delta_log
+            table "$(fields "$(field id '"long"')" "$(field ts '"timestamp"')" "$(field s '"string"')" "$(field day '"date"' "$(gen 'CAST(ts AS DATE)')")" "$(field y '"integer"' "$(gen 'year(ts)')" false)" \
+                "$(field p '"string"' "$(gen 'SUBSTRING(s, 1, 1)')")")" '{"delta.enableChangeDataFeed":"true","delta.enableDeletionVectors":"true"}' '["day"]' \
+                '["generatedColumns","changeDataFeed","deletionVectors"]'
+            sed -i 's/"minReaderVersion":1,/"minReaderVersion":3,"readerFeatures":["deletionVectors"],/' T/_delta_log/00000000000000000000.json
+        else
+            table "$(fields "$(field id '"long"')" "$(field ts '"timestamp"')" "$(field s '"string"')" "$(field day '"date"' "$(gen 'CAST(ts AS DATE)')")" "$(field y '"integer"' "$(gen 'year(ts)')" false)" \
+                "$(field p '"string"' "$(gen 'SUBSTRING(s, 1, 1)')")")" '{"delta.enableChangeDataFeed":"true"}' '["day"]'
+        fi
+        put '{"id":1,"ts":"2026-02-03T04:05:06Z","s":"abc"}' '{"id":2,"ts":"2026-02-03T04:05:07Z","s":"xyz"}' '{"id":3,"ts":"2025-02-03T04:05:08Z","s":"q"}'
+        dp-table update -q T --where '.id == 1' --set 'ts="1999-12-31T23:59:59Z"'
+        [ "$(dp-cat --to records T | jq -cs 'map([.id, .day, .y, .p]) | sort')" = '[[1,"1999-12-31",1999,"a"],[2,"2026-02-03",2026,"x"],[3,"2025-02-03",2025,"q"]]' ]
+        [ "$(dp-table changes T --since 2 | jq -c 'select(._change_type == "update_postimage") | [.day, .y]')" = '["1999-12-31",1999]' ]
+        dp-table update -q T --where '.id == 2' --set 's=.s + .p' --set 'y=2026'
+        [ "$(dp-cat --to records T | jq -cs 'map([.s, .day, .y, .p]) | sort')" = '[["abc","1999-12-31",1999,"a"],["q","2025-02-03",2025,"q"],["xyzx","2026-02-03",2026,"x"]]' ]
+        dp-table update -q T --where '.id == 3' --set 's="new"' --set 'p="n"'
+        n=$(versions)
+        run --separate-stderr dp-table update T --where '.id == 3' --set 'p="z"'
+        dp_expect 1 "generated column p is not SUBSTRING(s, 1, 1)"
+        run --separate-stderr dp-table update T --where '.id == 3' --set 'ts=null'
+        dp_expect 1 "y"
+        [ "$(versions)" -eq "$n" ]
+        run dp-table verify T
+        assert_success
+    done
+}

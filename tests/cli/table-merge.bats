@@ -43,6 +43,18 @@ model() {
     all u | diff model -
 }
 
+@test "rows of windows: emit and update are put, retract takes away, pane is no column" {
+    printf '%s\n' 'apiVersion: v3.0.2' 'kind: DataContract' 'id: w' 'version: 1.0.0' 'status: active' 'schema:' '  - name: w' '    properties:' \
+        '      - {name: s, logicalType: integer}' '      - {name: n, logicalType: integer}' >w.yaml
+    dp-table create w -c w.yaml >/dev/null
+    printf '%s\n' '{"s":1,"n":1,"op":"emit","pane":0}' '{"s":2,"n":5,"op":"early","pane":0}' '{"s":1,"n":2,"op":"update","pane":1}' '{"s":3,"n":1,"op":"emit","pane":0}' |
+        dp-table merge w --key s --eof-commits >/dev/null
+    printf '%s\n' '{"s":3,"op":"retract","pane":1}' | dp-table merge w --key s --eof-commits >/dev/null
+    run -0 sh -c 'dp-cat w | LC_ALL=C sort'
+    assert_output '{"s":1,"n":2}
+{"s":2,"n":5}'
+}
+
 @test "what is told: change data, metrics, the line" {
     table --property $cdf
     printf '%s\n' '{"id":1,"p":"k1","v":111,"s":"new"}' '{"id":2,"op":"d"}' '{"id":5000,"p":"k7","v":1,"s":"ins"}' '{"id":3,"p":"k0","v":1,"s":"a"}' \

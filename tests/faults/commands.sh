@@ -69,6 +69,28 @@ cmd_compact() { dp-compact t; }
 cmd_convert() { [ -e plain/_delta_log/00000000000000000000.json ] || dp-table convert plain; }
 left_convert=plain
 
+# Rows, the versions that they leave behind, leftovers: planned once, carried out as often as it takes.  The version of before stays readable, those before it go.
+retain() { dp-retain "$@" -r ../rules.yaml --now 2099-01-01T00:00:00Z t; }
+cmd_retain() {
+    [ -e plan ] || retain plan -o plan || return
+    dp-retain apply plan
+}
+done_retain() {
+    retain plan --json 2>>err | tail -n 1 | jq -e '.versions_go == 0 and .old_files == 0 and .leftovers == 0' >>out || return 1
+    [ "$(dp-cat t --as-of 7 2>>err | sort | cksum)" = "$(content ../base/t)" ] || return 1
+    ! dp-cat t --as-of 5 >>out 2>>err && [ ! -e t/_dp_staging/dead ]
+}
+cat >rules.yaml <<'Y'
+version: 1
+rules:
+  - {id: held, rows: {keep: 80y, time: day, where: .id == 16}}
+  - {id: some, rows: {where: .id < 20}}
+  - {id: versions, versions: {keep: 0d, last: 2, below-table: true}}
+  - {id: leftovers, leftovers: {keep: 1d}}
+Y
+mkdir -p base/t/_dp_staging/dead
+touch -d '2 days ago' base/t/_dp_staging/dead
+
 content() { # of the table in this directory, as one line
     [ -e "$1/_delta_log/00000000000000000000.json" ] || { echo none; return; }
     dp-cat "$1" 2>>err | sort | cksum
@@ -121,11 +143,13 @@ all='commit overwrite checkpoint vacuum replicate bring_up restore clone deep_cl
 dp-table --help | grep -q '^ *merge ' && all="$all merge"
 dp-table --help | grep -q '^ *convert ' && all="$all convert"
 [ -x "$(command -v dp-compact)" ] && all="$all compact"
+[ -x "$(command -v dp-retain)" ] && all="$all retain"
 # shellcheck disable=SC2086 # words
 [ $# -gt 0 ] || set -- $all
 for name; do
     case $name in
     compact) run_command "$name" dp-compact ;;
+    retain) run_command "$name" dp-retain ;;
     *) run_command "$name" dp-table ;;
     esac
 done

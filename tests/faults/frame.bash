@@ -2,6 +2,8 @@
 # What the tests of crash safety share; sourced in the directory that they work in.
 # shellcheck disable=SC2154 # here is set by who sources
 
+export DP_LINEAGE=none # what is counted and killed are calls of the programs' own work
+export DP_AUDIT=$PWD/audit # and those of the audit log, which is kept here
 n=0
 ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
 

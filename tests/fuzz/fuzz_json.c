@@ -59,8 +59,21 @@ static void scan_lines(struct dp_scan *a, struct dp_scan *b, const char *p, size
     must(lines <= lf + 1);
 }
 
+/* The same often enough that blocks come in groups. */
+static void scan_many(struct dp_scan *a, struct dp_scan *b, const uint8_t *data, size_t size, struct dp_buf *text) {
+    struct dp_buf many = {0};
+    while (many.n < 1200) dp_buf_add(&many, data, size);
+    memset(dp_buf_reserve(&many, DP_SCAN_PAD), '\n', DP_SCAN_PAD);
+    scan_lines(a, b, many.p, many.n, text);
+    struct dp_record ra, rb;
+    struct dp_err ea = DP_ERR_INIT, eb = DP_ERR_INIT;
+    enum dp_status sa = dp_scan_value(a, many.p, many.n, &ra, &ea), sb = dp_scan_value(b, many.p, many.n, &rb, &eb);
+    same_record(sa, &ra, &ea, sb, &rb, &eb);
+    dp_buf_release(&many);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const enum dp_scan_engine engines[] = {DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_NEON};
+    static const enum dp_scan_engine engines[] = {DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_AVX512_WIDE, DP_SCAN_NEON};
     char *p = malloc(size + DP_SCAN_PAD);
     struct dp_buf text = {0};
     if (!p) return 0;
@@ -74,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         enum dp_status sa = dp_scan_value(a, p, size, &ra, &ea), sb = dp_scan_value(b, p, size, &rb, &eb);
         same_record(sa, &ra, &ea, sb, &rb, &eb);
         if (sa == DP_OK) read_all(&ra, &text);
+        if (size && size < 600) scan_many(a, b, data, size, &text);
         dp_scan_close(a);
         dp_scan_close(b);
     }

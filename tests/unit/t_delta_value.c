@@ -160,8 +160,40 @@ static void partition_text(void **state) {
     dp_type_free(t);
 }
 
+/* What a data file's metadata says of its partition and its row. */
+static void file_says(void **state) {
+    static const struct {
+        const char *values, *schema; /* NULL: it says nothing */
+        size_t n;
+        bool values_ok, schema_ok, has_schema;
+    } cases[] = {{NULL, NULL, 0, true, true, false},
+                 {"{\"day\":\"2026-01-02\",\"country\":null}", "{\"type\":\"struct\",\"fields\":[{\"name\":\"day\",\"type\":\"date\"}]}", 2, true, true, true},
+                 {"{}", "7", 0, true, false, false},
+                 {"{\"day\":7}", "{", 0, false, false, false},
+                 {"[", NULL, 0, false, true, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dp_pq_key_value kv[2];
+        struct dp_pq_meta m = {.kv = kv};
+        struct dp_arena arena = {0};
+        struct dp_delta_pairs values;
+        struct dp_type *schema;
+        struct dp_err err = DP_ERR_INIT;
+        if (cases[i].values) kv[m.n_kv++] = (struct dp_pq_key_value){DP_STR(DP_DELTA_KV_PARTITION), dp_str_z(cases[i].values), true};
+        if (cases[i].schema) kv[m.n_kv++] = (struct dp_pq_key_value){DP_STR(DP_DELTA_KV_SCHEMA), dp_str_z(cases[i].schema), true};
+        assert_int_equal(dp_delta_file_values(&m, &arena, &values, &err) == DP_OK, cases[i].values_ok);
+        if (cases[i].values_ok) assert_int_equal(values.n, cases[i].n);
+        if (cases[i].n == 2) assert_true(dp_str_eqz(values.v[0].value, "2026-01-02") && dp_str_eqz(values.v[1].key, "country") && values.v[1].is_null);
+        assert_int_equal(dp_delta_file_schema(&m, &schema, &err) == DP_OK, cases[i].schema_ok);
+        assert_int_equal(schema != NULL, cases[i].has_schema);
+        if (schema) assert_int_equal(schema->children[0]->id, DP_TYPE_DATE);
+        dp_type_free(schema);
+        dp_arena_release(&arena);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(z85), cmocka_unit_test(dv_names), cmocka_unit_test(inline_dv), cmocka_unit_test(damaged_dv),
-                                       cmocka_unit_test(string_bounds), cmocka_unit_test(partition_json), cmocka_unit_test(partition_text)};
+                                       cmocka_unit_test(string_bounds), cmocka_unit_test(partition_json), cmocka_unit_test(partition_text), cmocka_unit_test(file_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,7 @@ static void test_find(void **state) {
     for (size_t i = 0; i < sizeof finds / sizeof finds[0]; i++)
         for (int hinted = 0; hinted < 2; hinted++) {
             struct dp_path path;
-            struct dp_path_hint hint = {{0}};
+            struct dp_path_hint hint = {0};
             assert_int_equal(dp_path_parse(dp_str_z(finds[i].path), &path, NULL), DP_OK);
             struct dp_scan *s = dp_scan_open(0, DP_SCAN_AUTO);
             for (int round = 0; round < 3; round++) {
@@ -145,11 +145,68 @@ static void test_find(void **state) {
     free(p);
 }
 
+/* Lines of a few structures whose keys change, in any order, and by two scanners in turn: what a hint says is what is there. */
+static void test_shapes(void **state) {
+    static const char *const lines[] = {"{\"a\":1,\"b\":{\"c\":\"x\"}}", "{\"b\":2,\"a\":{\"c\":\"y\"}}", "{\"b\":3,\"d\":{\"e\":\"z\"}}", "{\"a\":4,\"a\":{\"c\":\"w\"}}",
+                                        "{\"\\u0061\":5,\"b\":{\"\\u0063\":\"v\"}}", "{\"x\":null,\"a\":6}", "{\"a\":null,\"b\":7}", "{}"};
+    static const char *const names[] = {".a", ".b", ".b.c", ".a.c", ".d.e"};
+    enum { N_LINES = sizeof lines / sizeof *lines, N_NAMES = sizeof names / sizeof *names, RECORDS = 3000 };
+    (void)state;
+    struct dp_path paths[N_NAMES];
+    struct dp_path_hint hints[N_NAMES] = {0};
+    struct dp_scan *scan[2] = {dp_scan_open(0, DP_SCAN_AUTO), dp_scan_open(0, DP_SCAN_PORTABLE)};
+    struct dp_buf b[2] = {{0}, {0}};
+    unsigned dice = 1, with_shape = 0;
+    for (size_t i = 0; i < N_NAMES; i++) assert_int_equal(dp_path_parse(dp_str_z(names[i]), &paths[i], NULL), DP_OK);
+    for (unsigned i = 0; i < 2 * RECORDS; i++) {
+        dice = dice * 1103515245 + 12345;
+        dp_buf_addz(&b[i % 2], lines[(dice >> 16) % (i < RECORDS ? N_LINES : 3)]);
+        dp_buf_addc(&b[i % 2], '\n');
+    }
+    for (size_t k = 0; k < 2; k++) {
+        memset(dp_buf_reserve(&b[k], DP_SCAN_PAD), 0, DP_SCAN_PAD);
+        dp_scan_begin(scan[k], b[k].p, b[k].n);
+    }
+    for (unsigned i = 0; i < 2 * RECORDS; i++) {
+        struct dp_record r;
+        assert_int_equal(dp_scan_next(scan[i % 2], &r, NULL), DP_OK);
+        with_shape += r.shape != 0;
+        for (size_t k = 0; k < N_NAMES; k++) assert_int_equal(dp_path_find(&paths[k], &hints[k], &r), dp_path_walk(&paths[k], NULL, &r));
+    }
+    assert_true(with_shape > RECORDS);
+    for (size_t i = 0; i < N_NAMES; i++) dp_path_release(&paths[i]);
+    for (size_t k = 0; k < 2; k++) dp_scan_close(scan[k]), dp_buf_release(&b[k]);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *printed; /* NULL: refused */ } lists[] = {
+        {"a", ".a "}, {"a,b", ".a .b "}, {".a.b,c[0]", ".a.b .c[0] "}, {".\"a,b\",c", ".[\"a,b\"] .c "}, {".[\"x\\\",y\"],z", ".[\"x\\\",y\"] .z "},
+        {"", NULL}, {"a,", NULL}, {",a", NULL}, {"a,,b", NULL}, {"a,b,a", NULL}, {"a,.a", NULL}, {"a.b,.\"a\".b", NULL}, {"a, b", NULL},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct dp_path *paths;
+        size_t n;
+        struct dp_err err = DP_ERR_INIT;
+        struct dp_buf b = {0};
+        enum dp_status status = dp_paths_parse(dp_str_z(lists[i].text), &paths, &n, &err);
+        if ((status == DP_OK) != (lists[i].printed != NULL)) fail_msg("%s: %s", lists[i].text, status == DP_OK ? "accepted" : err.msg);
+        if (status != DP_OK) assert_int_equal(status, DP_USAGE);
+        for (size_t k = 0; k < n; k++) dp_path_print(&paths[k], &b), dp_buf_addc(&b, ' ');
+        if (status == DP_OK) assert_string_equal(dp_buf_z(&b), lists[i].printed);
+        dp_paths_free(paths, n);
+        dp_buf_release(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_too_many_steps),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static const enum dp_scan_engine engines[] = {DP_SCAN_PORTABLE, DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_NEON};
+static const enum dp_scan_engine engines[] = {DP_SCAN_PORTABLE, DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_AVX512_WIDE, DP_SCAN_NEON};
 #define N_ENGINES (sizeof engines / sizeof engines[0])
 
 static const char *shared(void) {

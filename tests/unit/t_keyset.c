@@ -233,8 +233,45 @@ static void measured(void **state) {
     dp_keyset_close(k);
 }
 
+/* All keys of one set, in another one with its seed, are there. */
+static enum dp_status add_some(void *ctx, const struct dp_key *keys, size_t n, struct dp_err *err) {
+    bool seen[1 << 12];
+    for (size_t at = 0; at < n; at += sizeof seen) {
+        size_t some = n - at < sizeof seen ? n - at : sizeof seen;
+        DP_TRY(dp_keyset_add(ctx, keys + at, some, seen, err));
+        for (size_t i = 0; i < some; i++) assert_false(seen[i]);
+    }
+    return DP_OK;
+}
+
+static void copied(void **state) {
+    (void)state;
+    struct dp_err err = DP_ERR_INIT;
+    const uint64_t sizes[] = {0, 100, 300000}; /* the last one spills */
+    for (size_t k = 0; k < 3; k++) {
+        struct dp_keyset *a = dp_keyset_open(0), *b = dp_keyset_open(UINT64_C(64) << 20);
+        uint64_t seed[3];
+        bool seen;
+        dp_keyset_seed(a, seed);
+        dp_keyset_set_seed(b, seed);
+        for (uint64_t i = 0; i < sizes[k]; i++) {
+            const struct dp_key key = dp_keyset_key(a, dp_str((const char *)&i, sizeof i));
+            assert_int_equal(dp_keyset_add(a, &key, 1, &seen, &err), DP_OK);
+        }
+        assert_int_equal(dp_keyset_spilled(a) > 0, k == 2);
+        assert_int_equal(dp_keyset_each(a, add_some, b, &err), DP_OK);
+        assert_int_equal(dp_keyset_count(b), sizes[k]);
+        for (uint64_t i = 0; i < sizes[k]; i += sizes[k] / 7 + 1) {
+            assert_int_equal(dp_keyset_has(b, dp_keyset_key(b, dp_str((const char *)&i, sizeof i)), &seen, &err), DP_OK);
+            assert_true(seen);
+        }
+        dp_keyset_close(a);
+        dp_keyset_close(b);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(in_memory), cmocka_unit_test(spilling), cmocka_unit_test(lengths), cmocka_unit_test(in_one_call),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(copied), cmocka_unit_test(in_memory), cmocka_unit_test(spilling), cmocka_unit_test(lengths), cmocka_unit_test(in_one_call),
                                        cmocka_unit_test(failing), cmocka_unit_test(killed), cmocka_unit_test(measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

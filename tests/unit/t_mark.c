@@ -13,7 +13,7 @@
 static const char *const canonical[] = {
     "{\"$dp\":\"begin\",\"run\":\"r1\"}",
     ("{\"$dp\":\"begin\",\"run\":\"r1\",\"job\":\"j\",\"source\":\"s\",\"id\":\"c9\",\"chain\":[\"dp-ingest\",\"dp-map\"],\"table_version\":0,"
-    "\"fields\":[{\"a\":1.10}],\"later\":{\"x\":[1e5]},\"more\":\"\\u00e4\"}"),
+    "\"fields\":[{\"a\":1.10}],\"origins\":[{\"namespace\":\"file\",\"name\":\"/a.csv\"}],\"later\":{\"x\":[1e5]},\"more\":\"\\u00e4\"}"),
     "{\"$dp\":\"checkpoint\",\"run\":\"r1\",\"source\":\"f.csv\",\"partition\":\"0\",\"position\":\"1234\",\"id\":\"c1\"}",
     "{\"$dp\":\"checkpoint\",\"run\":\"r1\",\"source\":\"f.csv\",\"position\":\"1\",\"more\":true}",
     "{\"$dp\":\"watermark\",\"time\":\"2026-01-01T00:00:00Z\"}",

@@ -153,7 +153,54 @@ static void options(void **state) {
     assert_int_equal(dp_refset_check(&opts, NULL), DP_OK);
 }
 
+/* By paths, without a contract; and of some records only. */
+static void by_paths(void **state) {
+    (void)state;
+    static const struct { const char *keys, *where, *yes, *no; uint64_t count; } cases[] = {
+        {"key", NULL, "{\"key\":\"A\"}", "{\"key\":\"B\"}", 2}, {"key", ".code == \"a\"", "{\"key\":\"7\"}", "{\"key\":\"A\"}", 1},
+        {"address.street,key", NULL, "{\"key\":\"7\",\"address\":{\"street\":\"x\"}}", "{\"key\":\"A\",\"address\":{\"street\":\"x\"}}", 1},
+    };
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/keys.ndjson", dir);
+    struct dp_scan *scan = dp_scan_open(0, DP_SCAN_PORTABLE);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dp_refset *r = NULL;
+        struct dp_path *paths;
+        size_t n;
+        struct dp_err err = DP_ERR_INIT;
+        assert_int_equal(dp_paths_parse(dp_str_z(cases[i].keys), &paths, &n, &err), DP_OK);
+        if (dp_refset_read(&run, path, paths, n, cases[i].where, 1 << 20, &r, &err) != DP_OK) fail_msg("case %zu: %s", i, err.msg);
+        assert_int_equal(dp_refset_count(r), cases[i].count);
+        assert_int_equal(dp_refset_spilled(r), 0);
+        for (int side = 0; side < 2; side++) {
+            struct dp_record rec;
+            struct dp_buf text = {0}, bytes = {0};
+            bool found = false;
+            dp_buf_addz(&text, side ? cases[i].no : cases[i].yes);
+            memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+            assert_int_equal(dp_scan_value(scan, text.p, text.n, &rec, &err), DP_OK);
+            assert_true(dp_tuple_bytes(paths, n, NULL, &rec, &bytes));
+            struct dp_key key = dp_refset_key(r, dp_buf_str(&bytes));
+            assert_int_equal(dp_refset_find(r, &key, 1, &found, &err), DP_OK);
+            assert_int_equal(found, !side);
+            dp_buf_release(&text);
+            dp_buf_release(&bytes);
+        }
+        dp_refset_close(r);
+        dp_paths_free(paths, n);
+    }
+    dp_scan_close(scan);
+    struct dp_refset *r = NULL;
+    struct dp_path path_of;
+    struct dp_err err = DP_ERR_INIT;
+    dp_path_key(&path_of, DP_STR("nothing"));
+    assert_int_equal(dp_refset_read(&run, path, &path_of, 1, NULL, 1 << 20, &r, &err), DP_SCHEMA);
+    assert_int_equal(dp_refset_read(&run, path, &path_of, 1, ".a +", 1 << 20, &r, &err), DP_USAGE);
+    assert_null(r);
+    dp_path_release(&path_of);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sets), cmocka_unit_test(refusals), cmocka_unit_test(options)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sets), cmocka_unit_test(refusals), cmocka_unit_test(options), cmocka_unit_test(by_paths)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

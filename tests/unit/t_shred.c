@@ -496,11 +496,37 @@ static void random_round_trips(void **state) {
     }
 }
 
+/* The last row is dropped from every column, nested ones and bitmaps too, and another one fits behind. */
+static void drop_last(void **state) {
+    static const char *const rows[] = {"{\"a\":1,\"b\":true,\"s\":\"x\",\"l\":[\"p\",\"q\"],\"t\":{\"v\":1.5}}", "{\"a\":null,\"b\":null,\"s\":null,\"l\":null,\"t\":null}",
+                                       "{\"a\":3,\"b\":false,\"s\":\"\",\"l\":[],\"t\":{\"v\":null}}"};
+    struct rig g;
+    struct dp_buf want = {0};
+    (void)state;
+    rig_open(&g, "struct<a:int64,b:boolean,s:string,l:list<string>,t:struct<v:double>>", true);
+    for (size_t i = 0; i < 30; i++) { /* each row is dropped once and comes again */
+        assert_int_equal(rig_add(&g, rows[i % 3]), DP_OK);
+        assert_int_equal(rig_add(&g, rows[(i + 1) % 3]), DP_OK);
+        dp_batch_drop_last(&g.batch);
+        assert_int_equal(g.batch.length, i + 1);
+        for (size_t c = 0; c < g.batch.n_columns; c++) {
+            assert_int_equal(g.batch.columns[c].length, i + 1);
+            assert_int_equal(g.batch.columns[c].null_count, (i + 2) / 3);
+        }
+        dp_buf_addf(&want, "%s\n", rows[i % 3]);
+    }
+    expect_lines(&g.batch, NULL, dp_buf_z(&want));
+    while (g.batch.length) dp_batch_drop_last(&g.batch);
+    expect_lines(&g.batch, NULL, "");
+    dp_buf_release(&want);
+    rig_close(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_type),      cmocka_unit_test(refusals), cmocka_unit_test(spelled_numbers),     cmocka_unit_test(long_values_are_cut),
         cmocka_unit_test(unknown_fields_are_counted), cmocka_unit_test(print_options), cmocka_unit_test(foreign_bytes),
-        cmocka_unit_test(random_round_trips),
+        cmocka_unit_test(random_round_trips), cmocka_unit_test(drop_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,15 @@ static void arenas(void **state) {
         assert_string_equal(dp_arena_strdup(&a, "hello"), "hello");
         assert_string_equal(dp_arena_printf(&a, "%d-%s", 5, "x"), "5-x");
         assert_int_equal(dp_arena_str(&a, DP_STR("ab")).p[2], 0);
+        int *v = NULL;
+        size_t cap = 0;
+        for (int i = 0; i < 1000; i++) {
+            v = dp_arena_grow(&a, v, &cap, (size_t)i + 1, sizeof *v);
+            assert_true(cap > (size_t)i);
+            v[i] = i;
+        }
+        for (int i = 0; i < 1000; i++) assert_int_equal(v[i], i);
+        assert_ptr_equal(dp_arena_grow(&a, v, &cap, cap, sizeof *v), v);
         dp_arena_reset(&a);
         assert_int_equal(a.used, 0);
         assert_true(a.total >= 3000000); /* the largest block is the one kept */

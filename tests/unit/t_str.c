@@ -33,7 +33,16 @@ static void nearest(void **state) {
     }
 }
 
+static void hex(void **state) {
+    (void)state;
+    static const char digits[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+    for (int c = -128; c < 128; c++) {
+        const char *low = c > 0 ? strchr(digits, c) : NULL, *high = c > 0 ? strchr(upper, c) : NULL;
+        assert_int_equal(dp_hex_digit((char)c), low ? low - digits : high ? high - upper : -1);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(nearest)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(nearest), cmocka_unit_test(hex)};
     return cmocka_run_group_tests_name("str", tests, NULL, NULL);
 }

@@ -110,8 +110,15 @@ static void printing(void **state) {
     assert_false(dp_timeofday_parse(DP_STR("03:04:05Z"), &ns));
 }
 
+static void clocks(void **state) {
+    (void)state;
+    int64_t a = dp_time_monotonic_micros(), ms = dp_time_monotonic_ms(), b = dp_time_monotonic_micros();
+    assert_true(a <= b);
+    assert_true(ms >= a / 1000 && ms <= b / 1000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(corpus_datetime), cmocka_unit_test(corpus_date), cmocka_unit_test(instants),
-                                       cmocka_unit_test(calendar), cmocka_unit_test(printing)};
+                                       cmocka_unit_test(calendar), cmocka_unit_test(printing), cmocka_unit_test(clocks)};
     return cmocka_run_group_tests_name("time", tests, NULL, NULL);
 }

@@ -101,6 +101,13 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     const struct changes *c = ctx;
     (void)err;
     begin->table_version = c->start.target_version;
+    return DP_OK;
+}
+
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
+{
+    const struct changes *c = ctx;
+    (void)err;
     while (c->n_printed && begin->schema && begin->schema->n_children > c->n_printed) {
         struct dp_type *gone = begin->schema->children[--begin->schema->n_children];
         const struct dp_lineage_done done = {.field = dp_str(gone->name, gone->name_n), .dropped = true};
@@ -141,11 +148,12 @@ static enum dp_status run_changes(struct dp_cli *cli, struct dp_err *err)
         struct dp_source_changes wanted = {.since = c.start.since, .until = until, .from_files = f->from_files, .extra = c.extra, .n_extra = c.n_extra};
         struct dp_stream_conf conf = {.sources = {.changes = &wanted, .follow = f->follow, .columns = c.columns, .n_columns = c.n_columns,
                                                   .print = {.binary_hex = cli->common.binary == 1, .decimal_string = cli->common.decimal == 1}},
-                                      .no_checkpoints = true};
-        const struct dp_stream_ops ops = {.begin = on_begin, .record = on_record};
+                                      .no_checkpoints = true, .resumes = c.start.target_version >= 0 ? &c.start.positions : NULL};
+        const struct dp_stream_ops ops = {.begin = on_begin, .header = on_header, .record = on_record};
         status = dp_cli_stream(cli, &conf, &ops, &c, err);
         if (status == DP_OK && !cli->run.books.in && cli->common.skip_empty) status = dp_err_set(err, DP_EMPTY, "no changes");
     }
+    dp_positions_release(&c.start.positions);
     dp_expr_free(c.where);
     dp_type_free(c.schema);
     free(c.extra), free(c.columns), free(c.names);

@@ -55,4 +55,4 @@ static enum dp_status run_checkpoint(struct dp_cli *cli, struct dp_err *err)
 const struct dp_tool table_checkpoint = {
     .name = "checkpoint", .summary = "write the latest version's state as one file, for fast readers", .args = "TABLE",
     .synopsis = "TABLE [--format auto|classic|v2] [--cleanup]", .options = checkpoint_options, .conf_size = sizeof(struct checkpoint_conf),
-    .common = DP_COMMON_DRY_RUN | DP_COMMON_JSON, .min_args = 1, .max_args = 1, .run = run_checkpoint};
+    .common = DP_COMMON_DRY_RUN | DP_COMMON_JSON, .min_args = 1, .max_args = 1, .no_lineage = "*", .run = run_checkpoint};

@@ -21,9 +21,7 @@ enum dp_status table_check_where(const char *table, const struct dp_type *schema
     for (size_t i = 0; i < n; i++) {
         bool is_there = dp_type_child(schema, dp_str_z(fields[i])) != NULL;
         for (size_t k = 0; also && also[k] && !is_there; k++) is_there = strcmp(also[k], fields[i]) == 0;
-        if (is_there) continue;
-        const char *near = dp_type_nearest(schema, dp_str_z(fields[i]));
-        return dp_err_set(err, DP_USAGE, "--where: %s has no column %s%s%s%s", table, fields[i], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        if (!is_there) return dp_type_no_child(schema, "--where", table, dp_str_z(fields[i]), err);
     }
     return DP_OK;
 }

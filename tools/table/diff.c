@@ -5,6 +5,8 @@
  */
 #include "table.h"
 
+#include <dp/delta/changes.h>
+#include <dp/io/datasets.h>
 #include <dp/io/lines.h>
 #include <dp/io/table_diff.h>
 
@@ -30,9 +32,12 @@ struct printing {
 static enum dp_status begin(struct printing *p, const struct dp_table_diff *d, struct dp_err *err)
 {
     struct dp_type *schema = dp_type_copy(d->both);
-    dp_type_add(schema, dp_type_new(DP_TYPE_STRING, DP_STR("_change_type")));
+    dp_type_add(schema, dp_type_new(DP_TYPE_STRING, DP_STR(DP_DELTA_CHANGE_TYPE)));
     struct dp_mark m = {.source = d->b->table, .table_version = -1, .schema = schema};
+    dp_datasets_operands(&p->cli->run, (const char *const *)&d->a->table, 1, &m);
+    dp_datasets_operands(&p->cli->run, (const char *const *)&d->b->table, 1, &m);
     enum dp_status status = dp_lines_begin(&p->out, &m, err);
+    free(m.origins);
     dp_type_free(schema);
     return status;
 }
@@ -137,4 +142,4 @@ static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err)
 const struct dp_tool table_diff = {
     .name = "diff", .summary = "tell what makes two versions, or two tables, differ", .args = "TABLE", .second = "a version, a time or a second TABLE", .synopsis = "TABLE A [B] [--rows]\nTABLE-A TABLE-B [--rows]",
     .options = diff_options, .conf_size = sizeof(struct diff_conf), .common = DP_COMMON_JSON | DP_COMMON_MEMORY | DP_COMMON_MARKS, .is_stream = true, .min_args = 2, .max_args = 3,
-    .run = run_diff};
+    .no_lineage = "*", .run = run_diff};

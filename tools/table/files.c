@@ -3,6 +3,7 @@
 
 #include <dp/delta/path.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/datasets.h>
 #include <dp/io/lines.h>
 
 #include <stdlib.h>
@@ -40,7 +41,9 @@ static enum dp_status list_files(struct listing *l, const struct dp_delta_snapsh
     const struct dp_delta_file **files = NULL;
     size_t n = 0;
     struct dp_mark begin = {.source = s->table, .table_version = s->version};
+    dp_datasets_operands(&l->cli->run, (const char *const *)&s->table, 1, &begin);
     enum dp_status status = dp_lines_begin(&l->out, &begin, err);
+    free(begin.origins);
     if (status == DP_OK) status = dp_delta_live_files(s, where, l->cli->run.pool, &files, &n, err);
     l->cli->run.books.in += s->n_files;
     l->cli->run.books.filtered += s->n_files - n;
@@ -75,4 +78,4 @@ static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err)
 const struct dp_tool table_files = {
     .name = "files", .summary = "print the paths of a version's data files", .args = "TABLE",
     .synopsis = "TABLE [--as-of VERSION|TIME] [--where EXPR]", .options = files_options, .conf_size = sizeof(struct files_conf),
-    .common = DP_COMMON_WHERE | DP_COMMON_THREADS | DP_COMMON_MARKS | DP_COMMON_EMPTY, .is_stream = true, .min_args = 1, .max_args = 1, .run = run_files};
+    .common = DP_COMMON_WHERE | DP_COMMON_THREADS | DP_COMMON_MARKS | DP_COMMON_EMPTY, .is_stream = true, .min_args = 1, .max_args = 1, .no_lineage = "*", .run = run_files};

@@ -68,4 +68,4 @@ static enum dp_status run_log(struct dp_cli *cli, struct dp_err *err)
 
 const struct dp_tool table_log = {
     .name = "log", .summary = "print the table's history, newest first", .args = "TABLE", .synopsis = "TABLE [--limit N] [--json]",
-    .options = log_options, .conf_size = sizeof(struct log_conf), .common = DP_COMMON_JSON, .min_args = 1, .max_args = 1, .run = run_log};
+    .options = log_options, .conf_size = sizeof(struct log_conf), .common = DP_COMMON_JSON, .min_args = 1, .max_args = 1, .no_lineage = "*", .run = run_log};

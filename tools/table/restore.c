@@ -6,6 +6,7 @@
 #include <dp/delta/hold.h>
 #include <dp/delta/land.h>
 #include <dp/delta/restore.h>
+#include <dp/io/datasets.h>
 
 enum { TRIES = 10, TOLD = 20 /* files by name */ };
 
@@ -68,6 +69,12 @@ static enum dp_status restore_once(struct dp_cli *cli, int64_t to, const char *t
     if (status == DP_OK && r.is_changed && !cli->run.dry_run) status = dp_delta_restore_publish(&r, now_ms, &version, err);
     dp_delta_hold_release(&hold);
     if (status == DP_OK && r.is_changed && !cli->run.dry_run) dp_delta_staging_sweep(cli->args[0], cli->run.now_micros / 1000000, 86400);
+    if (status == DP_OK && !cli->run.dry_run) {
+        struct dp_dataset *d = dp_dataset_copied(&cli->run, cli->args[0], cli->args[0], then->schema);
+        dp_dataset_version(dp_dataset_input(&cli->run, cli->args[0]), to);
+        dp_dataset_version(d, version);
+        dp_dataset_lifecycle(d, r.changes_schema ? DP_OL_ALTER : DP_OL_OVERWRITE);
+    }
     if (status == DP_OK) status = say_restored(cli, &r, version, err);
     if (status == DP_OK && !r.is_changed && cli->common.skip_empty) status = dp_err_set(err, DP_EMPTY, "nothing to restore");
     dp_delta_restore_release(&r);

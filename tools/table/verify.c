@@ -79,4 +79,4 @@ static enum dp_status run_verify(struct dp_cli *cli, struct dp_err *err)
 
 const struct dp_tool table_verify = {
     .name = "verify", .summary = "does the table hold what its log says?", .args = "TABLE", .synopsis = "TABLE [--as-of VERSION|TIME] [--deep]",
-    .options = verify_options, .conf_size = sizeof(struct verify_conf), .common = DP_COMMON_JSON | DP_COMMON_THREADS | DP_COMMON_MEMORY, .min_args = 1, .max_args = 1, .run = run_verify};
+    .options = verify_options, .conf_size = sizeof(struct verify_conf), .common = DP_COMMON_JSON | DP_COMMON_THREADS | DP_COMMON_MEMORY, .min_args = 1, .max_args = 1, .no_lineage = "*", .run = run_verify};

@@ -16,6 +16,8 @@ void *dp_arena_alloc(struct dp_arena *a, size_t n);
 /* p is what was handed out last: all but its first n bytes is given back. */
 void dp_arena_trim(struct dp_arena *a, const void *p, size_t n);
 void *dp_arena_calloc(struct dp_arena *a, size_t count, size_t size);
+/* An array that has room for `want`: p, or a copy of its *cap elements with twice the room; p is left to the arena. */
+void *dp_arena_grow(struct dp_arena *a, void *p, size_t *cap, size_t want, size_t size);
 struct dp_str dp_arena_str(struct dp_arena *a, struct dp_str s);     /* copied, NUL behind it */
 char *dp_arena_strdup(struct dp_arena *a, const char *z);
 char *dp_arena_printf(struct dp_arena *a, const char *fmt, ...) DP_PRINTF(2, 3);

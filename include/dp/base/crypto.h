@@ -27,6 +27,8 @@ void dp_hkdf(struct dp_str key, struct dp_str salt, struct dp_str info, uint8_t 
 void *dp_secret_alloc(size_t n);
 void dp_secret_free(void *p, size_t n); /* NULL is legal */
 void dp_wipe(void *p, size_t n);
+/* All of a file into secret memory of `cap` bytes.  DP_USAGE: it is a directory, belongs to another user, can be read by others or is too long for `what` it should be. */
+enum dp_status dp_secret_read(int fd, const char *path, const char *what, char *text, size_t cap, size_t *n, struct dp_err *err) DP_MUST_CHECK;
 /* This process leaves no core and can't be traced by others of its user. Best effort. */
 void dp_secret_guard(void);
 

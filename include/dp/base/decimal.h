@@ -6,6 +6,14 @@
 
 #define DP_DECIMAL_MAX_PRECISION 38
 
+extern const int64_t dp_power_of_ten[19]; /* 10^0 to 10^18 */
+/* 10^n, n up to 38. */
+static inline dp_i128 dp_power_of_ten_wide(int n) {
+    dp_i128 p = dp_power_of_ten[n < 18 ? n : 18];
+    if (n > 18) p *= dp_power_of_ten[n < 36 ? n - 18 : 18];
+    return n > 36 ? p * dp_power_of_ten[n - 36] : p;
+}
+
 struct dp_decimal {
     dp_i128 unscaled; /* value = unscaled * 10^-scale */
     int scale;        /* 0..38 */

@@ -53,6 +53,12 @@ enum dp_status dp_file_rename(const char *from, const char *to, struct dp_err *e
 char *dp_path_join(const char *a, const char *b);  /* caller frees */
 char *dp_path_dir(const char *path);               /* caller frees; "." for a bare name */
 const char *dp_path_base(const char *path);        /* borrowed */
+/* The path that a file URL names (RFC 8089: file:/P, file:///P, file://localhost/P, decoded); any other text as it is.  NULL: the URL is of another host, or of no absolute path.
+   Caller frees. */
+char *dp_path_of_url(const char *text);
+/* Where a user's state is: XDG_STATE_HOME, else .local/state in HOME, else in the home that the system has for this user (service managers and `env -i` set no HOME).
+   NULL: nobody knows one.  Caller frees. */
+char *dp_state_home(void);
 
 /* Unfinished files: registered names are unlinked by dp_unfinished_remove (async-signal-safe). */
 int dp_unfinished_add(const char *path);

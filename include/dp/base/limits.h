@@ -9,6 +9,7 @@
 #define DP_LIMIT_COLUMNS 10000u            /* leaf columns of a schema or header */
 #define DP_LIMIT_SCHEMA_DEPTH 64u          /* nesting of a schema (Parquet, Delta, header) */
 #define DP_LIMIT_MARK (16u << 20)          /* bytes of one mark */
+#define DP_LIMIT_ORIGINS (128u << 10)      /* bytes of the datasets that a header names (its origins); more are left out */
 #define DP_LIMIT_PATH 4096u                /* bytes of a path line */
 #define DP_LIMIT_FOOTER (256u << 20)       /* Parquet footer */
 #define DP_LIMIT_PAGE (256u << 20)         /* uncompressed Parquet page */
@@ -41,6 +42,25 @@
 #define DP_LIMIT_INFER_KEYS 256u           /* keys of one object below the top before it is held as JSON */
 #define DP_LIMIT_INFER_FIELDS 2000u        /* fields of an inferred schema below its top level */
 #define DP_LIMIT_INFER_DEPTH 16u           /* nesting of an inferred schema */
+#define DP_LIMIT_STATE_ENTRY (1u << 30)    /* key and value of one entry of a durable state */
+#define DP_LIMIT_STATE_QUERY (1u << 20)    /* its description */
+#define DP_LIMIT_ZONE (1u << 20)           /* bytes of a zoneinfo file */
+#define DP_LIMIT_AGGREGATES 1000u          /* of one window */
+#define DP_LIMIT_AGG_VALUES 100000u        /* k of top and most */
+#define DP_LIMIT_JOIN_SHAPES 4096u         /* sets of fields that records of a join's other source may have */
+#define DP_LIMIT_JOIN_NULLS (16u << 20)    /* bytes of nulls for what they lack, once for each set */
 #define DP_LIMIT_SAMPLE (32u << 20)        /* bytes that inference looks at */
+#define DP_LIMIT_WINDOWS_PER_RECORD 1000000u /* hopping and count windows that one record may be in */
+#define DP_LIMIT_WINDOW_UNIT ((size_t)1 << 20) /* memory for windows from which on half of it is too much for one key */
+#define DP_LIMIT_WATERMARK_SOURCES 65536u /* sources by name that hold a watermark */
+#define DP_LIMIT_SPOOL (16u << 20)         /* bytes of lineage events that wait for one receiver; of those that it refused as many */
+#define DP_LIMIT_LINEAGE_PAIRS 1000000u   /* inputs times outputs of one run in a store of lineage */
+#define DP_LIMIT_LAKE_DEPTH 100u           /* directories in each other, of a lake that is walked */
+#define DP_LIMIT_LAKE_NAMES 100000u        /* datasets and directories in one of them */
+#define DP_LIMIT_LAKE_CONTRACTS 10000u     /* objects of the contracts in it */
+#define DP_LIMIT_MERMAID_EDGES 500u        /* of a Mermaid diagram: what its renderers take */
+#define DP_LIMIT_MERMAID_BYTES 50000u      /* and its text */
+#define DP_LIMIT_AUDIT_ENTRY (64u << 10)    /* bytes of one entry of the audit log, its newline included */
+#define DP_LIMIT_AUDIT_EXPIRED (16u << 20)  /* bytes of its tombstones: 40,000 segments */
 
 #endif

@@ -27,6 +27,8 @@ struct dp_map {
     struct dp_arena *arena;
 };
 
+/* The hash of a key in this process. */
+uint64_t dp_map_hash(struct dp_str key);
 /* Borrowed until the next insertion; NULL when absent. */
 struct dp_map_item *dp_map_get(const struct dp_map *m, struct dp_str key);
 /* Finds or inserts (value zero); *is_new may be NULL.  Borrowed until the next insertion. */

@@ -36,6 +36,7 @@ static inline bool dp_str_eqz(struct dp_str a, const char *z) { return dp_str_eq
 int dp_str_cmp(struct dp_str a, struct dp_str b);
 bool dp_str_starts(struct dp_str s, struct dp_str prefix);
 bool dp_str_ends(struct dp_str s, struct dp_str suffix);
+int dp_hex_digit(char c); /* its value, of either case; -1: it is none */
 /* The nearest of `words` (NULL-terminated) to `s` for "did you mean"; NULL when none is near. */
 const char *dp_str_nearest(const char *s, const char *const *words);
 

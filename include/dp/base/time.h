@@ -1,6 +1,6 @@
 /*
  * Times: RFC 3339 (and what the data types of dp-records(5) print), proleptic Gregorian calendar, no
- * time zone database, no clock but dp_time_now.  Microseconds since 1970-01-01T00:00:00 in int64.
+ * time zone database, no clock but the two at the end.  Microseconds since 1970-01-01T00:00:00 in int64.
  */
 #ifndef DP_BASE_TIME_H
 #define DP_BASE_TIME_H
@@ -33,5 +33,7 @@ void dp_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *
 int64_t dp_days_from_civil(int64_t year, unsigned month, unsigned day);
 
 int64_t dp_time_now_micros(void); /* the wall clock; only cli and commit code may ask */
+int64_t dp_time_monotonic_micros(void); /* since some moment, for what lasts or waits */
+static inline int64_t dp_time_monotonic_ms(void) { return dp_time_monotonic_micros() / 1000; }
 
 #endif

@@ -77,7 +77,12 @@ struct dp_tool {
     /* NULL, or called behind run, with its status or that of a later failure: rejects are published and standard output is flushed. A failure fails the run. */
     enum dp_status (*settle)(struct dp_cli *cli, enum dp_status status, struct dp_err *err);
     const struct dp_tool *const *commands; /* NULL-terminated; a first word that names one chooses it */
+    const char *first_for;   /* the option whose value the first operand is where that is not given; NULL: none */
+    const char *no_lineage;  /* options, with commas between, with which it only looks at metadata, so that no lineage event is sent; "*": always, of a program with all its commands */
+    bool leads;              /* it runs others, and calls dp_cli_lineage_lead before the first: their runs are parts of its own */
 };
+
+struct dp_lineage_run;
 
 struct dp_cli {
     const struct dp_tool *root; /* the program */
@@ -93,6 +98,7 @@ struct dp_cli {
     struct dp_buf set_aside;    /* why records were, in words */
     struct dp_buf metrics, figures; /* samples of --metrics: rejects by rule; what the report counts beside records */
     int exit_code;              /* of the run, once known */
+    struct dp_lineage_run *lineage; /* this run as lineage events tell it; NULL: nobody is told */
 };
 
 /* Adds a member to the report (and the --json line).  `json` is any JSON text. */
@@ -106,6 +112,11 @@ enum dp_status dp_cli_say(struct dp_cli *cli, struct dp_err *err, const char *fm
 enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* Was the option given on the command line (or by its environment variable)? */
 bool dp_cli_given(const struct dp_cli *cli, const char *long_name);
+
+/* Sends the START of a tool that leads, and names its run as the parent of those that it starts from here on, in its environment. Takes ownership of the job's name. */
+void dp_cli_lineage_lead(struct dp_cli *cli, char *job);
+/* Closes the runs of processes that died. */
+void dp_cli_lineage_reap(struct dp_cli *cli);
 
 /* dp_stream_run over the operands with the common options applied. */
 enum dp_status dp_cli_stream(struct dp_cli *cli, const struct dp_stream_conf *conf, const struct dp_stream_ops *ops, void *ctx,

@@ -146,7 +146,11 @@ void dp_delta_domain_print(const struct dp_delta_domain *d, struct dp_buf *b);
 const struct dp_delta_pair *dp_delta_pairs_get(const struct dp_delta_pairs *p, struct dp_str key);
 /* Value of a key as text, `absent` when it is not there or null. */
 struct dp_str dp_delta_pairs_text(const struct dp_delta_pairs *p, const char *key, struct dp_str absent);
+/* Is this very pair among them? */
+bool dp_delta_pairs_has(const struct dp_delta_pairs *p, const struct dp_delta_pair *pair);
 bool dp_delta_strs_has(const struct dp_delta_strs *s, const char *word);
+/* The same words in the same order? */
+bool dp_delta_strs_equal(const struct dp_delta_strs *a, const struct dp_delta_strs *b);
 /* A JSON object of strings and nulls. */
 void dp_delta_pairs_print(const struct dp_delta_pairs *p, struct dp_buf *b);
 /* Reads such an object; DP_FORMAT when a value is something else than a string or null. */

@@ -45,6 +45,19 @@ bool dp_delta_protocol_widens(const struct dp_delta_protocol *from, const struct
 #define DP_DELTA_MAX_FEATURES 64
 size_t dp_delta_property_features(const struct dp_delta_pairs *configuration, struct dp_arena *arena, const char **names);
 
+/* Is the property `true`?  m NULL: nothing is. */
+bool dp_delta_is_on(const struct dp_delta_metadata *m, const char *key);
+
+/* Does each row have an id, which it keeps wherever it is moved (digest section 12)? */
+bool dp_delta_tracks_rows(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m);
+/* The columns of files in which rows that were moved keep their ids, and the versions that wrote them.  Empty: the table has not named them. */
+#define DP_DELTA_KEY_ROW_ID "delta.rowTracking.materializedRowIdColumnName"
+#define DP_DELTA_KEY_ROW_VERSION "delta.rowTracking.materializedRowCommitVersionColumnName"
+struct dp_delta_row_columns { struct dp_str id, version; };
+struct dp_delta_row_columns dp_delta_row_columns(const struct dp_delta_metadata *m);
+/* Names those that have no name; to->v has room for two more. */
+void dp_delta_name_row_columns(struct dp_delta_pairs *to, struct dp_arena *arena);
+
 enum dp_delta_mapping { DP_DELTA_MAPPING_NONE, DP_DELTA_MAPPING_NAME, DP_DELTA_MAPPING_ID };
 enum dp_status dp_delta_mapping_mode(const struct dp_delta_protocol *p, const struct dp_delta_metadata *m, enum dp_delta_mapping *out,
                                      struct dp_err *err) DP_MUST_CHECK;

@@ -8,12 +8,20 @@
 #define DP_DELTA_PARTITION_H
 
 #include <dp/delta/action.h>
+#include <dp/parquet/meta.h>
 #include <dp/record/batch.h>
 
 /* Key-value metadata of a data file: a JSON object, partition column -> Delta's text of the value or null, in the order of the columns: {"day":"2026-01-02","country":null}. */
 #define DP_DELTA_KV_PARTITION "dp.partition"
 /* The whole row's schema as dp_type_to_json prints it, partition columns included (they need not be in the file). From it commit creates a table that does not exist yet. */
 #define DP_DELTA_KV_SCHEMA "dp.schema"
+
+/*
+ * The values and the schema that a data file's key-value metadata says; none, and NULL, where it says nothing.  Values are in the arena, the schema is the caller's
+ * to free.  Errors are those of the JSON and name no file.
+ */
+enum dp_status dp_delta_file_values(const struct dp_pq_meta *m, struct dp_arena *arena, struct dp_delta_pairs *out, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_delta_file_schema(const struct dp_pq_meta *m, struct dp_type **out, struct dp_err *err) DP_MUST_CHECK;
 
 /* Staging below a table: T/_dp_staging/RUN/; the writer holds flock(LOCK_EX) on .lock in it while it lives. */
 #define DP_DELTA_STAGING "_dp_staging"

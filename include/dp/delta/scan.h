@@ -39,6 +39,12 @@ void dp_delta_scan_pick(struct dp_delta_scan *scan, const struct dp_delta_picked
 void dp_delta_scan_close(struct dp_delta_scan *scan); /* tasks must be released before */
 const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan); /* display names; borrowed until close */
 
+/*
+ * Two more columns behind the others, for who moves rows of a table that tracks them: each row's id and the version that wrote it last, under the names that such columns have in
+ * files (dp_delta_row_columns).  Before the first next.  DP_FORMAT: the table has not named them, or names a column of its own.
+ */
+enum dp_status dp_delta_scan_row_ids(struct dp_delta_scan *scan, struct dp_err *err) DP_MUST_CHECK;
+
 /* DP_END: no more. */
 enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_task_release(struct dp_delta_task *task); /* any thread; NULL is legal */

@@ -11,6 +11,8 @@
 #include <dp/delta/log.h>
 #include <dp/record/expr.h>
 
+#define DP_DELTA_CLUSTERING "delta.clustering" /* the domain of a clustered table */
+
 struct dp_delta_snapshot {
     char *table;
     int64_t version;
@@ -68,6 +70,7 @@ struct dp_delta_skipper;
 struct dp_delta_skipper *dp_delta_skipper_open(const struct dp_delta_snapshot *s, const struct dp_expr *e);
 void dp_delta_skipper_close(struct dp_delta_skipper *q);
 enum dp_maybe dp_delta_skipper_ask(struct dp_delta_skipper *q, const struct dp_delta_file *f);
+int64_t dp_delta_skipper_rows(struct dp_delta_skipper *q, const struct dp_delta_file *f); /* as dp_delta_file_rows */
 /* The live files in the order of their arrival, without those that `where` (NULL: none) excludes; *out is the caller's to free.  pool may be NULL. */
 enum dp_status dp_delta_live_files(const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_pool *pool, const struct dp_delta_file ***out,
                                    size_t *n, struct dp_err *err) DP_MUST_CHECK;

@@ -15,6 +15,11 @@ struct dp_delta_vacuum_opts {
     bool force;        /* retain_ms may be below that */
     bool dry_run;      /* nothing is deleted, and nobody is locked out */
     int64_t now_ms;
+    const struct dp_delta_file *const *keep; /* files that stay besides, with their deletion vectors: those of versions that are to be read further on */
+    size_t n_keep;
+    const struct dp_delta_file *const *known; /* NULL, or all files that the log named: any other must be as old as the table says, whatever retain_ms is (a writer may be about to name it) */
+    size_t n_known;
+    const struct dp_delta_snapshot *latest;  /* NULL, or the latest version, opened already (its statistics may be missing) */
     /* Each file, in the order of their paths: when it is deleted, or would be.  Failure ends the vacuum.  May be NULL. */
     enum dp_status (*each)(void *ctx, const char *path, int64_t bytes, struct dp_err *err);
     void *ctx;

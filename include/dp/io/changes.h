@@ -5,6 +5,7 @@
 #define DP_IO_CHANGES_H
 
 #include <dp/delta/snapshot.h>
+#include <dp/io/positions.h>
 #include <dp/io/source.h>
 
 /* The source of the feed's checkpoints, "delta:" and the table's id: a table that was moved or copied goes on, one that was made anew begins anew. */
@@ -13,6 +14,7 @@ void dp_changes_source_id(const char *table_id, struct dp_buf *out);
 struct dp_changes_start {
     int64_t since;          /* first version */
     int64_t target_version; /* of the table whose position it is; -1: it is none's */
+    struct dp_positions positions; /* that table's of this feed; the caller releases them */
 };
 
 /*

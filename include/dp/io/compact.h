@@ -28,6 +28,8 @@ enum dp_status dp_order_parse_cluster(struct dp_order *o, const char *text, stru
 void dp_order_set_sort(struct dp_order *o, const char *columns);
 /* That of a clustered table (domain delta.clustering): its columns in Z-order; NONE where it has none. */
 enum dp_status dp_order_of_table(struct dp_order *o, const struct dp_delta_snapshot *s, struct dp_err *err) DP_MUST_CHECK;
+/* Adds to a header that all rows stand in this order. */
+void dp_order_lineage(const struct dp_order *o, struct dp_mark *begin);
 void dp_order_release(struct dp_order *o);
 
 struct dp_compact_opts {

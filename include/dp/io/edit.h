@@ -9,6 +9,7 @@
 #ifndef DP_IO_EDIT_H
 #define DP_IO_EDIT_H
 
+#include <dp/delta/snapshot.h>
 #include <dp/io/run.h>
 
 struct dp_edited {
@@ -16,6 +17,7 @@ struct dp_edited {
     int64_t deleted, updated, inserted; /* rows; deleted -1: whole files went whose rows nobody counted */
     int64_t copied;             /* rows that stand in new files as they were */
     uint64_t files_removed, files_added; /* without deletion vectors: files that are replaced, and by what */
+    uint64_t bytes_added;          /* of those that were added */
     uint64_t vectors, change_files;
     uint64_t files, files_skipped; /* of the table, and those that were not read */
 };
@@ -25,6 +27,12 @@ struct dp_edit_opts {
     const char *where;           /* NULL: all rows */
     const char *const *sets;     /* update: "COLUMN=EXPR" */
     size_t n_sets;
+    /* Of delete, for who decides over whole files, too; all may be NULL. */
+    enum dp_maybe (*judge)(void *ctx, const struct dp_delta_file *f); /* DP_ALWAYS: all its rows go; DP_NEVER: none does; DP_MAYBE: those that `where` says (NULL: none) */
+    enum dp_status (*check)(void *ctx, const struct dp_delta_snapshot *s, struct dp_err *err); /* of each version that is tried, before anything else; its failure is final */
+    void *ctx;
+    const struct dp_delta_txn *txn; /* goes into the same commit */
+    const char *predicate;          /* what the log says instead of `where` */
 };
 
 /* DP_USAGE: a column that is not there.  DP_RULE: an expression errs on a row, or gives a value that its column does not hold; nothing is changed. */

@@ -18,6 +18,10 @@ struct dp_keyset;
 struct dp_keyset *dp_keyset_open(uint64_t memory);
 void dp_keyset_close(struct dp_keyset *k); /* NULL is legal */
 
+/* Before the first key: the seed of another set, whose keys are ours then; and ours. */
+void dp_keyset_set_seed(struct dp_keyset *k, const uint64_t seed[3]);
+void dp_keyset_seed(const struct dp_keyset *k, uint64_t seed[3]);
+
 struct dp_key { uint64_t w[2]; };
 /* What the set holds for these bytes. Any thread. */
 struct dp_key dp_keyset_key(const struct dp_keyset *k, struct dp_str bytes);
@@ -27,6 +31,8 @@ enum dp_status dp_keyset_add(struct dp_keyset *k, const struct dp_key *keys, siz
 enum dp_status dp_keyset_has(struct dp_keyset *k, struct dp_key key, bool *has, struct dp_err *err) DP_MUST_CHECK;
 /* The same for keys[0..n). */
 enum dp_status dp_keyset_find(struct dp_keyset *k, const struct dp_key *keys, size_t n, bool *has, struct dp_err *err) DP_MUST_CHECK;
+/* All keys, some at a time, in no order; the set stays as it is meanwhile. */
+enum dp_status dp_keyset_each(const struct dp_keyset *k, enum dp_status (*some)(void *ctx, const struct dp_key *keys, size_t n, struct dp_err *err), void *ctx, struct dp_err *err) DP_MUST_CHECK;
 uint64_t dp_keyset_count(const struct dp_keyset *k);   /* distinct keys */
 uint64_t dp_keyset_spilled(const struct dp_keyset *k); /* bytes written to the spill, merges counted again */
 

@@ -23,6 +23,7 @@ struct dp_lay_opts {
     bool evolved;                /* table has columns that the table on disk lacks (dp/delta/evolve.h): files say so where columns are mapped */
     struct dp_layout *layout;    /* bound; borrowed */
     const struct dp_type *schema; /* of the rows that come in; borrowed */
+    bool tracks_rows;            /* the last two columns of it are row ids (dp_delta_scan_row_ids): of files, not of the table */
     const char *codec;           /* "zstd:3"; NULL: the table's delta.parquet.compression.codec, else zstd:3 */
     bool keep_codec;             /* chunks that are copied (dp_lay_group_begin) may have another */
     int64_t row_group_rows;      /* 0: the writer's own */
@@ -35,7 +36,8 @@ struct dp_lay_opts {
     uint64_t memory;             /* of the run, 0: 160 MiB */
     size_t max_open;             /* files open at once; 0: as many as memory allows, at most 64 */
     const char *sort;            /* "a,-b": order of a partition's rows, over all its files, or NULL */
-    const char *order_column;    /* instead: the last column of the schema (int64, not null) by which rows are ordered, and which stands in no file; NULL: none */
+    const char *const *cluster; size_t n_cluster; /* instead: columns of a Z-curve along which they are ordered; its ranges are learned when all rows have come */
+    const char *order_column;    /* instead: one more column, the last of the schema (int64, not null), by which rows are ordered, and which stands in no file; NULL: none */
 };
 
 /* Is it a codec and level that files can be written with?  DP_USAGE names the nearest right word. */

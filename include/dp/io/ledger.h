@@ -11,7 +11,10 @@
 #ifndef DP_IO_LEDGER_H
 #define DP_IO_LEDGER_H
 
+#include <dp/io/positions.h>
 #include <dp/io/source.h>
+
+#define DP_LEDGER_KEEP 256 /* commits of a job that can be gone back to */
 
 struct dp_ledger;
 
@@ -22,8 +25,24 @@ enum dp_status dp_ledger_open(const char *path, const char *job, bool read_only,
 enum dp_status dp_ledger_find(struct dp_ledger *l, struct dp_origin *origin, uint64_t *position, struct dp_err *err) DP_MUST_CHECK;
 /* What stands before `position` has gone out.  Only remembered. */
 void dp_ledger_note(struct dp_ledger *l, const struct dp_origin *origin, uint64_t position);
-/* Writes what was noted, in one transaction that is on disk when this returns DP_OK.  `run` and `now` (microseconds) are told to people who look. */
-enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *run, int64_t now, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Writes what was noted, in one transaction that is on disk when this returns DP_OK.  `id`: of the checkpoint that this is, "" where none was named.
+ * `run` and `now` (microseconds) are told to people who look.
+ */
+enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *id, const char *run, int64_t now, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * All positions of the ledger's job, as application ids of `job` (dp_delta_app_id), under the name that its last commit had.  From here on a source that another run moves before
+ * it is found is DP_AGAIN: what was told is not true any more.
+ */
+enum dp_status dp_ledger_positions(struct dp_ledger *l, const char *job, struct dp_positions *p, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Before the first find.  Both are on disk at once; read_only: as if.
+ * begin: where nothing of the job was ever committed that is noted as what one can go back to, and *is_first.
+ * back: the job goes back to the commit that was made at this checkpoint, "": to what begin noted.  *found is false, and nothing is done, where that is none of the last
+ * DP_LEDGER_KEEP.
+ */
+enum dp_status dp_ledger_begin(struct dp_ledger *l, const char *run, int64_t now, bool *is_first, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_ledger_back(struct dp_ledger *l, const char *id, bool *found, struct dp_err *err) DP_MUST_CHECK;
 void dp_ledger_close(struct dp_ledger *l); /* NULL is legal; unlocks */
 
 #endif

@@ -17,7 +17,10 @@ struct dp_lines {
     uint64_t n;                /* lines so far */
 };
 
-/* With --marks: writes m as the begin of the run, whose only program is this one; the caller sets what he knows (source, table version, schema, fields). */
+/*
+ * With --marks: writes m as the begin of the run, whose only program is this one; the caller sets what he knows (source, table version, schema, fields, origins).  Without, where
+ * lineage is wanted, it goes beside the pipe.
+ */
 enum dp_status dp_lines_begin(struct dp_lines *l, struct dp_mark *m, struct dp_err *err) DP_MUST_CHECK;
 /* p[0..n): so many whole lines. */
 enum dp_status dp_lines_write(struct dp_lines *l, const void *p, size_t n, uint64_t lines, struct dp_err *err) DP_MUST_CHECK;

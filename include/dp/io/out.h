@@ -19,6 +19,11 @@ enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp
 struct dp_mark;
 enum dp_status dp_out_mark(struct dp_out *o, const struct dp_mark *m, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_out_flush(struct dp_out *o, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * Once, before the first byte is written: fn(ctx, the descriptor, the first bytes, at least a line or 4 KiB of them); or, where none is, when it is closed or dropped (no
+ * bytes).  Takes ownership of ctx, which `release` frees; another one set before takes its place.
+ */
+void dp_out_before(struct dp_out *o, void (*fn)(void *ctx, int fd, struct dp_str first), void (*release)(void *ctx), void *ctx);
 int dp_out_fd(const struct dp_out *o);
 uint64_t dp_out_bytes(const struct dp_out *o); /* handed in so far */
 /* Flushes, then frees; NULL is legal. */

@@ -31,12 +31,19 @@ enum dp_status dp_refset_check_used(const struct dp_contract *c, const struct dp
 enum dp_status dp_refset_open(struct dp_run *run, const struct dp_contract *c, const struct dp_contract_object *o, const struct dp_contract_property *from,
                               const struct dp_contract_relationship *rel, const struct dp_refset_opts *opts, struct dp_arena *arena,
                               struct dp_refset **out, const char **why, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * The keys that stand at `paths` (each begins with a name; borrowed until close) in the records of a source; `where` (NULL: all) says of which: files, row groups
+ * and pages that have none are passed over.  DP_SCHEMA: no record has such a column.
+ */
+enum dp_status dp_refset_read(struct dp_run *run, const char *source, const struct dp_path *paths, size_t n, const char *where, uint64_t memory,
+                              struct dp_refset **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_refset_close(struct dp_refset *r); /* NULL is legal */
 /* What the set holds for a tuple's bytes; any thread. */
 struct dp_key dp_refset_key(const struct dp_refset *r, struct dp_str bytes);
 /* Are they in the set?  Any number of threads. */
 enum dp_status dp_refset_find(struct dp_refset *r, const struct dp_key *keys, size_t n, bool *has, struct dp_err *err) DP_MUST_CHECK;
 uint64_t dp_refset_count(const struct dp_refset *r);
+uint64_t dp_refset_spilled(const struct dp_refset *r); /* bytes */
 const char *dp_refset_name(const struct dp_refset *r); /* "customers.id" */
 
 #endif

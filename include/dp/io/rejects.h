@@ -77,6 +77,7 @@ void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json);
 void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, const char *rule, uint64_t count), void *ctx);
 void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text);
 /* Does the first bad record end the run? */
+bool dp_rejects_are_kept(const struct dp_rejects *r); /* in a file, or in the output */
 bool dp_rejects_tolerates_none(const struct dp_rejects *r);
 /* Publishes what was written so far; the run goes on. */
 enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err) DP_MUST_CHECK;

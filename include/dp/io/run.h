@@ -27,6 +27,7 @@ struct dp_run {
     uint64_t max_record;
     bool marks;               /* --marks or DP_MARKS=1 */
     bool line_buffered;
+    bool led;            /* dp-run has started this program: it speaks for all its stages */
     bool dry_run, skip_empty;
     int64_t now_micros;       /* --now or the clock at start */
     struct dp_pool *pool;
@@ -45,6 +46,7 @@ struct dp_run {
     bool marks_closed;        /* end or abort was written: no mark may follow */
     bool now_fixed;           /* --now was given: it is the clock */
     struct dp_stream *stream; /* the one that runs now */
+    struct dp_datasets *datasets; /* what is read and written (dp/io/datasets.h); NULL: nobody wants to know */
     void (*tick)(struct dp_run *run); /* called by dp_stream now and then, for progress; may be NULL */
     void (*log)(void *ctx, enum dp_log_level level, const char *fmt, va_list ap);
     void *log_ctx;

@@ -19,6 +19,7 @@ struct dp_origin {
     char *member;      /* inside an archive, or NULL */
     char *position_id; /* source name of positions: path (and member) with the fingerprint of its head */
     const struct dp_type *schema; /* typed or inferred source's schema, or NULL */
+    struct dp_dataset *dataset; /* that its records are counted for (dp/io/datasets.h), or NULL */
     char head[4096];   /* first bytes of the content (decompressed), head_n of them: what fingerprints are made of */
     size_t head_n;
     uint64_t from;     /* position at which this run began */
@@ -82,6 +83,7 @@ struct dp_source_opts {
     const char *files_from;   /* --files-from FILE ("-": standard input), or NULL */
     const struct dp_type *schema; /* types to read by (contract), or NULL */
     const char *const *columns; size_t n_columns; /* of Parquet files and tables these columns alone, which the set must have; NULL: all */
+    const char *const *reads; size_t n_reads;     /* instead: what the program reads of a record; of these columns those that there are, or all where there are none. NULL: all */
     bool own_types;           /* Parquet files and tables that no set holds are read each by its own types, with a warning, instead of refused */
     /* Of Parquet files and tables: which rows of a batch, from row `from` on, must become records (look[0] is that row)?  The others are counted in
        chunk->screened.  False: all of them.  Any thread.  NULL: nobody asks. */
@@ -97,9 +99,11 @@ struct dp_source_opts {
        the start.  Standard input, which has no positions, is DP_USAGE then. */
     enum dp_status (*resume)(void *ctx, struct dp_origin *origin, uint64_t *from, struct dp_err *err); /* may call dp_origin_adopt */
     void *resume_ctx;
-    /* Called once before each wait for more input (poll says that a read would block); the stream flushes its output then. NULL: nobody asks. */
-    void (*would_block)(void *ctx);
+    /* Called before each wait for more input (poll says that a read would block), and again each wake_ms (0: not) while it lasts; the stream flushes its
+       output then.  A failure ends the wait.  NULL: nobody asks. */
+    enum dp_status (*would_block)(void *ctx, struct dp_err *err);
     void *would_block_ctx;
+    int64_t wake_ms;
 };
 
 struct dp_sources;
@@ -125,6 +129,9 @@ uint64_t dp_origin_reach(const char *id);
 struct dp_origin *dp_origin_new(const char *name, const char *member, struct dp_str head);
 void dp_origin_free(struct dp_origin *o);
 
+/* The names that operands stand for: globs and directories expanded. The caller frees the list and its strings, also after a failure. */
+enum dp_status dp_names_expand(const struct dp_run *run, const char *const *names, size_t n, char ***out, size_t *n_out, struct dp_err *err) DP_MUST_CHECK;
+
 /*
  * Names are operands: files, globs, directories, tables; "-" or n == 0: standard input.  Strings and opts are borrowed until close.
  * A name that can't be opened is DP_IO at open or at the first next that reaches it.
@@ -149,6 +156,8 @@ enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *chunk, str
 enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct dp_chunk *chunk, struct dp_err *err) DP_MUST_CHECK;
 /* True when the input is standard input as a stream of dp (n == 0 or "-", not raw_stdin): marks may come, begin is not ours to write. */
 bool dp_sources_piped(const struct dp_sources *s);
+/* Adds what was asked for, operand by operand, to the `origins` of a begin of our own. */
+void dp_sources_origins(const struct dp_sources *s, struct dp_mark *begin);
 void dp_sources_close(struct dp_sources *s); /* NULL is legal */
 
 void dp_chunk_release(struct dp_chunk *c); /* buffers, mark, format_state; the struct itself stays the caller's */

@@ -19,6 +19,7 @@
 
 #include <dp/base/map.h>
 #include <dp/io/out.h>
+#include <dp/io/positions.h>
 #include <dp/io/rejects.h>
 #include <dp/record/expr.h>
 
@@ -33,6 +34,7 @@ struct dp_job {
     void *mem;             /* ops.job_size bytes of this job; zeroed before its first chunk, then as the tool left it */
     struct dp_buf out;     /* text for standard output: whole lines; written behind ops.emit */
     const struct dp_chunk *chunk; /* origin, line, offset: where the records come from */
+    bool new_keys;         /* in record: its top-level keys may be others, or in another order, than those of the record that this thread's call before had */
     struct dp_books books_;
     struct dp_buf rejects_;
     struct dp_err first_reject_;
@@ -68,6 +70,11 @@ void dp_job_hold(struct dp_job *j, const struct dp_record *r);
  * place are there: no nodes.  Each must end as said above before the next call.
  */
 bool dp_job_next_held(struct dp_job *j, struct dp_record *r);
+/*
+ * In ops.chunk_end, and in ops.decide where nothing is on hold: a record that was passed is not to go out after all.  The caller has taken its line out of
+ * j->out (from which he noted it); whatever else stands there stays.
+ */
+void dp_job_withdraw(struct dp_job *j, enum dp_tally tally);
 /* Line and byte offset of a record in its source, for messages. */
 void dp_job_place(const struct dp_job *j, const struct dp_record *r, uint64_t *line, uint64_t *offset);
 
@@ -84,15 +91,26 @@ struct dp_stream_ops {
     enum dp_status (*chunk_end)(void *ctx, struct dp_job *j, struct dp_err *err);
 
     /* In order, one at a time. */
-    /* Of each chunk, before its counts, rejects and output are taken: goes through the records on hold (dp_job_next_held). */
+    /* Of each chunk, before its counts, rejects and output are taken: goes through the records on hold (dp_job_next_held).  With none on hold, j->out is
+       what `record` made it. */
     enum dp_status (*decide)(void *ctx, struct dp_job *j, struct dp_err *err);
     enum dp_status (*emit)(void *ctx, struct dp_job *j, struct dp_err *err);
     /* One path line of standard input (conf.paths DP_PATHS_PASS).  The path is NUL-terminated behind its end. Each counts as one used. */
     enum dp_status (*path)(void *ctx, struct dp_str path, struct dp_err *err);
     /* The header before it goes out (or, on a program that writes no stream, is dropped): take the schema, amend it. Also called for a begin of our own. */
     enum dp_status (*begin)(void *ctx, struct dp_mark *begin, struct dp_err *err);
+    /*
+     * Behind that: amends the header to that of what this program makes, and notes it for an output (dp_dataset_header).  Called too where no begin goes through and
+     * lineage is wanted; so it must not change what the program does, and there a failure only ends what is known.
+     */
+    enum dp_status (*header)(void *ctx, struct dp_mark *begin, struct dp_err *err);
     /* checkpoint, watermark, idle, active, heartbeat.  *pass is true; false holds it back (dp_stream_mark writes it later). */
     enum dp_status (*mark)(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err);
+    /*
+     * The input makes us wait and all that came is through: what is due may be written, it goes out behind this.  Called again each conf.wake_ms (0: not) while
+     * the wait lasts, on any thread, never beside another of these.
+     */
+    enum dp_status (*wait)(void *ctx, struct dp_err *err);
     /* The input has ended and was whole: last output (dp_stream_write), held-back checkpoints. Not called after a failure. */
     enum dp_status (*finish)(void *ctx, struct dp_err *err);
 };
@@ -104,7 +122,10 @@ struct dp_stream_conf {
     bool sink;           /* standard output is not the stream: no marks are written */
     bool strict;         /* begin first and end last, or DP_FORMAT (dp-table commit) */
     bool read_all;       /* rejects over the limit fail the run only at the end of input */
+    bool keeps_chunks;   /* emit looks at the text of the chunk (j->chunk->text), also where it is huge */
+    int64_t wake_ms;     /* of ops.wait */
     bool no_checkpoints; /* don't emit a checkpoint behind each source that we open */
+    const struct dp_positions *resumes; /* the positions that this run goes on from: begin names their checkpoint. NULL: it goes on from none that it knows of */
 };
 
 /* Names and n as in dp_sources_open. */

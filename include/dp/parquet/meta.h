@@ -97,6 +97,7 @@ enum dp_status dp_pq_meta_parse(const void *p, size_t n, uint64_t file_size, str
 /* The same within `memory` bytes for what is made of it, 0: no bound; DP_LIMIT where they do not do. */
 enum dp_status dp_pq_meta_parse_within(const void *p, size_t n, uint64_t file_size, uint64_t memory, struct dp_pq_meta *meta, struct dp_err *err) DP_MUST_CHECK;
 void dp_pq_meta_release(struct dp_pq_meta *meta);
+int64_t dp_pq_meta_rows(const struct dp_pq_meta *meta); /* of its row groups, whatever num_rows says */
 void dp_pq_meta_write(const struct dp_pq_meta *meta, struct dp_buf *out);
 
 /* ---- pages and indexes ---- */

@@ -43,6 +43,7 @@ void dp_batch_release(struct dp_batch *b);
 /* Bytes held by its buffers (used, not allocated). */
 size_t dp_batch_bytes(const struct dp_batch *b);
 size_t dp_column_bytes(const struct dp_column *c);
+void dp_batch_drop_last(struct dp_batch *b); /* its last row, of which it has one */
 /* Appends rows [from, from + n) of src (same schema) to dst. */
 void dp_batch_append(struct dp_batch *dst, const struct dp_batch *src, int64_t from, int64_t n);
 /* Appends the rows whose numbers are rows[0..n) of src. */

@@ -45,6 +45,7 @@ struct dp_record {
     size_t raw_n;
     uint32_t index;              /* number of the line in the chunk, from 0, counting bad and blank ones */
     uint32_t line_off;           /* where the line starts in the chunk */
+    uint64_t shape;              /* not 0: all records with this number have the same keys at the same nodes, whichever scanner they come from */
     bool same_keys;              /* the top-level keys are those of the record before (since dp_scan_begin), in the same order */
     bool skipped;                /* it can't be what dp_scan_need asks for: nodes is NULL, same_keys is true, no key stands twice */
     bool duplicate_keys;         /* at any depth, compared decoded; first key that is one twice in dup_node */
@@ -57,7 +58,7 @@ static inline struct dp_str dp_node_str(const struct dp_record *r, uint32_t i) {
 
 struct dp_scan;
 
-enum dp_scan_engine { DP_SCAN_AUTO, DP_SCAN_PORTABLE, DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_NEON };
+enum dp_scan_engine { DP_SCAN_AUTO, DP_SCAN_PORTABLE, DP_SCAN_SSE42, DP_SCAN_AVX2, DP_SCAN_AVX512, DP_SCAN_AVX512_WIDE, DP_SCAN_NEON };
 
 /* max_record in bytes; engine other than AUTO is for tests (falls back to PORTABLE when not available). */
 struct dp_scan *dp_scan_open(uint64_t max_record, enum dp_scan_engine engine);

@@ -31,6 +31,7 @@ struct dp_mark {
     int64_t table_version; /* begin: that the run resumes from; -1 none */
     struct dp_type *schema; /* begin: NULL when not known */
     char *fields;       /* begin: JSON array text: for each field where it comes from and what was done to it; NULL */
+    char *origins;      /* begin: JSON array text: the datasets that the records come from, {"namespace","name"}, with "source" those that a source of `fields` names; NULL */
     char *extra;        /* unknown members as JSON object text, kept when passed on; NULL */
 };
 
@@ -40,6 +41,8 @@ enum dp_status dp_mark_parse(struct dp_str line, struct dp_mark *m, struct dp_er
 /* Appends the line with its newline, canonical: "$dp" first. */
 void dp_mark_print(const struct dp_mark *m, struct dp_buf *b);
 void dp_mark_release(struct dp_mark *m);
+/* The time of a `watermark` in ms: integer ms, or RFC 3339 with a zone, digits below a millisecond cut off. False: there is none. */
+bool dp_mark_time(const struct dp_mark *m, int64_t *ms);
 const char *dp_mark_kind_name(enum dp_mark_kind k);
 
 /* First place at or after `from` in p[0..n) where a line that is a mark starts; n when there is none.  `from` must be a line start. Fast: looks for '$'. */

@@ -56,6 +56,8 @@ void dp_type_add(struct dp_type *parent, struct dp_type *child); /* takes owners
 struct dp_type *dp_type_child(const struct dp_type *t, struct dp_str name);
 /* The child whose name is nearest to a word that is none, for "did you mean"; NULL when none is near.  Borrowed. */
 const char *dp_type_nearest(const struct dp_type *t, struct dp_str name);
+/* DP_USAGE: "OPTION: TABLE has no column NAME", and the nearest that it has. */
+enum dp_status dp_type_no_child(const struct dp_type *schema, const char *option, const char *table, struct dp_str name, struct dp_err *err);
 bool dp_type_equal(const struct dp_type *a, const struct dp_type *b); /* ids, parameters, names, nullability, at every depth */
 /* Is the type of each column known?  A header may leave some open: the sink infers them. */
 bool dp_type_is_complete(const struct dp_type *schema);

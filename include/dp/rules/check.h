@@ -128,5 +128,7 @@ void dp_check_count_tuple(const struct dp_check *k, struct dp_verdict *v, uint32
  * no tuple's bytes are another's.  False: one of them is null or absent (out is as it was).  One hint for each path and thread; NULL: none.
  */
 bool dp_tuple_bytes(const struct dp_path *paths, size_t n, struct dp_path_hint *hints, const struct dp_record *rec, struct dp_buf *out);
+/* The same of the whole record: names in any order, nulls among them (an absent field is not a null). */
+void dp_record_bytes(const struct dp_record *rec, struct dp_buf *out);
 
 #endif

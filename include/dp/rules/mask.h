@@ -44,6 +44,7 @@ struct dp_mask_column {
     const char *classification; /* in the contract; NULL */
     bool anonymous;             /* nothing of the value is left: its classification ends here */
     bool dropped;
+    bool leaves_clear;          /* some values come out as they are */
     bool passes;
 };
 size_t dp_mask_columns(const struct dp_mask *m, const struct dp_mask_column **out);

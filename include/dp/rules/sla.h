@@ -34,4 +34,9 @@ void dp_sla_free(struct dp_sla *s, size_t n);
 /* Sets the rule's outcome from the lowest and the highest time in microseconds (low > high: there was none; then only retention passes). */
 void dp_sla_judge(const struct dp_sla *s, int64_t low, int64_t high, int64_t now_micros, struct dp_verdict *v);
 
+/* NULL: an age in months of the calendar and microseconds; else why it is none (static or in the arena).  unit NULL: ISO 8601. */
+const char *dp_sla_age(struct dp_str value, const char *unit, int64_t *months, int64_t *micros, struct dp_arena *a);
+/* Does an entry's `property` say retention? */
+bool dp_sla_is_retention(const char *property);
+
 #endif

@@ -82,4 +82,11 @@ enum dp_verdict_form { DP_VERDICT_TEXT, DP_VERDICT_NDJSON, DP_VERDICT_JSON, DP_V
  */
 void dp_verdict_print(const struct dp_verdict *v, enum dp_verdict_form form, struct dp_buf *out);
 
+/*
+ * Members of facets of OpenLineage: dataQualityAssertions and dataQualityMetrics (of an input), test (of a run).  Expectations are the contract's, what was met is counts:
+ * no value out of any row.  `whole` false: the input was not read to its end, so that only what failed is known.
+ */
+enum dp_verdict_facet { DP_VERDICT_ASSERTIONS, DP_VERDICT_METRICS, DP_VERDICT_TESTS };
+void dp_verdict_print_facet(const struct dp_verdict *v, enum dp_verdict_facet which, bool whole, struct dp_buf *out);
+
 #endif

@@ -102,8 +102,8 @@ class Case:
         r = tap.sh(command, self.tmp, given)
         return ok(r.returncode == code and by in r.stderr, "%s: refused by name" % words, r.returncode, r.stderr)
 
-    def row_ids(self, name):
-        return {r[0]: r[1] for r in self.sql("SELECT id, _metadata.row_id FROM {}", name).collect()}
+    def row_ids(self, name, versions=False):
+        return {(r[0], r[1]) if versions else r[0]: (r[1], r[2])[versions] for r in self.sql("SELECT id, _metadata.row_id, _metadata.row_commit_version FROM {}", name).collect()}
 
     # ---- what is written ----
 
@@ -232,8 +232,8 @@ def kept_here(c):
     c.agree("ids", "ids: rows with ids, and only a checkpoint of form v2 left of what was before", 31, refused_by="delta-rs")
     c.feed("ids", "ids: its changes", 3, refused_by="delta-rs")
     after = c.row_ids("ids")
-    same = [i for i in range(4, 30) if i not in (8, 10)]
-    ok(len(set(after.values())) == len(after) == 31 and None not in after.values() and all(before[i] == after[i] for i in same), "ids: those of rows that nobody touched stay, none is there twice",
+    same = [i for i in range(30) if i not in (3, 8, 10)]
+    ok(len(set(after.values())) == len(after) == 31 and None not in after.values() and all(before[i] == after[i] for i in same), "ids: those of rows that stay or are replaced stay, none is there twice",
        sorted(after.items()))
     c.sql("UPDATE {} SET k = 'spark' WHERE id IN (4, 41)", "ids")
     c.sql("INSERT INTO {} SELECT id + 900 AS id, k, n, v, d, at, day FROM {} WHERE id < 9", "ids")
@@ -241,9 +241,16 @@ def kept_here(c):
     last = c.row_ids("ids")
     ok(len(set(last.values())) == len(last) and None not in last.values() and last[4] == after[4], "ids: nor when Spark and we go on", sorted(last.items()))
     c.agree("ids", "ids: Spark and we go on", len(last), refused_by="delta-rs")
+    told = c.row_ids("ids", True)
+    c.sh("dp-compact -q --deleted 0 --cluster 'zorder(n,v)' ids")
+    ok(c.row_ids("ids", True) == told, "ids: and when we cluster them, the versions too", sorted(told.items() ^ c.row_ids("ids", True).items()))
+    c.sql("UPDATE {} SET k = 'again' WHERE id = 5", "ids")
+    now = c.row_ids("ids")
+    ok(now == last, "ids: Spark updates one of the moved rows, which keeps its id", sorted(now.items() ^ last.items()))
+    c.agree("ids", "ids: clustered here, updated there", len(last), refused_by="delta-rs")
     times = {r[0]: r[1].isoformat(timespec="milliseconds") + "Z" for r in c.sql("DESCRIBE HISTORY {}", "ids").select("version", "timestamp").collect()}
     ours = {h["version"]: h["time"] for h in json.loads(c.sh("dp-table log ids --json"))["versions"]}
-    ok(len(times) == 4 and times == {v: ours.get(v) for v in times}, "ids: times of commits are Spark's", times, ours)
+    ok(len(times) == 6 and times == {v: ours.get(v) for v in times}, "ids: times of commits are Spark's", times, ours)
 
     c.sh("dp-table create clean -c t.yaml --property delta.checkpoint.writeStatsAsStruct=true --property delta.checkpoint.writeStatsAsJson=false")
     for i in range(3):
@@ -261,20 +268,29 @@ def kept_here(c):
 def go_on(c, name, given, n, refused_by=None, since=None, feed_refused_by=None):
     """What is done here to a table of another writer: rows appended, deleted, updated and merged, files compacted, a checkpoint, a vacuum.  Returns how many rows it has then."""
     n += len(given) - 1
+    tracks = "delta.enableRowTracking" in c.sh("head -q -n 3 %s/_delta_log/*.json" % name)
     c.load(name, given)
+    told = tracks and c.row_ids(name, True)
     c.sh("dp-table delete %s --where '.id == %d' && dp-table update %s --where '.id == %d' --set id=.id+5000" % (name, given[0]["id"], name, given[1]["id"]))
+    if tracks:
+        want = {r: i + 5000 * (i == given[1]["id"]) for i, r in told if i != given[0]["id"]}
+        found = {r: i for i, r in c.row_ids(name, True)}
+        ok(want == found, "%s: rows that we copied and updated keep their ids" % name, sorted(want.items() ^ found.items()))
     c.merge(name, [given[1], {"id": given[2]["id"], "op": "delete"}, dict(given[4], id=given[3]["id"])])
     c.agree(name, "%s: rows of ours appended, deleted, updated, merged" % name, n, refused_by)
+    if tracks:
+        ids = c.row_ids(name)
+        ok(ids[given[3]["id"]] in {r for r, i in want.items() if i == given[3]["id"]}, "%s: so does a row that we replaced by merge" % name, want, ids)
     if since is not None:
         c.feed(name, "%s: our changes in the feed" % name, since, len(given) + 7, refused_by or feed_refused_by)
-    done = "compacted, "
-    if "rowTracking" in c.sh("head -q -n 3 %s/_delta_log/*.json" % name):
-        done = ""
-        c.refused("dp-compact %s" % name, "%s: compaction where rows have ids" % name, "enableRowTracking")
-    else:
-        c.sh("dp-compact -q %s" % name)
+    before = tracks and c.row_ids(name, True)
+    c.sh("dp-compact -q %s" % name)
+    if tracks:
+        after = c.row_ids(name, True)
+        ok(before == after and len(c.sh("dp-table files %s" % name).splitlines()) == 1, "%s: rows that were compacted keep their ids and the versions that wrote them" % name,
+           sorted(before.items() ^ after.items()))
     c.sh("dp-table checkpoint %s && dp-table vacuum %s --retain 0s --force && dp-table verify %s" % (name, name, name))
-    c.agree(name, "%s: %sour checkpoint, our vacuum" % (name, done), n, refused_by)
+    c.agree(name, "%s: compacted, our checkpoint, our vacuum" % name, n, refused_by)
     return n
 
 

@@ -3,6 +3,7 @@
 # In CI (CI=true) it is a failure where Spark can't be had, elsewhere a skip.
 # usage: DP_BIN=DIR DP_MATRIX=PROGRAM run.sh [CASE...]     (functions of spark.py; default: all; behind altered_tables those of altered.py)
 set -u
+export DP_LINEAGE=none # dp-run would tell the user's own store
 here=$(cd "$(dirname "$0")" && pwd)
 obj=$here/../../../obj
 jars=$obj/spark-jars
@@ -25,5 +26,6 @@ if [ -n "$missing" ] || ! python=$(sh "$here/../venv.sh" spark) || ! get_jars; t
     exit 0
 fi
 jars=$(cd "$jars" && pwd)
+export DP_AUDIT="$obj/audit" # nor a forced vacuum the user's own log
 log=$obj/spark.log
 DP_SPARK_JARS=$jars PYTHONDONTWRITEBYTECODE=1 "$python" "$here/spark.py" "$@" 2>"$log" || { tail -n 20 "$log" >&2; exit 1; }
