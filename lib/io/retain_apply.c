@@ -22,6 +22,7 @@ struct item {
     const char *table, *below, *id;
     int64_t version;
     const char *rows;             /* digest; NULL: no rows go */
+    const char *own;              /* of the rules in the table's own contract; NULL: it goes by those of the plan */
     bool has_versions, has_leftovers, is_sure; /* is_sure: some rows go, whatever files hold that lose a part */
     const char **rules;
     size_t n_rules;
@@ -84,7 +85,7 @@ static const char **texts_of(struct applying *a, const struct dp_record *r, cons
 
 static enum dp_status read_item(struct applying *a, const struct dp_record *r, uint64_t line, struct dp_err *err)
 {
-    struct item item = {.table = text_of(a, r, 0, "table"), .below = text_of(a, r, 0, "below"), .id = text_of(a, r, 0, "id")};
+    struct item item = {.table = text_of(a, r, 0, "table"), .below = text_of(a, r, 0, "below"), .id = text_of(a, r, 0, "id"), .own = text_of(a, r, 0, "own")};
     uint32_t version = dp_json_member(r, 0, "version"), rows = dp_json_member(r, 0, "rows");
     if (!item.table || !item.below || !item.id || !version || !dp_json_get_i64(r, version, &item.version)) return damaged(a, line, "this is no line of a plan", err);
     if (rows && !(item.rows = text_of(a, r, rows, "digest"))) return damaged(a, line, "rows without a digest", err);
@@ -259,6 +260,13 @@ static enum dp_status delete_old(struct applying *a, struct dp_err *err)
     return status;
 }
 
+static enum dp_status check_own(struct applying *a, struct dp_err *err)
+{
+    char hex[65];
+    hex[dp_hex_print(hex, a->t.own.digest, sizeof a->t.own.digest)] = 0;
+    return strcmp(hex, a->item->own) ? stale(a, "its own contract says something else of retention now", err) : DP_OK;
+}
+
 static enum dp_status act(struct applying *a, struct dp_err *err)
 {
     struct dp_delta_snapshot *s = NULL;
@@ -266,6 +274,7 @@ static enum dp_status act(struct applying *a, struct dp_err *err)
     if (status == DP_OK && !dp_str_eqz(s->metadata.id, a->item->id)) status = stale(a, "another table is in its place", err);
     if (status == DP_OK && s->version < a->item->version) status = stale(a, "its log is shorter than it was", err);
     if (status == DP_OK) status = retain_table_open(&a->t, s, err);
+    if (status == DP_OK && a->item->own) status = check_own(a, err);
     if (status == DP_OK && a->item->rows) status = delete_rows(a, s, err);
     dp_delta_close(s);
     if (status == DP_OK && a->item->has_leftovers) {
@@ -294,7 +303,7 @@ static enum dp_status apply_table(struct applying *a, struct dp_err *err)
     char *object = dp_audit_object(a->item->table);
     uint64_t ticket = 0, rows = a->out->rows, files = a->out->files_removed, old = a->out->old_files;
     enum dp_status status = DP_OK;
-    a->t = (struct retain_table){.path = a->item->table, .below = a->item->below, .all = &a->rules, .now = a->now};
+    a->t = (struct retain_table){.path = a->item->table, .below = a->item->below, .all = a->item->own ? NULL : &a->rules, .now = a->now};
     a->is_stale = false;
     print_intent(a, &intent);
     if (a->audit) status = dp_audit_begin(a->audit, &(struct dp_audit_intent){.action = "retain.apply", .object = object, .why = a->o->why, .what = dp_buf_str(&intent)}, &ticket, err);

@@ -201,9 +201,11 @@ static void add_path(struct dp_buf *b, const char *path)
 
 /* ---- one table ---- */
 
+static bool has_rules(const struct dp_retain_plan_opts *o) { return o->n_rules || o->contract; }
+
 static enum dp_status plan_table(struct planning *p, struct job *job, struct dp_err *err)
 {
-    struct retain_table t = {.path = job->place->path, .below = job->place->below, .all = p->rules, .now = p->now};
+    struct retain_table t = {.path = job->place->path, .below = job->place->below, .all = has_rules(p->o) ? p->rules : NULL, .now = p->now};
     struct dp_delta_snapshot *s = NULL;
     struct retain_rows rows = {0};
     enum dp_status status;
@@ -221,6 +223,13 @@ static enum dp_status plan_table(struct planning *p, struct job *job, struct dp_
         dp_json_add_string(&job->line, dp_str_z(t.rules[i]->id));
     }
     dp_buf_addc(&job->line, ']');
+    if (!t.all) {
+        char hex[65];
+        hex[dp_hex_print(hex, t.own.digest, sizeof t.own.digest)] = 0;
+        dp_buf_addf(&job->line, ",\"own\":\"%s\"", hex);
+        for (size_t i = 0; i < t.own.n_notes; i++) dp_buf_addf(&job->words, "%s: %s:%u: %s\n", t.path, t.own.notes[i].source, t.own.notes[i].line, t.own.notes[i].text);
+    }
+    job->sums.ruled = t.n > 0;
     if (t.has_rows) DP_TRY_OUT(retain_rows_count(&t, s, &rows, err));
     bool rows_go = rows.files || rows.rewrites;
     if (rows_go) tell_rows(&t, &rows, job);
@@ -265,7 +274,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err
 
 static void add_sums(struct dp_retain_totals *to, const struct dp_retain_totals *s)
 {
-    to->tables++, to->to_do += s->to_do, to->refused += s->refused;
+    to->tables++, to->ruled += s->ruled, to->to_do += s->to_do, to->refused += s->refused;
     to->files += s->files, to->rewrites += s->rewrites, to->bytes += s->bytes, to->rewrite_bytes += s->rewrite_bytes;
     to->rows_least += s->rows_least, to->rows_most += s->rows_most, to->rows_unknown += s->rows_unknown;
     to->versions_stay += s->versions_stay, to->versions_go += s->versions_go;

@@ -10,8 +10,9 @@
 /* One table under the rules.  Zero value with path, below, all and now set. */
 struct retain_table {
     const char *path, *below;
-    const struct dp_retain_rules *all;
+    const struct dp_retain_rules *all;       /* NULL: the table's own contract says */
     int64_t now;                             /* micros */
+    struct dp_retain_rules own;
     const struct dp_retain_rule **rules;     /* that are about it */
     size_t n;
     struct dp_expr *where, *unheld;          /* rows that go; rows that none holds by a column; NULL: none, all */

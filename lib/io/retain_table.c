@@ -48,10 +48,12 @@ static enum dp_status check_fields(const struct retain_table *t, const struct dp
 
 enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
 {
-    t->rules = dp_calloc(t->all->n + 1, sizeof *t->rules);
+    if (!t->all) DP_TRY(dp_retain_own(&t->own, s, err));
+    const struct dp_retain_rules *all = t->all ? t->all : &t->own;
+    t->rules = dp_calloc(all->n + 1, sizeof *t->rules);
     t->most = -1;
-    for (size_t i = 0; i < t->all->n; i++) {
-        const struct dp_retain_rule *r = &t->all->v[i];
+    for (size_t i = 0; i < all->n; i++) {
+        const struct dp_retain_rule *r = &all->v[i];
         bool covers;
         DP_TRY(dp_retain_covers(r, t->path, t->below, s, &covers, err));
         if (!covers) continue;
@@ -67,6 +69,7 @@ enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_s
 void retain_table_close(struct retain_table *t)
 {
     free(t->rules);
+    dp_retain_rules_release(&t->own);
     dp_expr_free(t->where);
     dp_expr_free(t->unheld);
     dp_buf_release(&t->text);

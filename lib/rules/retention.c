@@ -161,25 +161,48 @@ static enum dp_status add_sla(struct retain_reading *in, const struct dp_contrac
     return retain_take_id(in, rule, e->node, dp_arena_printf(a, "%.100s/%.60s/sla/%zu", c->id ? c->id : "contract", o->name ? o->name : "object", number));
 }
 
+/* The rules of these objects (NULL: of all); is_own: they are about the table that keeps the contract, whatever it is called. */
+static enum dp_status add_contract(struct dp_retain_rules *r, const struct dp_contract *c, const struct dp_contract_object *only, bool is_own, const char *source, struct dp_err *err)
+{
+    struct retain_reading in = {.r = r, .doc = &c->doc, .source = dp_arena_strdup(&r->arena, source), .err = err};
+    enum dp_status status = DP_OK;
+    size_t before = r->n;
+    for (size_t i = 0; i < c->n_objects && status == DP_OK; i++)
+        for (size_t k = 0; k < c->n_sla && status == DP_OK; k++)
+            if ((!only || only == &c->objects[i]) && dp_sla_is_retention(c->sla[k].property)) status = add_sla(&in, c, &c->objects[i], &c->sla[k], k);
+    if (status == DP_OK && r->n == before && !is_own) retain_note(&in, NULL, NULL, "the contract has no slaProperties with the property retention");
+    for (size_t i = before; i < r->n && status == DP_OK; i++) {
+        struct dp_buf b = {0};
+        if (is_own) r->v[i].n_tables = 0, r->v[i].by_name = false;
+        dp_buf_addf(&b, "%s %s %lld %lld", r->v[i].id, r->v[i].time ? r->v[i].time : "", (long long)r->v[i].rows.months, (long long)r->v[i].rows.micros);
+        mix(r, dp_buf_str(&b));
+        dp_buf_release(&b);
+    }
+    return status;
+}
+
 enum dp_status dp_retain_contract(struct dp_retain_rules *r, const char *spec, struct dp_err *err)
 {
     struct dp_contract c = {0};
     const struct dp_contract_object *only = NULL;
     const char *hash = strrchr(spec, '#');
     DP_TRY(hash ? dp_contract_load(spec, &c, &only, err) : dp_contract_read(spec, &c, err));
-    struct retain_reading in = {.r = r, .doc = &c.doc, .source = dp_arena_strdup(&r->arena, spec), .err = err};
-    enum dp_status status = DP_OK;
-    size_t before = r->n;
-    for (size_t i = 0; i < c.n_objects && status == DP_OK; i++)
-        for (size_t k = 0; k < c.n_sla && status == DP_OK; k++)
-            if ((!only || only == &c.objects[i]) && dp_sla_is_retention(c.sla[k].property)) status = add_sla(&in, &c, &c.objects[i], &c.sla[k], k);
-    if (status == DP_OK && r->n == before) retain_note(&in, NULL, NULL, "the contract has no slaProperties with the property retention");
-    for (size_t i = before; i < r->n && status == DP_OK; i++) {
-        struct dp_buf b = {0};
-        dp_buf_addf(&b, "%s %s %lld %lld", r->v[i].id, r->v[i].time ? r->v[i].time : "", (long long)r->v[i].rows.months, (long long)r->v[i].rows.micros);
-        mix(r, dp_buf_str(&b));
-        dp_buf_release(&b);
-    }
+    enum dp_status status = add_contract(r, &c, only, false, spec, err);
+    dp_contract_release(&c);
+    return status;
+}
+
+enum dp_status dp_retain_own(struct dp_retain_rules *r, const struct dp_delta_snapshot *s, struct dp_err *err)
+{
+    struct dp_str text = dp_delta_property(s, "dp.contract", ""), name = dp_delta_property(s, "dp.contract.object", "");
+    struct dp_contract c = {0};
+    const struct dp_contract_object *o = NULL;
+    if (!text.n) return DP_OK;
+    DP_TRY(dp_contract_parse(text, "dp.contract", &c, err));
+    char *object = name.n ? dp_strndup(name.p, name.n) : NULL;
+    enum dp_status status = dp_contract_object(&c, object, &o, err);
+    if (status == DP_OK) status = add_contract(r, &c, o, true, "dp.contract", err);
+    free(object);
     dp_contract_release(&c);
     return status;
 }

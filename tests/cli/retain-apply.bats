@@ -197,3 +197,40 @@ plan() { dp-retain plan -r r.yaml "${NOW[@]}" lake -o plan >plan.txt; }
     assert_success
     [ "$(rows)" -eq 20 ] # 1 January 2026 was kept until 2098-01-02, the others are
 }
+
+@test "without rules a table goes by the contract that it keeps; one that changed since is out of date" {
+    setup_table
+    cat >>c.yaml <<'YAML'
+slaProperties:
+  - {property: retention, value: 90, unit: d, element: orders.day, driver: regulatory}
+YAML
+    dp-table create lake/kept -c c.yaml --by day -q
+    days lake/kept 2026-01-01 2026-05-01
+    run dp-retain plan "${NOW[@]}" lake/orders # keeps a contract without one
+    assert_failure 2
+    assert_output --partial 'no table keeps a contract with slaProperties of retention'
+    run dp-retain plan "${NOW[@]}" lake -o plan
+    assert_success
+    assert_line --partial 'lake/kept: 10 rows go; 1 files of '
+    assert_line --partial 'orders/orders/sla/0 (regulatory)'
+    refute_line --partial 'lake/orders: '
+    sed 's/"own":"./"own":"x/' plan | head -n -1 >other
+    printf '{"end":1,"digest":"%s"}\n' "$(sha256sum <other | cut -d' ' -f1)" >>other
+    run dp-retain apply other
+    assert_failure 75
+    assert_output --partial 'its own contract says something else of retention now'
+    [ "$(rows lake/kept)" -eq 20 ]
+    run dp-retain apply plan
+    assert_success
+    [ "$(rows lake/kept)" -eq 10 ]
+}
+
+@test "what was deleted by rule is known to lineage" {
+    setup_table
+    rule '{id: a, rows: {keep: 1d, time: ts}}'
+    plan
+    DP_LINEAGE=$PWD/events.ndjson dp-retain apply plan
+    jq -es 'map(.eventType) == ["START", "COMPLETE"] and (.[1] | (.job.name | startswith("dp-retain-apply:")) and (.outputs[0] | (.name | endswith("/lake/orders"))
+        and .facets.version.datasetVersion == "3" and ([.facets.columnLineage.dataset[] | .field + " " + .transformations[0].subtype] == ["ts FILTER"]))
+        and .inputs[0].facets.version.datasetVersion == "2")' events.ndjson >/dev/null || fail "$(cat events.ndjson)"
+}

@@ -190,5 +190,5 @@ JSON
     run --separate-stderr dp-retain plan -r r.yaml lake
     dp_expect 2 "r.yaml:3"
     run --separate-stderr dp-retain plan lake
-    dp_expect 2 "rules of retention"
+    dp_expect 2 "-r FILE or -c CONTRACT is needed"
 }

@@ -35,8 +35,9 @@ static enum dp_status run_plan(struct dp_cli *cli, struct dp_err *err)
                                           .output = conf->output, .say = say, .ctx = cli};
     struct dp_retain_totals t;
     enum dp_status worst;
-    if (!o.n_rules && !o.contract) return dp_err_set(err, DP_USAGE, "-r FILE or -c CONTRACT is needed: rules of retention");
     DP_TRY(dp_retain_plan(&cli->run, &o, &t, &worst, err));
+    if (!o.n_rules && !o.contract && !t.ruled && worst == DP_OK)
+        return dp_err_set(err, DP_USAGE, "no table keeps a contract with slaProperties of retention: -r FILE or -c CONTRACT is needed");
     report(cli, &t);
     DP_TRY(dp_cli_say(cli, err, "%llu of %llu tables: %llu files go whole, %llu in part; %llu versions go, %llu stay; %llu old files of %llu bytes, %llu leftovers\n",
                       (unsigned long long)t.to_do, (unsigned long long)t.tables, (unsigned long long)t.files, (unsigned long long)t.rewrites, (unsigned long long)t.versions_go,

@@ -13,7 +13,8 @@
 
 /* Sums over tables. */
 struct dp_retain_totals {
-    uint64_t tables, to_do, refused;       /* looked at; with something to do; that can't be planned (each is told, with why) */
+    uint64_t tables, ruled;                /* looked at; that a rule is about */
+    uint64_t to_do, refused;               /* with something to do; that can't be planned (each is told, with why) */
     uint64_t files, rewrites;              /* live files that go whole; that lose some of their rows */
     uint64_t bytes, rewrite_bytes;
     uint64_t rows_least, rows_most;        /* rows that go: equal where the log knows */
@@ -24,7 +25,7 @@ struct dp_retain_totals {
 };
 
 struct dp_retain_plan_opts {
-    const char *const *rules;              /* files */
+    const char *const *rules;              /* files; with neither these nor a contract each table goes by the one that it keeps itself */
     size_t n_rules;
     const char *contract;                  /* FILE[#OBJECT], or NULL */
     const char *const *tables;             /* tables, or directories of tables */

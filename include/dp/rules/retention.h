@@ -78,6 +78,8 @@ enum dp_status dp_retain_read(struct dp_retain_rules *r, const char *path, struc
 enum dp_status dp_retain_parse(struct dp_retain_rules *r, struct dp_str text, const char *source, struct dp_err *err) DP_MUST_CHECK;
 /* Those of a contract: FILE[#OBJECT].  An entry without a column to measure by goes by when rows were written. */
 enum dp_status dp_retain_contract(struct dp_retain_rules *r, const char *spec, struct dp_err *err) DP_MUST_CHECK;
+/* Those of the contract that a table keeps itself (properties dp.contract and dp.contract.object), for it alone; adds nothing where it has none that speaks of retention. */
+enum dp_status dp_retain_own(struct dp_retain_rules *r, const struct dp_delta_snapshot *s, struct dp_err *err) DP_MUST_CHECK;
 void dp_retain_rules_release(struct dp_retain_rules *r);
 
 /*
