@@ -34,10 +34,10 @@ static const char *const schema_sql =
     "CREATE INDEX run_io_dataset ON run_io(dataset, side);"
     "CREATE INDEX run_io_flow ON run_io(flow) WHERE flow IS NOT NULL;"
     "CREATE TABLE edge(src INTEGER NOT NULL, dst INTEGER NOT NULL, job INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, runs INTEGER NOT NULL,"
-    " PRIMARY KEY(src, dst, job)) WITHOUT ROWID;"
+    " failed INTEGER NOT NULL DEFAULT 0, said INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(src, dst, job)) WITHOUT ROWID;"
     "CREATE INDEX edge_dst ON edge(dst, src, job, first_at);"
     "CREATE TABLE job_io(job INTEGER NOT NULL, dataset INTEGER NOT NULL, side INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,"
-    " PRIMARY KEY(job, side, dataset)) WITHOUT ROWID;"
+    " runs INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, said INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(job, side, dataset)) WITHOUT ROWID;"
     "CREATE INDEX job_io_dataset ON job_io(dataset, side, job, first_at);"
     "CREATE TABLE job_edge(src INTEGER NOT NULL, dst INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY(src, dst)) WITHOUT ROWID;"
     "CREATE INDEX job_edge_dst ON job_edge(dst, src, first_at);"
@@ -59,6 +59,20 @@ static const char *const schema_sql =
     "CREATE TABLE class(dataset INTEGER NOT NULL, field TEXT, class TEXT NOT NULL, source TEXT, at INTEGER NOT NULL, until INTEGER);"
     "CREATE INDEX class_dataset ON class(dataset);"
     "CREATE TABLE changed(kind TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;";
+
+/* Form 1 did not count runs that failed; what it knows of runs tells. */
+static const char *const from_1_sql =
+    "ALTER TABLE edge ADD COLUMN failed INTEGER NOT NULL DEFAULT 0; ALTER TABLE edge ADD COLUMN said INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job_io ADD COLUMN runs INTEGER NOT NULL DEFAULT 0; ALTER TABLE job_io ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job_io ADD COLUMN said INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE edge SET said = 1 WHERE runs = 0;"
+    "INSERT INTO edge(src, dst, job, first_at, last_at, runs, failed, said) SELECT i.dataset, o.dataset, r.job, min(r.first_at), max(r.last_at), sum(r.state > 0), sum(r.state >= 5), max(r.state = 0)"
+    " FROM run r JOIN run_io i ON i.run = r.id AND i.side = 0 JOIN run_io o ON o.run = r.id AND o.side = 1 WHERE r.job > 0 AND (r.state = 0 OR r.state >= 5) GROUP BY 1, 2, 3"
+    " ON CONFLICT(src, dst, job) DO UPDATE SET failed = excluded.failed, said = max(said, excluded.said);"
+    "INSERT INTO job_io(job, dataset, side, first_at, last_at, runs, failed, said) SELECT r.job, i.dataset, i.side, min(r.first_at), max(r.last_at), sum(r.state > 0), sum(r.state >= 5), max(r.state = 0)"
+    " FROM run r JOIN run_io i ON i.run = r.id AND i.side < 2 WHERE r.job > 0 GROUP BY 1, 2, 3"
+    " ON CONFLICT(job, side, dataset) DO UPDATE SET runs = excluded.runs, failed = excluded.failed, said = excluded.said;"
+    "UPDATE job_io SET said = 1 WHERE runs = 0;";
 
 /* ---- where it is ---- */
 
@@ -180,28 +194,32 @@ static int wait_more(void *ctx, int times)
     return 1;
 }
 
-static enum dp_status check_kind(struct dp_catalog *c, bool *is_new, struct dp_err *err)
+/* What is to be done before a store can be used. */
+enum kind { KIND_READY, KIND_NEW, KIND_OLD };
+
+static enum dp_status check_kind(struct dp_catalog *c, enum kind *kind, struct dp_err *err)
 {
     long long id = 0, form = 0, tables = 0;
     /* The tables first: who makes them sets the rest with them, and may do so between two of these looks. */
     DP_TRY(dp_cat_number(c, "SELECT count(*) FROM sqlite_master", &tables, err));
     DP_TRY(dp_cat_number(c, "PRAGMA application_id", &id, err));
     DP_TRY(dp_cat_number(c, "PRAGMA user_version", &form, err));
-    *is_new = id == 0 && tables == 0;
-    if (*is_new) return DP_OK;
+    *kind = id == 0 && tables == 0 ? KIND_NEW : form == DP_CATALOG_FORM ? KIND_READY : KIND_OLD;
+    if (*kind == KIND_NEW) return DP_OK;
     if (id != DP_CATALOG_ID) return dp_err_set(err, DP_USAGE, "%s is another program's database, no store of lineage", c->path);
-    if (form != DP_CATALOG_FORM) return dp_err_set(err, DP_USAGE, "store %s is of form %lld, this program knows %d", c->path, form, DP_CATALOG_FORM);
+    if (form < 1 || form > DP_CATALOG_FORM) return dp_err_set(err, DP_USAGE, "store %s is of form %lld, this program knows %d", c->path, form, DP_CATALOG_FORM);
     return DP_OK;
 }
 
+/* Makes the tables, or brings those of an older form up to this one. */
 static enum dp_status make_tables(struct dp_catalog *c, struct dp_err *err)
 {
-    bool is_new = false;
+    enum kind kind = KIND_READY;
     struct dp_buf sql = {0};
     DP_TRY(dp_cat_sql(c, "BEGIN IMMEDIATE", err));
-    DP_TRY(check_kind(c, &is_new, err)); /* another process may have been first */
-    if (!is_new) return dp_cat_sql(c, "COMMIT", err);
-    dp_buf_addf(&sql, "%s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", schema_sql, DP_CATALOG_ID, DP_CATALOG_FORM);
+    DP_TRY(check_kind(c, &kind, err)); /* another process may have been first */
+    if (kind == KIND_READY) return dp_cat_sql(c, "COMMIT", err);
+    dp_buf_addf(&sql, "%s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", kind == KIND_NEW ? schema_sql : from_1_sql, DP_CATALOG_ID, DP_CATALOG_FORM);
     enum dp_status status = dp_cat_sql(c, dp_buf_z(&sql), err);
     dp_buf_release(&sql);
     return status;
@@ -224,13 +242,13 @@ static enum dp_status make_file(const char *path, struct dp_err *err)
 
 static enum dp_status open_writer(struct dp_catalog *c, bool brief, struct dp_err *err)
 {
-    bool is_new = false;
+    enum kind kind = KIND_READY;
     DP_TRY(make_file(c->path, err));
     int rc = c->sq.open(c->path, &c->db, SQ_OPEN_READWRITE | SQ_OPEN_NOMUTEX, NULL);
     if (rc != SQ_OK) return dp_cat_failed(c, rc, err);
     c->sq.busy_handler(c->db, wait_more, c);
-    DP_TRY(check_kind(c, &is_new, err));
-    if (is_new) {
+    DP_TRY(check_kind(c, &kind, err));
+    if (kind == KIND_NEW) {
         /* Going over to WAL asks for the whole file for an instant, and is told "busy" at once when another does the same. */
         for (int64_t from = dp_time_monotonic_ms();;) {
             enum dp_status status = dp_cat_sql(c, "PRAGMA journal_mode=WAL", err);
@@ -238,8 +256,8 @@ static enum dp_status open_writer(struct dp_catalog *c, bool brief, struct dp_er
             if (status != DP_AGAIN || dp_time_monotonic_ms() - from >= c->wait_ms) return status;
             nanosleep(&(struct timespec){.tv_nsec = 3 * 1000 * 1000}, NULL);
         }
-        DP_TRY(make_tables(c, err));
     }
+    if (kind != KIND_READY) DP_TRY(make_tables(c, err));
     return dp_cat_sql(c, brief ? "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=800; PRAGMA temp_store=MEMORY"
                                : "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY", err);
 }
@@ -248,7 +266,7 @@ static enum dp_status open_writer(struct dp_catalog *c, bool brief, struct dp_er
 static enum dp_status open_reader(struct dp_catalog *c, struct dp_err *err)
 {
     struct stat st;
-    bool is_new = false;
+    enum kind kind = KIND_READY;
     if (stat(c->path, &st) != 0) {
         if (errno == ENOENT) return dp_err_set(err, DP_IO, "no store of lineage at %s: dp-lineage ingest makes one, and programs with DP_LINEAGE=%s write to it", c->path, c->path);
         return dp_err_sys(err, DP_IO, "can't open store %s", c->path);
@@ -258,7 +276,7 @@ static enum dp_status open_reader(struct dp_catalog *c, struct dp_err *err)
     int rc = c->sq.open(c->path, &c->db, (can_write ? SQ_OPEN_READWRITE : SQ_OPEN_READONLY) | SQ_OPEN_NOMUTEX, NULL);
     if (rc != SQ_OK) return dp_cat_failed(c, rc, err);
     c->sq.busy_handler(c->db, wait_more, c);
-    enum dp_status status = check_kind(c, &is_new, err);
+    enum dp_status status = check_kind(c, &kind, err);
     if (status == DP_IO && !can_write) {
         struct dp_buf uri = {0};
         dp_buf_addz(&uri, "file:");
@@ -269,10 +287,12 @@ static enum dp_status open_reader(struct dp_catalog *c, struct dp_err *err)
         c->sq.close(c->db), c->db = NULL;
         rc = c->sq.open(dp_buf_z(&uri), &c->db, SQ_OPEN_READONLY | SQ_OPEN_URI | SQ_OPEN_NOMUTEX, NULL);
         dp_buf_release(&uri);
-        status = rc == SQ_OK ? check_kind(c, &is_new, err) : dp_cat_failed(c, rc, err);
+        status = rc == SQ_OK ? check_kind(c, &kind, err) : dp_cat_failed(c, rc, err);
     }
     DP_TRY(status);
-    if (is_new) return dp_err_set(err, DP_USAGE, "%s is empty, no store of lineage", c->path);
+    if (kind == KIND_OLD && !can_write) return dp_err_set(err, DP_USAGE, "store %s is of an older form: whoever may write it brings it up to form %d by asking it", c->path, DP_CATALOG_FORM);
+    if (kind == KIND_OLD) DP_TRY(make_tables(c, err));
+    if (kind == KIND_NEW) return dp_err_set(err, DP_USAGE, "%s is empty, no store of lineage", c->path);
     /* One view of the store for all that is asked. */
     return dp_cat_sql(c, "PRAGMA query_only=1; PRAGMA mmap_size=1073741824; PRAGMA cache_size=-16384; BEGIN", err);
 }

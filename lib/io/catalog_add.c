@@ -48,11 +48,11 @@ static const char *const statements[ST_N] = {
                    " AND (stat_at IS NULL OR stat_at <= ?7)",
     [ST_IO_VERSION] = "UPDATE run_io SET version = ?4, version_at = ?5 WHERE run = ?1 AND dataset = ?2 AND side = ?3 AND (version_at IS NULL OR version_at <= ?5)",
     [ST_IO_FLOW] = "UPDATE run_io SET flow = nullif(?4, 0), flow_at = ?5 WHERE run = ?1 AND dataset = ?2 AND side = ?3",
-    [ST_EDGE_PUT] = "INSERT INTO edge(src, dst, job, first_at, last_at, runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(src, dst, job) DO UPDATE SET first_at = min(first_at, ?4),"
-                    " last_at = max(last_at, ?5), runs = runs + ?6",
+    [ST_EDGE_PUT] = "INSERT INTO edge(src, dst, job, first_at, last_at, runs, failed, said) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(src, dst, job) DO UPDATE SET"
+                    " first_at = min(first_at, ?4), last_at = max(last_at, ?5), runs = runs + ?6, failed = failed + ?7, said = max(said, ?8)",
     [ST_EDGE_SPAN] = "UPDATE edge SET first_at = min(first_at, ?4), last_at = max(last_at, ?5) WHERE src = ?1 AND dst = ?2 AND job = ?3 AND (first_at > ?4 OR last_at < ?5)",
-    [ST_JOB_IO] = "INSERT INTO job_io(job, dataset, side, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(job, side, dataset) DO UPDATE SET"
-                  " first_at = min(first_at, ?4), last_at = max(last_at, ?5)",
+    [ST_JOB_IO] = "INSERT INTO job_io(job, dataset, side, first_at, last_at, runs, failed, said) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(job, side, dataset) DO UPDATE SET"
+                  " first_at = min(first_at, ?4), last_at = max(last_at, ?5), runs = runs + ?6, failed = failed + ?7, said = max(said, ?8)",
     [ST_JOB_EDGE] = "INSERT INTO job_edge(src, dst, first_at, last_at) VALUES (?1, ?2, ?3, ?3) ON CONFLICT(src, dst) DO UPDATE SET first_at = min(first_at, ?3), last_at = max(last_at, ?3)",
     [ST_FIELD_GET] = "SELECT id, first_at FROM field WHERE dataset = ?1 AND name = ?2",
     [ST_FIELD_PUT] = "INSERT INTO field(dataset, name, first_at, type, ordinal, description, schema, schema_at) VALUES (?1, ?2, ?3, ?4, nullif(?5, -1), ?6, nullif(?7, 0),"
@@ -95,7 +95,7 @@ struct node {
 };
 
 /* What a transaction has to say of an edge, or of a job and a dataset, once at its end. */
-struct span { int64_t key[3], first_at, last_at, runs; };
+struct span { int64_t key[3], first_at, last_at, runs, failed, said; };
 
 struct io {
     int64_t dataset, flow, flow_at, version_at, stat_at, rows, bytes, files;
@@ -113,6 +113,7 @@ struct adding {
     int64_t job, run;
     int64_t old[11]; /* the run's row, and was it there? */
     bool run_found, job_is_new;
+    bool had_failed, has_failed; /* the run, before this event and with it */
     size_t n_flows; /* made or found for it */
     int64_t first_at, last_at; /* of the run */
     bool span_grew;
@@ -210,8 +211,8 @@ static enum dp_status write_spans(struct adding *a, struct dp_map *of, bool edge
     qsort(v, of->n, sizeof *v, by_key);
     for (size_t i = 0; i < of->n && status == DP_OK; i++) {
         const struct span *s = v[i];
-        if (edges) status = run_st(a, ST_EDGE_PUT, "iiiiii", s->key[0], s->key[1], s->key[2], s->first_at, s->last_at, s->runs);
-        else status = run_st(a, ST_JOB_IO, "iiiii", s->key[0], s->key[2], s->key[1], s->first_at, s->last_at);
+        if (edges) status = run_st(a, ST_EDGE_PUT, "iiiiiiii", s->key[0], s->key[1], s->key[2], s->first_at, s->last_at, s->runs, s->failed, s->said);
+        else status = run_st(a, ST_JOB_IO, "iiiiiiii", s->key[0], s->key[2], s->key[1], s->first_at, s->last_at, s->runs, s->failed, s->said);
     }
     free(v);
     dp_map_reset(of);
@@ -516,6 +517,7 @@ static enum dp_status run_at(struct adding *a, struct dp_str uuid)
     a->span_grew = found && (e->at < v[RUN_FIRST] || e->at > v[RUN_LAST]);
     a->first_at = met ? least(v[RUN_FIRST], e->at) : e->at, a->last_at = met ? greatest(v[RUN_LAST], e->at) : e->at;
     if (e->kind != DP_CAT_RUN_EVENT) return write_run(a, uuid, a->job, DP_STATE_DECLARED, e->at, INT64_MIN, INT64_MIN);
+    a->had_failed = met && v[RUN_STATE] >= DP_STATE_FAIL;
     int was = met ? weight((enum dp_catalog_state)v[RUN_STATE]) : -1, is = weight(e->type);
     int64_t job = !met || e->at >= v[RUN_STATE_AT] || !v[RUN_JOB] ? a->job : v[RUN_JOB];
     if (is > was || (is == was && e->at >= v[RUN_STATE_AT])) {
@@ -524,6 +526,7 @@ static enum dp_status run_at(struct adding *a, struct dp_str uuid)
     } else if (was < 2) {
         v[RUN_ENDED] = INT64_MIN;
     }
+    a->has_failed = v[RUN_STATE] >= DP_STATE_FAIL;
     if (e->type == DP_STATE_START) v[RUN_STARTED] = met && v[RUN_STARTED] ? least(v[RUN_STARTED], e->at) : e->at;
     if (!v[RUN_STARTED]) v[RUN_STARTED] = INT64_MIN;
     return write_run(a, uuid, job, v[RUN_STATE], v[RUN_STATE_AT], v[RUN_STARTED], v[RUN_ENDED]);
@@ -623,17 +626,43 @@ static struct io *io_at(struct adding *a, int64_t dataset, int side)
     return x;
 }
 
+/* What is declared holds, whatever becomes of runs; so does what an event says that does not tell of a failure. */
+static bool is_said(const struct adding *a) { return a->e->kind != DP_CAT_RUN_EVENT || a->e->type < DP_STATE_FAIL; }
+
 /* An edge that was said as such. */
-static void edge_at(struct adding *a, int64_t src, int64_t dst, int64_t job) { widen(span_of(a->c, &a->c->edges, src, dst, job, true), a->e->at, a->e->at); }
+static void edge_at(struct adding *a, int64_t src, int64_t dst, int64_t job)
+{
+    struct span *s = span_of(a->c, &a->c->edges, src, dst, job, true);
+    widen(s, a->e->at, a->e->at);
+    s->said |= is_said(a);
+}
+
+static void job_io_said(struct adding *a, int64_t job, int64_t dataset, int64_t side)
+{
+    job_io_at(a, job, dataset, side);
+    span_of(a->c, &a->c->job_ios, job, side, dataset, true)->said |= is_said(a);
+}
+
+/* By how much this event changes the number of failed runs of what the run has. */
+static int more_failed(const struct adding *a, bool is_new) { return (int)a->has_failed - (int)(!is_new && a->had_failed); }
+
+static void count(struct adding *a, struct span *s, bool is_new)
+{
+    bool is_run = a->e->kind == DP_CAT_RUN_EVENT;
+    s->runs += is_new && is_run;
+    s->failed += more_failed(a, is_new);
+    s->said |= !is_run;
+}
 
 /* The run's own, which is there already where neither end is new. */
 static enum dp_status run_edge(struct adding *a, int64_t src, int64_t dst, bool is_new)
 {
-    struct span *s = span_of(a->c, &a->c->edges, src, dst, a->job, is_new);
-    if (!is_new && !a->span_grew) return DP_OK;
+    bool counts = is_new || more_failed(a, false);
+    struct span *s = span_of(a->c, &a->c->edges, src, dst, a->job, counts);
+    if (!counts && !a->span_grew) return DP_OK;
     if (!s) return run_st(a, ST_EDGE_SPAN, "iiiii", src, dst, a->job, a->first_at, a->last_at);
     widen(s, a->first_at, a->last_at);
-    s->runs += is_new && a->e->kind == DP_CAT_RUN_EVENT;
+    if (counts) count(a, s, is_new);
     return DP_OK;
 }
 
@@ -646,6 +675,8 @@ static enum dp_status edges_at(struct adding *a)
         return dp_err_set(a->err, DP_LIMIT, "a run of %llu inputs and %llu outputs: more than %u pairs (DP_LIMIT_LINEAGE_PAIRS)", (unsigned long long)n[DP_SIDE_IN], (unsigned long long)n[DP_SIDE_OUT], DP_LIMIT_LINEAGE_PAIRS);
     for (size_t i = 0; i < a->n_io; i++) {
         const struct io *in = &a->io[i];
+        bool counts = a->job && in->side != SIDE_SAID && (in->is_new || more_failed(a, false));
+        if (counts) count(a, span_of(a->c, &a->c->job_ios, a->job, in->side, in->dataset, true), in->is_new);
         if (in->flow && a->span_grew) DP_TRY(run_st(a, ST_FLOW_SPAN, "iii", in->flow, a->first_at, a->last_at));
         for (size_t k = 0; in->side == DP_SIDE_IN && k < a->n_io; k++) {
             const struct io *out = &a->io[k];
@@ -893,12 +924,12 @@ static enum dp_status links_at(struct adding *a)
         if (l->from_job && l->to_job) {
             if (from != to) DP_TRY(run_st(a, ST_JOB_EDGE, "iii", from, to, at));
         } else if (l->from_job) {
-            job_io_at(a, from, to, DP_SIDE_OUT);
+            job_io_said(a, from, to, DP_SIDE_OUT);
         } else if (l->to_job) {
-            job_io_at(a, to, from, DP_SIDE_IN);
+            job_io_said(a, to, from, DP_SIDE_IN);
         } else {
             edge_at(a, from, to, a->job);
-            if (a->job) job_io_at(a, a->job, from, DP_SIDE_IN), job_io_at(a, a->job, to, DP_SIDE_OUT);
+            if (a->job) job_io_said(a, a->job, from, DP_SIDE_IN), job_io_said(a, a->job, to, DP_SIDE_OUT);
         }
     }
     return DP_OK;

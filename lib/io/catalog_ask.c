@@ -42,7 +42,7 @@ static const char *const owned_sql =
     " AND o.id = CASE kind WHEN 'j' THEN ?1 ELSE ?2 END ORDER BY name, type, source";
 
 /* What the latest run of each job read and wrote, at two times; schemas and owners as of them. */
-#define LATEST(t) "(SELECT id, job FROM (SELECT id, job, row_number() OVER (PARTITION BY job ORDER BY first_at DESC, id DESC) AS n FROM run WHERE state > 0 AND state_at IS NOT NULL AND first_at <= " t ") WHERE n = 1)"
+#define LATEST(t) "(SELECT id, job FROM (SELECT id, job, row_number() OVER (PARTITION BY job ORDER BY first_at DESC, id DESC) AS n FROM run WHERE state > 0 AND (?5 OR state < 5) AND state_at IS NOT NULL AND first_at <= " t ") WHERE n = 1)"
 #define EDGES(t) "SELECT i.dataset AS src, o.dataset AS dst, l.job AS job FROM " LATEST(t) " l JOIN run_io i ON i.run = l.id AND i.side = 0 JOIN run_io o ON o.run = l.id AND o.side = 1"
 #define EDGE_ROWS(change, a, b) "SELECT 'edge', '" change "', " NAME("s") " || ' -> ' || " NAME("d") ", " JOB_NAME("j") " FROM (" EDGES(a) " EXCEPT " EDGES(b) ") e JOIN dataset s ON s.id = src" \
                                 " JOIN dataset d ON d.id = dst JOIN job j ON j.id = e.job"

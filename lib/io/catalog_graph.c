@@ -47,7 +47,9 @@ typedef void row_fn(struct filling *f, void *st);
 
 static enum dp_status each(struct filling *f, row_fn *fn, const char *sql) {
     void *st = NULL;
-    enum dp_status status = dp_cat_query(f->c, &st, f->err, sql, "ii", f->conf->as_of, f->conf->runs);
+    enum dp_status status = dp_cat_query(f->c, &st, f->err, sql, "");
+    const int64_t values[] = {f->conf->as_of, f->conf->runs, f->conf->with_failed};
+    for (int i = 0; i < 3 && status == DP_OK; i++) f->c->sq.bind_int64(st, i + 1, values[i]); /* those that it has not are passed over */
     while (status == DP_OK && dp_cat_next(f->c, st, &status, f->err)) fn(f, st);
     f->c->sq.finalize(st);
     return status;
@@ -90,14 +92,14 @@ static void on_field(struct filling *f, void *st) {
 static enum dp_status fill_nodes(struct filling *f) {
     DP_TRY(each(f, on_dataset,
         "SELECT d.id, d.ns, d.name, d.first_at, " GONE("d") " AND d.dropped_at <= ?1, coalesce((SELECT max(coalesce(r.ended_at, r.last_at)) FROM run_io i JOIN run r ON r.id = i.run"
-        " WHERE i.dataset = d.id AND i.side = 1 AND r.state BETWEEN 2 AND 4 AND r.first_at <= ?1), 0) FROM dataset d WHERE d.first_at <= ?1 AND ?2 = ?2"));
+        " WHERE i.dataset = d.id AND i.side = 1 AND r.state BETWEEN 2 AND 4 AND r.first_at <= ?1), 0) FROM dataset d WHERE d.first_at <= ?1"));
     DP_TRY(each(f, on_job,
         "SELECT j.id, j.ns, j.name, j.first_at, j.last_at, coalesce((SELECT r.state FROM run r WHERE r.job = j.id AND r.state > 0 AND r.first_at <= ?1"
-        " ORDER BY r.first_at DESC, r.id DESC LIMIT 1), 0) FROM job j WHERE j.first_at <= ?1 AND ?2 = ?2"));
+        " ORDER BY r.first_at DESC, r.id DESC LIMIT 1), 0) FROM job j WHERE j.first_at <= ?1"));
     if (!f->conf->columns) return DP_OK;
     return each(f, on_field,
         "SELECT f.id, f.dataset, f.name, f.type, coalesce(f.ordinal, 0), f.description, f.schema IS NOT NULL AND f.schema IS NOT d.schema FROM field f JOIN dataset d ON d.id = f.dataset"
-        " WHERE f.first_at <= ?1 AND ?2 = ?2");
+        " WHERE f.first_at <= ?1");
 }
 
 /* ---- edges ---- */
@@ -129,9 +131,9 @@ static void on_flow(struct filling *f, void *st) {
     }
 }
 
-/* The latest run of each job, as a table of its own in a query; ?2 is used so that each query has two. */
+/* The latest run of each job, as a table of its own in a query. */
 #define LATEST "WITH latest AS (SELECT job, run FROM (SELECT job, id AS run, row_number() OVER (PARTITION BY job ORDER BY first_at DESC, id DESC) AS place FROM run" \
-               " WHERE job > 0 AND state > 0 AND first_at <= ?1) WHERE place = 1 AND ?2 = ?2) "
+               " WHERE job > 0 AND state > 0 AND (?3 OR state < 5) AND first_at <= ?1) WHERE place = 1) "
 
 static enum dp_status fill_current(struct filling *f) {
     DP_TRY(each(f, on_edge,
@@ -146,12 +148,12 @@ static enum dp_status fill_current(struct filling *f) {
 
 static enum dp_status fill_edges(struct filling *f) {
     if (f->conf->current) return fill_current(f);
-    DP_TRY(each(f, on_edge, "SELECT src, dst, job, first_at, last_at, runs FROM edge WHERE first_at <= ?1 AND ?2 = ?2"));
+    DP_TRY(each(f, on_edge, "SELECT src, dst, job, first_at, last_at, runs FROM edge e WHERE first_at <= ?1 AND (?3 OR " HOLDS("e") ")"));
     DP_TRY(each(f, on_half,
-        "SELECT job, dataset, side, first_at, last_at FROM job_io x WHERE first_at <= ?1 AND ?2 = ?2"
-        " AND NOT EXISTS (SELECT 1 FROM job_io y WHERE y.job = x.job AND y.side = 1 - x.side AND y.first_at <= ?1)"));
+        "SELECT job, dataset, side, first_at, last_at FROM job_io x WHERE first_at <= ?1 AND (?3 OR " HOLDS("x") ")"
+        " AND NOT EXISTS (SELECT 1 FROM job_io y WHERE y.job = x.job AND y.side = 1 - x.side AND y.first_at <= ?1 AND (?3 OR " HOLDS("y") "))"));
     if (!f->conf->columns) return DP_OK;
-    return each(f, on_flow, "SELECT dataset, job, edges, first_at, last_at FROM flow WHERE first_at <= ?1 AND ?2 = ?2");
+    return each(f, on_flow, "SELECT dataset, job, edges, first_at, last_at FROM flow w WHERE first_at <= ?1 AND (?3 OR " FLOW_HOLDS("w") ")");
 }
 
 /* ---- what is said of them ---- */
@@ -182,14 +184,14 @@ static void on_facet(struct filling *f, void *st) {
 }
 
 static enum dp_status fill_notes(struct filling *f) {
-    DP_TRY(each(f, on_tag, "SELECT kind, owner, field, key, value FROM tag WHERE at <= ?1 AND (until IS NULL OR until > ?1) AND ?2 = ?2"));
-    DP_TRY(each(f, on_owner, "SELECT kind, id, NULL, name, type FROM owner WHERE at <= ?1 AND (until IS NULL OR until > ?1) AND ?2 = ?2"));
-    DP_TRY(each(f, on_class, "SELECT 'd', dataset, field, class, NULL FROM class WHERE at <= ?1 AND (until IS NULL OR until > ?1) AND ?2 = ?2"));
+    DP_TRY(each(f, on_tag, "SELECT kind, owner, field, key, value FROM tag WHERE at <= ?1 AND (until IS NULL OR until > ?1)"));
+    DP_TRY(each(f, on_owner, "SELECT kind, id, NULL, name, type FROM owner WHERE at <= ?1 AND (until IS NULL OR until > ?1)"));
+    DP_TRY(each(f, on_class, "SELECT 'd', dataset, field, class, NULL FROM class WHERE at <= ?1 AND (until IS NULL OR until > ?1)"));
     return each(f, on_facet,
         "SELECT kind, owner, NULL, key, CASE key WHEN 'documentation' THEN json_extract(text, '$.description') WHEN 'storage' THEN"
         " lower(coalesce(json_extract(text, '$.storageLayer'), json_extract(text, '$.fileFormat'))) ELSE lower(json_extract(text, '$.processingType')) END"
         " FROM (SELECT kind, owner, key, body, row_number() OVER (PARTITION BY kind, owner, key ORDER BY at DESC) AS place FROM facet"
-        " WHERE kind IN ('d', 'j') AND key IN ('documentation', 'storage', 'jobType') AND at <= ?1 AND ?2 = ?2) JOIN body ON body.id = body WHERE place = 1");
+        " WHERE kind IN ('d', 'j') AND key IN ('documentation', 'storage', 'jobType') AND at <= ?1) JOIN body ON body.id = body WHERE place = 1");
 }
 
 /* ---- runs ---- */
@@ -219,7 +221,7 @@ static void on_moment(struct filling *f, void *st) { f->g->as_of = dp_cat_i64(f-
 
 enum dp_status dp_catalog_graph(struct dp_catalog *c, const struct dp_catalog_graph_conf *conf, struct dp_graph *g, struct dp_err *err) {
     struct filling f = {.c = c, .conf = conf, .g = g, .err = err};
-    enum dp_status status = each(&f, on_moment, "SELECT coalesce(max(at), 0) FROM event WHERE at <= ?1 AND ?2 = ?2");
+    enum dp_status status = each(&f, on_moment, "SELECT coalesce(max(at), 0) FROM event WHERE at <= ?1");
     if (status == DP_OK) status = fill_nodes(&f);
     if (status == DP_OK) status = fill_edges(&f);
     if (status == DP_OK) status = fill_notes(&f);

@@ -56,10 +56,10 @@ static const char *const schemas_sql =
 
 /* By jobs, also such as wrote it and read nothing (or read it and wrote nothing). */
 #define EDGES(end, other, side) \
-    "SELECT " NAME("d") " AS dataset, CASE WHEN j.id IS NOT NULL THEN " JOB_NAME("j") " END AS job, e.last_at AS last_at FROM edge e JOIN dataset d ON d.id = e." other " LEFT JOIN job j ON j.id = e.job WHERE e." end " = ?2" \
-    " UNION ALL SELECT NULL, " JOB_NAME("j") ", x.last_at FROM job_io x JOIN job j ON j.id = x.job WHERE x.dataset = ?2 AND x.side = " side " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e." end " = ?2 AND e.job = x.job)" \
+    "SELECT " NAME("d") " AS dataset, CASE WHEN j.id IS NOT NULL THEN " JOB_NAME("j") " END AS job, e.last_at AS last_at FROM edge e JOIN dataset d ON d.id = e." other " LEFT JOIN job j ON j.id = e.job WHERE e." end " = ?2 AND " HOLDS("e") \
+    " UNION ALL SELECT NULL, " JOB_NAME("j") ", x.last_at FROM job_io x JOIN job j ON j.id = x.job WHERE x.dataset = ?2 AND x.side = " side " AND " HOLDS("x") " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e." end " = ?2 AND e.job = x.job)" \
     " ORDER BY last_at DESC, 1, 2" LIMITED
-#define OF_JOB(side) "SELECT " NAME("d") " AS dataset, NULL AS job, x.last_at AS last_at FROM job_io x JOIN dataset d ON d.id = x.dataset WHERE x.job = ?1 AND x.side = " side " ORDER BY last_at DESC, 1" LIMITED
+#define OF_JOB(side) "SELECT " NAME("d") " AS dataset, NULL AS job, x.last_at AS last_at FROM job_io x JOIN dataset d ON d.id = x.dataset WHERE x.job = ?1 AND x.side = " side " AND " HOLDS("x") " ORDER BY last_at DESC, 1" LIMITED
 
 const char *dp_cat_page_sql(enum dp_catalog_question q, bool is_job)
 {

@@ -11,7 +11,7 @@
 #include <dp/record/json.h>
 
 #define DP_CATALOG_ID 0x64706c6e /* "dpln" */
-#define DP_CATALOG_FORM 1
+#define DP_CATALOG_FORM 2
 #define DP_CATALOG_STATEMENTS 128
 
 struct dp_cat_names { char **v; int64_t *dataset; int64_t n, asked; struct dp_str last_ns; bool is_loaded; }; /* v: NULL until one is asked for; last_ns: of the name that was looked up last */
@@ -73,6 +73,10 @@ enum dp_status dp_cat_flush(struct dp_catalog *c, struct dp_err *err) DP_MUST_CH
 /* A dataset that was dropped, and that no other run wrote since; nor did anybody say since that it is there. */
 #define GONE(d) "(" d ".dropped_at IS NOT NULL AND coalesce(" d ".life_at, " d ".dropped_at) <= " d ".dropped_at AND NOT EXISTS (SELECT 1 FROM run_io wio JOIN run wr ON wr.id = wio.run" \
                 " WHERE wio.dataset = " d ".id AND wio.side = 1 AND wio.run IS NOT " d ".dropped_run AND wr.last_at > " d ".dropped_at))"
+/* An edge, or a job and its dataset, that not only runs had that failed. */
+#define HOLDS(t) "(" t ".runs > " t ".failed OR " t ".said)"
+/* The same of column edges. */
+#define FLOW_HOLDS(t) "EXISTS (SELECT 1 FROM run_io fio JOIN run frun ON frun.id = fio.run WHERE fio.flow = " t ".id AND frun.state < 5)"
 /* What is asked for a node's page (catalog_page.c). */
 const char *dp_cat_page_sql(enum dp_catalog_question q, bool is_job);
 

@@ -11,17 +11,17 @@
 enum { Q_EDGE_DOWN, Q_EDGE_UP, Q_JOBS, Q_JOB_IO, Q_JOB_DOWN, Q_JOB_UP, Q_FLOW_DOWN, Q_FLOW_UP, Q_HAS_FLOW, Q_ALIAS, Q_LATEST, Q_LATEST_IO, Q_N };
 
 static const char *const sqls[Q_N] = {
-    [Q_EDGE_DOWN] = "SELECT dst, job, runs FROM edge WHERE src = ?1 AND first_at <= ?2",
-    [Q_EDGE_UP] = "SELECT src, job, 0 FROM edge INDEXED BY edge_dst WHERE dst = ?1 AND first_at <= ?2",
-    [Q_JOBS] = "SELECT job FROM job_io INDEXED BY job_io_dataset WHERE dataset = ?1 AND side = ?3 AND first_at <= ?2",
-    [Q_JOB_IO] = "SELECT dataset FROM job_io WHERE job = ?1 AND side = ?3 AND first_at <= ?2",
+    [Q_EDGE_DOWN] = "SELECT dst, job, runs FROM edge e WHERE src = ?1 AND first_at <= ?2 AND (?4 OR " HOLDS("e") ")",
+    [Q_EDGE_UP] = "SELECT src, job, 0 FROM edge e INDEXED BY edge_dst WHERE dst = ?1 AND first_at <= ?2 AND (?4 OR " HOLDS("e") ")",
+    [Q_JOBS] = "SELECT job FROM job_io x INDEXED BY job_io_dataset WHERE dataset = ?1 AND side = ?3 AND first_at <= ?2 AND (?4 OR " HOLDS("x") ")",
+    [Q_JOB_IO] = "SELECT dataset FROM job_io x WHERE job = ?1 AND side = ?3 AND first_at <= ?2 AND (?4 OR " HOLDS("x") ")",
     [Q_JOB_DOWN] = "SELECT dst FROM job_edge WHERE src = ?1 AND first_at <= ?2",
     [Q_JOB_UP] = "SELECT src FROM job_edge WHERE dst = ?1 AND first_at <= ?2",
-    [Q_FLOW_DOWN] = "SELECT f.id, f.dataset, f.job, f.edges FROM flow_src s CROSS JOIN flow f ON f.id = s.flow WHERE s.src = ?1 AND f.first_at <= ?2",
-    [Q_FLOW_UP] = "SELECT id, dataset, job, edges FROM flow WHERE dataset = ?1 AND first_at <= ?2",
-    [Q_HAS_FLOW] = "SELECT 1 FROM flow WHERE dataset = ?1 AND first_at <= ?2 AND job = ?3 LIMIT 1",
+    [Q_FLOW_DOWN] = "SELECT f.id, f.dataset, f.job, f.edges FROM flow_src s CROSS JOIN flow f ON f.id = s.flow WHERE s.src = ?1 AND f.first_at <= ?2 AND (?4 OR " FLOW_HOLDS("f") ")",
+    [Q_FLOW_UP] = "SELECT id, dataset, job, edges FROM flow f WHERE dataset = ?1 AND first_at <= ?2 AND (?4 OR " FLOW_HOLDS("f") ")",
+    [Q_HAS_FLOW] = "SELECT 1 FROM flow f WHERE dataset = ?1 AND first_at <= ?2 AND job = ?3 AND (?4 OR " FLOW_HOLDS("f") ") LIMIT 1",
     [Q_ALIAS] = "SELECT id FROM field WHERE dataset = ?1 AND name = (SELECT name FROM field WHERE id = ?2)",
-    [Q_LATEST] = "SELECT id FROM run WHERE job = ?1 AND state > 0 AND first_at <= ?2 ORDER BY first_at DESC, id DESC LIMIT 1",
+    [Q_LATEST] = "SELECT id FROM run WHERE job = ?1 AND state > 0 AND (?4 OR state < 5) AND first_at <= ?2 ORDER BY first_at DESC, id DESC LIMIT 1",
     [Q_LATEST_IO] = "SELECT dataset, side, coalesce(flow, 0) FROM run_io WHERE run = ?1"};
 
 struct link { int64_t to; uint32_t next, how, dataset, flow; }; /* of a column, or of all rows of a dataset; next: index + 1 */
@@ -57,6 +57,7 @@ static void *start(struct walking *k, int q, int64_t a, enum dp_status *status)
     if (!st) return NULL;
     k->c->sq.bind_int64(st, 1, a);
     k->c->sq.bind_int64(st, 2, k->conf->as_of);
+    k->c->sq.bind_int64(st, 4, k->conf->with_failed); /* statements without it pass it over */
     return st;
 }
 

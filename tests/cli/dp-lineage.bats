@@ -141,8 +141,10 @@ story() {
     assert_output --partial "column	indirect	n/raw#f"
     run L down 'raw#p'
     assert_output --partial "column	masked	n/clean#m"
-    assert_output --partial "dataset	unknown	n/silent"
     refute_output --partial "n/clean#a"
+    refute_output --partial "n/silent"
+    run L down 'raw#p' --with-failed
+    assert_output --partial "dataset	unknown	n/silent"
     run L down 'raw#f'
     assert_output --partial "dataset	indirect	n/clean	rows"
     assert_output --partial "dataset	indirect	n/sum	rows"
@@ -165,7 +167,48 @@ story() {
     run --separate-stderr L path silent sum
     dp_expect 1 "no way"
     run L down raw --json
-    [ "$(jq -r '[.nodes[] | select(.kind == "dataset") | .name] | join(",")' <<<"$output")" = "clean,sum,silent" ]
+    [ "$(jq -r '[.nodes[] | select(.kind == "dataset") | .name] | join(",")' <<<"$output")" = "clean,sum" ]
+}
+
+@test "runs that failed make no edge, unless --with-failed asks for them" {
+    local lineage
+    lineage=$(lin "$(to a "$(of in a DIRECT IDENTITY)")")
+    ev START 1 1 load "$(ds in)" "$(ds out "$lineage")" | L ingest
+    run L down in
+    assert_output --partial "n/out" # data flows as long as it runs
+    ev FAIL 2 1 load "" "" | L ingest
+    for ask in "down in" "up out" "down job:load" "up job:load" "down in --current" "down in#a" "up out#a"; do
+        # shellcheck disable=SC2086 # words of a command
+        run L $ask
+        assert_success
+        assert_output ""
+        # shellcheck disable=SC2086
+        [ -n "$(L $ask --with-failed)" ] || fail "$ask"
+    done
+    run L impact in
+    assert_success
+    run --separate-stderr L impact in --with-failed
+    assert_equal "$status" 1
+    run -1 L path in out
+    run -0 L path in out --with-failed
+    run -0 L path 'in#a' 'out#a' --with-failed
+    for more in "" --columns --current; do
+        # shellcheck disable=SC2086
+        [ "$(L graph --to json $more | jq '.edges | length')" = 0 ]
+        # shellcheck disable=SC2086
+        [ "$(L graph --to json $more --with-failed | jq '.edges | length > 0')" = true ]
+    done
+    # it comes through, and fails again later: what was there stays, of the latest run that did not fail
+    ev COMPLETE 3 2 load "$(ds in)" "$(ds out "$lineage")" | L ingest
+    ev ABORT 5 3 load "$(ds in)" "$(ds other)" | L ingest
+    run L down in --current
+    assert_output --partial "n/out"
+    run L down in
+    refute_output --partial "n/other"
+    run -1 --separate-stderr L diff --from 2026-01-01T00:00:04Z
+    assert_output "dataset	came	n/other	-"
+    run -1 --separate-stderr L diff --from 2026-01-01T00:00:04Z --with-failed
+    assert_line "edge	went	n/in -> n/out	j/load"
 }
 
 @test "names: suffixes, paths, and the nearest of what is not there" {

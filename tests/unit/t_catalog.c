@@ -123,8 +123,8 @@ static const char *const questions[] = {
     "SELECT ns, name, first_at, last_at FROM job ORDER BY name",
     "SELECT (SELECT name FROM job WHERE job.id = job), state, state_at, started_at, ended_at, first_at, last_at FROM run ORDER BY 1, 6, 2",
     "SELECT r.first_at, d.name, side, version, rows, bytes, files, (SELECT hex(edges) <> '' FROM flow WHERE flow.id = io.flow), flow_at FROM run_io io JOIN run r ON r.id = run JOIN dataset d ON d.id = dataset ORDER BY 1, 2, 3",
-    "SELECT s.name, d.name, (SELECT name FROM job WHERE id = job), e.first_at, e.last_at, runs FROM edge e JOIN dataset s ON s.id = src JOIN dataset d ON d.id = dst ORDER BY 1, 2, 3",
-    "SELECT (SELECT name FROM job WHERE id = job), d.name, side, io.first_at, io.last_at FROM job_io io JOIN dataset d ON d.id = dataset ORDER BY 1, 2, 3",
+    "SELECT s.name, d.name, (SELECT name FROM job WHERE id = job), e.first_at, e.last_at, runs, failed, said FROM edge e JOIN dataset s ON s.id = src JOIN dataset d ON d.id = dst ORDER BY 1, 2, 3",
+    "SELECT (SELECT name FROM job WHERE id = job), d.name, side, io.first_at, io.last_at, runs, failed, said FROM job_io io JOIN dataset d ON d.id = dataset ORDER BY 1, 2, 3",
     "SELECT d.name, f.name, type, ordinal, f.first_at, CASE WHEN f.schema IS d.schema THEN d.schema_at ELSE f.schema_at END, f.schema IS d.schema, (SELECT text FROM body WHERE body.id = f.schema) FROM field f JOIN dataset d ON d.id = dataset ORDER BY 1, 2",
     "SELECT d.name, (SELECT name FROM job WHERE id = job), f.first_at, f.last_at, runs, length(edges) FROM flow f JOIN dataset d ON d.id = dataset ORDER BY 1, 2, 3, 4",
     "SELECT s.name, d.name, f.first_at FROM flow_src JOIN dataset s ON s.id = src JOIN flow f ON f.id = flow JOIN dataset d ON d.id = f.dataset ORDER BY 1, 2, 3",
@@ -194,8 +194,8 @@ static void test_sums(void **state)
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    expect(path, "SELECT s.name, d.name, (SELECT name FROM job WHERE id = job), runs FROM edge e JOIN dataset s ON s.id = src JOIN dataset d ON d.id = dst ORDER BY 1, 2, 3",
-           "a|b|load|2\nb|b2|-|0\nb|d|mask|1\nc|b|load|1\ne|b|load|0\n");
+    expect(path, "SELECT s.name, d.name, (SELECT name FROM job WHERE id = job), runs, failed, said FROM edge e JOIN dataset s ON s.id = src JOIN dataset d ON d.id = dst ORDER BY 1, 2, 3",
+           "a|b|load|2|0|0\nb|b2|-|0|0|1\nb|d|mask|1|1|0\nc|b|load|1|0|0\ne|b|load|0|0|1\n");
     /* the second column lineage of a run overwrites its first */
     expect(path, "SELECT (SELECT name FROM dataset WHERE id = dataset), length(edges) / 16, runs FROM flow ORDER BY first_at", "b|1|1\nb|2|1\n");
     expect(path, "SELECT name, type, schema IS (SELECT schema FROM dataset WHERE name = 'a') FROM field WHERE dataset = (SELECT id FROM dataset WHERE name = 'a') ORDER BY name", "x|int|1\ny|-|1\n");
@@ -204,6 +204,77 @@ static void test_sums(void **state)
     expect(path, "SELECT name FROM owner", "team:x\n");
     expect(path, "SELECT name FROM dataset WHERE dropped_at IS NOT NULL ORDER BY name", "b\nd\n");
     expect(path, "SELECT count(*) FROM event", "13\n");
+}
+
+/* A run that fails takes back what it alone said, whenever that is heard; one that came through after all says it again. */
+static void test_failed(void **state)
+{
+    (void)state;
+    static const char in_out[] = JOB("load") ",\"inputs\":[" DS("a", "") "],\"outputs\":[" DS("b", "") "]";
+    static const char edges[] = "SELECT runs, failed FROM edge", ios[] = "SELECT side, runs, failed FROM job_io ORDER BY 1";
+    char path[128], late[128];
+    struct dp_buf b = {0};
+    snprintf(path, sizeof path, "%s", new_path());
+    const struct { const char *type, *at, *run, *rest, *want; } steps[] = {
+        {"START", "01", "1", in_out, "1|0\n"},          {"RUNNING", "02", "1", JOB("load"), "1|0\n"}, {"FAIL", "03", "1", JOB("load"), "1|1\n"}, {"FAIL", "03", "1", JOB("load"), "1|1\n"},
+        {"ABORT", "04", "2", JOB("load"), "1|1\n"},     {"START", "02", "2", in_out, "2|2\n"},        {"START", "05", "3", in_out, "3|2\n"},     {"COMPLETE", "06", "3", JOB("load"), "3|2\n"},
+        {"COMPLETE", "09", "1", JOB("load"), "3|1\n"}, {"FAIL", "08", "1", JOB("load"), "3|1\n"}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct dp_catalog *c = open_store(path);
+        dp_buf_reset(&b);
+        dp_buf_addf(&b, "{\"eventType\":\"%s\",\"eventTime\":\"2026-01-01T00:00:%sZ\",\"run\":{\"runId\":\"00000000-0000-7000-8000-00000000000%s\"},%s," HEAD "}", steps[i].type, steps[i].at, steps[i].run, steps[i].rest);
+        add(c, dp_buf_z(&b));
+        close_store(c);
+        expect(path, edges, steps[i].want);
+    }
+    expect(path, ios, "0|3|1\n1|3|1\n");
+    /* all in one transaction */
+    snprintf(late, sizeof late, "%s", new_path());
+    struct dp_catalog *c = open_store(late);
+    for (size_t i = sizeof steps / sizeof steps[0]; i-- > 0;) {
+        dp_buf_reset(&b);
+        dp_buf_addf(&b, "{\"eventType\":\"%s\",\"eventTime\":\"2026-01-01T00:00:%sZ\",\"run\":{\"runId\":\"00000000-0000-7000-8000-00000000000%s\"},%s," HEAD "}", steps[i].type, steps[i].at, steps[i].run, steps[i].rest);
+        add(c, dp_buf_z(&b));
+    }
+    close_store(c);
+    expect(late, edges, "3|1\n");
+    expect(late, ios, "0|3|1\n1|3|1\n");
+    dp_buf_release(&b);
+}
+
+/* A store of form 1 is brought up to what it would be had it been of this one; not by who may only read it. */
+static void test_older_form(void **state)
+{
+    (void)state;
+    static const char back[] = "ALTER TABLE edge DROP COLUMN failed; ALTER TABLE edge DROP COLUMN said; ALTER TABLE job_io DROP COLUMN runs; ALTER TABLE job_io DROP COLUMN failed;"
+                               "ALTER TABLE job_io DROP COLUMN said; PRAGMA user_version=1; PRAGMA journal_mode=DELETE";
+    for (int mode = 0; mode < 3; mode++) {
+        char path[128];
+        void *db = NULL;
+        struct dp_err e = DP_ERR_INIT;
+        snprintf(path, sizeof path, "%s", new_path());
+        struct dp_catalog *c = open_store(path);
+        for (size_t i = 0; i < N_STORY; i++) add(c, story[i]);
+        close_store(c);
+        char *want = dump(path), *got;
+        assert_int_equal(sq.open(path, &db, SQ_OPEN_READWRITE, NULL), SQ_OK);
+        if (sq.exec(db, back, NULL, NULL, NULL) != SQ_OK) fail_msg("%s", sq.errmsg(db));
+        sq.close(db);
+        if (mode == 2 && (geteuid() == 0 || chmod(path, 0400))) { /* root may write anything */
+            free(want);
+            continue;
+        }
+        enum dp_status status = dp_catalog_open(path, mode ? DP_CATALOG_READ : DP_CATALOG_WRITE, 0, &c, &e);
+        assert_int_equal(status, mode == 2 ? DP_USAGE : DP_OK);
+        if (mode == 2) assert_non_null(strstr(e.msg, "older form"));
+        if (status == DP_OK) dp_catalog_close(c);
+        if (status == DP_OK) {
+            got = dump(path);
+            assert_string_equal(got, want);
+            free(got);
+        }
+        free(want);
+    }
 }
 
 static void test_refused(void **state)
@@ -393,7 +464,7 @@ static void test_damaged(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_sums), cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged), cmocka_unit_test(test_pairs),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_sums), cmocka_unit_test(test_failed), cmocka_unit_test(test_older_form), cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged), cmocka_unit_test(test_pairs),
                                        cmocka_unit_test(test_writers), cmocka_unit_test(test_makers), cmocka_unit_test(test_files)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

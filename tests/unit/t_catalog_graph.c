@@ -45,10 +45,10 @@ static void add_run(struct dp_catalog *c, int n, const char *type, const char *a
     "\"columnLineage\":{" FACET ",\"fields\":{\"mail\":{\"inputFields\":[{\"namespace\":\"file\",\"name\":\"/a\",\"field\":\"mail\",\"transformations\":[{\"type\":\"DIRECT\",\"subtype\":\"TRANSFORMATION\",\"masking\":true}]}]}}," \
     "\"dataset\":[{\"namespace\":\"file\",\"name\":\"/a\",\"field\":\"day\",\"transformations\":[{\"type\":\"INDIRECT\",\"subtype\":\"FILTER\"}]}]}"
 
-static void fill(struct dp_graph *g, const char *store, int64_t as_of, bool current) {
+static void fill(struct dp_graph *g, const char *store, int64_t as_of, bool current, bool with_failed) {
     struct dp_catalog *c = NULL;
     struct dp_err err = DP_ERR_INIT;
-    const struct dp_catalog_graph_conf conf = {.as_of = as_of, .current = current, .columns = true, .runs = 5};
+    const struct dp_catalog_graph_conf conf = {.as_of = as_of, .current = current, .with_failed = with_failed, .columns = true, .runs = 5};
     if (dp_catalog_open(store, DP_CATALOG_READ, 1000, &c, &err) != DP_OK || dp_catalog_graph(c, &conf, g, &err) != DP_OK) fail_msg("%s", err.msg);
     dp_graph_settle(g);
     dp_catalog_close(c);
@@ -87,7 +87,11 @@ static void test_graph(void **unused) {
     assert_int_equal(dp_catalog_commit(c, &err), DP_OK);
     dp_catalog_close(c);
 
-    fill(&g, store, INT64_MAX, false);
+    fill(&g, store, INT64_MAX, false, false); /* no edge of what never got through */
+    assert_string_equal(flows_of(&g, &b), "/a>/b /z>/y ");
+    dp_graph_release(&g);
+
+    fill(&g, store, INT64_MAX, false, true);
     assert_string_equal(flows_of(&g, &b), "/a>/b /z>/y >/a ");
     assert_true(g.as_of == 1767398400000000);
     const struct dp_graph_node *n = node(&g, "/b");
@@ -112,11 +116,11 @@ static void test_graph(void **unused) {
     assert_int_equal(written, 3);
     dp_graph_release(&g);
 
-    fill(&g, store, 1767312000000000 - 1, false); /* before the second run */
+    fill(&g, store, 1767312000000000 - 1, false, true); /* before the second run */
     assert_string_equal(flows_of(&g, &b), "/a>/b ");
     dp_graph_release(&g);
 
-    fill(&g, store, INT64_MAX, true); /* the job's latest run did not go from a to b */
+    fill(&g, store, INT64_MAX, true, true); /* the job's latest run did not go from a to b */
     assert_string_equal(flows_of(&g, &b), "/z>/y >/a ");
     dp_graph_release(&g);
     dp_buf_release(&b);

@@ -14,7 +14,7 @@ enum { TO_DOT, TO_MERMAID, TO_JSON, TO_HTML, RUNS_SHOWN = 8 };
 struct graph_conf {
     const char *store, *output;
     int64_t depth, as_of;
-    bool up, down, columns, current;
+    bool up, down, columns, current, with_failed;
     int to;
 };
 
@@ -28,6 +28,7 @@ static const struct dp_opt graph_options[] = {
     DP_OPT_FLAG(graph_conf, columns, "columns", 0, "columns and the edges between them; a page has them always and opens with them shown"),
     DP_OPT_TIME(graph_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
     DP_OPT_FLAG(graph_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
+    LINEAGE_WITH_FAILED(graph_conf),
     DP_OPT_ENUM(graph_conf, to, "to", 0, "FORM", "form of the graph", forms),
     DP_OPT_PATH(graph_conf, output, "output", 'o', "FILE", "write it there instead of to standard output"),
     DP_OPT_END};
@@ -99,7 +100,7 @@ static enum dp_status run_graph(struct dp_cli *cli, struct dp_err *err)
     const bool some_columns = conf->columns || conf->to == TO_HTML;
     bool column_asked = false;
     for (size_t i = 0; i < cli->n_args; i++) column_asked = column_asked || strchr(cli->args[i], '#');
-    const struct dp_catalog_graph_conf gc = {.as_of = conf->as_of, .current = conf->current, .columns = some_columns || column_asked,
+    const struct dp_catalog_graph_conf gc = {.as_of = conf->as_of, .current = conf->current, .with_failed = conf->with_failed, .columns = some_columns || column_asked,
         .runs = conf->to == TO_HTML || conf->to == TO_JSON ? RUNS_SHOWN : 0};
     enum dp_status status = lineage_open(conf->store, DP_CATALOG_READ, &c, err);
     if (status == DP_OK) status = dp_catalog_graph(c, &gc, &g, err);

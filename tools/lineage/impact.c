@@ -14,7 +14,7 @@
 struct impact_conf {
     const char *store, *dataset;
     int64_t depth, as_of;
-    bool contract, current, apart, direct;
+    bool contract, current, with_failed, apart, direct;
 };
 
 static const struct dp_opt impact_options[] = {
@@ -25,6 +25,7 @@ static const struct dp_opt impact_options[] = {
     DP_OPT_INT(impact_conf, depth, "depth", 'd', "N", "at most N datasets away; 0: as far as it goes", 0, INT32_MAX),
     DP_OPT_TIME(impact_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
     DP_OPT_FLAG(impact_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
+    LINEAGE_WITH_FAILED(impact_conf),
     DP_OPT_FLAG(impact_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),
     DP_OPT_END};
 
@@ -223,7 +224,7 @@ static enum dp_status answer(struct dp_cli *cli, struct dp_catalog *c, struct st
     const struct impact_conf *conf = cli->conf;
     bool columns = conf->contract;
     for (size_t i = 0; i < s->n; i++) columns = columns || s->v[i].kind == 'c';
-    const struct dp_walk_conf wc = {.down = true, .columns = columns, .current = conf->current, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
+    const struct dp_walk_conf wc = {.down = true, .columns = columns, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
     if (s->n) DP_TRY(dp_catalog_walk(c, s->v, s->n, &wc, w, err));
     size_t kept = 0;
     for (size_t i = 0; i < w->n; i++) {

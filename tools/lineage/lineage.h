@@ -13,6 +13,8 @@ extern const struct dp_tool lineage_ingest, lineage_up, lineage_down, lineage_im
 
 #define LINEAGE_STORE(conf) DP_OPT_PATH(conf, store, "store", 's', "FILE", "the store (default: $DP_LINEAGE where it names one, else $XDG_STATE_HOME/dp/lineage.db)")
 
+#define LINEAGE_WITH_FAILED(conf) DP_OPT_FLAG(conf, with_failed, "with-failed", 0, "also what only runs read and wrote that ended in FAIL or ABORT")
+
 /* `path` NULL: the default. */
 enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct dp_catalog **out, struct dp_err *err) DP_MUST_CHECK;
 /* A node by the name that the user typed (dp_catalog_find), from the working directory. */

@@ -8,12 +8,13 @@
 struct path_conf {
     const char *store;
     int64_t as_of;
-    bool current, apart;
+    bool current, with_failed, apart;
 };
 
 static const struct dp_opt path_options[] = {
     LINEAGE_STORE(path_conf), DP_OPT_TIME(path_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
     DP_OPT_FLAG(path_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
+    LINEAGE_WITH_FAILED(path_conf),
     DP_OPT_FLAG(path_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"), DP_OPT_END};
 
 static const struct dp_walk_node *find_node(const struct dp_walk *w, char kind, int64_t id)
@@ -105,7 +106,7 @@ static enum dp_status run_path(struct dp_cli *cli, struct dp_err *err)
     if (status == DP_OK) status = lineage_find(c, cli->args[1], "dcj", &b, err);
     if (status == DP_OK && (a.kind == 'c') != (b.kind == 'c')) status = dp_err_set(err, DP_USAGE, "a way from a column leads to columns: name one of both, or of neither");
     for (int down = 1; down >= 0 && status == DP_OK && !n; down--) {
-        const struct dp_walk_conf wc = {.down = down, .columns = a.kind == 'c', .current = conf->current, .apart = conf->apart, .as_of = conf->as_of};
+        const struct dp_walk_conf wc = {.down = down, .columns = a.kind == 'c', .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .as_of = conf->as_of};
         status = dp_catalog_walk(c, &a, 1, &wc, &w, err);
         free(way);
         way = dp_calloc(w.n + 1, sizeof *way);

@@ -6,7 +6,7 @@
 struct rows_conf {
     const char *store, *job, *dataset;
     int64_t since, until, limit, older;
-    bool failed, unread, unwritten;
+    bool failed, with_failed, unread, unwritten;
 };
 
 #define OF_JOB DP_OPT_STRING(rows_conf, job, "job", 'J', "JOB", "of this job")
@@ -20,7 +20,7 @@ static const struct dp_opt orphans_options[] = {LINEAGE_STORE(rows_conf), DP_OPT
                                                 DP_OPT_FLAG(rows_conf, unwritten, "unwritten", 0, "only what nobody writes"), DP_OPT_END};
 static const struct dp_opt stale_options[] = {LINEAGE_STORE(rows_conf), DP_OPT_DURATION(rows_conf, older, "older", 0, "D", "last written longer ago than this", 0, 0, .def = "1d"), DP_OPT_END};
 static const struct dp_opt diff_options[] = {LINEAGE_STORE(rows_conf), DP_OPT_TIME(rows_conf, since, "from", 0, "TIME", "the earlier time", .required = true),
-                                             DP_OPT_TIME(rows_conf, until, "to", 0, "TIME", "the later time", .def = "9999-12-31T23:59:59Z"), DP_OPT_END};
+                                             DP_OPT_TIME(rows_conf, until, "to", 0, "TIME", "the later time", .def = "9999-12-31T23:59:59Z"), LINEAGE_WITH_FAILED(rows_conf), DP_OPT_END};
 static const struct dp_opt export_options[] = {LINEAGE_STORE(rows_conf), OF_JOB, OF_DATASET, SINCE, UNTIL, DP_OPT_END};
 
 static enum dp_status find_id(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_args *args, struct dp_err *err)
@@ -75,7 +75,7 @@ static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err)
     const struct rows_conf *conf = cli->conf;
     uint64_t n = 0;
     if (conf->since > conf->until) return dp_err_set(err, DP_USAGE, "--from is later than --to");
-    DP_TRY(answer(cli, DP_ASK_DIFF, (struct dp_catalog_args){.from = conf->since, .to = conf->until}, NULL, "differences", &n, err));
+    DP_TRY(answer(cli, DP_ASK_DIFF, (struct dp_catalog_args){.from = conf->since, .to = conf->until, .failed = conf->with_failed}, NULL, "differences", &n, err));
     dp_cli_report(cli, "differ", n ? DP_STR("true") : DP_STR("false"));
     return n ? dp_err_set(err, DP_RULE, "%llu difference%s", (unsigned long long)n, n == 1 ? "" : "s") : DP_OK;
 }

@@ -6,7 +6,7 @@
 struct walk_conf {
     const char *store;
     int64_t depth, as_of;
-    bool columns, current, apart;
+    bool columns, current, with_failed, apart;
 };
 
 static const struct dp_opt walk_options[] = {
@@ -15,6 +15,7 @@ static const struct dp_opt walk_options[] = {
     DP_OPT_FLAG(walk_conf, columns, "columns", 0, "by columns, also where a dataset is asked for"),
     DP_OPT_TIME(walk_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
     DP_OPT_FLAG(walk_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
+    LINEAGE_WITH_FAILED(walk_conf),
     DP_OPT_FLAG(walk_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),
     DP_OPT_END};
 
@@ -79,7 +80,7 @@ static enum dp_status walk(struct dp_cli *cli, bool down, struct dp_err *err)
     if (status == DP_OK) status = lineage_find(c, cli->args[0], "dcj", &start, err);
     bool columns = conf->columns || start.kind == 'c';
     if (status == DP_OK && columns && start.kind == 'j') status = dp_err_set(err, DP_USAGE, "--columns: %s is a job, which has none", cli->args[0]);
-    const struct dp_walk_conf wc = {.down = down, .columns = columns, .current = conf->current, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
+    const struct dp_walk_conf wc = {.down = down, .columns = columns, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
     if (status == DP_OK) status = dp_catalog_walk(c, &start, 1, &wc, &w, err);
     if (status == DP_OK && cli->common.json) {
         struct dp_buf b = {0};

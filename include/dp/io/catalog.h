@@ -12,8 +12,9 @@
  *   job(id, ns, name, first_at, last_at)
  *   run(id, uuid, job, state, state_at, started_at, ended_at, parent, root, parent_at, first_at, last_at)   state: enum dp_catalog_state
  *   run_io(run, dataset, side, version, version_at, rows, bytes, files, stat_at, flow, flow_at)    side: enum dp_catalog_side
- *   edge(src, dst, job, first_at, last_at, runs)      dataset to dataset, by a job (0: by none); runs 0: said by a lineage facet
- *   job_io(job, dataset, side, first_at, last_at)     job_edge(src, dst, first_at, last_at): job to job
+ *   edge(src, dst, job, first_at, last_at, runs, failed, said)     dataset to dataset, by a job (0: by none); failed: how many of its runs ended in FAIL or ABORT; said 1: declared, or by a
+ *                                                     lineage facet.  Where all runs failed and it is not said, it is told only to who asks for what failed
+ *   job_io(job, dataset, side, first_at, last_at, runs, failed, said)     the same; job_edge(src, dst, first_at, last_at): job to job
  *   field(id, dataset, name, type, ordinal, description, first_at, schema, schema_at)   nested ones by path; gone where schema is not its dataset's, NULL: only lineage names it; schema_at: when it was said last, of one that is not gone the dataset's
  *   flow(id, dataset, job, digest, first_at, last_at, runs, edges)   column edges of a job into a dataset: struct dp_catalog_flow_edge each; flow_src(src, flow): datasets they come from
  *   facet(kind, owner, key, at, run, body)            each time a facet was said; kind 'd', 'j', 'r', or 'i' and 'o' of a dataset as input and output; body NULL: _deleted
@@ -50,7 +51,7 @@ enum dp_catalog_state { DP_STATE_DECLARED, DP_STATE_OTHER, DP_STATE_START, DP_ST
 char *dp_catalog_default(void);
 /* Is a name of $DP_LINEAGE or --store that of a store: does it end in .db or .sqlite? */
 bool dp_catalog_is_store(const char *name);
-/* DP_USAGE: the file is none of ours, or of a newer form; DP_AGAIN: it stayed busy for wait_ms; DP_IO: READ and it is not there. */
+/* DP_USAGE: the file is none of ours, or of a newer form, or of an older one and can't be written (else it is brought up to this one); DP_AGAIN: it stayed busy for wait_ms; DP_IO: READ and it is not there. */
 enum dp_status dp_catalog_open(const char *path, enum dp_catalog_mode mode, int64_t wait_ms, struct dp_catalog **out, struct dp_err *err) DP_MUST_CHECK;
 /*
  * One event (JSON object text).  DP_FORMAT: it is no event, `err` says why; nothing of it is kept then, and what was added before stays.  Lenient: what upstream's own events lack

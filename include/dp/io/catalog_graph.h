@@ -8,6 +8,7 @@
 struct dp_catalog_graph_conf {
     int64_t as_of; /* what was seen up to then; INT64_MAX: all */
     bool current;  /* only edges of the latest run of each job */
+    bool with_failed; /* also what only runs had that ended in FAIL or ABORT */
     bool columns;  /* columns and column edges too */
     int64_t runs;  /* the newest runs of each job and dataset; 0: none */
 };

@@ -41,6 +41,7 @@ struct dp_walk_conf {
     bool down;             /* to what is fed; else to where it came from */
     bool columns;          /* column by column; always so when a start is a column */
     bool current;          /* only edges of the latest run of each job */
+    bool with_failed;      /* also what only runs had that ended in FAIL or ABORT */
     bool apart;            /* datasets that symlinks call the same are not */
     int64_t depth;         /* datasets away, at most; 0: no bound */
     int64_t as_of;         /* edges seen up to then; INT64_MAX: all */
@@ -96,7 +97,7 @@ struct dp_catalog_args {
     int64_t job, dataset;  /* 0: any */
     int64_t field;         /* 0: any */
     int64_t from, to;      /* times; INT64_MIN and INT64_MAX: unbounded */
-    bool failed, unread, unwritten;
+    bool failed, unread, unwritten; /* failed: of DP_ASK_DIFF also runs that failed count, of DP_ASK_RUNS only they do */
     int64_t limit;         /* 0: none */
 };
 /* A value of a row: text, or a number; names that end in _at are times. */
