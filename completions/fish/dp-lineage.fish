@@ -33,6 +33,7 @@ complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l line-buffered 
 complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l rejects -r -F -d 'put bad records here, each with its reason; - leaves them in the output'
 complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l max-rejects -x -d 'how many bad records are tolerated; a percentage is judged at the end'
 complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l rejects-clear -d 'keep bad records as they are even if they have classified fields'
+complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l threads -s j -x -d 'threads (default: the processors that this process may use)'
 complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l memory -s m -x -d 'bound on working memory; what does not fit spills to $TMPDIR'
 complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l skip-empty -d 'exit 99 when there was nothing to do'
 complete -c dp-lineage -n '__fish_seen_subcommand_from ingest' -l report -r -F -d 'what the run did: JSON, or Markdown (.md), or text (.txt)'

@@ -351,7 +351,7 @@ void dp_catalog_close(struct dp_catalog *c)
     dp_sqlite_unload(&c->sq);
     if (c->scan) dp_scan_close(c->scan);
     if (c->codec) dp_codec_close(c->codec);
-    dp_buf_release(&c->text), dp_buf_release(&c->packed), dp_buf_release(&c->work);
+    dp_buf_release(&c->text), dp_buf_release(&c->work);
     dp_map_release(&c->datasets), dp_map_release(&c->jobs), dp_map_release(&c->fields), dp_map_release(&c->bodies), dp_map_release(&c->flows);
     dp_map_release(&c->facets), dp_map_release(&c->job_ios), dp_map_release(&c->edges);
     free(c->dirty);

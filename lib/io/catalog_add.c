@@ -326,7 +326,8 @@ static enum dp_status field_at(struct adding *a, const struct node *of, struct d
 
 /* ---- facets ---- */
 
-static enum dp_status body_of(struct adding *a, struct dp_str text, int64_t *id)
+/* Of column lineage only that it is the same again: what it says is in flow, its words in the event, and it is the longest of all. */
+static enum dp_status body_of(struct adding *a, struct dp_str text, bool is_flow, int64_t *id)
 {
     bool is_new, found = true;
     XXH128_hash_t h = XXH3_128bits(text.p, text.n);
@@ -335,7 +336,7 @@ static enum dp_status body_of(struct adding *a, struct dp_str text, int64_t *id)
     if (is_new) {
         DP_TRY(get_row(a, ST_BODY_GET, &it->v.i, 1, &found, "b", digest));
         if (!found) {
-            DP_TRY(run_st(a, ST_BODY_PUT, "bs", digest, text));
+            DP_TRY(run_st(a, ST_BODY_PUT, "bs", digest, is_flow ? DP_STR("") : text));
             it->v.i = last_id(a);
         }
         a->c->cache_arena.used += 64; /* so that the cache is emptied some time */
@@ -406,7 +407,8 @@ static enum dp_status facet_at(struct adding *a, const char *kind, int64_t owner
     int64_t body = 0, since = a->e->at;
     struct latest own, *now;
     bool any;
-    if (!dp_cat_is_deleted(a->e, facet)) DP_TRY(body_of(a, dp_node_str(a->e->r, facet), &body));
+    bool is_flow = dp_str_eqz(key, "columnLineage");
+    if (!dp_cat_is_deleted(a->e, facet)) DP_TRY(body_of(a, dp_node_str(a->e->r, facet), is_flow, &body));
     DP_TRY(latest_of(a, kind, owner, of, key, &own, &now));
     const int64_t last[2] = {now->at, now->body};
     bool found = now->found;
@@ -468,7 +470,7 @@ static enum dp_status schema_at(struct adding *a, struct node *d, uint32_t facet
     struct node before = *d;
     if (!dp_cat_is(e, facet, DP_KIND_OBJECT)) return DP_OK;
     bool gone = dp_cat_is_deleted(e, facet);
-    if (!gone) DP_TRY(body_of(a, dp_node_str(e->r, facet), &body));
+    if (!gone) DP_TRY(body_of(a, dp_node_str(e->r, facet), false, &body));
     else body = -1;
     if (d->schema == body && e->at >= d->schema_from) {
         if (e->at <= d->schema_at) return DP_OK;
@@ -937,45 +939,16 @@ static enum dp_status links_at(struct adding *a)
 
 /* ---- the event ---- */
 
-/* The same for JSON values that are equal: order of members, blanks and escapes don't count. */
-static XXH128_hash_t digest_of(const struct dp_cat_event *e, uint32_t node)
+static enum dp_status keep_event(struct adding *a, int64_t dataset, bool *is_new)
 {
-    const struct dp_node *v = &e->r->nodes[node];
-    XXH128_hash_t h = {.low64 = v->kind, .high64 = 0};
-    if (v->kind == DP_KIND_OBJECT) {
-        for (uint32_t k = node + 1; k < v->next; k = e->r->nodes[k].next) {
-            struct dp_str key = dp_cat_text(e, k);
-            XXH128_hash_t both[2] = {XXH3_128bits(key.p, key.n), digest_of(e, k + 1)}, one = XXH3_128bits(both, sizeof both);
-            h.low64 += one.low64, h.high64 += one.high64;
-        }
-        return h;
-    }
-    if (v->kind == DP_KIND_ARRAY) {
-        for (uint32_t k = node + 1; k < v->next; k = e->r->nodes[k].next) {
-            XXH128_hash_t both[2] = {h, digest_of(e, k)};
-            h = XXH3_128bits(both, sizeof both);
-        }
-        h.low64 ^= 0x5bd1e995;
-        return h;
-    }
-    struct dp_str text = v->kind == DP_KIND_STRING ? dp_cat_text(e, node) : dp_node_str(e->r, node);
-    return XXH3_128bits_withSeed(text.p, text.n, v->kind);
-}
-
-static enum dp_status keep_event(struct adding *a, struct dp_str event, int64_t dataset, bool *is_new)
-{
-    struct dp_catalog *c = a->c;
-    XXH128_hash_t h = digest_of(a->e, 0);
-    if (!c->codec) c->codec = dp_codec_open();
-    dp_buf_reset(&c->packed);
-    DP_TRY(dp_codec_compress(c->codec, DP_PQ_ZSTD, 1, event.p, event.n, &c->packed, a->err));
-    DP_TRY(run_st(a, ST_EVENT, "biiiiiib", dp_str((const char *)&h, sizeof h), a->e->at, (int64_t)a->e->type, a->e->kind == DP_CAT_RUN_EVENT ? a->run : (int64_t)0, a->job, dataset,
-                  (int64_t)event.n, dp_buf_str(&c->packed)));
-    *is_new = c->sq.changes(c->db) > 0;
+    const struct dp_cat_event *e = a->e;
+    DP_TRY(run_st(a, ST_EVENT, "biiiiiib", dp_str((const char *)e->digest, sizeof e->digest), e->at, (int64_t)e->type, e->kind == DP_CAT_RUN_EVENT ? a->run : (int64_t)0, a->job, dataset,
+                  (int64_t)e->r->raw_n, e->packed));
+    *is_new = a->c->sq.changes(a->c->db) > 0;
     return DP_OK;
 }
 
-static enum dp_status apply(struct adding *a, struct dp_str event)
+static enum dp_status apply(struct adding *a)
 {
     const struct dp_cat_event *e = a->e;
     struct node *job = NULL, *own = NULL;
@@ -992,7 +965,7 @@ static enum dp_status apply(struct adding *a, struct dp_str event)
     snprintf(declared, sizeof declared, "%s %lld", job ? "job" : "dataset", (long long)(job ? job->id : own->id));
     if (e->kind != DP_CAT_RUN_EVENT) DP_TRY(find_run(a, dp_str_z(declared)));
     DP_TRY(run_at(a, e->kind == DP_CAT_RUN_EVENT ? e->uuid : dp_str_z(declared)));
-    DP_TRY(keep_event(a, event, own ? own->id : 0, &is_new));
+    DP_TRY(keep_event(a, own ? own->id : 0, &is_new));
     if (!is_new) {
         a->c->repeated++;
         return DP_OK;
@@ -1035,14 +1008,14 @@ static enum dp_status is_wide(struct adding *a, bool *wide)
 }
 
 /* *refused: the event alone is undone. */
-static enum dp_status add(struct adding *a, struct dp_str event, bool *refused)
+static enum dp_status add(struct adding *a, bool *refused)
 {
     bool wide;
     DP_TRY(begin(a));
     DP_TRY(is_wide(a, &wide));
     if (wide) DP_TRY(dp_cat_flush(a->c, a->err)); /* so that what is remembered is this event's alone */
     if (wide) DP_TRY(dp_cat_sql(a->c, "SAVEPOINT one", a->err));
-    enum dp_status status = apply(a, event);
+    enum dp_status status = apply(a);
     if (wide && status == DP_LIMIT) {
         struct dp_err none = DP_ERR_INIT;
         dp_cat_forget(a->c);
@@ -1052,26 +1025,13 @@ static enum dp_status add(struct adding *a, struct dp_str event, bool *refused)
     return status;
 }
 
-enum dp_status dp_catalog_add(struct dp_catalog *c, struct dp_str event, bool strict, size_t *warnings, struct dp_err *err)
+enum dp_status dp_catalog_put(struct dp_catalog *c, struct dp_cat_event *e, struct dp_err *err)
 {
-    struct dp_record r;
-    struct dp_cat_event e;
-    struct dp_err none = DP_ERR_INIT;
-    if (!err) err = &none;
-    if (warnings) *warnings = 0;
-    if (event.n > DP_LIMIT_RECORD_MAX) return dp_err_set(err, DP_FORMAT, "an event of more than %u bytes", DP_LIMIT_RECORD_MAX);
-    if (!c->scan) c->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
-    dp_arena_reset(&c->event_arena);
-    dp_buf_reset(&c->text);
-    dp_buf_adds(&c->text, event);
-    memset(dp_buf_reserve(&c->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    if (dp_scan_value(c->scan, c->text.p, c->text.n, &r, err) != DP_OK) return err->status = DP_FORMAT;
-    DP_TRY(dp_cat_event_read(&r, &c->event_arena, strict, &e, err));
-    if (warnings) *warnings = e.warnings;
-    struct dp_err fault = DP_ERR_INIT;
-    struct adding a = {.c = c, .e = &e, .err = &fault};
+    struct dp_err none = DP_ERR_INIT, fault = DP_ERR_INIT;
+    struct adding a = {.c = c, .e = e, .err = &fault};
     bool refused = false;
-    enum dp_status status = add(&a, event, &refused);
+    if (!err) err = &none;
+    enum dp_status status = add(&a, &refused);
     free(a.io);
     dp_map_release(&a.io_of);
     if (status == DP_OK) return DP_OK;
@@ -1081,4 +1041,24 @@ enum dp_status dp_catalog_add(struct dp_catalog *c, struct dp_str event, bool st
     c->in_transaction = false;
     dp_cat_forget(c);
     return status == DP_FORMAT ? (err->status = DP_IO) : status; /* a store that is damaged is no fault of the event */
+}
+
+enum dp_status dp_catalog_add(struct dp_catalog *c, struct dp_str event, bool strict, size_t *warnings, struct dp_err *err)
+{
+    struct dp_record r;
+    struct dp_cat_event *e;
+    struct dp_err none = DP_ERR_INIT;
+    if (!err) err = &none;
+    if (warnings) *warnings = 0;
+    if (event.n > DP_LIMIT_RECORD_MAX) return dp_err_set(err, DP_FORMAT, "an event of more than %u bytes", DP_LIMIT_RECORD_MAX);
+    if (!c->scan) c->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
+    if (!c->codec) c->codec = dp_codec_open();
+    dp_arena_reset(&c->event_arena);
+    dp_buf_reset(&c->text);
+    dp_buf_adds(&c->text, event);
+    memset(dp_buf_reserve(&c->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    if (dp_scan_value(c->scan, c->text.p, c->text.n, &r, err) != DP_OK) return err->status = DP_FORMAT;
+    DP_TRY(dp_cat_event_ready(c->codec, &r, &c->event_arena, strict, &e, err));
+    if (warnings) *warnings = e->warnings;
+    return dp_catalog_put(c, e, err);
 }

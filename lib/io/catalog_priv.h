@@ -28,7 +28,7 @@ struct dp_catalog {
     /* while events are added */
     struct dp_scan *scan;
     struct dp_codec *codec;
-    struct dp_buf text, packed, work;
+    struct dp_buf text, work;
     struct dp_arena event_arena, cache_arena;
     struct dp_map datasets, jobs, fields, bodies, flows, facets; /* rows that this transaction may trust */
     struct dp_map job_ios, edges; /* what is written when it ends, and datasets and jobs that changed */
@@ -126,10 +126,14 @@ struct dp_cat_event {
     bool strict;
     size_t warnings;
     struct dp_err *err;
+    uint64_t digest[2];   /* of the JSON value */
+    struct dp_str packed; /* the text, zstd */
 };
 
 /* Reads one whole event out of a record without writing anything. */
 enum dp_status dp_cat_event_read(const struct dp_record *r, struct dp_arena *arena, bool strict, struct dp_cat_event *e, struct dp_err *err) DP_MUST_CHECK;
+/* The same with its digest and its packed text (catalog_ready.c). */
+enum dp_status dp_cat_event_ready(struct dp_codec *codec, const struct dp_record *r, struct dp_arena *arena, bool strict, struct dp_cat_event **out, struct dp_err *err) DP_MUST_CHECK;
 /* A fault that lenient reading passes over: counted, or DP_FORMAT. */
 enum dp_status dp_cat_lack(struct dp_cat_event *e, const char *fmt, ...) DP_PRINTF(2, 3) DP_MUST_CHECK;
 /* Known facets by key and place against their schemas (catalog_facets.c).  `place` of letters: d dataset, i and o as input and output, j job, r run. */

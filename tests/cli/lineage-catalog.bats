@@ -30,6 +30,34 @@ story() {
     ev 3 3 back "$(ds out)" "$(ds clean "$(lin "$(to email "$(of out both DIRECT IDENTITY)")")")"
 }
 
+@test "ingest: the same store, rejects and words for any number of threads" {
+    local n
+    for n in $(seq 1 1500); do
+        case $((n % 100)) in
+        7) echo '{"eventType":"COMPLETE"}' ;;
+        8) echo 'no JSON' ;;
+        9) ev $((n % 60)) "$n" job "$(ds "a$((n % 40))" '"documentation":{"description":"x"}')" '' ;; # warned of
+        *) ev $((n % 60)) "$((n / 2))" "job$((n % 30))" "$(ds "a$((n % 40))")" "$(ds "b$((n % 50))" "$(lin "$(to x "$(of "a$((n % 40))" y DIRECT IDENTITY)")")")" ;;
+        esac
+    done >in.ndjson
+    for n in 1 2 4; do
+        run --separate-stderr dp-lineage ingest --store "s$n.db" -j "$n" --rejects "r$n.ndjson" --max-rejects 99% in.ndjson
+        assert_success
+        assert_output --regexp '^[0-9]+ events, [0-9]+ of them known already, 15 with warnings$'
+        echo "$stderr" >"err$n"
+        grep -q 'in.ndjson:9: .*_producer' "err$n"
+        [ "$(wc -l <"r$n.ndjson")" -eq 30 ]
+        dp-lineage export --store "s$n.db" >"e$n"
+        dp-lineage graph --store "s$n.db" --columns >"g$n"
+        grep -q b49 "g$n"
+        sed -i -E 's/"run":"[^"]*"//' "r$n.ndjson"
+        cmp r1.ndjson "r$n.ndjson"
+        cmp err1 "err$n"
+        cmp e1 "e$n"
+        cmp g1 "g$n"
+    done
+}
+
 @test "tag, own: kept with source and time, the same again changes nothing, --dry-run neither" {
     story | L ingest >/dev/null
     run L tag out tier=gold pii --source ann --now 2026-02-01T00:00:00Z

@@ -128,7 +128,7 @@ static const char *const questions[] = {
     "SELECT d.name, f.name, type, ordinal, f.first_at, CASE WHEN f.schema IS d.schema THEN d.schema_at ELSE f.schema_at END, f.schema IS d.schema, (SELECT text FROM body WHERE body.id = f.schema) FROM field f JOIN dataset d ON d.id = dataset ORDER BY 1, 2",
     "SELECT d.name, (SELECT name FROM job WHERE id = job), f.first_at, f.last_at, runs, length(edges) FROM flow f JOIN dataset d ON d.id = dataset ORDER BY 1, 2, 3, 4",
     "SELECT s.name, d.name, f.first_at FROM flow_src JOIN dataset s ON s.id = src JOIN flow f ON f.id = flow JOIN dataset d ON d.id = f.dataset ORDER BY 1, 2, 3",
-    "SELECT kind, (SELECT name FROM dataset WHERE id = owner), key, at, (SELECT text FROM body WHERE id = body) FROM facet WHERE kind IN ('d', 'i', 'o') ORDER BY 1, 2, 3, 4",
+    "SELECT kind, (SELECT name FROM dataset WHERE id = owner), key, at, (SELECT hex(digest) || ' ' || text FROM body WHERE id = body) FROM facet WHERE kind IN ('d', 'i', 'o') ORDER BY 1, 2, 3, 4",
     "SELECT kind, field, key, value, at FROM tag ORDER BY 1, 2, 3, 4", "SELECT kind, name, at FROM owner ORDER BY 1, 2",
     "SELECT (SELECT name FROM dataset WHERE id = old), (SELECT name FROM dataset WHERE id = new), at FROM rename ORDER BY 1, 2"};
 

@@ -1,8 +1,8 @@
 /*
  * dp-lineage ingest: OpenLineage events into the store.
  *
- * Events come as records do: NDJSON, JSON documents, arrays of them, compressed or not.  Each is added in the order of the input, some hundred to a transaction, so that
- * others get at the store in between.  What is no event is a reject.
+ * Events come as records do: NDJSON, JSON documents, arrays of them, compressed or not.  They are read on all threads and put into the store by one at a time, in the order of
+ * the input, some hundred to a transaction, so that others get at the store in between.  What is no event is a reject.
  */
 #include "lineage.h"
 
@@ -30,9 +30,64 @@ struct ingesting {
     int64_t began;
 };
 
-static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
+/* Events of one chunk that wait to be put, in order: all that is on hold. */
+struct ready {
+    struct dp_arena arena;
+    struct waiting *v;
+    size_t n, cap, next;
+};
+struct waiting { struct dp_cat_event *e; struct dp_str warning; };
+
+struct reading { struct dp_catalog_reader *reader; };
+
+static enum dp_status open_worker(void *ctx, void *mem, struct dp_err *err)
 {
     (void)ctx, (void)err;
+    ((struct reading *)mem)->reader = dp_catalog_reader_open();
+    return DP_OK;
+}
+
+static void close_worker(void *ctx, void *mem)
+{
+    (void)ctx;
+    dp_catalog_reader_close(((struct reading *)mem)->reader);
+}
+
+static void close_job(void *ctx, void *mem)
+{
+    struct ready *ready = mem;
+    (void)ctx;
+    dp_arena_release(&ready->arena);
+    free(ready->v);
+}
+
+static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err)
+{
+    struct ready *ready = j->mem;
+    (void)ctx, (void)err;
+    ready->n = ready->next = 0;
+    dp_arena_reset(&ready->arena);
+    return DP_OK;
+}
+
+static void reject(struct dp_job *j, const struct dp_record *r, const struct dp_err *why) { dp_job_reject(j, r, "event", NULL, "an OpenLineage event", "%s", why->msg); }
+
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
+{
+    const struct ingesting *g = ctx;
+    struct ready *ready = j->mem;
+    struct dp_err why = DP_ERR_INIT;
+    struct waiting w = {.e = NULL};
+    size_t warnings = 0;
+    enum dp_status status = dp_catalog_read(((struct reading *)j->worker_mem)->reader, r, g->strict, &ready->arena, &w.e, &warnings, &why);
+    if (status == DP_FORMAT) return reject(j, r, &why), DP_OK;
+    if (status) {
+        if (err) *err = why;
+        return status;
+    }
+    if (warnings) w.warning = dp_arena_str(&ready->arena, dp_str_z(why.msg));
+    ready->v = dp_grow(ready->v, &ready->cap, ready->n + 1, sizeof *ready->v);
+    ready->v[ready->n++] = w;
     dp_job_hold(j, r);
     return DP_OK;
 }
@@ -45,17 +100,26 @@ static enum dp_status commit(struct ingesting *g, struct dp_err *err)
     return DP_OK;
 }
 
+static void warn(struct ingesting *g, struct dp_job *j, const struct dp_record *r, struct dp_str words)
+{
+    uint64_t line, offset;
+    if (!words.n || g->warned++) return;
+    dp_job_place(j, r, &line, &offset);
+    dp_run_log(&g->cli->run, DP_LOG_WARN, "%s:%llu: %.*s (further ones are only counted)", j->chunk->origin ? j->chunk->origin->name : "-", (unsigned long long)line, DP_STR_FMT(words));
+}
+
 static enum dp_status on_decide(void *ctx, struct dp_job *j, struct dp_err *err)
 {
     struct ingesting *g = ctx;
+    struct ready *ready = j->mem;
     struct dp_record r;
     while (dp_job_next_held(j, &r)) {
         struct dp_err why = DP_ERR_INIT;
-        size_t warnings = 0;
+        const struct waiting *w = &ready->v[ready->next++];
         if (!g->in_transaction++) g->began = dp_time_monotonic_ms();
-        enum dp_status status = dp_catalog_add(g->c, dp_str(r.raw, r.raw_n), g->strict, &warnings, &why);
-        if (status == DP_FORMAT && why.status == DP_FORMAT) {
-            dp_job_reject(j, &r, "event", NULL, "an OpenLineage event", "%s", why.msg);
+        enum dp_status status = dp_catalog_put(g->c, w->e, &why);
+        if (status == DP_FORMAT) {
+            reject(j, &r, &why);
             continue;
         }
         if (status) {
@@ -64,11 +128,7 @@ static enum dp_status on_decide(void *ctx, struct dp_job *j, struct dp_err *err)
         }
         dp_job_use(j);
         g->added++;
-        if (warnings && !g->warned++) {
-            uint64_t line, offset;
-            dp_job_place(j, &r, &line, &offset);
-            dp_run_log(&g->cli->run, DP_LOG_WARN, "%s:%llu: %s (further ones are only counted)", j->chunk->origin ? j->chunk->origin->name : "-", (unsigned long long)line, why.msg);
-        }
+        warn(g, j, &r, w->warning);
         if (g->in_transaction >= EVENTS_AT_ONCE || dp_time_monotonic_ms() - g->began >= MILLIS_AT_ONCE) DP_TRY(commit(g, err));
     }
     return DP_OK;
@@ -87,7 +147,8 @@ static enum dp_status index_words(struct dp_catalog *c, struct dp_err *err)
 static enum dp_status run_ingest(struct dp_cli *cli, struct dp_err *err)
 {
     const struct ingest_conf *conf = cli->conf;
-    static const struct dp_stream_ops ops = {.record = on_record, .decide = on_decide};
+    static const struct dp_stream_ops ops = {.worker_size = sizeof(struct reading), .worker_open = open_worker, .worker_close = close_worker, .job_size = sizeof(struct ready),
+                                             .job_close = close_job, .chunk_begin = on_chunk, .record = on_record, .decide = on_decide};
     const struct dp_stream_conf stream = {.decides = true, .sink = true, .sources = {.paths = DP_PATHS_OPEN}};
     struct ingesting g = {.cli = cli, .strict = conf->strict};
     enum dp_status status = lineage_open(conf->store, DP_CATALOG_WRITE, &g.c, err);
@@ -110,4 +171,4 @@ static enum dp_status run_ingest(struct dp_cli *cli, struct dp_err *err)
 
 const struct dp_tool lineage_ingest = {
     .name = "ingest", .summary = "take OpenLineage events into the store", .args = "SOURCE", .synopsis = "[--strict] [SOURCE...]", .options = ingest_options, .conf_size = sizeof(struct ingest_conf),
-    .common = DP_COMMON_REJECTS | DP_COMMON_JSON | DP_COMMON_EMPTY | DP_COMMON_RECORDS | DP_COMMON_PROGRESS | DP_COMMON_MEMORY, .min_args = 0, .max_args = -1, .run = run_ingest};
+    .common = DP_COMMON_REJECTS | DP_COMMON_JSON | DP_COMMON_EMPTY | DP_COMMON_RECORDS | DP_COMMON_PROGRESS | DP_COMMON_MEMORY | DP_COMMON_THREADS, .min_args = 0, .max_args = -1, .run = run_ingest};

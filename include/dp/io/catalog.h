@@ -18,7 +18,7 @@
  *   field(id, dataset, name, type, ordinal, description, first_at, schema, schema_at)   nested ones by path; gone where schema is not its dataset's, NULL: only lineage names it; schema_at: when it was said last, of one that is not gone the dataset's
  *   flow(id, dataset, job, digest, first_at, last_at, runs, edges)   column edges of a job into a dataset: struct dp_catalog_flow_edge each; flow_src(src, flow): datasets they come from
  *   facet(kind, owner, key, at, run, body)            each time a facet was said; kind 'd', 'j', 'r', or 'i' and 'o' of a dataset as input and output; body NULL: _deleted
- *   body(id, digest, text)                            of facets, each text once
+ *   body(id, digest, text)                            of facets, each text once; '' of columnLineage: what it says is in flow, its words in event
  *   symlink(dataset, other, type, at)                 rename(old, new, at)
  *   tag(kind, owner, field, key, value, source, at, until, event)    owner(kind, id, name, type, source, at, until, event)    class(dataset, field, class, source, at, until)
  *                                                     event 1: from the latest facet, which replaces it; else said by a person
@@ -27,11 +27,14 @@
 #ifndef DP_IO_CATALOG_H
 #define DP_IO_CATALOG_H
 
+#include <dp/base/arena.h>
 #include <dp/base/buf.h>
 #include <dp/base/status.h>
+#include <dp/record/json.h>
 #include <dp/record/lineage.h>
 
 struct dp_catalog;
+struct dp_cat_event;
 
 /*
  * WRITE makes the file (0600) and its directory where they are not there.  BRIEF is WRITE for who adds a few events and leaves: it keeps the log short, for whoever
@@ -59,6 +62,16 @@ enum dp_status dp_catalog_open(const char *path, enum dp_catalog_mode mode, int6
  * commit ends.  On another status the transaction is undone.
  */
 enum dp_status dp_catalog_add(struct dp_catalog *c, struct dp_str event, bool strict, size_t *warnings, struct dp_err *err) DP_MUST_CHECK;
+/*
+ * The two halves of it, for who takes in many: reading needs no store, and each thread may read with a reader of its own.  What is read stays in the arena, but for the record's text
+ * (r->base and r->raw), which is borrowed until it was put.  Errors and warnings of reading as above; put has those of the store, and DP_FORMAT where it refuses the event.
+ */
+struct dp_catalog_reader;
+struct dp_catalog_reader *dp_catalog_reader_open(void);
+void dp_catalog_reader_close(struct dp_catalog_reader *reader); /* NULL is legal */
+enum dp_status dp_catalog_read(struct dp_catalog_reader *reader, const struct dp_record *r, bool strict, struct dp_arena *arena, struct dp_cat_event **out, size_t *warnings,
+                               struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_catalog_put(struct dp_catalog *c, struct dp_cat_event *e, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status dp_catalog_commit(struct dp_catalog *c, struct dp_err *err) DP_MUST_CHECK;
 uint64_t dp_catalog_repeated(const struct dp_catalog *c); /* events that were there already */
 void dp_catalog_close(struct dp_catalog *c); /* what was not committed is undone; NULL is legal */
