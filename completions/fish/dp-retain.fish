@@ -48,7 +48,7 @@ complete -c dp-retain -n '__fish_seen_subcommand_from apply' -l help -s h -d 'pr
 complete -c dp-retain -n '__fish_seen_subcommand_from apply' -l version -s V -d 'print the version'
 complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l audit -x -a '(__fish_complete_directories)' -d 'the audit log (default: $XDG_STATE_HOME/dp/audit)'
 complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l since -x -d 'list, show: only entries from this time on'
-complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l until -x -d 'list, show: only entries before this time'
+complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l until -x -d 'list, show: only entries up to this time'
 complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l action -x -d 'list, show: only this action (table.vacuum), or all of a kind (table)'
 complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l object -x -d 'list, show: only what was done to an object with this text in its name'
 complete -c dp-retain -n '__fish_seen_subcommand_from audit' -l actor -x -d 'list, show: only what this one did: a login, a user id or what DP_ACTOR said'

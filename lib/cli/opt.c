@@ -131,14 +131,20 @@ static enum dp_status set_tolerance(const struct dp_opt *o, struct dp_tolerance 
 
 static enum dp_status set_time(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err)
 {
+    const int64_t day = INT64_C(86400000000);
     struct dp_timestamp t;
     int64_t ms;
+    int32_t days;
+    if (dp_date_parse(dp_str_z(value), &days)) {
+        *field = days * day + (o->up_to ? day - 1 : 0);
+        return DP_OK;
+    }
     if (dp_parse_i64(dp_str_z(value), &ms)) {
         if (dp_mul_overflow(ms, (int64_t)1000, field)) return bad_value(o, value, "a time", err);
         return DP_OK;
     }
     if (!dp_time_parse(dp_str_z(value), false, false, &t) || !dp_time_micros(&t, field))
-        return bad_value(o, value, "a time (2026-01-02T03:04:05Z, or integer milliseconds)", err);
+        return bad_value(o, value, "a time (2026-01-02T03:04:05Z, 2026-01-02, or integer milliseconds)", err);
     return DP_OK;
 }
 

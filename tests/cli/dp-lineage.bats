@@ -284,6 +284,17 @@ contract() { # VERSION, then NAME:TYPE ...
     assert_output --partial "n/a"
     run L up out --as-of 2026-01-01T00:00:05Z
     refute_output --partial "n/b"
+    # a date alone is the whole day: up to its end, from its beginning
+    for at in 2025-12-31 2026-01-01; do
+        run L up out --as-of "$at"
+        [[ $at == 2025* && -z $output || $at == 2026* && $output == *n/a* && $output == *n/b* ]] || fail "$at: $output"
+        run --separate-stderr L diff --from "$at" --to "$at"
+        [[ $at == 2025* && $status -eq 0 || $at == 2026* && $status -eq 1 ]] || fail "$at: $status"
+        run L runs --until "$at"
+        [[ $at == 2025* && -z $output || $at == 2026* && ${#lines[@]} -eq 2 ]] || fail "$at: $output"
+    done
+    run -0 L runs --since 2026-01-02
+    assert_output ""
     run L up out --current
     refute_output --partial "n/a"
     run --separate-stderr L diff --from 2026-01-01T00:00:05Z

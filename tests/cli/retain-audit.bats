@@ -105,6 +105,10 @@ entries() { for ((k = 0; k < $1; k++)); do vacuum -q --reason "r$k" >/dev/null |
     assert_output ""
     run dp-retain audit list --until 2099-01-01T00:00:00Z --json
     jq -e '.entries | length == 6' <<<"$output" >/dev/null
+    # a day is a whole day
+    [ "$(dp-retain audit list --until "$(date -u +%Y-%m-%d)" --json | jq '.entries | length')" = 6 ]
+    run dp-retain audit list --until 2020-01-01
+    assert_output ""
     run dp-retain audit show 3
     assert_equal "$(jq -c '[.seq, .of]' <<<"$output")" '[3,null]
 [4,3]'

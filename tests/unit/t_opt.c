@@ -33,6 +33,7 @@ static const struct dp_opt options[] = {
     DP_OPT_LIST(conf, by, "by", 'y', "SPEC", "a list"),
     DP_OPT_TOLERANCE(conf, max, "max", 'x', "N|N%", "a tolerance"),
     DP_OPT_TIME(conf, at, "at", 0, "TIME", "a time"),
+    DP_OPT_TIME(conf, at, "till", 0, "TIME", "up to a time", .up_to = true),
     DP_OPT_END};
 
 struct parsed {
@@ -144,6 +145,14 @@ static void test_values(void **state)
     p = parse("--max=100% --at=-1 --batch 1000");
     assert_int_equal(p->conf.max.ppm, 1000000);
     assert_int_equal(p->conf.at, -1000);
+    static const struct { const char *words; int64_t at; } days[] = {
+        {"--at=1970-01-02", 86400000000}, {"--till=1970-01-02", 172799999999}, {"--at=1969-12-31", -86400000000}, {"--till=1969-12-31", -1}, {"--till=1970-01-02T00:00:00Z", 86400000000}, {"--till=1", 1000}};
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        p = parse(days[i].words);
+        assert_int_equal(p->status, DP_OK);
+        assert_int_equal(p->conf.at, days[i].at);
+    }
+    assert_int_equal(parse("--till=2026-02-29")->status, DP_USAGE);
     p = parse("--max 18446744073709551615");
     assert_true(!p->conf.max.is_percent && p->conf.max.count == UINT64_MAX);
 }

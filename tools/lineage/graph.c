@@ -26,7 +26,7 @@ static const struct dp_opt graph_options[] = {
     DP_OPT_FLAG(graph_conf, up, "up", 0, "only what the nodes come from", .conflicts = "down"),
     DP_OPT_FLAG(graph_conf, down, "down", 0, "only what comes from them"),
     DP_OPT_FLAG(graph_conf, columns, "columns", 0, "columns and the edges between them; a page has them always and opens with them shown"),
-    DP_OPT_TIME(graph_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
+    DP_OPT_TIME(graph_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(graph_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(graph_conf),
     DP_OPT_ENUM(graph_conf, to, "to", 0, "FORM", "form of the graph", forms),

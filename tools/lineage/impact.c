@@ -23,7 +23,7 @@ static const struct dp_opt impact_options[] = {
     DP_OPT_STRING(impact_conf, dataset, "dataset", 'D', "DATASET", "the dataset that the contract is for (default: by the names of its objects)", .needs = "contract"),
     DP_OPT_FLAG(impact_conf, direct, "direct", 0, "only what holds values of the column, masked or not; not what only depends on it for its rows"),
     DP_OPT_INT(impact_conf, depth, "depth", 'd', "N", "at most N datasets away; 0: as far as it goes", 0, INT32_MAX),
-    DP_OPT_TIME(impact_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
+    DP_OPT_TIME(impact_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(impact_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(impact_conf),
     DP_OPT_FLAG(impact_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),

@@ -12,7 +12,7 @@ struct path_conf {
 };
 
 static const struct dp_opt path_options[] = {
-    LINEAGE_STORE(path_conf), DP_OPT_TIME(path_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
+    LINEAGE_STORE(path_conf), DP_OPT_TIME(path_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(path_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(path_conf),
     DP_OPT_FLAG(path_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"), DP_OPT_END};

@@ -12,7 +12,7 @@ struct rows_conf {
 #define OF_JOB DP_OPT_STRING(rows_conf, job, "job", 'J', "JOB", "of this job")
 #define OF_DATASET DP_OPT_STRING(rows_conf, dataset, "dataset", 'D', "DATASET", "of runs that read or wrote it")
 #define SINCE DP_OPT_TIME(rows_conf, since, "since", 0, "TIME", "from then on", .def = "0001-01-01T00:00:00Z")
-#define UNTIL DP_OPT_TIME(rows_conf, until, "until", 0, "TIME", "up to then", .def = "9999-12-31T23:59:59Z")
+#define UNTIL DP_OPT_TIME(rows_conf, until, "until", 0, "TIME", "up to then", .def = "9999-12-31T23:59:59Z", .up_to = true)
 
 static const struct dp_opt runs_options[] = {LINEAGE_STORE(rows_conf), DP_OPT_FLAG(rows_conf, failed, "failed", 0, "only runs that ended in FAIL or ABORT"), SINCE, UNTIL,
                                              DP_OPT_INT(rows_conf, limit, "limit", 0, "N", "only the newest N", 0, INT32_MAX), DP_OPT_END};
@@ -20,7 +20,7 @@ static const struct dp_opt orphans_options[] = {LINEAGE_STORE(rows_conf), DP_OPT
                                                 DP_OPT_FLAG(rows_conf, unwritten, "unwritten", 0, "only what nobody writes"), DP_OPT_END};
 static const struct dp_opt stale_options[] = {LINEAGE_STORE(rows_conf), DP_OPT_DURATION(rows_conf, older, "older", 0, "D", "last written longer ago than this", 0, 0, .def = "1d"), DP_OPT_END};
 static const struct dp_opt diff_options[] = {LINEAGE_STORE(rows_conf), DP_OPT_TIME(rows_conf, since, "from", 0, "TIME", "the earlier time", .required = true),
-                                             DP_OPT_TIME(rows_conf, until, "to", 0, "TIME", "the later time", .def = "9999-12-31T23:59:59Z"), LINEAGE_WITH_FAILED(rows_conf), DP_OPT_END};
+                                             DP_OPT_TIME(rows_conf, until, "to", 0, "TIME", "the later time", .def = "9999-12-31T23:59:59Z", .up_to = true), LINEAGE_WITH_FAILED(rows_conf), DP_OPT_END};
 static const struct dp_opt export_options[] = {LINEAGE_STORE(rows_conf), OF_JOB, OF_DATASET, SINCE, UNTIL, DP_OPT_END};
 
 static enum dp_status find_id(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_args *args, struct dp_err *err)

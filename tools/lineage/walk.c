@@ -13,7 +13,7 @@ static const struct dp_opt walk_options[] = {
     LINEAGE_STORE(walk_conf),
     DP_OPT_INT(walk_conf, depth, "depth", 'd', "N", "at most N datasets away; 0: as far as it goes", 0, INT32_MAX),
     DP_OPT_FLAG(walk_conf, columns, "columns", 0, "by columns, also where a dataset is asked for"),
-    DP_OPT_TIME(walk_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z"),
+    DP_OPT_TIME(walk_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(walk_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(walk_conf),
     DP_OPT_FLAG(walk_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),

@@ -31,7 +31,7 @@ struct audit_conf {
 static const struct dp_opt audit_options[] = {
     RETAIN_AUDIT(audit_conf),
     DP_OPT_TIME(audit_conf, since, "since", 0, "TIME", "list, show: only entries from this time on"),
-    DP_OPT_TIME(audit_conf, until, "until", 0, "TIME", "list, show: only entries before this time"),
+    DP_OPT_TIME(audit_conf, until, "until", 0, "TIME", "list, show: only entries up to this time", .up_to = true),
     DP_OPT_STRING(audit_conf, action, "action", 0, "NAME", "list, show: only this action (table.vacuum), or all of a kind (table)"),
     DP_OPT_STRING(audit_conf, object, "object", 0, "TEXT", "list, show: only what was done to an object with this text in its name"),
     DP_OPT_STRING(audit_conf, actor, "actor", 0, "NAME", "list, show: only what this one did: a login, a user id or what DP_ACTOR said"),
@@ -153,7 +153,7 @@ static bool is_within(const struct listing *l, struct dp_str time)
     int64_t micros = 0;
     bool ok = dp_time_parse(time, false, false, &t) && dp_time_micros(&t, &micros);
     if (dp_cli_given(l->cli, "since") && (!ok || micros < l->conf->since)) return false;
-    return !dp_cli_given(l->cli, "until") || (ok && micros < l->conf->until);
+    return !dp_cli_given(l->cli, "until") || (ok && micros <= l->conf->until);
 }
 
 /* An end is shown with what it is of. */

@@ -29,7 +29,7 @@ enum dp_opt_kind {
     DP_OPT_KIND_DURATION, /* int64_t ms, min..max (max 0: no bound); negative ones with a leading '-' when min < 0 */
     DP_OPT_KIND_LIST,     /* struct dp_opt_list, one entry each time it is given */
     DP_OPT_KIND_TOLERANCE,/* struct dp_tolerance: N or N% */
-    DP_OPT_KIND_TIME      /* int64_t microseconds: RFC 3339 or integer ms */
+    DP_OPT_KIND_TIME      /* int64_t microseconds: RFC 3339, integer ms, or a date (UTC): its first microsecond, where `up_to` its last */
 };
 
 struct dp_opt_list {
@@ -52,6 +52,7 @@ struct dp_opt {
     const char *conflicts; /* long names, comma between; NULL */
     const char *needs;     /* long name that must be given too; NULL */
     bool required;
+    bool up_to;            /* of a time: what comes up to then is meant, itself included */
     bool hidden;           /* not in --help and completions */
 };
 
