@@ -162,6 +162,12 @@ story() {
 1	column	direct	n/clean#a
 2	job	direct	j/sum
 2	column	direct	n/sum#total"
+    # against the data: found, and said
+    run --separate-stderr -0 L path raw sum
+    [ -z "$stderr" ]
+    run --separate-stderr -0 L path sum raw
+    [ "$stderr" = "dp-lineage: raw does not come from sum; the other way round it does: dp-lineage path raw sum" ] || fail "$stderr"
+    [ "$(L path sum raw --json -q | jq -r .direction)" = up ]
     run L path sum raw
     assert_success
     run --separate-stderr L path silent sum
@@ -419,4 +425,14 @@ n/clean	2026-01-01T00:00:01Z	3601\$"
     echo "some text" >s.db
     run --separate-stderr L ingest </dev/null
     dp_expect 2 "s.db is no store"
+    # of events the way into one is told
+    ev COMPLETE 1 1 load "$(ds raw)" "$(ds clean)" >s.db
+    for c in "up raw" "tag raw a"; do
+        run --separate-stderr L $c
+        dp_expect 2 "s.db is a file of events, no store: dp-lineage ingest s.db takes it into $XDG_STATE_HOME/dp/lineage.db"
+    done
+    DP_LINEAGE=s.db run --separate-stderr dp-lineage up raw
+    dp_expect 2 "dp-lineage ingest --store FILE s.db takes it into one"
+    dp-lineage ingest s.db
+    run -0 dp-lineage up clean
 }

@@ -5,20 +5,37 @@
 #include <dp/base/time.h>
 #include <dp/io/lineage_send.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WAIT_MS = 30 * 1000 };
 
+/* Does a file begin as JSON does? */
+static bool is_json(const char *path)
+{
+    struct stat st;
+    char head[64];
+    int fd = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd >= 0 ? read(fd, head, sizeof head) : 0, i = 0;
+    if (fd >= 0) close(fd);
+    while (i < n && strchr(" \t\r\n", head[i])) i++;
+    return i < n && (head[i] == '{' || head[i] == '[');
+}
+
 enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct dp_catalog **out, struct dp_err *err)
 {
-    char *usual = path ? NULL : dp_catalog_default();
+    char *usual = dp_catalog_default();
     const char *own = path ? NULL : getenv("DP_LINEAGE");
     char *named = own ? dp_path_of_url(own) : NULL;
     if (mode == DP_CATALOG_READ) dp_lineage_take_in(path ? path : usual);
     enum dp_status status = dp_catalog_open(path ? path : usual, mode, WAIT_MS, out, err);
     if (status == DP_IO && mode == DP_CATALOG_READ && named && access(named, R_OK) == 0 && access(usual, F_OK) != 0)
         status = dp_err_set(err, DP_IO, "%s is a file of events: dp-lineage ingest %s takes it into a store at %s", named, named, usual);
+    if (status == DP_USAGE && path && is_json(path)) status = dp_err_set(err, DP_USAGE, "%s is a file of events, no store: dp-lineage ingest %s takes it into %s", path, path, usual);
+    if (status == DP_USAGE && !path && is_json(usual)) status = dp_err_set(err, DP_USAGE, "%s is a file of events, no store: dp-lineage ingest --store FILE %s takes it into one", usual, usual);
     free(usual);
     free(named);
     return status;

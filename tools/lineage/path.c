@@ -112,7 +112,9 @@ static enum dp_status run_path(struct dp_cli *cli, struct dp_err *err)
         way = dp_calloc(w.n + 1, sizeof *way);
         if (status == DP_OK) n = trace(&w, &b, way, w.n);
         if (status == DP_OK && !n && down && a.kind == 'c') status = trace_rows(c, &wc, &a, &b, &w, &own, &way, &n, err);
-        if (n) dp_cli_report_str(cli, "direction", down ? DP_STR("down") : DP_STR("up"));
+        if (!n) continue;
+        dp_cli_report_str(cli, "direction", down ? DP_STR("down") : DP_STR("up"));
+        if (!down) dp_run_log(&cli->run, DP_LOG_INFO, "%.200s does not come from %.200s; the other way round it does: dp-lineage path %.200s %.200s", cli->args[1], cli->args[0], cli->args[1], cli->args[0]);
     }
     if (status == DP_OK && !n) status = dp_err_set(err, DP_RULE, "no way leads from %.200s to %.200s, nor back", cli->args[0], cli->args[1]);
     if (status == DP_OK) status = print_way(cli, c, &a, way, n, a.kind == 'c', err);
