@@ -40,6 +40,15 @@ void dp_sha256(const void *p, size_t n, uint8_t out[DP_SHA256_SIZE]) {
     dp_wipe(&c, sizeof c);
 }
 
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct dp_sha256_state), "libcrypto's state fits into ours");
+
+void dp_sha256_begin(struct dp_sha256_state *s) { SHA256_Init((SHA256_CTX *)(void *)s->own); }
+void dp_sha256_add(struct dp_sha256_state *s, const void *p, size_t n) { if (n) SHA256_Update((SHA256_CTX *)(void *)s->own, p, n); }
+void dp_sha256_end(struct dp_sha256_state *s, uint8_t out[DP_SHA256_SIZE]) {
+    SHA256_Final(out, (SHA256_CTX *)(void *)s->own);
+    dp_wipe(s, sizeof *s);
+}
+
 static void start(uint32_t state[8], const uint8_t pad[BLOCK]) {
     SHA256_CTX c;
     SHA256_Init(&c);

@@ -88,6 +88,7 @@ enum dp_status dp_catalog_ask(struct dp_catalog *c, enum dp_catalog_question q, 
     case DP_ASK_TAGS: sql = tags_sql; break;
     case DP_ASK_FILES: sql = "SELECT d.name AS name FROM dataset d WHERE d.ns = 'file' AND NOT " GONE("d") " ORDER BY d.name"; break;
     case DP_ASK_FILES_GONE: sql = "SELECT d.name AS name FROM dataset d WHERE d.ns = 'file' AND " GONE("d"); break;
+    case DP_ASK_DATASETS: sql = "SELECT d.ns AS namespace, d.name AS name, d.id AS dataset, " GONE("d") " AS gone FROM dataset d ORDER BY d.ns, d.name"; break;
     case DP_ASK_OWNED: sql = owned_sql; break;
     case DP_ASK_ABOUT: case DP_ASK_COLUMNS: case DP_ASK_CHECKS: case DP_ASK_METRICS: case DP_ASK_SCHEMAS: case DP_ASK_FROM: case DP_ASK_TO: sql = dp_cat_page_sql(q, args->job != 0); break;
     }

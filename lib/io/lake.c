@@ -165,7 +165,7 @@ static enum dp_status infer(struct dp_sources *s, struct dp_type **schema, struc
     return status == DP_END ? DP_OK : status;
 }
 
-static enum dp_status learn(struct dp_run *run, const char *file, const char *format, struct dp_type **schema, struct dp_err *why)
+enum dp_status lake_learn(struct dp_run *run, const char *file, const char *format, struct dp_type **schema, struct dp_err *why)
 {
     if (!strcmp(format, "parquet")) {
         struct dp_typed *t = NULL;
@@ -191,7 +191,7 @@ static enum dp_status tell_file(struct walking *k, const char *path, const char 
     struct dp_ol_dataset d = {.rows = UINT64_MAX, .bytes = UINT64_MAX, .files = UINT64_MAX, .format = dp_strdup(form->format)};
     struct dp_lake_found f = {.path = path, .at = micros_of(st)};
     struct dp_err why = DP_ERR_INIT;
-    if (learn(k->run, file, form->format, &d.schema, &why) != DP_OK && why.status == DP_SIGNALLED) {
+    if (lake_learn(k->run, file, form->format, &d.schema, &why) != DP_OK && why.status == DP_SIGNALLED) {
         dp_ol_dataset_release(&d);
         return dp_err_set(k->err, DP_SIGNALLED, "%s", why.msg);
     }

@@ -2,6 +2,7 @@
 #ifndef DP_IO_LAKE_PRIV_H
 #define DP_IO_LAKE_PRIV_H
 
+#include <dp/io/run.h>
 #include <dp/rules/openlineage_contract.h>
 
 struct lake_contracts {
@@ -16,5 +17,8 @@ enum dp_status lake_contracts_add(struct lake_contracts *l, const char *path, in
 /* That which speaks of the dataset; NULL: none. */
 const struct lake_contract *lake_contracts_find(const struct lake_contracts *l, const char *path, const char *suffix);
 void lake_contracts_release(struct lake_contracts *l);
+
+/* The types of a file, by those that it has or its first records; NULL: not known.  `format` as in a lake: "parquet", "avro", or any other. */
+enum dp_status lake_learn(struct dp_run *run, const char *file, const char *format, struct dp_type **schema, struct dp_err *why) DP_MUST_CHECK;
 
 #endif

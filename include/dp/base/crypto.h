@@ -12,6 +12,11 @@
 #define DP_SHA256_SIZE 32
 
 void dp_sha256(const void *p, size_t n, uint8_t out[DP_SHA256_SIZE]);
+/* The same piece by piece: begin, add any number of times, end. */
+struct dp_sha256_state { uint64_t own[16]; };
+void dp_sha256_begin(struct dp_sha256_state *s);
+void dp_sha256_add(struct dp_sha256_state *s, const void *p, size_t n);
+void dp_sha256_end(struct dp_sha256_state *s, uint8_t out[DP_SHA256_SIZE]);
 
 /* HMAC-SHA-256 with its key taken in: as secret as the key.  Shared by threads. */
 struct dp_hmac {

@@ -62,5 +62,9 @@
 #define DP_LIMIT_MERMAID_BYTES 50000u      /* and its text */
 #define DP_LIMIT_AUDIT_ENTRY (64u << 10)    /* bytes of one entry of the audit log, its newline included */
 #define DP_LIMIT_AUDIT_EXPIRED (16u << 20)  /* bytes of its tombstones: 40,000 segments */
+#define DP_LIMIT_SUBJECT_IDS 500u          /* identifiers of one person */
+#define DP_LIMIT_SUBJECT_NAMES 64u         /* their names */
+#define DP_LIMIT_SUBJECT_VALUE 1024u       /* bytes of one of their values */
+#define DP_LIMIT_SUBJECT_FILE (1u << 20)   /* bytes of a file of them */
 
 #endif

@@ -1,0 +1,25 @@
+/* What the parts of dp/io/subject.h share.  Private to lib/io. */
+#ifndef DP_IO_SUBJECT_PRIV_H
+#define DP_IO_SUBJECT_PRIV_H
+
+#include <dp/io/subject.h>
+
+/* The key of an identifier in `known`. */
+void subject_key(struct dp_str name, struct dp_str value, struct dp_buf *out);
+bool subject_same_name(const char *a, const char *b);
+/* The run for a stream of ours: its own books, no marks, no filter, nobody is told what it reads. */
+static inline struct dp_run subject_run(const struct dp_run *run)
+{
+    struct dp_run own = *run;
+    own.books = (struct dp_books){0};
+    own.marks = own.line_buffered = false;
+    own.where = NULL;
+    own.rejects = NULL, own.datasets = NULL, own.tick = NULL;
+    own.hide_raw = true; /* what is said of a bad record quotes nothing of it */
+    return own;
+}
+
+/* "a.b[].c" as a path of expressions: ."a"?."b"?[]?."c"? */
+void subject_path(struct dp_str column, struct dp_buf *out);
+
+#endif
