@@ -52,7 +52,7 @@ enum dp_status dp_cat_query(struct dp_catalog *c, void **st, struct dp_err *err,
 /* A statement that is kept: c->st[slot], prepared at first use. */
 int dp_cat_kept(struct dp_catalog *c, int slot, const char *sql);
 /* Slots of questions; those below are of catalog_add.c. */
-enum { DP_CAT_ST_NAMES = 64, DP_CAT_ST_WALKS = 72, DP_CAT_ST_CLASSES = 96, DP_CAT_ST_POLICY = 104 };
+enum { DP_CAT_ST_NAMES = 64, DP_CAT_ST_WALKS = 72, DP_CAT_ST_CLASSES = 96, DP_CAT_ST_POLICY = 104, DP_CAT_ST_FOLDS = 120 };
 /* One of them, at its beginning; NULL: *status is set, or was. */
 void *dp_cat_ask(struct dp_catalog *c, int slot, const char *sql, enum dp_status *status, struct dp_err *err);
 /* True: a row is there.  False: the end, or *status is set. */

@@ -129,13 +129,13 @@ story() {
 @test "up and down, by datasets and by columns" {
     story | L ingest
     run L up sum
-    assert_output "1	job	j/sum
-1	dataset	n/clean
-2	job	j/load
-2	dataset	n/raw"
+    assert_output "1	dataset	n/clean
+1	job	j/sum
+2	dataset	n/raw
+2	job	j/load"
     run L down raw --depth 1
-    assert_output "1	job	j/load
-1	dataset	n/clean"
+    assert_output "1	dataset	n/clean
+1	job	j/load"
     run L up 'sum#total'
     assert_output --partial "column	direct	n/raw#a"
     assert_output --partial "column	indirect	n/raw#f"
@@ -215,6 +215,102 @@ story() {
     assert_output "dataset	came	n/other	-"
     run -1 --separate-stderr L diff --from 2026-01-01T00:00:04Z --with-failed
     assert_line "edge	went	n/in -> n/out	j/load"
+}
+
+@test "nodes are told by distance, then datasets with their columns and jobs, by name, whatever the order of events was" {
+    local lineage
+    lineage=$(lin "$(to b "$(of in k DIRECT IDENTITY)"),$(to a "$(of in k DIRECT IDENTITY)")")
+    {
+        ev COMPLETE 1 1 zeta "$(ds in)" "$(ds z "$lineage"),$(ds a "$lineage")"
+        ev COMPLETE 2 2 beta "$(ds a)" "$(ds m)"
+        ev COMPLETE 3 3 alpha "$(ds in)" "$(ds c)"
+    } >e
+    L ingest e
+    run L down in
+    assert_output "1	dataset	n/a
+1	dataset	n/c
+1	dataset	n/z
+1	job	j/alpha
+1	job	j/zeta
+2	dataset	n/m
+2	job	j/beta"
+    run L down 'in#k' --depth 1
+    assert_output "1	dataset	direct	n/a
+1	column	direct	n/a#a
+1	column	direct	n/a#b
+1	dataset	unknown	n/c
+1	dataset	direct	n/z
+1	column	direct	n/z#a
+1	column	direct	n/z#b
+1	job	unknown	j/alpha
+1	job	direct	j/zeta"
+    L down 'in#k' >there
+    tac e | dp-lineage ingest --store back.db
+    dp-lineage down 'in#k' --store back.db | diff there -
+}
+
+# a file of day $1 and what is made of it
+day() {
+    local in="{\"namespace\":\"file\",\"name\":\"/in/orders-2026-11-$1.csv\"}" cols
+    cols=$(printf '"columnLineage":{%s,"fields":{"%s":{"inputFields":[{"namespace":"file","name":"/in/orders-2026-11-%s.csv","field":"id"}]}}}' "$F" "${2:-id}" "$1")
+    ev COMPLETE "$1" "1$1" hourly "$in" "{\"namespace\":\"s3://lake\",\"name\":\"clean/dt=2026-11-$1/part-00001-00000000-0000-7000-8000-0000000000$1.parquet\",\"facets\":{$cols,\"ownership\":{$F,\"owners\":[{\"name\":\"team:$1\"}]}}}"
+    ev COMPLETE "$1" "2$1" load "{\"namespace\":\"s3://lake\",\"name\":\"clean/dt=2026-11-$1/part-00001-00000000-0000-7000-8000-0000000000$1.parquet\"}" "$(ds table)"
+}
+
+@test "files of days, hours and parts are told as one dataset, each of them with --each" {
+    for d in 01 02 03; do day $d; done | L ingest
+    local folded='s3://lake/clean/dt={date}/part-00001-{uuid}.parquet'
+    run L up table
+    assert_output "1	dataset	$folded	3 files
+1	job	j/load
+2	dataset	/in/orders-{date}.csv	3 files
+2	job	j/hourly"
+    run L up table --each
+    assert_equal "$(grep -c dataset <<<"$output")" 6
+    run L up table --json
+    [ "$(jq -c '[.datasets, (.nodes[] | select(.files) | .files)]' <<<"$output")" = '[2,3,3]' ]
+    # the printed name is a node: all of them; one file is that file
+    run L down '/in/orders-{date}.csv' --columns
+    assert_output "1	dataset	direct	$folded	3 files	rows
+1	column	direct	$folded#id
+1	job	direct	j/hourly
+2	dataset	unknown	n/table
+2	job	unknown	j/load"
+    run L down '/in/orders-2026-11-02.csv' --depth 1
+    assert_output "1	dataset	s3://lake/clean/dt=2026-11-02/part-00001-00000000-0000-7000-8000-000000000002.parquet
+1	job	j/hourly"
+    run L up "$folded#id" --json
+    [ "$(jq -c '.of, .nodes[0].files' <<<"$output")" = '{"kind":"column","namespace":"s3://lake","name":"clean/dt={date}/part-00001-{uuid}.parquet","column":"id"}
+3' ]
+    run --separate-stderr L down '/in/{date}.csv'
+    assert_equal "$status" 2
+    # who must know is the same, folded or not
+    for more in "" --each; do
+        # shellcheck disable=SC2086 # words of a command
+        run --separate-stderr L impact '/in/orders-{date}.csv' $more
+        assert_equal "$status" 1
+        [ "$(grep tell <<<"$output")" = "tell	team:01
+tell	team:02
+tell	team:03" ]
+    done
+    run --separate-stderr L impact '/in/orders-2026-11-01.csv#id'
+    [[ $output == *"tell	team:01"* && $output != *"team:02"* ]]
+    # a way leads from one of them to one of them
+    run L path '/in/orders-{date}.csv' table
+    assert_success
+    assert_line --index 0 --partial "/in/orders-2026-11-0"
+    assert_line --index 4 "2	dataset	n/table"
+    run L path '/in/orders-{date}.csv#id' "$folded#id"
+    assert_line --index 2 --partial "#id"
+}
+
+@test "tables and names of things are never folded" {
+    local delta="\"storage\":{$F,\"storageLayer\":\"delta\"}" outs=""
+    for n in /t/v1 /t/v2 /t/orders2.csv /t/orders3.csv /t/country=DE/x.csv /t/country=FR/x.csv; do outs+="{\"namespace\":\"file\",\"name\":\"$n\"},"; done
+    for d in 01 02; do outs+="{\"namespace\":\"file\",\"name\":\"/t/sales_2026-11-$d\",\"facets\":{$delta}},{\"namespace\":\"pg://h\",\"name\":\"sales_2026-11-$d\"},"; done
+    ev COMPLETE 1 1 load "$(ds in)" "${outs%,}" | L ingest
+    diff <(L down in) <(L down in --each)
+    assert_equal "$(L down in | grep -c dataset)" 10
 }
 
 @test "names: suffixes, paths, and the nearest of what is not there" {
@@ -364,8 +460,8 @@ n/clean	2026-01-01T00:00:01Z	3601\$"
     ev COMPLETE 2 2 b "$(ds y)" "$(ds x "$(lin "$(to c "$(of y c DIRECT IDENTITY)")")")" >>e
     L ingest e
     run L down x
-    assert_output "1	job	j/a
-1	dataset	n/y
+    assert_output "1	dataset	n/y
+1	job	j/a
 2	job	j/b"
     run L down 'x#c' --json
     assert_success

@@ -48,6 +48,29 @@ enum dp_status lineage_find(struct dp_catalog *c, const char *text, const char *
     return dp_catalog_find(c, text, kinds, cwd, out, err);
 }
 
+enum dp_status lineage_find_all(struct dp_catalog *c, const char *text, const char *kinds, struct lineage_nodes *out, struct dp_err *err)
+{
+    struct dp_catalog_node one = {0}, *v = NULL;
+    size_t n = 0;
+    if (strpbrk(kinds, "dc")) DP_TRY(dp_catalog_find_folded(c, text, &v, &n, err));
+    if (!n) {
+        free(v);
+        DP_TRY(lineage_find(c, text, kinds, &one, err));
+    }
+    out->v = dp_grow(out->v, &out->cap, out->n + n + 1, sizeof *out->v);
+    for (size_t i = 0; i < n; i++) out->v[out->n++] = v[i];
+    if (n) free(v);
+    else out->v[out->n++] = one;
+    return DP_OK;
+}
+
+void lineage_nodes_release(struct lineage_nodes *s)
+{
+    for (size_t i = 0; i < s->n; i++) dp_catalog_node_release(&s->v[i]);
+    free(s->v);
+    *s = (struct lineage_nodes){0};
+}
+
 static void add_clean(struct dp_buf *b, size_t from)
 {
     for (size_t i = from; i < b->n; i++)

@@ -14,7 +14,7 @@
 struct impact_conf {
     const char *store, *dataset;
     int64_t depth, as_of;
-    bool contract, current, with_failed, apart, direct;
+    bool contract, current, with_failed, apart, direct, each;
 };
 
 static const struct dp_opt impact_options[] = {
@@ -26,21 +26,22 @@ static const struct dp_opt impact_options[] = {
     DP_OPT_TIME(impact_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(impact_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(impact_conf),
+    LINEAGE_EACH(impact_conf),
     DP_OPT_FLAG(impact_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),
     DP_OPT_END};
 
 /* What is asked about, and what a contract says of it. */
 struct starts {
-    struct dp_catalog_node *v;
-    size_t n, cap;
+    struct lineage_nodes nodes;
     struct dp_buf json;  /* members of "changes" */
     uint64_t n_changes;
 };
 
 static void add_start(struct starts *s, struct dp_catalog_node n)
 {
-    s->v = dp_grow(s->v, &s->cap, s->n + 1, sizeof *s->v);
-    s->v[s->n++] = n;
+    struct lineage_nodes *v = &s->nodes;
+    v->v = dp_grow(v->v, &v->cap, v->n + 1, sizeof *v->v);
+    v->v[v->n++] = n;
 }
 
 /* ---- contracts ---- */
@@ -223,22 +224,20 @@ static enum dp_status answer(struct dp_cli *cli, struct dp_catalog *c, struct st
 {
     const struct impact_conf *conf = cli->conf;
     bool columns = conf->contract;
-    for (size_t i = 0; i < s->n; i++) columns = columns || s->v[i].kind == 'c';
+    for (size_t i = 0; i < s->nodes.n; i++) columns = columns || s->nodes.v[i].kind == 'c';
     const struct dp_walk_conf wc = {.down = true, .columns = columns, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
-    if (s->n) DP_TRY(dp_catalog_walk(c, s->v, s->n, &wc, w, err));
-    size_t kept = 0;
+    if (s->nodes.n) DP_TRY(dp_catalog_walk(c, s->nodes.v, s->nodes.n, &wc, w, err));
+    size_t kept = 0, n[3] = {0};
     for (size_t i = 0; i < w->n; i++) {
         if (conf->direct && w->v[i].level < DP_WALK_MASKED) continue;
         if (conf->direct) w->v[i].rows = 0;
         w->v[kept++] = w->v[i];
     }
     w->n = kept;
-    DP_TRY(lineage_print_walk(cli, c, w, columns, err));
+    DP_TRY(lineage_print_walk(cli, c, w, columns, conf->each, n, err));
     if (w->n) DP_TRY(find_owners(c, w, tell, err));
     if (w->n) DP_TRY(print_owners(cli, tell, err));
     if (!w->n) return DP_OK;
-    size_t n[3] = {0};
-    for (size_t i = 0; i < w->n; i++) n[w->v[i].kind == 'd' ? 0 : w->v[i].kind == 'j' ? 1 : 2]++;
     return dp_err_set(err, DP_RULE, "%zu dataset%s, %zu job%s and %zu column%s depend on it", n[0], n[0] == 1 ? "" : "s", n[1], n[1] == 1 ? "" : "s", n[2], n[2] == 1 ? "" : "s");
 }
 
@@ -251,13 +250,9 @@ static enum dp_status run_impact(struct dp_cli *cli, struct dp_err *err)
     struct dp_walk w = {0};
     enum dp_status status = lineage_open(conf->store, DP_CATALOG_READ, &c, err);
     if (status == DP_OK && conf->contract) status = read_contracts(cli, c, &s, &tell, err);
-    for (size_t i = 0; !conf->contract && i < cli->n_args && status == DP_OK; i++) {
-        struct dp_catalog_node n = {0};
-        status = lineage_find(c, cli->args[i], "dcj", &n, err);
-        if (status == DP_OK) add_start(&s, n);
-    }
-    for (size_t i = 1; i < s.n && status == DP_OK; i++)
-        if ((s.v[i].kind == 'j') != (s.v[0].kind == 'j')) status = dp_err_set(err, DP_USAGE, "jobs and columns in one question: ask for each");
+    for (size_t i = 0; !conf->contract && i < cli->n_args && status == DP_OK; i++) status = lineage_find_all(c, cli->args[i], "dcj", &s.nodes, err);
+    for (size_t i = 1; i < s.nodes.n && status == DP_OK; i++)
+        if ((s.nodes.v[i].kind == 'j') != (s.nodes.v[0].kind == 'j')) status = dp_err_set(err, DP_USAGE, "jobs and columns in one question: ask for each");
     if (status == DP_OK && conf->contract) {
         struct dp_buf b = {0};
         dp_buf_addf(&b, "[%s]", dp_buf_z(&s.json));
@@ -265,8 +260,7 @@ static enum dp_status run_impact(struct dp_cli *cli, struct dp_err *err)
         dp_buf_release(&b);
     }
     if (status == DP_OK) status = answer(cli, c, &s, &tell, &w, err);
-    for (size_t i = 0; i < s.n; i++) dp_catalog_node_release(&s.v[i]);
-    free(s.v);
+    lineage_nodes_release(&s.nodes);
     dp_buf_release(&s.json);
     dp_map_release(&tell);
     dp_walk_release(&w);

@@ -13,19 +13,32 @@ extern const struct dp_tool lineage_ingest, lineage_up, lineage_down, lineage_im
 
 #define LINEAGE_STORE(conf) DP_OPT_PATH(conf, store, "store", 's', "FILE", "the store (default: $DP_LINEAGE where it names one, else $XDG_STATE_HOME/dp/lineage.db)")
 
+#define LINEAGE_EACH(conf) DP_OPT_FLAG(conf, each, "each", 0, "each file by itself, also those that are parts of one dataset")
 #define LINEAGE_WITH_FAILED(conf) DP_OPT_FLAG(conf, with_failed, "with-failed", 0, "also what only runs read and wrote that ended in FAIL or ABORT")
 
 /* `path` NULL: the default. */
 enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct dp_catalog **out, struct dp_err *err) DP_MUST_CHECK;
 /* A node by the name that the user typed (dp_catalog_find), from the working directory. */
 enum dp_status lineage_find(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_node *out, struct dp_err *err) DP_MUST_CHECK;
+/* What the user named: a node, or all files that a name with {date}, {n} ... stands for.  Zero value is empty. */
+struct lineage_nodes {
+    struct dp_catalog_node *v;
+    size_t n, cap;
+};
+/* Adds to them. */
+enum dp_status lineage_find_all(struct dp_catalog *c, const char *text, const char *kinds, struct lineage_nodes *out, struct dp_err *err) DP_MUST_CHECK;
+void lineage_nodes_release(struct lineage_nodes *s);
 /* A name as it is printed, '?' for control bytes; as JSON members "kind", "namespace", "name" and, of a column, "column". */
 void lineage_add_name(const struct dp_catalog_node *n, struct dp_buf *b);
 void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b);
 /* A node of a walk as a line or as a JSON object; `how`: with the level. */
 enum dp_status lineage_add_node(struct dp_catalog *c, const struct dp_walk_node *n, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
-/* All nodes of a walk: printed, or as member "nodes" of the report; and how many there are of each kind. */
-enum dp_status lineage_print_walk(struct dp_cli *cli, struct dp_catalog *c, const struct dp_walk *w, bool columns, struct dp_err *err) DP_MUST_CHECK;
+/* The same with its names, which are borrowed; `files`: how many it stands for, 0 of what is itself. */
+enum dp_status lineage_add_named(struct dp_catalog *c, const struct dp_walk_node *n, const struct dp_catalog_node *names, size_t files, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
+/* All nodes of a walk: printed, or as member "nodes" of the report; n[3] (may be NULL): how many datasets, jobs and columns.  Files of one dataset are one, unless `each` is to be told. */
+enum dp_status lineage_print_walk(struct dp_cli *cli, struct dp_catalog *c, const struct dp_walk *w, bool columns, bool each, size_t *n, struct dp_err *err) DP_MUST_CHECK;
+/* Nodes that were asked for, as a JSON object: of several files their dataset's. */
+void lineage_add_asked(const struct lineage_nodes *s, struct dp_buf *b);
 /* A class and, behind a tab, how a column came to it; or the JSON members "how", "class" and what else is known, with a comma before each. */
 void lineage_add_class(struct dp_catalog *c, const struct dp_class *v, bool json, struct dp_buf *b);
 /* A value of a row as it is printed. */

@@ -92,35 +92,63 @@ static enum dp_status print_way(struct dp_cli *cli, struct dp_catalog *c, const 
     return status;
 }
 
+/* Of several ends the nearest, the first by name; NULL: none is reached. */
+static const struct dp_catalog_node *nearest(const struct dp_walk *w, const struct lineage_nodes *ends)
+{
+    const struct dp_catalog_node *best = NULL;
+    int32_t depth = INT32_MAX;
+    for (size_t i = 0; i < ends->n; i++) {
+        const struct dp_walk_node *x = find_node(w, ends->v[i].kind, ends->v[i].id);
+        if (x && x->depth < depth) best = &ends->v[i], depth = x->depth;
+    }
+    return best;
+}
+
+/* Of several starts that from which the way's first step leads. */
+static const struct dp_catalog_node *start_of(const struct lineage_nodes *starts, const struct dp_walk_node *first)
+{
+    for (size_t i = 0; i < starts->n; i++)
+        if (starts->v[i].kind == first->kind && starts->v[i].id == first->from) return &starts->v[i];
+    return &starts->v[0];
+}
+
 static enum dp_status run_path(struct dp_cli *cli, struct dp_err *err)
 {
     const struct path_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
-    struct dp_catalog_node a = {0}, b = {0};
+    struct lineage_nodes starts = {0}, ends = {0};
+    const struct dp_catalog_node *a = NULL, *b = NULL;
     struct dp_walk w = {0};
     struct dp_walk_node *own = NULL;
     const struct dp_walk_node **way = NULL;
     size_t n = 0;
     enum dp_status status = lineage_open(conf->store, DP_CATALOG_READ, &c, err);
-    if (status == DP_OK) status = lineage_find(c, cli->args[0], "dcj", &a, err);
-    if (status == DP_OK) status = lineage_find(c, cli->args[1], "dcj", &b, err);
-    if (status == DP_OK && (a.kind == 'c') != (b.kind == 'c')) status = dp_err_set(err, DP_USAGE, "a way from a column leads to columns: name one of both, or of neither");
+    if (status == DP_OK) status = lineage_find_all(c, cli->args[0], "dcj", &starts, err);
+    if (status == DP_OK) status = lineage_find_all(c, cli->args[1], "dcj", &ends, err);
+    const bool columns = starts.n && starts.v[0].kind == 'c';
+    if (status == DP_OK && columns != (ends.v[0].kind == 'c')) status = dp_err_set(err, DP_USAGE, "a way from a column leads to columns: name one of both, or of neither");
     for (int down = 1; down >= 0 && status == DP_OK && !n; down--) {
-        const struct dp_walk_conf wc = {.down = down, .columns = a.kind == 'c', .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .as_of = conf->as_of};
-        status = dp_catalog_walk(c, &a, 1, &wc, &w, err);
+        const struct dp_walk_conf wc = {.down = down, .columns = columns, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .as_of = conf->as_of};
+        status = dp_catalog_walk(c, starts.v, starts.n, &wc, &w, err);
         free(way);
         way = dp_calloc(w.n + 1, sizeof *way);
-        if (status == DP_OK) n = trace(&w, &b, way, w.n);
-        if (status == DP_OK && !n && down && a.kind == 'c') status = trace_rows(c, &wc, &a, &b, &w, &own, &way, &n, err);
+        b = nearest(&w, &ends);
+        if (status == DP_OK && b) n = trace(&w, b, way, w.n);
+        if (n) a = start_of(&starts, way[n - 1]);
+        for (size_t i = 0; status == DP_OK && !n && down && columns && i < starts.n * ends.n; i++) {
+            a = &starts.v[i / ends.n];
+            free(own), own = NULL;
+            status = trace_rows(c, &wc, a, &ends.v[i % ends.n], &w, &own, &way, &n, err);
+        }
         if (!n) continue;
         dp_cli_report_str(cli, "direction", down ? DP_STR("down") : DP_STR("up"));
         if (!down) dp_run_log(&cli->run, DP_LOG_INFO, "%.200s does not come from %.200s; the other way round it does: dp-lineage path %.200s %.200s", cli->args[1], cli->args[0], cli->args[1], cli->args[0]);
     }
     if (status == DP_OK && !n) status = dp_err_set(err, DP_RULE, "no way leads from %.200s to %.200s, nor back", cli->args[0], cli->args[1]);
-    if (status == DP_OK) status = print_way(cli, c, &a, way, n, a.kind == 'c', err);
+    if (status == DP_OK) status = print_way(cli, c, a, way, n, columns, err);
     free(way), free(own);
     dp_walk_release(&w);
-    dp_catalog_node_release(&a), dp_catalog_node_release(&b);
+    lineage_nodes_release(&starts), lineage_nodes_release(&ends);
     dp_catalog_close(c);
     return status;
 }

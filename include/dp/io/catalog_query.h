@@ -24,6 +24,10 @@ void dp_catalog_node_release(struct dp_catalog_node *n);
  * `job:` or `dataset:` before it where both are there.  `kinds`: those that are asked for ("dcj").  DP_USAGE: none, with the nearest name, or several, with them.
  */
 enum dp_status dp_catalog_find(struct dp_catalog *c, const char *text, const char *kinds, const char *cwd, struct dp_catalog_node *out, struct dp_err *err) DP_MUST_CHECK;
+/* Datasets or columns that a name with {date}, {n} ... stands for (dp/rules/fold.h), by name; none: it stands for nothing here.  Caller releases each and frees the array. */
+enum dp_status dp_catalog_find_folded(struct dp_catalog *c, const char *text, struct dp_catalog_node **v, size_t *n, struct dp_err *err) DP_MUST_CHECK;
+/* Is a dataset said to be kept as a table (Delta, Iceberg ...), whatever it is called? */
+enum dp_status dp_catalog_is_table(struct dp_catalog *c, int64_t dataset, bool *is_table, struct dp_err *err) DP_MUST_CHECK;
 /* Names by id. */
 enum dp_status dp_catalog_name(struct dp_catalog *c, char kind, int64_t id, struct dp_catalog_node *out, struct dp_err *err) DP_MUST_CHECK;
 /* The same, borrowed from the store until it is closed: no release.  Who asks for many gets them fast. */
