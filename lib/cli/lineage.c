@@ -187,8 +187,13 @@ void dp_cli_lineage_start(struct dp_cli *cli)
 
 void dp_cli_lineage_lead(struct dp_cli *cli, char *job)
 {
+    struct dp_buf places = {NULL, 0, 0};
     start(cli, job);
-    if (cli->lineage) lineage_lead(&cli->lineage->run);
+    if (!cli->lineage) return;
+    lineage_lead(&cli->lineage->run);
+    dp_lineage_places(cli->lineage->sender, &places);
+    setenv(DP_LINEAGE_PLACES, dp_buf_z(&places), 1);
+    dp_buf_release(&places);
 }
 
 void dp_cli_lineage_tick(struct dp_cli *cli)

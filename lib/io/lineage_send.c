@@ -6,7 +6,8 @@
  * Before its own events a receiver gets those that others left behind.  A run has one budget of time for all that the caller does here or waits for, of all receivers
  * together: at the end the threads have what is left of it, and what is not taken by then, or is known to have failed twice, waits in the spool.
  * An event that was on its way when time was up is sent again: receivers get each event at least once.  A store is opened when the run ends or has gone on for a
- * moment: a short run costs one transaction, and none while it works.
+ * moment: a short run costs one transaction, and none while it works.  So is every receiver by a program that dp-run has started, when dp-run sends to it too: a stage that is short
+ * leaves its events in the spool, and dp-run sends those of all stages, once.
  * What can't be spooled (no home, a disk that is full) is sent all the same, and is lost with a warning when that fails.
  */
 #include "lineage_priv.h"
@@ -26,6 +27,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define BUDGET_MS 50       /* of a run, from its first event to when it leaves: the promise is 100, on a machine that has other work too */
 #define BUDGET_LED_MS 10   /* for a program that dp-run has started: that sends what is left, and the 100 ms are for both */
@@ -36,6 +38,7 @@
 #define LATER_MS 1500      /* the same where a short run leaves its events to later (DP_LINEAGE_LATER) */
 #define LATER_FILES 48     /* that wait for such a store: then a run sends them all */
 #define BATCH 100          /* events in one transaction of a store */
+#define SOME_BYTES (1u << 20) /* of files that are read for one */
 #define FRESH_BYTES (256u << 10) /* a file of the spool that is smaller is not written anew */
 #define STORE_WAIT_MS 40   /* for a store that another holds, each time */
 #define PAUSE_MS 30000     /* after the last retry of an event, before it is tried anew */
@@ -81,7 +84,8 @@ struct post {
     bool orphan;  /* the caller has left: the thread frees */
     size_t flight; /* the first of the queue, which are on their way */
     int64_t linger_until; /* monotonic ms */
-    bool later;    /* a run that ends soon leaves its events in the spool, for who reads the store, or for a later run */
+    bool later;    /* a run that ends soon leaves its events in the spool: for who reads the store, for a later run, or for dp-run, which sends those of its stages */
+    bool is_led;   /* for dp-run */
     bool is_left;  /* and so it did */
     bool reap;    /* look at what others left before the next event */
     struct lineage_poster *poster;
@@ -156,38 +160,106 @@ static void reject(struct post *p, struct dp_str event)
 
 /* ---- what others left ---- */
 
-/* False: the receiver is away. */
-static bool send_left(struct post *p, struct lineage_left *l, bool (*may_go_on)(struct post *))
+/* Events that others left, on their way: of a store many in one transaction, whichever files they stand in. */
+struct some {
+    struct dp_buf text;
+    size_t n, end[BATCH], of[BATCH]; /* in text; the file */
+    int64_t place[BATCH];            /* in it */
+    struct lineage_left left[BATCH];
+    size_t n_left;
+    bool is_done; /* the last of the files has no more */
+};
+
+static struct dp_str of_some(const struct some *x, size_t i)
+{
+    size_t from = i ? x->end[i - 1] : 0;
+    return dp_str(x->text.p + from, x->end[i] - from);
+}
+
+/* False: it has no more. */
+static bool read_event(struct some *x)
 {
     struct dp_buf event = {NULL, 0, 0};
-    struct lineage_answer a = {.trouble = LINEAGE_NO_TROUBLE};
-    int64_t place;
-    bool good = true;
-    while (good && lineage_left_event(l, dp_time_now_micros(), &event, &place)) {
-        good = may_go_on(p);
-        if (!good) break;
-        enum lineage_result result = deliver(p, dp_buf_str(&event), &a);
-        if (result == LINEAGE_AWAY) note_trouble(p, &a), good = false;
-        if (result == LINEAGE_REFUSED) reject(p, dp_buf_str(&event));
-        if (result == LINEAGE_TAKEN) p->sent_left++;
-        if (result != LINEAGE_AWAY) lineage_left_mark(l, place);
+    bool found = lineage_left_event(&x->left[x->n_left - 1], dp_time_now_micros(), &event, &x->place[x->n]);
+    if (found) {
+        dp_buf_adds(&x->text, dp_buf_str(&event));
+        x->of[x->n] = x->n_left - 1;
+        x->end[x->n++] = x->text.n;
     }
     dp_buf_release(&event);
-    return good;
+    return found;
+}
+
+static void read_some(struct post *p, struct lineage_names *names, struct some *x)
+{
+    size_t most = p->r->kind == LINEAGE_STORE ? BATCH : 1, bytes = 0;
+    dp_buf_reset(&x->text);
+    x->n = 0;
+    while (x->n < most) {
+        if (x->n_left && !x->is_done) {
+            x->is_done = !read_event(x);
+            continue;
+        }
+        if (x->n_left == BATCH || bytes > SOME_BYTES || !lineage_left_next(p->dir, names, &x->left[x->n_left])) return;
+        bytes += x->left[x->n_left++].text.n;
+        x->is_done = false;
+    }
+}
+
+/* Closes the files that were read to their end; all of them when the receiver is away. */
+static void close_some(struct some *x, bool good)
+{
+    size_t kept = good && x->n_left && !x->is_done ? 1 : 0;
+    for (size_t i = 0; i + kept < x->n_left; i++) lineage_left_close(&x->left[i], good);
+    if (kept) x->left[0] = x->left[x->n_left - 1];
+    x->n_left = kept;
+}
+
+/* False: the receiver is away. */
+static bool deliver_one(struct post *p, struct some *x, size_t i)
+{
+    struct lineage_answer a = {.trouble = LINEAGE_NO_TROUBLE};
+    enum lineage_result result = deliver(p, of_some(x, i), &a);
+    if (result == LINEAGE_AWAY) return note_trouble(p, &a), false;
+    if (result == LINEAGE_REFUSED) reject(p, of_some(x, i));
+    if (result == LINEAGE_TAKEN) p->sent_left++;
+    lineage_left_mark(&x->left[x->of[i]], x->place[i]);
+    return true;
+}
+
+/* The same: all at once, and where one is refused each by itself. */
+static bool deliver_some(struct post *p, struct some *x, bool (*may_go_on)(struct post *))
+{
+    struct lineage_answer a = {.trouble = LINEAGE_NO_TROUBLE};
+    struct dp_str events[BATCH];
+    for (size_t i = 0; i < x->n; i++) events[i] = of_some(x, i);
+    enum lineage_result result = x->n > 1 ? put_store(p, events, x->n, &a) : LINEAGE_REFUSED;
+    if (result == LINEAGE_AWAY) return note_trouble(p, &a), false;
+    for (size_t i = 0; i < x->n; i++) {
+        if (result == LINEAGE_TAKEN) p->sent_left++, lineage_left_mark(&x->left[x->of[i]], x->place[i]);
+        else if (!may_go_on(p) || !deliver_one(p, x, i)) return false;
+    }
+    return true;
 }
 
 /* True: all that was there is sent. */
 static bool catch_up(struct post *p, bool (*may_go_on)(struct post *))
 {
-    struct lineage_left l;
     struct lineage_names names = {.at = NULL};
-    bool all = p->dir != NULL && lineage_names_load(p->dir, p->most, &names), good = p->dir != NULL;
-    while (good && may_go_on(p) && lineage_left_next(p->dir, &names, &l)) {
-        good = send_left(p, &l, may_go_on);
-        lineage_left_close(&l, good);
+    bool all = p->dir != NULL && lineage_names_load(p->dir, p->most, &names), good = p->dir != NULL, is_end = false;
+    struct some *x = dp_calloc(1, sizeof *x);
+    while (good && may_go_on(p)) {
+        read_some(p, &names, x);
+        is_end = !x->n_left;
+        if (is_end) break;
+        good = may_go_on(p) && deliver_some(p, x, may_go_on);
+        close_some(x, good);
     }
+    close_some(x, false);
+    dp_buf_release(&x->text);
+    free(x);
     lineage_names_release(&names);
-    return all && good;
+    return all && is_end;
 }
 
 /* ---- threads ---- */
@@ -314,12 +386,12 @@ static void leave(struct dp_lineage_sender *s)
     free(s);
 }
 
-/* With the lock held: a store is left alone until the run has gone on for a moment, or ends.  False: it ended, and all can wait. */
+/* With the lock held: a store, and who else can wait, is left alone until the run has gone on for a moment, or ends.  False: it ended, and all can wait. */
 static bool linger(struct post *p)
 {
     bool is_kept = true;
     struct timespec until = {.tv_sec = (time_t)(p->linger_until / 1000), .tv_nsec = (long)(p->linger_until % 1000) * 1000000};
-    while (p->r->kind == LINEAGE_STORE && !p->stop && !p->closing && pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT) continue;
+    while ((p->later || p->r->kind == LINEAGE_STORE) && !p->stop && !p->closing && pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT) continue;
     for (const struct event *e = p->head; e; e = e->next) is_kept = is_kept && e->at >= 0;
     p->is_left = p->later && p->closing && is_kept;
     return !p->is_left;
@@ -377,7 +449,7 @@ static void start_thread(struct post *p)
     } else {
         p->wake_fd[0] = p->wake_fd[1] = -1;
     }
-    p->linger_until = dp_time_monotonic_ms() + (p->later ? LATER_MS : LINGER_MS);
+    p->linger_until = dp_time_monotonic_ms() + (p->later && !p->is_led ? LATER_MS : LINGER_MS);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     p->has_thread = pthread_create(&p->thread, NULL, work, p) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -570,6 +642,30 @@ void dp_lineage_reap(struct dp_lineage_sender *s)
 
 /* ---- the sender ---- */
 
+/* What names a receiver's place in the spool to the stages of a pipeline. */
+static void add_place(const struct post *p, struct dp_buf *b)
+{
+    if (p->dir) dp_buf_addf(b, "%s%016llx", b->n ? " " : "", (unsigned long long)XXH3_64bits(p->dir, strlen(p->dir)));
+}
+
+void dp_lineage_places(const struct dp_lineage_sender *s, struct dp_buf *b)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (has_own_thread(&s->posts[i])) add_place(&s->posts[i], b);
+}
+
+/* Does dp-run, which started us, send what we leave for this receiver? */
+static bool is_led_here(const struct post *p)
+{
+    const char *led = getenv(DP_LINEAGE_PLACES);
+    struct dp_buf own = {NULL, 0, 0};
+    if (!p->s->run->led || !led || !has_own_thread(p)) return false;
+    add_place(p, &own);
+    bool yes = own.n && strstr(led, dp_buf_z(&own));
+    dp_buf_release(&own);
+    return yes;
+}
+
 /* Does this store's own user want it to be cheap rather than up to date?  Not where so many wait that somebody should send them. */
 static bool is_for_later(const struct post *p)
 {
@@ -589,7 +685,8 @@ static void open_post(struct post *p, struct dp_lineage_sender *s, const struct 
     *p = (struct post){.s = s, .r = r, .wake_fd = {-1, -1}, .caught_up = true, .most = LINEAGE_NAMES};
     p->dir = lineage_spool_dir(r);
     p->tail = &p->head;
-    p->later = is_for_later(p);
+    p->is_led = is_led_here(p);
+    p->later = p->is_led || is_for_later(p);
     pthread_mutex_init(&p->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

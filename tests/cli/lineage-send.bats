@@ -295,6 +295,74 @@ EOF
     [ "$(dp-lineage runs | grep -c COMPLETE)" -eq 8 ]
 }
 
+# fastest N WORDS: ms of the fastest of some runs: load makes a run slower, never faster
+fastest() {
+    local n=$1 least=999999 from ms
+    shift
+    while ((n--)); do
+        from=$(date +%s%N)
+        "$@" >out 2>>err
+        ms=$((($(date +%s%N) - from) / 1000000))
+        grep -v '^{"$dp"' out | cmp - in.ndjson
+        ((ms >= least)) || least=$ms
+    done
+    echo "$least"
+}
+
+@test "a receiver that is away costs a run, and a pipeline of three programs, at most 100 ms" {
+    local there gone what
+    ! grep -q __asan_init "$DP_BIN/dp-map" || skip "a sanitizer slows: time is not measured"
+    serve hang
+    for what in "dp-map . in.ndjson" "dp-map . in.ndjson | dp-map . | dp-map ."; do
+        case $what in
+        *\|*) set -- dp-run -- "$what" ;;
+        *) set -- dp-map . in.ndjson ;;
+        esac
+        gone=$(DP_LINEAGE=$url fastest 5 "$@")
+        there=$(DP_LINEAGE=none fastest 5 "$@")
+        echo "$what: $gone ms, $there ms where nobody is told"
+        [ $((gone - there)) -le 100 ]
+    done
+}
+
+@test "dp-run sends what its stages leave; a stage with a receiver of its own sends by itself" {
+    serve 201
+    DP_LINEAGE=$url dp-run --name p -- 'dp-map . in.ndjson | dp-map .' >out 2>err
+    [ ! -s err ]
+    DP_LINEAGE=$url drained
+    [ "$(kinds got/events.ndjson | tr ' ' '\n' | sort | uniq -c | tr -s ' \n' ' ')" = " 3 COMPLETE 3 START " ]
+    rm got/events.ndjson
+    DP_LINEAGE=none dp-run -- "DP_LINEAGE=$url dp-map . in.ndjson" >out 2>err
+    DP_LINEAGE=$url drained
+    [ "$(kinds got/events.ndjson)" = "START COMPLETE" ]
+    DP_LINEAGE=l.ndjson dp-run -- "sleep 0.01; DP_LINEAGE=$url dp-map . in.ndjson" >out 2>err
+    DP_LINEAGE=$url drained
+    [ "$(kinds got/events.ndjson)" = "START COMPLETE START COMPLETE" ]
+    [ "$(kinds l.ndjson)" = "START COMPLETE" ]
+}
+
+@test "many files that wait for a store: all of them, what is no event aside, those with nothing left gone" {
+    local dir n
+    nobody
+    DP_LINEAGE=s.db dp-map . in.ndjson >out
+    DP_LINEAGE=s.db drained
+    DP_LINEAGE=http://127.0.0.1:$PORT dp-map . in.ndjson >out 2>err
+    cat state/dp/spool/http-*/*.events >lines
+    [ "$(grep -c '^{' lines)" -eq 2 ]
+    sed -i '/^{/!d' lines
+    dir=$(echo state/dp/spool/store-*)
+    for n in $(seq 1000 1350); do
+        if ((n < 1150)); then sed 's/^{/-/' lines; else sed "s/\"runId\":\"......../\"runId\":\"0000$n/" lines; fi >"$dir/000$n.events"
+        if ((n == 1200)); then echo '{"no":"event"}' >>"$dir/000$n.events"; fi
+    done
+    run --separate-stderr env DP_LINEAGE=s.db dp-lineage send --wait 60s
+    assert_success
+    assert_output "402 events sent, 0 waiting, 1 refused"
+    [ -z "$(find "$dir" -name '*.events')" ]
+    [ "$(wc -l <"$dir/rejected.ndjson")" -eq 1 ]
+    [ "$(DP_LINEAGE=s.db dp-lineage runs --limit 1000 | grep -c COMPLETE)" -eq 202 ]
+}
+
 @test "https: a certificate that is trusted by configuration, and one that nobody knows" {
     command -v openssl >/dev/null || skip "no openssl"
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout key.pem -out cert.pem 2>/dev/null
@@ -393,7 +461,7 @@ for line in open("got/events.ndjson"):
     if not runs[e["run"]["runId"]] or runs[e["run"]["runId"]][-1] != e["eventType"]:
         runs[e["run"]["runId"]].append(e["eventType"])
 assert len(runs) >= 8, runs
-assert all(k == ["START", "COMPLETE"] for k in runs.values()), runs
+assert all(k[:2] == ["START", "COMPLETE"] for k in runs.values()), runs # what was on its way when time was up may come once more, late
 EOF
 }
 

@@ -14,6 +14,7 @@
 #ifndef DP_IO_LINEAGE_SEND_H
 #define DP_IO_LINEAGE_SEND_H
 
+#include <dp/base/buf.h>
 #include <dp/io/run.h>
 
 struct dp_lineage_conf;
@@ -38,6 +39,12 @@ void dp_lineage_send(struct dp_lineage_sender *s, struct dp_str event);
 void dp_lineage_hold(struct dp_lineage_sender *s, const char *run_id, struct dp_str abort_event);
 /* Its terminal event was sent. */
 void dp_lineage_unhold(struct dp_lineage_sender *s, const char *run_id);
+/*
+ * Where this sender's receivers have their places in the spool, as words for the environment of the programs that it starts (DP_LINEAGE_PLACES): such a program, when it ends soon, leaves
+ * what it has for one of them there, and the next dp_lineage_reap sends it.  Appended to b.
+ */
+#define DP_LINEAGE_PLACES "DP_LINEAGE_PLACES"
+void dp_lineage_places(const struct dp_lineage_sender *s, struct dp_buf *b);
 /* Sends what dead runs left to be said.  Called by open too. */
 void dp_lineage_reap(struct dp_lineage_sender *s);
 /* Waits for http and stores for what is left of the run's 100 ms, a program under dp-run 10; spools the rest, frees. NULL is legal.
