@@ -143,6 +143,7 @@ static enum dp_status on_dataset(void *ctx, const struct dp_catalog_cell *cells,
     if (!is_file) set_fault(p, DP_SUBJECT_UNREACHABLE, "on another system");
     else if (!is_there && (why == ENOENT || why == ENOTDIR)) set_fault(p, DP_SUBJECT_GONE, "not there any more");
     else if (!is_there) set_fault(p, DP_SUBJECT_UNREACHABLE, strerror(why));
+    else if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) set_fault(p, DP_SUBJECT_GONE, "a device or a pipe, which keeps nothing");
     else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) set_fault(p, DP_SUBJECT_UNREACHABLE, "neither a file nor a directory");
 out:
     dp_buf_release(&name);
@@ -285,7 +286,8 @@ static void walk_type(struct finding *f, struct dp_subject_place *p, const struc
     }
 }
 
-static enum dp_status learn(struct finding *f, struct dp_subject_place *p, struct dp_err *why)
+/* *is_typed: the schema is that of all its rows, not of the first alone. */
+static enum dp_status learn(struct finding *f, struct dp_subject_place *p, bool *is_typed, struct dp_err *why)
 {
     char **names = NULL;
     const char *name = p->name;
@@ -294,6 +296,7 @@ static enum dp_status learn(struct finding *f, struct dp_subject_place *p, struc
     enum dp_status status = dp_typed_expand(&own, &name, 1, &names, &n, why);
     for (size_t i = 0; i < n; i++) free(names[i]);
     free(names);
+    *is_typed = n != 0;
     return status == DP_OK ? lake_learn(&own, p->name, n ? "parquet" : "", &p->schema, why) : status;
 }
 
@@ -306,6 +309,17 @@ static void take_wanted(struct finding *f, struct dp_subject_place *p)
     }
 }
 
+/* A column that was told and is not there is a mistake. */
+static enum dp_status check_told(const struct dp_subject_place *p, struct dp_err *err)
+{
+    for (size_t i = 0; i < p->n_columns; i++) {
+        struct dp_str first = dp_str(p->columns[i].column, strcspn(p->columns[i].column, ".["));
+        if (p->columns[i].why != DP_SUBJECT_TOLD || dp_type_child(p->schema, first) || dp_type_child(p->schema, dp_str_z(p->columns[i].column))) continue;
+        return dp_type_no_child(p->schema, "--column", p->name, first, err);
+    }
+    return DP_OK;
+}
+
 static enum dp_status look_at(struct finding *f, struct dp_subject_place *p, struct dp_err *err)
 {
     struct dp_err why = DP_ERR_INIT;
@@ -313,20 +327,23 @@ static enum dp_status look_at(struct finding *f, struct dp_subject_place *p, str
     if (dp_run_stopped(f->run, err)) return DP_SIGNALLED;
     take_wanted(f, p);
     if (p->state != DP_SUBJECT_SEARCHED) return DP_OK;
-    enum dp_status status = learn(f, p, &why);
+    bool is_typed = false;
+    enum dp_status status = learn(f, p, &is_typed, &why);
     if (status == DP_SIGNALLED) return dp_err_set(err, DP_SIGNALLED, "%s", why.msg);
     if (status != DP_OK) {
         set_fault(p, DP_SUBJECT_UNREACHABLE, why.msg);
         return DP_OK;
     }
+    if (is_typed && p->schema) status = check_told(p, err);
     if (p->schema && !f->w->only_columns) walk_type(f, p, p->schema, &path, 0);
+    for (size_t i = 0; i < f->n_names && !is_typed && !f->w->only_columns; i++) add_column(p, f->names[i], f->names[i], DP_SUBJECT_NAMED); /* later records may have it */
     if (!p->n_columns) {
         p->state = DP_SUBJECT_NO_COLUMN;
         dp_type_free(p->schema);
         p->schema = NULL;
     }
     dp_buf_release(&path);
-    return DP_OK;
+    return status;
 }
 
 /* ---- all ---- */

@@ -3,6 +3,7 @@
  */
 #include "subject_priv.h"
 
+#include <dp/base/limits.h>
 #include <dp/io/rejects.h>
 #include <dp/io/stream.h>
 #include <dp/record/expr.h>
@@ -89,6 +90,7 @@ enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, c
     enum dp_status status;
     *seen = (struct dp_subject_seen){0};
     for (size_t i = 0; i < place->n_columns; i++) add_column(s, place, &place->columns[i], &where);
+    if (where.n > DP_LIMIT_EXPR_BYTES) DP_TRY_OUT(dp_err_set(err, DP_LIMIT, "too many identifiers for its %zu columns: a condition of %zu bytes, where %u are allowed", place->n_columns, where.n, DP_LIMIT_EXPR_BYTES));
     own.where = dp_buf_z(&where);
     own.rejects_unkept = true;
     DP_TRY_OUT(dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, err));

@@ -237,6 +237,28 @@ static void test_values(void **state)
     free(path);
 }
 
+/* What a condition holds, and what it doesn't. */
+static void test_condition(void **state)
+{
+    char *path = file_of("{\"k\":1}\n", 8), word[DP_LIMIT_SUBJECT_VALUE + 3];
+    struct dp_subject_column column = {.column = (char *)"k", .id = (char *)"k"};
+    struct dp_subject_place place = {.name = path, .columns = &column, .n_columns = 1};
+    struct dp_subject s = {0};
+    struct dp_subject_seen seen;
+    struct dp_buf out = {0};
+    (void)state;
+    for (unsigned i = 0; i < 70; i++) {
+        struct dp_err err = DP_ERR_INIT;
+        snprintf(word, sizeof word, "k=%0*u", (int)DP_LIMIT_SUBJECT_VALUE, i); /* each 1,027 bytes with its quotes and comma */
+        assert_int_equal(add(&s, word), DP_OK);
+        enum dp_status status = dp_subject_read(&run_of_tests, &s, &place, keep, &out, &seen, &err);
+        assert_int_equal(status, i < 63 ? DP_OK : DP_LIMIT);
+    }
+    dp_buf_release(&out);
+    dp_subject_release(&s);
+    free(path);
+}
+
 /* A member that says that it may be large gets zip64 fields, one that has more than it said is refused. */
 static void test_zip(void **state)
 {
@@ -278,6 +300,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words), cmocka_unit_test(test_limits), cmocka_unit_test(test_file), cmocka_unit_test(test_digest), cmocka_unit_test(test_graph),
-        cmocka_unit_test(test_graph_limit), cmocka_unit_test(test_paths), cmocka_unit_test(test_values), cmocka_unit_test(test_zip)};
+        cmocka_unit_test(test_graph_limit), cmocka_unit_test(test_paths), cmocka_unit_test(test_values), cmocka_unit_test(test_condition), cmocka_unit_test(test_zip)};
     return cmocka_run_group_tests(tests, begin_test, end_test);
 }

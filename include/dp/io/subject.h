@@ -85,7 +85,8 @@ void dp_subject_places_release(struct dp_subject_places *p);
 
 struct dp_subject_seen { uint64_t rows, found, unreadable; }; /* rows that were looked at (what statistics exclude is not); the subject's; that are no records */
 typedef enum dp_status (*dp_subject_fn)(void *ctx, struct dp_str lines, uint64_t n, struct dp_err *err);
-/* The rows of a place that is SEARCHED, as n lines of NDJSON, in their order.  A record that can't be read is counted and passed over. */
+/* The rows of a place that is SEARCHED, as n lines of NDJSON, in their order.  A record that can't be read is counted and passed over.  DP_LIMIT: more
+   identifiers than a condition over its columns holds (DP_LIMIT_EXPR_BYTES). */
 enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, const struct dp_subject_place *place, dp_subject_fn fn, void *ctx, struct dp_subject_seen *seen, struct dp_err *err) DP_MUST_CHECK;
 
 #endif
