@@ -135,6 +135,8 @@ complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l columns -d 'col
 complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l as-of -x -d 'only what was seen up to then'
 complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l current -d 'only what the latest run of each job read and wrote'
 complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l with-failed -d 'also what only runs read and wrote that ended in FAIL or ABORT'
+complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l each -d 'each file by itself, also those that are parts of one dataset'
+complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l group -x -a 'job none' -d 'programs of one pipeline are one job, or each is its own'
 complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l to -x -a 'dot mermaid json html' -d 'form of the graph'
 complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l output -s o -r -F -d 'write it there instead of to standard output'
 complete -c dp-lineage -n '__fish_seen_subcommand_from graph' -l report -r -F -d 'what the run did: JSON, or Markdown (.md), or text (.txt)'

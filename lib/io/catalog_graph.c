@@ -222,6 +222,7 @@ static void on_moment(struct filling *f, void *st) { f->g->as_of = dp_cat_i64(f-
 enum dp_status dp_catalog_graph(struct dp_catalog *c, const struct dp_catalog_graph_conf *conf, struct dp_graph *g, struct dp_err *err) {
     struct filling f = {.c = c, .conf = conf, .g = g, .err = err};
     enum dp_status status = each(&f, on_moment, "SELECT coalesce(max(at), 0) FROM event WHERE at <= ?1");
+    g->most_runs = (size_t)conf->runs;
     if (status == DP_OK) status = fill_nodes(&f);
     if (status == DP_OK) status = fill_edges(&f);
     if (status == DP_OK) status = fill_notes(&f);

@@ -2,8 +2,9 @@
  * The graph of lineage (dp/rules/graph.h): filling it, leaving a part of it, putting it in order.
  * Names are never looked into; what an edge means is the caller's.
  */
+#include "graph_priv.h"
+
 #include <dp/base/mem.h>
-#include <dp/rules/graph.h>
 
 #include <stdlib.h>
 
@@ -45,7 +46,7 @@ static uint32_t put(struct dp_graph *g, enum dp_graph_kind kind, uint32_t datase
     item->v.u = g->n_nodes;
     g->nodes = dp_grow(g->nodes, &g->cap_nodes, g->n_nodes + 1, sizeof *g->nodes);
     g->nodes[g->n_nodes] = (struct dp_graph_node){.kind = kind, .ns = dp_graph_text(g, ns), .name = dp_graph_text(g, name), .dataset = dataset,
-        .type = DP_STR(""), .text = DP_STR(""), .state = DP_STR("")};
+        .type = DP_STR(""), .text = DP_STR(""), .state = DP_STR(""), .programs = DP_STR("")};
     return (uint32_t)g->n_nodes++;
 }
 
@@ -200,8 +201,7 @@ static void close_walk(struct walk *w, bool from_columns) {
 
 static uint32_t renumber(const uint32_t *to, uint32_t v) { return v == DP_GRAPH_NONE ? v : to[v]; }
 
-/* Nodes take the numbers that `to` says (DP_GRAPH_NONE: they go); what named one that went goes too. */
-static void apply(struct dp_graph *g, const uint32_t *to, size_t n, const bool *keep_edge) {
+void graph_apply(struct dp_graph *g, const uint32_t *to, size_t n, const bool *keep_edge) {
     struct dp_graph_node *nodes = dp_alloc((n + 1) * sizeof *nodes);
     size_t kept = 0;
     for (size_t v = 0; v < g->n_nodes; v++)
@@ -257,7 +257,7 @@ void dp_graph_select(struct dp_graph *g, enum dp_graph_ways ways, uint32_t depth
     if (ways != DP_GRAPH_UP) walk_way(&w, true, depth);
     close_walk(&w, n_columns == n_focus);
     for (size_t v = 0; v < n; v++) to[v] = w.keep[v] ? next++ : DP_GRAPH_NONE;
-    apply(g, to, next, w.keep_edge);
+    graph_apply(g, to, next, w.keep_edge);
     ends_release(&w.columns);
     ends_release(&w.by_src);
     ends_release(&w.by_dst);
@@ -301,7 +301,7 @@ static void settle_nodes(struct dp_graph *g) {
         if (g->nodes[v].kind == DP_GRAPH_COLUMN) r[n++] = (struct ranked){&g->nodes[v], v, to[g->nodes[v].dataset]};
     qsort(r + g->n_drawn, n - g->n_drawn, sizeof *r, order_nodes);
     for (uint32_t i = 0; i < n; i++) to[r[i].was] = i;
-    apply(g, to, n, NULL);
+    graph_apply(g, to, n, NULL);
     free(r);
     free(to);
     g->columns = dp_realloc_array(g->columns, g->n_drawn + 1, sizeof *g->columns);
@@ -370,7 +370,10 @@ void dp_graph_settle(struct dp_graph *g) {
     g->n_notes = n;
     n = 0;
     if (g->n_runs) qsort(g->runs, g->n_runs, sizeof *g->runs, order_runs);
-    for (size_t i = 0; i < g->n_runs; i++)
-        if (!n || order_runs(&g->runs[n - 1], &g->runs[i]) != 0) g->runs[n++] = g->runs[i];
+    for (size_t i = 0, of = 0; i < g->n_runs; i++) {
+        if (n && order_runs(&g->runs[n - 1], &g->runs[i]) == 0) continue;
+        of = n && g->runs[n - 1].node == g->runs[i].node ? of + 1 : !n || g->runs[i].node != g->runs[n - 1].node ? 1 : of;
+        if (!g->most_runs || of <= g->most_runs) g->runs[n++] = g->runs[i];
+    }
     g->n_runs = n;
 }

@@ -50,6 +50,8 @@ static void add_nodes(const struct dp_graph *g, const struct dp_graph_layout *l,
         add_number(b, l->spots[v].layer);
         add_number(b, l->spots[v].x);
         add_number(b, l->spots[v].y);
+        add_number(b, n->files);
+        add_string(s, b, n->programs);
     }
     close_list(b);
     open_list(b, "t");

@@ -67,6 +67,12 @@ static void add_node(const struct dp_graph *g, const struct dp_graph_layout *l, 
     }
     dp_buf_addz(b, ",\"name\":");
     dp_json_add_string(b, n->name);
+    if (n->files) add_count(b, "files", n->files);
+    for (size_t i = 0, end; i < n->programs.n; i = end + 2) {
+        const char *comma = memchr(n->programs.p + i, ',', n->programs.n - i);
+        end = comma ? (size_t)(comma - n->programs.p) : n->programs.n;
+        dp_buf_addf(b, "%s\"%.*s\"%s", i ? "," : ",\"programs\":[", (int)(end - i), n->programs.p + i, comma ? "" : "]");
+    }
     add_text(b, "type", n->type);
     add_text(b, "description", n->text);
     add_text(b, "state", n->state);

@@ -1,8 +1,11 @@
-/* The steps of a layout: private to graph_layout.c (cycles, layers, parts, packing) and graph_order.c (order and height in the layers of one part). */
+/* The steps of a layout: private to graph.c and graph_fold.c (numbers of nodes), graph_layout.c (cycles, layers, parts, packing) and graph_order.c (order and height in the layers of one part). */
 #ifndef DP_RULES_GRAPH_PRIV_H
 #define DP_RULES_GRAPH_PRIV_H
 
 #include <dp/rules/graph.h>
+
+/* Nodes take the numbers that `to` says (DP_GRAPH_NONE: they go); what named one that went goes too, and edges that are not kept (NULL: all are). */
+void graph_apply(struct dp_graph *g, const uint32_t *to, size_t n, const bool *keep_edge);
 
 /* Lists of numbers, one for each i: list[at[i]..at[i + 1]). */
 struct graph_lists {

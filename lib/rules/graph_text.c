@@ -12,6 +12,12 @@ static struct dp_str short_name(struct dp_str s) {
     return at < s.n ? dp_str(s.p + at, s.n - at) : s;
 }
 
+/* How many a node stands for, as it follows its name. */
+static void add_number(const struct dp_graph_node *n, const char *before, const char *behind, struct dp_buf *b) {
+    if (n->files) dp_buf_addf(b, "%s%u files%s", before, n->files, behind);
+    else if (n->n_programs) dp_buf_addf(b, "%s%u program%s%s", before, n->n_programs, n->n_programs == 1 ? "" : "s", behind);
+}
+
 static const char *edge_color(const struct dp_graph_edge *e) { return e->masking ? "#0a7d5a" : e->how & DP_GRAPH_DIRECT ? "#2f5fd0" : "#98a2b3"; }
 
 /* ---- DOT ---- */
@@ -40,7 +46,9 @@ static void add_markup(struct dp_buf *b, struct dp_str s) {
 static void dot_table(const struct dp_graph *g, uint32_t v, struct dp_buf *b) {
     dp_buf_addz(b, "shape=plain, label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" CELLPADDING=\"4\"><TR><TD PORT=\"t\" BGCOLOR=\"#e6edfb\"><B>");
     add_markup(b, short_name(g->nodes[v].name));
-    dp_buf_addz(b, "</B></TD></TR>");
+    dp_buf_addz(b, "</B>");
+    add_number(&g->nodes[v], " (", ")", b);
+    dp_buf_addz(b, "</TD></TR>");
     for (uint32_t c = g->columns[v]; c < g->columns[v + 1]; c++) {
         dp_buf_addf(b, "<TR><TD PORT=\"c%u\" ALIGN=\"LEFT\">", c);
         add_markup(b, g->nodes[c].name);
@@ -62,6 +70,7 @@ static void dot_node(const struct dp_graph *g, const struct dp_graph_layout *l, 
     else {
         dp_buf_addz(b, is_job ? "shape=box, style=\"rounded,filled\", fillcolor=\"#fdf0e1\", label=\"" : "shape=cylinder, style=filled, fillcolor=\"#e6edfb\", label=\"");
         add_quoted(b, is_job ? n->name : short_name(n->name));
+        add_number(n, "\\n", "", b);
         dp_buf_addc(b, '"');
     }
     dp_buf_addz(b, ", tooltip=\"");
@@ -130,6 +139,7 @@ static void mermaid_node(const struct dp_graph *g, const struct dp_graph_view *v
     if (view->columns && n->kind == DP_GRAPH_DATASET && g->columns[v + 1] > g->columns[v]) {
         dp_buf_addf(b, "  subgraph n%u[\"", v);
         add_entities(b, short_name(n->name));
+        add_number(n, " - ", "", b);
         dp_buf_addz(b, "\"]\n");
         for (uint32_t c = g->columns[v]; c < g->columns[v + 1]; c++) {
             dp_buf_addf(b, "    n%u[\"", c);
@@ -141,6 +151,7 @@ static void mermaid_node(const struct dp_graph *g, const struct dp_graph_view *v
     }
     dp_buf_addf(b, n->kind == DP_GRAPH_JOB ? "  n%u([\"" : "  n%u[(\"", v);
     add_entities(b, n->kind == DP_GRAPH_JOB ? n->name : short_name(n->name));
+    add_number(n, " - ", "", b);
     dp_buf_addf(b, n->kind == DP_GRAPH_JOB ? "\"]):::job\n" : "\")]:::dataset\n");
 }
 

@@ -73,6 +73,85 @@ static void test_part(void **unused) {
     dp_buf_release(&b);
 }
 
+/* Files of days become one with united columns and edges; what was asked for itself, and a table, don't. */
+static void test_fold(void **unused) {
+    struct dp_buf b = {0};
+    (void)unused;
+    for (int backwards = 0; backwards < 2; backwards++) {
+        struct dp_graph g = {0};
+        for (int i = 1; i <= 4; i++) {
+            char in[40], out[40];
+            int d = backwards ? 5 - i : i;
+            (void)snprintf(in, sizeof in, "/in/2026-11-0%d.csv", d);
+            (void)snprintf(out, sizeof out, "/t/2026-11-0%d", d);
+            flow(&g, in, "load", "all");
+            flow(&g, "all", "split", out);
+            thread(&g, in, "x", "all", "x", d == 2 ? DP_GRAPH_JOIN : DP_GRAPH_IDENTITY, false);
+            uint32_t v = dataset(&g, in), w = dataset(&g, out);
+            dp_graph_note(&g, v, DP_GRAPH_OWNER, DP_STR("me"), DP_STR(""));
+            g.nodes[w].type = DP_STR("delta");
+            g.nodes[v].first_at = d, g.nodes[v].last_at = 10 * d, g.nodes[v].state = d == 1 ? DP_STR("dropped") : DP_STR("live");
+            g.nodes[v].is_apart = d == 4;
+            for (int r = 0; r < 3; r++) {
+                char id[8];
+                (void)snprintf(id, sizeof id, "%d.%d", d, r);
+                dp_graph_run(&g, &(struct dp_graph_run){.node = v, .id = dp_str_z(id), .started_at = 10 * d + r, .rows = UINT64_MAX, .bytes = UINT64_MAX});
+            }
+        }
+        g.most_runs = 4;
+        dp_graph_fold(&g);
+        dp_graph_settle(&g);
+        assert_string_equal(cards(&g, &b), "/in/2026-11-04.csv /in/{date}.csv /t/2026-11-01 /t/2026-11-02 /t/2026-11-03 /t/2026-11-04 all load split ");
+        const struct dp_graph_node *n = &g.nodes[1];
+        assert_int_equal(n->files, 3);
+        assert_true(n->first_at == 1 && n->last_at == 30 && dp_str_eqz(n->state, "live"));
+        assert_int_equal(g.columns[2] - g.columns[1], 1);
+        assert_int_equal(g.n_flows, 6); /* two into all, four out of it */
+        assert_int_equal(g.edges[1].runs, 3);
+        assert_int_equal(g.n_edges - g.n_flows, 2);
+        assert_int_equal(g.edges[7].how, DP_GRAPH_IDENTITY | DP_GRAPH_JOIN);
+        size_t n_notes = 0, n_runs = 0;
+        for (size_t i = 0; i < g.n_notes; i++) n_notes += g.notes[i].node == 1;
+        for (size_t i = 0; i < g.n_runs; i++) n_runs += g.runs[i].node == 1;
+        assert_int_equal(n_notes, 1);
+        assert_int_equal(n_runs, 4);
+        assert_true(dp_str_eqz(g.runs[g.n_runs - 4].id, "3.2")); /* the newest first */
+        dp_graph_release(&g);
+    }
+    dp_buf_release(&b);
+}
+
+/* Programs of a pipeline become its job, with edges once and no halves of what is whole; others stay. */
+static void test_group(void **unused) {
+    struct dp_graph g = {0};
+    struct dp_buf b = {0};
+    (void)unused;
+    flow(&g, "in", "hourly.dp-partition", "tab");
+    flow(&g, "in", "hourly.dp-table-commit", "tab");
+    flow(&g, "in", "hourly.dp-ingest", NULL);
+    flow(&g, "rest", "hourly.dp-ingest", NULL);
+    flow(&g, "tab", "daily.dp-cat", NULL); /* a program alone stays what it is */
+    flow(&g, "tab", "dag.task", "x");
+    flow(&g, "tab", "two.dp-cat", NULL);
+    flow(&g, "tab", "two.dp-map", "x");
+    uint32_t own = job(&g, "hourly"), stage = job(&g, "hourly.dp-ingest");
+    g.nodes[own].state = DP_STR("complete"), g.nodes[stage].state = DP_STR("fail");
+    dp_graph_run(&g, &(struct dp_graph_run){.node = own, .id = DP_STR("1"), .rows = UINT64_MAX, .bytes = UINT64_MAX});
+    dp_graph_run(&g, &(struct dp_graph_run){.node = stage, .id = DP_STR("2"), .rows = UINT64_MAX, .bytes = UINT64_MAX});
+    dp_graph_note(&g, stage, DP_GRAPH_OWNER, DP_STR("me"), DP_STR(""));
+    dp_graph_group(&g);
+    dp_graph_settle(&g);
+    assert_string_equal(cards(&g, &b), "in rest tab x dag.task daily.dp-cat hourly two ");
+    const struct dp_graph_node *n = &g.nodes[6];
+    assert_true(dp_str_eqz(n->programs, "dp-ingest, dp-partition, dp-table-commit") && n->n_programs == 3 && dp_str_eqz(n->state, "complete"));
+    assert_int_equal(g.n_flows, 5);
+    assert_int_equal(g.edges[0].runs, 1);
+    assert_int_equal(g.n_runs, 1);
+    assert_int_equal(g.notes[0].node, 6);
+    dp_graph_release(&g);
+    dp_buf_release(&b);
+}
+
 /* A job that two runs used apart: what went into the one never leads to what came out of the other. */
 static void test_runs_apart(void **unused) {
     struct dp_graph g = {0};
@@ -473,7 +552,7 @@ static void test_same_bytes(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_part),      cmocka_unit_test(test_runs_apart), cmocka_unit_test(test_order),          cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_part), cmocka_unit_test(test_fold), cmocka_unit_test(test_group),      cmocka_unit_test(test_runs_apart), cmocka_unit_test(test_order),          cmocka_unit_test(test_layout),
         cmocka_unit_test(test_cycles),    cmocka_unit_test(test_crossings),  cmocka_unit_test(test_large),          cmocka_unit_test(test_dot),
         cmocka_unit_test(test_mermaid),   cmocka_unit_test(test_mermaid_limits), cmocka_unit_test(test_json),       cmocka_unit_test(test_html),
         cmocka_unit_test(test_same_bytes),

@@ -14,11 +14,11 @@ enum { TO_DOT, TO_MERMAID, TO_JSON, TO_HTML, RUNS_SHOWN = 8 };
 struct graph_conf {
     const char *store, *output;
     int64_t depth, as_of;
-    bool up, down, columns, current, with_failed;
-    int to;
+    bool up, down, columns, current, with_failed, each;
+    int to, group;
 };
 
-static const char *const forms[] = {"dot", "mermaid", "json", "html", NULL};
+static const char *const forms[] = {"dot", "mermaid", "json", "html", NULL}, *const groups[] = {"job", "none", NULL};
 
 static const struct dp_opt graph_options[] = {
     LINEAGE_STORE(graph_conf),
@@ -29,6 +29,8 @@ static const struct dp_opt graph_options[] = {
     DP_OPT_TIME(graph_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(graph_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(graph_conf),
+    LINEAGE_EACH(graph_conf),
+    DP_OPT_ENUM(graph_conf, group, "group", 0, "WHAT", "programs of one pipeline are one job, or each is its own", groups),
     DP_OPT_ENUM(graph_conf, to, "to", 0, "FORM", "form of the graph", forms),
     DP_OPT_PATH(graph_conf, output, "output", 'o', "FILE", "write it there instead of to standard output"),
     DP_OPT_END};
@@ -36,14 +38,20 @@ static const struct dp_opt graph_options[] = {
 /* Puts the nodes that were named in focus. */
 static enum dp_status focus_on(struct dp_catalog *c, struct dp_graph *g, const char *text, struct dp_err *err)
 {
-    struct dp_catalog_node n = {0};
-    DP_TRY(lineage_find(c, text, "dcj", &n, err));
-    uint32_t v = dp_graph_find(g, n.kind == 'j' ? DP_GRAPH_JOB : DP_GRAPH_DATASET, dp_str_z(n.ns), dp_str_z(n.name));
-    if (v != DP_GRAPH_NONE && n.kind == 'c') v = dp_graph_find_column(g, v, dp_str_z(n.field));
-    dp_catalog_node_release(&n);
-    if (v == DP_GRAPH_NONE) return dp_err_set(err, DP_USAGE, "%s: it was not yet there at that time", text);
-    g->nodes[v].is_focus = true;
-    return DP_OK;
+    struct lineage_nodes s = {0};
+    size_t met = 0;
+    DP_TRY(lineage_find_all(c, text, "dcj", &s, err));
+    for (size_t i = 0; i < s.n; i++) {
+        const struct dp_catalog_node *n = &s.v[i];
+        uint32_t d = dp_graph_find(g, n->kind == 'j' ? DP_GRAPH_JOB : DP_GRAPH_DATASET, dp_str_z(n->ns), dp_str_z(n->name)), v = d;
+        if (d != DP_GRAPH_NONE && n->kind == 'c') v = dp_graph_find_column(g, d, dp_str_z(n->field));
+        if (v == DP_GRAPH_NONE) continue;
+        met++;
+        g->nodes[v].is_focus = true;
+        g->nodes[d].is_apart = s.n == 1; /* a file that is named is that file */
+    }
+    lineage_nodes_release(&s);
+    return met ? DP_OK : dp_err_set(err, DP_USAGE, "%s: it was not yet there at that time", text);
 }
 
 static void add_title(const struct dp_cli *cli, struct dp_buf *b)
@@ -106,7 +114,9 @@ static enum dp_status run_graph(struct dp_cli *cli, struct dp_err *err)
     if (status == DP_OK) status = dp_catalog_graph(c, &gc, &g, err);
     for (size_t i = 0; status == DP_OK && i < cli->n_args; i++) status = focus_on(c, &g, cli->args[i], err);
     if (status == DP_OK) {
+        if (conf->group == 0) dp_graph_group(&g);
         dp_graph_select(&g, conf->up ? DP_GRAPH_UP : conf->down ? DP_GRAPH_DOWN : DP_GRAPH_BOTH, (uint32_t)conf->depth);
+        if (!conf->each) dp_graph_fold(&g);
         dp_graph_settle(&g);
         status = print_graph(cli, &g, &b, err);
     }
@@ -122,5 +132,5 @@ static enum dp_status run_graph(struct dp_cli *cli, struct dp_err *err)
 
 const struct dp_tool lineage_graph = {
     .name = "graph", .summary = "draw the graph, or the part of it that nodes lie in", .args = "NODE",
-    .synopsis = "[NODE...] [--depth N] [--up | --down] [--columns] [--as-of TIME] [--current] [--to dot|mermaid|json|html] [-o FILE]", .options = graph_options,
+    .synopsis = "[NODE...] [--depth N] [--up | --down] [--columns] [--as-of TIME] [--current] [--each] [--group job|none] [--to dot|mermaid|json|html] [-o FILE]", .options = graph_options,
     .conf_size = sizeof(struct graph_conf), .common = 0, .min_args = 0, .max_args = -1, .run = run_graph};

@@ -39,6 +39,10 @@ struct dp_graph_node {
     int64_t first_at, last_at; /* microseconds since 1970; 0: not known.  last_at of a dataset: last written */
     int64_t due_at;            /* dataset: it is stale when nothing was written by then; 0: nothing was promised */
     bool is_focus;             /* asked for by name */
+    bool is_apart;             /* dp_graph_fold leaves it as it is */
+    uint32_t files;            /* dataset: how many it stands for; 0: it is itself */
+    struct dp_str programs;    /* job: those of the pipeline that it stands for, with ", " between; empty: it is itself */
+    uint32_t n_programs;
 };
 
 struct dp_graph_edge {
@@ -74,6 +78,7 @@ struct dp_graph {
     size_t n_drawn;              /* settled: datasets and jobs */
     size_t n_flows;              /* settled: dataset edges */
     uint32_t *columns;           /* settled: columns[d] is the first column of dataset d, up to columns[d + 1] */
+    size_t most_runs;            /* of a node, those beyond go when it is settled; 0: all stay */
     int64_t as_of;               /* the moment it shows; 0: not said */
     struct dp_map names;
     struct dp_arena arena;
@@ -82,7 +87,7 @@ struct dp_graph {
 
 void dp_graph_release(struct dp_graph *g);
 struct dp_str dp_graph_text(struct dp_graph *g, struct dp_str s);
-/* Finds or adds; the number holds until dp_graph_settle or dp_graph_select. */
+/* Finds or adds; the number holds until dp_graph_settle, _select, _group or _fold. */
 uint32_t dp_graph_node(struct dp_graph *g, enum dp_graph_kind dataset_or_job, struct dp_str ns, struct dp_str name);
 uint32_t dp_graph_column(struct dp_graph *g, uint32_t dataset, struct dp_str name);
 /* The same without adding: DP_GRAPH_NONE where it is not there.  Before settling. */
@@ -98,6 +103,10 @@ void dp_graph_run(struct dp_graph *g, const struct dp_graph_run *r); /* copied w
  */
 enum dp_graph_ways { DP_GRAPH_BOTH, DP_GRAPH_UP, DP_GRAPH_DOWN };
 void dp_graph_select(struct dp_graph *g, enum dp_graph_ways ways, uint32_t depth);
+/* Programs of one pipeline (jobs called PIPELINE.dp-PROGRAM) become one job, that of the pipeline.  Before selecting, for a part of it would be no pipeline. */
+void dp_graph_group(struct dp_graph *g);
+/* Files of one dataset (dp/rules/fold.h) become one, their columns by name too; tables don't.  After selecting, so that only what is shown counts, and before settling. */
+void dp_graph_fold(struct dp_graph *g);
 void dp_graph_settle(struct dp_graph *g);
 
 /* ---- layout: layers from left to right, few crossings, cards that don't touch; near linear in nodes and edges ---- */

@@ -12,10 +12,10 @@ const CARD_W = 200, CARD_H = 44, ROW_H = 18, MOST_ROWS = 30;
 const DAY = 86400;
 
 const nodes = []; /* datasets, jobs, then columns; the place is the id that edges name */
-for (let i = 0; i < data.n.length; i += 14) {
+for (let i = 0; i < data.n.length; i += 16) {
   const v = data.n;
   nodes.push({ id: nodes.length, kind: v[i], ns: text[v[i + 1]], name: text[v[i + 2]], type: text[v[i + 3]], text: text[v[i + 4]], state: text[v[i + 5]],
-    first: v[i + 6], last: v[i + 7], due: v[i + 8], focus: v[i + 9] === 1, part: v[i + 10], layer: v[i + 11], x: v[i + 12], y: v[i + 13], h: CARD_H,
+    first: v[i + 6], last: v[i + 7], due: v[i + 8], focus: v[i + 9] === 1, part: v[i + 10], layer: v[i + 11], x: v[i + 12], y: v[i + 13], h: CARD_H, files: v[i + 14], programs: text[v[i + 15]],
     columns: [], tags: [], owners: [], classes: [], runs: [], trunk: [], short: "", where: "" });
 }
 const drawn = nodes.length; /* cards; columns stand behind */
@@ -45,6 +45,8 @@ for (const n of nodes) {
   const cut = n.kind === DATASET ? n.name.replace(/\/+$/, "").lastIndexOf("/") : -1;
   n.short = cut >= 0 ? n.name.slice(cut + 1) : n.name;
   n.where = cut > 0 ? (n.ns === "file" ? "" : n.ns + " ") + n.name.slice(0, cut) : n.ns;
+  const many = n.files ? n.files + " files" : n.programs ? n.programs.split(", ").length + (n.programs.includes(",") ? " programs" : " program") : "";
+  if (many) n.where = n.kind === DATASET ? n.where + " \u00b7 " + many : many + " \u00b7 " + n.where; /* where a line that is too long is not cut */
 }
 const flows = []; /* dataset to dataset through a job */
 for (let i = 0; i < data.f.length; i += 6)

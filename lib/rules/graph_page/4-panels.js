@@ -101,6 +101,8 @@ function showDetails() {
   if (classes.length || n.tags.length)
     panel.append(el("div", { class: "chips" }, ...classes.map(c => el("span", { class: "chip class", title: "Classification" }, plain(c))), ...n.tags.map(x => el("span", { class: "chip", title: "Tag" }, plain(x)))));
   if (isColumn) term(facts, "Type", plain(n.type));
+  if (n.files) term(facts, "Files", countOf(n.files));
+  term(facts, "Programs", n.programs);
   term(facts, "Owners", n.owners.map(o => plain(o.name) + (o.type ? " (" + plain(o.type) + ")" : "")).join(", "));
   if (n.state) term(facts, "State", el("span", null, dotOf(n) ? el("i", { class: "dot " + dotOf(n) }) : null, " " + plain(n.state)));
   if (n.kind === DATASET) term(facts, "Freshness", n.fresh);
