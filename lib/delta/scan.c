@@ -8,6 +8,7 @@
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/scan.h>
+#include <dp/delta/tier.h>
 #include <dp/parquet/reader.h>
 #include <dp/record/cast.h>
 #include <stdatomic.h>
@@ -38,6 +39,7 @@ struct dp_delta_scan {
     int64_t first_row;
     struct dp_delta_scan_counts counts;
     uint64_t memory;             /* that reading a file may take; 0: no bound */
+    bool is_begun;               /* what it needs can be reached */
     bool tracks_rows;            /* the last two columns are of row ids */
 };
 
@@ -233,6 +235,8 @@ static enum dp_status check_row_ids(const struct open_file *f, struct dp_err *er
 
 static enum dp_status open_next(struct dp_delta_scan *scan, struct dp_err *err) {
     const struct dp_delta_file *action;
+    if (!scan->is_begun && !scan->paths) DP_TRY(dp_delta_tier_reach(scan->s, scan->skipper, err)); /* before the first row comes out */
+    scan->is_begun = true;
     for (;; scan->counts.files_skipped++) {
         action = next_action(scan);
         if (!action) return DP_END;

@@ -14,6 +14,7 @@
 #include <dp/delta/land.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
+#include <dp/delta/tier.h>
 #include <dp/delta/vacuum.h>
 #include <dirent.h>
 #include <errno.h>
@@ -65,12 +66,16 @@ static void keep_inode(struct vacuum *v, const char *path) {
     dp_map_put(&v->inodes, dp_str((const char *)&key, sizeof key), NULL);
 }
 
+/* The name to use: what is listed below the table is named from there, what is in a tier by its whole path. */
+static char *name_of(const struct vacuum *v, const char *rel) { return *rel == '/' ? dp_strdup(rel) : *rel ? dp_path_join(v->table, rel) : dp_strdup(v->table); }
+
 /* A decoded path: relative ones without "." and doubled slashes, absolute ones by their inode. */
 static void keep_path(struct vacuum *v, struct dp_str path) {
     struct dp_buf name = {0};
     if (path.n && path.p[0] == '/') {
         dp_buf_adds(&name, path);
         keep_inode(v, dp_buf_z(&name));
+        dp_map_put(&v->names, path, NULL);
     } else {
         for (size_t i = 0; i < path.n;) {
             size_t j = i;
@@ -130,7 +135,7 @@ static void know_files(struct vacuum *v) {
 /* Where the table has links to directories, a file has several names. */
 static void keep_inodes(struct vacuum *v) {
     for (size_t i = 0; v->has_links && i < v->names.n; i++) {
-        char *path = dp_path_join(v->table, v->names.items[i].key.p);
+        char *path = name_of(v, v->names.items[i].key.p);
         keep_inode(v, path);
         free(path);
     }
@@ -237,7 +242,7 @@ static enum dp_status see_entry(struct vacuum *v, char *rel, const char *path, c
 
 static enum dp_status list(struct vacuum *v, const char *rel, unsigned depth, struct dp_err *err) {
     if (depth >= MAX_DEPTH) return DP_OK;
-    char *dir = *rel ? dp_path_join(v->table, rel) : dp_strdup(v->table);
+    char *dir = name_of(v, rel);
     DIR *d = opendir(dir);
     enum dp_status status = d || errno == ENOENT ? DP_OK : dp_err_sys(err, DP_IO, "cannot list %s", dir);
     for (struct dirent *e; d && status == DP_OK && (e = readdir(d)) != NULL;) {
@@ -253,12 +258,26 @@ static enum dp_status list(struct vacuum *v, const char *rel, unsigned depth, st
     return status;
 }
 
+/* What was moved out of the table by rule, where it can be reached. */
+static enum dp_status list_tiers(struct vacuum *v, struct dp_err *err) {
+    char **homes;
+    size_t n;
+    DP_TRY(dp_delta_tier_homes(v->table, v->s->metadata.id, &homes, &n, err));
+    enum dp_status status = DP_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (status == DP_OK) status = list(v, homes[i], 1, err);
+        free(homes[i]);
+    }
+    free(homes);
+    return status;
+}
+
 static int by_path(const void *a, const void *b) { return strcmp(((const struct victim *)a)->rel, ((const struct victim *)b)->rel); }
 
 /* ---- deleting ---- */
 
 static enum dp_status take(struct vacuum *v, const struct victim *x, struct dp_err *err) {
-    char *path = dp_path_join(v->table, x->rel);
+    char *path = name_of(v, x->rel);
     enum dp_status status = DP_OK;
     bool gone = false;
     if (!v->o->dry_run && unlink(path) != 0) {
@@ -293,7 +312,7 @@ static enum dp_status take_dirs(struct vacuum *v, struct dp_err *err) {
     if (v->o->dry_run || !v->n_dirs) return DP_OK;
     DP_TRY(dp_delta_hold_alone(v->table, &hold, err));
     for (size_t i = 0; i < v->n_dirs; i++) {
-        char *path = dp_path_join(v->table, v->dirs[i].rel);
+        char *path = name_of(v, v->dirs[i].rel);
         if (rmdir(path) == 0) v->out->dirs++;
         free(path);
     }
@@ -328,6 +347,7 @@ static enum dp_status plan(struct vacuum *v, struct dp_err *err) {
     keep_snapshot(v);
     know_files(v);
     DP_TRY(list(v, "", 0, err));
+    DP_TRY(list_tiers(v, err));
     keep_inodes(v);
     if (v->n) qsort(v->victims, v->n, sizeof *v->victims, by_path);
     return DP_OK;

@@ -12,6 +12,7 @@
 
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
+#include <dp/delta/tier.h>
 #include <dp/parquet/reader.h>
 
 #include <stdlib.h>
@@ -139,6 +140,7 @@ static enum dp_status collect(struct planning *g, struct dp_err *err) {
             g->p->n_foreign++;
             continue;
         }
+        if (dp_delta_is_tiered(f)) continue; /* it was moved away, and may be out of reach */
         if (g->seen) {
             dp_buf_reset(&g->path);
             dp_delta_path_key(f->path, &g->path);

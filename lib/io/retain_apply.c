@@ -1,5 +1,5 @@
 /*
- * Carrying a plan of retention out (dp/io/retain_plan.h), one table after the other: its rows as one version, then what no version needs, then leftovers.
+ * Carrying a plan of retention out (dp/io/retain_plan.h), one table after the other: its rows as one version, then what moves to a tier, then leftovers, then what no version needs.
  *
  * The plan's rules are read again and judged against the table as it is now, as of the plan's time.  The commit carries a transaction with the plan's time and the digest of what
  * it does, so that a table whose rows are gone is known by its log; what follows the commit can be done any number of times.
@@ -22,6 +22,7 @@ struct item {
     const char *table, *below, *id;
     int64_t version;
     const char *rows;             /* digest; NULL: no rows go */
+    const char *tier;             /* digest; NULL: nothing moves */
     const char *own;              /* of the rules in the table's own contract; NULL: it goes by those of the plan */
     bool has_versions, has_leftovers, is_sure; /* is_sure: some rows go, whatever files hold that lose a part */
     const char **rules;
@@ -92,6 +93,8 @@ static enum dp_status read_item(struct applying *a, const struct dp_record *r, u
     int64_t files = 0;
     uint32_t node = rows ? dp_json_member(r, rows, "files") : 0;
     if (node) item.is_sure = dp_json_get_i64(r, node, &files) && files > 0;
+    uint32_t tier = dp_json_member(r, 0, "tier");
+    if (tier && !(item.tier = text_of(a, r, tier, "digest"))) return damaged(a, line, "a tier without a digest", err);
     item.has_versions = dp_json_member(r, 0, "versions") != 0;
     item.has_leftovers = dp_json_member(r, 0, "leftovers") != 0;
     item.rules = texts_of(a, r, "rules", &item.n_rules);
@@ -260,6 +263,33 @@ static enum dp_status delete_old(struct applying *a, struct dp_err *err)
     return status;
 }
 
+/* Before anything is done to the table: are the files those of the plan?  Not asked where it has begun already. */
+static enum dp_status check_tiers(struct applying *a, const struct dp_delta_snapshot *s, struct dp_err *err)
+{
+    struct retain_tiers x;
+    struct dp_buf app = {0};
+    int64_t version;
+    bool begun = retain_tiers_begun(&a->t, s, a->item->tier, a->run->now_micros);
+    dp_buf_addf(&app, "dp-retain/%lld/%s", (long long)a->now, a->item->rows ? a->item->rows : "");
+    begun |= a->item->rows && dp_delta_txn_version(s, dp_buf_str(&app), a->run->now_micros / 1000, &version);
+    dp_buf_release(&app);
+    if (begun) return DP_OK;
+    enum dp_status status = retain_tiers_open(&x, &a->t, s, err);
+    if (status == DP_OK && strcmp(x.digest, a->item->tier) != 0) status = stale(a, "files that would move to a tier were changed, or others came", err);
+    retain_tiers_close(&x);
+    return status;
+}
+
+static enum dp_status move_cold(struct applying *a, struct dp_err *err)
+{
+    struct retain_moved m;
+    enum dp_status status = retain_tiers_move(a->run, &a->t, a->item->tier, &m, err);
+    a->out->tier_files += m.files, a->out->tier_bytes += m.bytes, a->out->rewritten += m.rewritten, a->out->commits += m.commits;
+    if (status == DP_OK) dp_buf_addf(&a->words, "%s: %llu files of %llu bytes %s to a tier\n", a->item->table, (unsigned long long)m.files, (unsigned long long)m.bytes,
+                                     a->run->dry_run ? "would move" : "moved");
+    return status;
+}
+
 static enum dp_status check_own(struct applying *a, struct dp_err *err)
 {
     char hex[65];
@@ -275,8 +305,10 @@ static enum dp_status act(struct applying *a, struct dp_err *err)
     if (status == DP_OK && s->version < a->item->version) status = stale(a, "its log is shorter than it was", err);
     if (status == DP_OK) status = retain_table_open(&a->t, s, err);
     if (status == DP_OK && a->item->own) status = check_own(a, err);
+    if (status == DP_OK && a->item->tier) status = check_tiers(a, s, err);
     if (status == DP_OK && a->item->rows) status = delete_rows(a, s, err);
     dp_delta_close(s);
+    if (status == DP_OK && a->item->tier) status = move_cold(a, err);
     if (status == DP_OK && a->item->has_leftovers) {
         uint64_t n = retain_leftovers(&a->t, !a->run->dry_run);
         a->out->leftovers += n;
@@ -294,14 +326,15 @@ static void print_intent(const struct applying *a, struct dp_buf *b)
         if (i) dp_buf_addc(b, ',');
         dp_json_add_string(b, dp_str_z(a->item->rules[i]));
     }
-    dp_buf_addf(b, "],\"rows\":%s,\"versions\":%s,\"leftovers\":%s}", a->item->rows ? "true" : "false", a->item->has_versions ? "true" : "false", a->item->has_leftovers ? "true" : "false");
+    dp_buf_addf(b, "],\"rows\":%s,\"versions\":%s,\"leftovers\":%s,\"tier\":%s}", a->item->rows ? "true" : "false", a->item->has_versions ? "true" : "false",
+                a->item->has_leftovers ? "true" : "false", a->item->tier ? "true" : "false");
 }
 
 static enum dp_status apply_table(struct applying *a, struct dp_err *err)
 {
     struct dp_buf intent = {0}, result = {0};
     char *object = dp_audit_object(a->item->table);
-    uint64_t ticket = 0, rows = a->out->rows, files = a->out->files_removed, old = a->out->old_files;
+    uint64_t ticket = 0, rows = a->out->rows, files = a->out->files_removed, old = a->out->old_files, cold = a->out->tier_files;
     enum dp_status status = DP_OK;
     a->t = (struct retain_table){.path = a->item->table, .below = a->item->below, .all = a->item->own ? NULL : &a->rules, .now = a->now};
     a->is_stale = false;
@@ -310,8 +343,8 @@ static enum dp_status apply_table(struct applying *a, struct dp_err *err)
     bool began = status == DP_OK;
     if (began) status = act(a, err);
     if (a->audit && began) {
-        dp_buf_addf(&result, "{\"rows\":%llu,\"files\":%llu,\"old_files\":%llu}", (unsigned long long)(a->out->rows - rows), (unsigned long long)(a->out->files_removed - files),
-                    (unsigned long long)(a->out->old_files - old));
+        dp_buf_addf(&result, "{\"rows\":%llu,\"files\":%llu,\"old_files\":%llu,\"tier_files\":%llu}", (unsigned long long)(a->out->rows - rows), (unsigned long long)(a->out->files_removed - files),
+                    (unsigned long long)(a->out->old_files - old), (unsigned long long)(a->out->tier_files - cold));
         status = dp_audit_end(a->audit, ticket, status, dp_buf_str(&result), err);
     }
     retain_table_close(&a->t);

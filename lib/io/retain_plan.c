@@ -191,6 +191,25 @@ static void tell_leftovers(struct retain_table *t, uint64_t n, struct job *job)
     job->sums.leftovers = n;
 }
 
+static enum dp_status plan_tiers(struct retain_table *t, const struct dp_delta_snapshot *s, struct job *job, struct dp_err *err)
+{
+    struct retain_tiers x;
+    enum dp_status status = retain_tiers_open(&x, t, s, err);
+    if (status == DP_OK && x.files) dp_buf_addf(&job->line, ",\"tier\":{\"digest\":\"%s\",\"files\":%llu,\"bytes\":%llu}", x.digest, (unsigned long long)x.files, (unsigned long long)x.bytes);
+    for (size_t i = 0; status == DP_OK && i < x.n; i++) {
+        const struct retain_tier *tier = &x.v[i];
+        bool is_asked = tier->rule->codec || tier->rule->sort || tier->rule->cluster;
+        if (!tier->files) continue;
+        dp_buf_addf(&job->words, "%s: %llu files of %llu bytes move to %s, %s: %s", t->path, (unsigned long long)tier->files, (unsigned long long)tier->bytes, tier->rule->tier_to,
+                    tier->rewrites ? "written anew before" : is_asked ? "as they are (whole partitions alone are written anew)" : "as they are", tier->rule->id);
+        if (tier->rule->reason) dp_buf_addf(&job->words, " (%.200s)", tier->rule->reason);
+        dp_buf_addc(&job->words, '\n');
+    }
+    if (status == DP_OK) job->sums.tier_files = x.files, job->sums.tier_bytes = x.bytes;
+    retain_tiers_close(&x);
+    return status;
+}
+
 /* A name that means the same wherever the plan is applied from. */
 static void add_path(struct dp_buf *b, const char *path)
 {
@@ -233,11 +252,12 @@ static enum dp_status plan_table(struct planning *p, struct job *job, struct dp_
     if (t.has_rows) DP_TRY_OUT(retain_rows_count(&t, s, &rows, err));
     bool rows_go = rows.files || rows.rewrites;
     if (rows_go) tell_rows(&t, &rows, job);
+    if (t.has_tier) DP_TRY_OUT(plan_tiers(&t, s, job, err));
     if (t.has_versions) DP_TRY_OUT(plan_versions(&t, s, rows.files > 0, job, err)); /* with rows of which only a part may go no version is sure to come */
     uint64_t leftovers = t.has_leftovers ? retain_leftovers(&t, false) : 0;
     if (leftovers) tell_leftovers(&t, leftovers, job);
     dp_buf_addz(&job->line, "}\n");
-    job->sums.to_do = rows_go || job->sums.old_files || leftovers || job->sums.versions_go;
+    job->sums.to_do = rows_go || job->sums.tier_files || job->sums.old_files || leftovers || job->sums.versions_go;
 out:
     retain_table_close(&t);
     dp_delta_close(s);
@@ -279,6 +299,7 @@ static void add_sums(struct dp_retain_totals *to, const struct dp_retain_totals 
     to->rows_least += s->rows_least, to->rows_most += s->rows_most, to->rows_unknown += s->rows_unknown;
     to->versions_stay += s->versions_stay, to->versions_go += s->versions_go;
     to->old_files += s->old_files, to->old_bytes += s->old_bytes, to->leftovers += s->leftovers;
+    to->tier_files += s->tier_files, to->tier_bytes += s->tier_bytes;
 }
 
 static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)

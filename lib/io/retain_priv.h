@@ -16,7 +16,7 @@ struct retain_table {
     const struct dp_retain_rule **rules;     /* that are about it */
     size_t n;
     struct dp_expr *where, *unheld;          /* rows that go; rows that none holds by a column; NULL: none, all */
-    bool has_rows, has_versions, has_leftovers;
+    bool has_rows, has_versions, has_leftovers, has_tier;
     int64_t most;                            /* percent of its rows; -1 */
     struct dp_buf text, where_text;          /* what the two say, for the digest; the first */
 };
@@ -57,6 +57,37 @@ struct dp_delta_vacuum_opts retain_vacuum(const struct retain_versions *v, int64
 /* Staging and temporary files from before `cut`: how many; removed where `take`. */
 uint64_t retain_leftovers(const struct retain_table *t, bool take);
 int64_t retain_leftovers_cut(const struct retain_table *t);
+
+/* Files that move to a tier: which rule says so, how many. */
+struct retain_tier {
+    const struct dp_retain_rule *rule;
+    struct dp_retain_rule age;         /* as a rule of rows: what it would let go is cold */
+    struct retain_table t;             /* under that rule alone */
+    struct dp_retain_rules one;
+    struct retain_judge judge;
+    char *home;                        /* of the table, in this tier */
+    int64_t cut;
+    bool rewrites;                     /* written anew before */
+    uint64_t files, bytes;
+};
+struct retain_tiers {
+    struct retain_table *table;
+    struct retain_judge rows;          /* what goes altogether is not moved */
+    struct retain_tier *v;             /* coldest first */
+    size_t n;
+    uint64_t files, bytes;
+    char digest[33];                   /* over the rules' effect and the files, in any order */
+};
+/* Of one version: its files are counted.  The table and the snapshot are borrowed until close.  DP_IO, DP_USAGE: a tier that can't be used (dp/delta/tier.h). */
+enum dp_status retain_tiers_open(struct retain_tiers *x, struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) DP_MUST_CHECK;
+void retain_tiers_close(struct retain_tiers *x);
+/* Where a file moves to; NULL: it stays. */
+struct retain_tier *retain_tier_of(struct retain_tiers *x, const struct dp_delta_file *f);
+/* Has a plan with this digest begun to move files of the table? */
+bool retain_tiers_begun(const struct retain_table *t, const struct dp_delta_snapshot *s, const char *digest, int64_t now_micros);
+/* Writes anew and moves, as of the plan's time. */
+struct retain_moved { uint64_t files, bytes, rewritten, commits; };
+enum dp_status retain_tiers_move(struct dp_run *run, struct retain_table *t, const char *digest, struct retain_moved *out, struct dp_err *err) DP_MUST_CHECK;
 
 /* Tables under the operands, in order. */
 struct retain_place { char *path, *below; };

@@ -58,7 +58,7 @@ enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_s
         DP_TRY(dp_retain_covers(r, t->path, t->below, s, &covers, err));
         if (!covers) continue;
         t->rules[t->n++] = r;
-        t->has_rows |= r->has_rows, t->has_versions |= r->has_versions, t->has_leftovers |= r->has_leftovers;
+        t->has_rows |= r->has_rows, t->has_versions |= r->has_versions, t->has_leftovers |= r->has_leftovers, t->has_tier |= r->has_tier;
         if (r->most >= 0 && (t->most < 0 || r->most < t->most)) t->most = r->most;
     }
     if (!t->has_rows) return DP_OK;

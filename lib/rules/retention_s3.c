@@ -168,7 +168,7 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
     DP_TRY(read_filter(in, n, rule));
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         const struct dp_yaml_node *t = dp_yaml_get(n, tiers[i]);
-        if (t) retain_note(in, t, rule->id, "%s: is not carried out: there are no tiers", tiers[i]);
+        if (t) retain_note(in, t, rule->id, "%s: is not carried out: a storage class is no directory; a rule in YAML with a tier names one", tiers[i]);
         has_tiers |= t != NULL;
     }
     DP_TRY(read_expiration(in, n, rule));

@@ -1,5 +1,5 @@
 /*
- * Rules of retention in YAML (dp-retain(1), RULES): `version: 1`, `zone`, `rules`, each with an id, the tables that it is about, and what it keeps: `rows`, `versions`, `leftovers`.
+ * Rules of retention in YAML (dp-retain(1), RULES): `version: 1`, `zone`, `rules`, each with an id, the tables that it is about, and what it keeps: `rows`, `versions`, `leftovers`, or moves: `tier`.
  * Times to keep are "90d", "7y", ISO 8601 or forever.
  */
 #include "retention_priv.h"
@@ -44,21 +44,32 @@ static enum dp_status count_of(struct retain_reading *in, const struct dp_yaml_n
 }
 
 /* "90d", "P1Y6M", "forever". */
-static enum dp_status keep_of(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_keep *out)
+static enum dp_status age_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, struct dp_retain_keep *out)
 {
-    const struct dp_yaml_node *n = dp_yaml_get(map, "keep");
+    const struct dp_yaml_node *n = dp_yaml_get(map, key);
     const char *why;
     size_t digits = 0;
     if (!n) return DP_OK;
-    if (n->kind != DP_YAML_STRING) return dp_yaml_error(in->doc, n, in->err, "keep: a time with its unit is wanted (90d, 7y, P1Y6M, forever)");
+    if (n->kind != DP_YAML_STRING) return dp_yaml_error(in->doc, n, in->err, "%s: a time with its unit is wanted (90d, 7y, P1Y6M, forever)", key);
     out->is_given = true;
     if (dp_str_eqz(n->text, "forever")) return out->forever = true, DP_OK;
     while (digits < n->text.n && n->text.p[digits] >= '0' && n->text.p[digits] <= '9') digits++;
     const char *unit = *n->text.p == 'P' ? NULL : n->text.p + digits;
     while (unit && *unit == ' ') unit++;
     why = dp_sla_age(unit ? dp_str(n->text.p, digits) : n->text, unit && *unit ? unit : NULL, &out->months, &out->micros, &in->r->arena);
-    if (why) return dp_yaml_error(in->doc, n, in->err, "keep: %s", why);
+    if (why) return dp_yaml_error(in->doc, n, in->err, "%s: %s", key, why);
     return flag_of(in, map, "to-midnight", &out->to_midnight);
+}
+
+static enum dp_status keep_of(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_keep *out) { return age_of(in, map, "keep", out); }
+
+static enum dp_status unit_of(struct retain_reading *in, const struct dp_yaml_node *map, enum dp_retain_unit *out)
+{
+    static const char *const units[] = {"", "s", "ms", "us"};
+    const struct dp_yaml_node *unit = dp_yaml_get(map, "unit");
+    for (int i = 1; unit && unit->kind == DP_YAML_STRING && i < 4; i++)
+        if (dp_str_eqz(unit->text, units[i])) *out = (enum dp_retain_unit)i;
+    return unit && *out == DP_RETAIN_UNIT_NONE ? dp_yaml_error(in->doc, unit, in->err, "unit: s, ms or us is wanted") : DP_OK;
 }
 
 static enum dp_status read_tables(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
@@ -102,8 +113,7 @@ static enum dp_status check_where(struct retain_reading *in, const struct dp_yam
 static enum dp_status read_rows(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
 {
     static const char *const keys[] = {"keep", "time", "unit", "where", "to-midnight", "at-most", NULL};
-    static const char *const units[] = {"", "s", "ms", "us"};
-    const struct dp_yaml_node *n = dp_yaml_get(map, "rows"), *most, *unit;
+    const struct dp_yaml_node *n = dp_yaml_get(map, "rows"), *most;
     if (!n) return DP_OK;
     if (n->kind != DP_YAML_MAP) return wrong(in, n, "rows", "a map");
     DP_TRY(dp_yaml_known_keys(in->doc, n, keys, "rows", in->err));
@@ -116,10 +126,7 @@ static enum dp_status read_rows(struct retain_reading *in, const struct dp_yaml_
     if (rule->time && !rule->rows.is_given) return dp_yaml_error(in->doc, n, in->err, "rows: time without keep says nothing");
     if (rule->where && rule->rows.is_given && !rule->time)
         return dp_yaml_error(in->doc, n, in->err, "rows: where with keep wants time, a column: when rows were written is known of whole files only");
-    unit = dp_yaml_get(n, "unit");
-    for (int i = 1; unit && unit->kind == DP_YAML_STRING && i < 4; i++)
-        if (dp_str_eqz(unit->text, units[i])) rule->unit = (enum dp_retain_unit)i;
-    if (unit && rule->unit == DP_RETAIN_UNIT_NONE) return dp_yaml_error(in->doc, unit, in->err, "unit: s, ms or us is wanted");
+    DP_TRY(unit_of(in, n, &rule->unit));
     most = dp_yaml_get(n, "at-most");
     if (!most) return DP_OK;
     struct dp_str text = most->text;
@@ -159,9 +166,49 @@ static enum dp_status read_leftovers(struct retain_reading *in, const struct dp_
     return rule->leftovers.is_given ? DP_OK : dp_yaml_error(in->doc, n, in->err, "leftovers: keep is wanted");
 }
 
+/* "/cold/" to "/cold"; NULL: not a directory that is named the same way from everywhere. */
+static const char *directory_of(struct retain_reading *in, struct dp_str text)
+{
+    while (text.n > 1 && text.p[text.n - 1] == '/') text.n--;
+    if (text.n < 2 || text.n > DP_LIMIT_PATH / 2 || text.p[0] != '/') return NULL;
+    for (size_t i = 0, from = 1; i <= text.n; i++) {
+        if (i < text.n && ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)) return NULL;
+        if (i && (i == text.n || text.p[i] == '/')) {
+            if (i - from == 0 || (i - from <= 2 && text.p[from] == '.' && text.p[i - 1] == '.')) return NULL;
+            from = i + 1;
+        }
+    }
+    return dp_arena_str(&in->r->arena, text).p;
+}
+
+static enum dp_status read_tier(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
+{
+    static const char *const keys[] = {"after", "time", "unit", "to", "name", "codec", "sort", "cluster", "to-midnight", NULL};
+    const struct dp_yaml_node *n = dp_yaml_get(map, "tier"), *to;
+    if (!n) return DP_OK;
+    if (n->kind != DP_YAML_MAP) return wrong(in, n, "tier", "a map");
+    DP_TRY(dp_yaml_known_keys(in->doc, n, keys, "tier", in->err));
+    rule->has_tier = true;
+    DP_TRY(age_of(in, n, "after", &rule->tier));
+    if (!rule->tier.is_given) return dp_yaml_error(in->doc, n, in->err, "tier: after is wanted");
+    DP_TRY(text_of(in, n, "time", &rule->tier_time));
+    DP_TRY(unit_of(in, n, &rule->tier_unit));
+    DP_TRY(text_of(in, n, "to", &rule->tier_to));
+    if (!rule->tier_to) return dp_yaml_error(in->doc, n, in->err, "tier: to is wanted, a directory");
+    to = dp_yaml_get(n, "to");
+    if (!(rule->tier_to = directory_of(in, to->text))) return dp_yaml_error(in->doc, to, in->err, "to: a directory by its whole path is wanted (/cold/lake), without . and ..");
+    rule->tier_name = strrchr(rule->tier_to, '/') + 1;
+    DP_TRY(text_of(in, n, "name", &rule->tier_name));
+    DP_TRY(text_of(in, n, "codec", &rule->codec));
+    DP_TRY(text_of(in, n, "sort", &rule->sort));
+    DP_TRY(text_of(in, n, "cluster", &rule->cluster));
+    if (rule->sort && rule->cluster) return dp_yaml_error(in->doc, n, in->err, "tier: sort or cluster, not both");
+    return DP_OK;
+}
+
 static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_node *n, const struct dp_zone *zone)
 {
-    static const char *const keys[] = {"id", "description", "reason", "enabled", "tables", "tags", "zone", "rows", "versions", "leftovers", NULL};
+    static const char *const keys[] = {"id", "description", "reason", "enabled", "tables", "tags", "zone", "rows", "versions", "leftovers", "tier", NULL};
     const char *id = NULL, *name = NULL;
     if (n->kind != DP_YAML_MAP) return wrong(in, n, "rules", "a list of maps");
     DP_TRY(dp_yaml_known_keys(in->doc, n, keys, "a rule", in->err));
@@ -180,7 +227,9 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
     DP_TRY(read_rows(in, n, rule));
     DP_TRY(read_versions(in, n, rule));
     DP_TRY(read_leftovers(in, n, rule));
-    if (!rule->has_rows && !rule->has_versions && !rule->has_leftovers) return dp_yaml_error(in->doc, n, in->err, "rule %.60s: rows, versions or leftovers is wanted", id);
+    DP_TRY(read_tier(in, n, rule));
+    if (!rule->has_rows && !rule->has_versions && !rule->has_leftovers && !rule->has_tier)
+        return dp_yaml_error(in->doc, n, in->err, "rule %.60s: rows, versions, leftovers or tier is wanted", id);
     return DP_OK;
 }
 

@@ -91,6 +91,31 @@ Y
 mkdir -p base/t/_dp_staging/dead
 touch -d '2 days ago' base/t/_dp_staging/dead
 
+# Cold files: written anew, moved to a tier; moved back from it.
+mkdir base/cold
+cat >tiers.yaml <<Y
+version: 1
+rules:
+  - {id: cool, tier: {after: 1d, time: day, to: $work/run/cold, codec: 'zstd:9'}}
+Y
+tier() { dp-retain "$@" -r ../tiers.yaml --now 2026-03-03T12:00:00Z t; }
+cmd_tier() {
+    [ -e plan ] || tier plan -o plan || return
+    dp-retain apply plan
+}
+homes() { find cold -mindepth 2 ! -name .dp-tier "$@" | sort; }
+done_tier() { # as many copies as files that the log names there, and nothing else
+    tier plan --json 2>>err | tail -n 1 | jq -e '.tier_files == 0' >>out || return 1
+    [ "$(dp-retain restore --list t | cut -f 1 | sed "s,$PWD/,," | sort)" = "$(homes -type f)" ] && [ -n "$(homes -type f)" ] && [ -z "$(homes -name '.dp-*')" ]
+}
+cmd_tier_back() { dp-retain restore t --reason test; }
+done_tier_back() { [ -z "$(dp-retain restore --list t)" ] && [ ! -e t/_dp_staging/tier ] && [ "$(homes -type f | wc -l)" -gt 0 ]; }
+make_tiered() { # what tier_back starts from
+    again
+    (cd run && cmd_tier && dp-table vacuum t --retain 0s --force) >out 2>err || { ok 1 "a table with a tier"; return; }
+    rm -rf base && mv run base && rm -f base/plan
+}
+
 content() { # of the table in this directory, as one line
     [ -e "$1/_delta_log/00000000000000000000.json" ] || { echo none; return; }
     dp-cat "$1" 2>>err | sort | cksum
@@ -143,13 +168,14 @@ all='commit overwrite checkpoint vacuum replicate bring_up restore clone deep_cl
 dp-table --help | grep -q '^ *merge ' && all="$all merge"
 dp-table --help | grep -q '^ *convert ' && all="$all convert"
 [ -x "$(command -v dp-compact)" ] && all="$all compact"
-[ -x "$(command -v dp-retain)" ] && all="$all retain"
+[ -x "$(command -v dp-retain)" ] && all="$all retain tier tier_back" # the last changes what commands start from
 # shellcheck disable=SC2086 # words
 [ $# -gt 0 ] || set -- $all
 for name; do
     case $name in
     compact) run_command "$name" dp-compact ;;
-    retain) run_command "$name" dp-retain ;;
+    tier_back) make_tiered && run_command "$name" dp-retain ;;
+    retain | tier) run_command "$name" dp-retain ;;
     *) run_command "$name" dp-table ;;
     esac
 done

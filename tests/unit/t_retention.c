@@ -58,7 +58,7 @@ static void test_faults(void **state)
         {"version: 1\nrules: []\nzones: UTC\n", "zone", 3},
         {"version: 1\nzone: Mars/Olympus\nrules: []\n", "no time zone", 2},
         {"version: 1\nrules:\n- rows: {keep: 1d}\n", "has an id", 3},
-        {RULE, "rows, versions or leftovers", 3},
+        {RULE, "rows, versions, leftovers or tier", 3},
         {RULE "  rows: {keep: 90}\n", "with its unit", 4},
         {RULE "  rows: {keep: 90 M}\n", "is not one of", 4},
         {RULE "  rows: {keep: P1X}\n", "ISO 8601", 4},
@@ -72,6 +72,18 @@ static void test_faults(void **state)
         {RULE "  versions: {keep: 1d, last: 0}\n", "last", 4},
         {RULE "  leftovers: {keeps: 1d}\n", "keep", 4},
         {RULE "  leftovers: {keep: 1d}\n- id: a\n  leftovers: {keep: 1d}\n", "already", 5},
+        {RULE "  tier: {to: /c}\n", "after is wanted", 4},
+        {RULE "  tier: {after: 90}\n", "after: a time with its unit", 4},
+        {RULE "  tier: {after: 90d}\n", "to is wanted", 4},
+        {RULE "  tier: {after: 90d, to: cold}\n", "whole path", 4},
+        {RULE "  tier: {after: 90d, to: /}\n", "whole path", 4},
+        {RULE "  tier: {after: 90d, to: /a//b}\n", "whole path", 4},
+        {RULE "  tier: {after: 90d, to: /a/./b}\n", "whole path", 4},
+        {RULE "  tier: {after: 90d, to: /a/..}\n", "whole path", 4},
+        {RULE "  tier: {after: 90d, to: \"/a\\nb\"}\n", "whole path", 4},
+        {RULE "  tier: {after: 90d, to: /c, sort: a, cluster: zorder(a)}\n", "not both", 4},
+        {RULE "  tier: {after: 90d, to: /c, unit: d}\n", "unit", 4},
+        {RULE "  tier: {after: 90d, to: /c, keep: 1d}\n", "keep", 4},
         {"{\"Rules\":[\n{\"ID\":\"a\",\"Status\":\"On\",\"Expiration\":{\"Days\":1}}]}", "Enabled", 2},
         {"{\"Rules\":[\n{\"ID\":\"a\",\"Status\":\"Enabled\"}]}", "nothing to do", 2},
         {"{\"Rules\":[\n{\"Status\":\"Enabled\",\"Expiration\":{\"Days\":0}}]}", "Days", 2},
@@ -116,6 +128,26 @@ static void test_s3(void **state)
     assert_int_equal(r.notes[0].line, 4);
     assert_non_null(strstr(r.notes[0].text, "Transitions"));
     assert_non_null(strstr(r.notes[1].text, "ExpiredObjectDeleteMarker"));
+    dp_retain_rules_release(&r);
+}
+
+static void test_tier(void **state)
+{
+    (void)state;
+    struct dp_retain_rules r = read_all("version: 1\nrules:\n- {id: a, tier: {after: 6mo, time: ts, unit: s, to: /mnt/c..d/e f/, codec: zstd, sort: -a, to-midnight: true}}\n"
+                                        "- {id: b, tier: {after: 1y, to: /x, name: glacier, cluster: 'zorder(a,b)'}}\n");
+    assert_int_equal(r.n, 2);
+    assert_true(r.v[0].has_tier && !r.v[0].has_rows && r.v[0].tier.to_midnight);
+    assert_int_equal(r.v[0].tier.months, 6);
+    assert_int_equal(r.v[0].tier_unit, DP_RETAIN_UNIT_S);
+    assert_string_equal(r.v[0].tier_time, "ts");
+    assert_string_equal(r.v[0].tier_to, "/mnt/c..d/e f");
+    assert_string_equal(r.v[0].tier_name, "e f");
+    assert_string_equal(r.v[0].codec, "zstd");
+    assert_string_equal(r.v[0].sort, "-a");
+    assert_string_equal(r.v[1].tier_name, "glacier");
+    assert_string_equal(r.v[1].cluster, "zorder(a,b)");
+    assert_null(r.v[1].tier_time);
     dp_retain_rules_release(&r);
 }
 
@@ -298,7 +330,7 @@ static void test_covers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_yaml), cmocka_unit_test(test_faults), cmocka_unit_test(test_s3), cmocka_unit_test(test_limit), cmocka_unit_test(test_cut),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_yaml), cmocka_unit_test(test_faults), cmocka_unit_test(test_s3), cmocka_unit_test(test_tier), cmocka_unit_test(test_limit), cmocka_unit_test(test_cut),
                                        cmocka_unit_test(test_cut_is_exact), cmocka_unit_test(test_where), cmocka_unit_test(test_files), cmocka_unit_test(test_covers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

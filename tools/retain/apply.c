@@ -26,10 +26,11 @@ static enum dp_status run_apply(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = dp_retain_apply(&cli->run, &o, &d, err);
     const struct { const char *key; uint64_t n; } rows[] = {
         {"tables", d.tables}, {"tables_out_of_date", d.stale}, {"tables_done_before", d.done_before}, {"commits", d.commits}, {"rows", d.rows}, {"files_removed", d.files_removed},
-        {"files_added", d.files_added}, {"deletion_vectors", d.vectors}, {"old_files", d.old_files}, {"old_bytes", d.old_bytes}, {"leftovers", d.leftovers}};
+        {"files_added", d.files_added}, {"deletion_vectors", d.vectors}, {"old_files", d.old_files}, {"old_bytes", d.old_bytes}, {"leftovers", d.leftovers}, {"tier_files", d.tier_files}, {"tier_bytes", d.tier_bytes}, {"rewritten", d.rewritten}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) dp_cli_report_u64(cli, rows[i].key, rows[i].n);
     if (status != DP_OK) return status;
     if (!d.tables && cli->common.skip_empty) return dp_err_set(err, DP_EMPTY, "nothing is planned");
+    if (d.tier_files) DP_TRY(dp_cli_say(cli, err, "%llu files of %llu bytes %s to a tier\n", (unsigned long long)d.tier_files, (unsigned long long)d.tier_bytes, cli->run.dry_run ? "would move" : "moved"));
     return dp_cli_say(cli, err, "%llu tables: %llu rows, %llu files, %llu old files of %llu bytes%s\n", (unsigned long long)d.tables, (unsigned long long)d.rows,
                       (unsigned long long)d.files_removed, (unsigned long long)d.old_files, (unsigned long long)d.old_bytes, cli->run.dry_run ? " would go" : "");
 }

@@ -24,7 +24,8 @@ static void report(struct dp_cli *cli, const struct dp_retain_totals *t)
     const struct { const char *key; uint64_t n; } rows[] = {
         {"tables", t->tables}, {"tables_to_do", t->to_do}, {"tables_refused", t->refused}, {"files", t->files}, {"bytes", t->bytes}, {"rewrites", t->rewrites},
         {"rewrite_bytes", t->rewrite_bytes}, {"rows_least", t->rows_least}, {"rows_most", t->rows_most}, {"tables_rows_unknown", t->rows_unknown},
-        {"versions_stay", t->versions_stay}, {"versions_go", t->versions_go}, {"old_files", t->old_files}, {"old_bytes", t->old_bytes}, {"leftovers", t->leftovers}};
+        {"versions_stay", t->versions_stay}, {"versions_go", t->versions_go}, {"old_files", t->old_files}, {"old_bytes", t->old_bytes}, {"leftovers", t->leftovers},
+        {"tier_files", t->tier_files}, {"tier_bytes", t->tier_bytes}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) dp_cli_report_u64(cli, rows[i].key, rows[i].n);
 }
 
@@ -42,6 +43,7 @@ static enum dp_status run_plan(struct dp_cli *cli, struct dp_err *err)
     DP_TRY(dp_cli_say(cli, err, "%llu of %llu tables: %llu files go whole, %llu in part; %llu versions go, %llu stay; %llu old files of %llu bytes, %llu leftovers\n",
                       (unsigned long long)t.to_do, (unsigned long long)t.tables, (unsigned long long)t.files, (unsigned long long)t.rewrites, (unsigned long long)t.versions_go,
                       (unsigned long long)t.versions_stay, (unsigned long long)t.old_files, (unsigned long long)t.old_bytes, (unsigned long long)t.leftovers));
+    if (t.tier_files) DP_TRY(dp_cli_say(cli, err, "%llu files of %llu bytes move to a tier\n", (unsigned long long)t.tier_files, (unsigned long long)t.tier_bytes));
     if (worst != DP_OK) return dp_err_set(err, worst, "%llu tables could not be planned", (unsigned long long)t.refused);
     if (!t.to_do && cli->common.skip_empty) return dp_err_set(err, DP_EMPTY, "nothing goes");
     return DP_OK;

@@ -45,7 +45,7 @@ const struct dp_type *dp_delta_scan_schema(const struct dp_delta_scan *scan); /*
  */
 enum dp_status dp_delta_scan_row_ids(struct dp_delta_scan *scan, struct dp_err *err) DP_MUST_CHECK;
 
-/* DP_END: no more. */
+/* DP_END: no more.  The first: DP_IO where files that stand outside of the table are wanted and are not there (dp/delta/tier.h). */
 enum dp_status dp_delta_scan_next(struct dp_delta_scan *scan, struct dp_delta_task **out, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_task_release(struct dp_delta_task *task); /* any thread; NULL is legal */
 /* Passes over up to `rows` live rows by whole row groups, before the next task; *skipped says how many.  DP_END: no more.  Not with where. */

@@ -3,7 +3,7 @@
  * and that are older than the retention.
  *
  * Never looked at: the log, names that begin with _ or . (but change data, and directories of partition columns), symbolic links, whatever lies outside
- * of the table.  Killed anywhere the table is valid, and the next run goes on.
+ * of the table but in the directories that its tiers have for it alone (dp/delta/tier.h).  Killed anywhere the table is valid, and the next run goes on.
  */
 #ifndef DP_DELTA_VACUUM_H
 #define DP_DELTA_VACUUM_H

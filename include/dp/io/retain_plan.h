@@ -22,6 +22,7 @@ struct dp_retain_totals {
     uint64_t versions_stay, versions_go;   /* that can be read now, and afterwards can or can't */
     uint64_t old_files, old_bytes;         /* that no version that stays needs */
     uint64_t leftovers;
+    uint64_t tier_files, tier_bytes;       /* that move to a tier */
 };
 
 struct dp_retain_plan_opts {
@@ -51,6 +52,7 @@ struct dp_retain_applied {
     uint64_t commits, files_removed, files_added, vectors;
     uint64_t rows;                         /* deleted, as far as they are counted */
     uint64_t old_files, old_bytes, leftovers;
+    uint64_t tier_files, tier_bytes, rewritten; /* moved to a tier; files that were written anew for that */
 };
 
 /* DP_AGAIN: the plan is out of date for some table; the others were done.  May be stopped anywhere, and run again. */

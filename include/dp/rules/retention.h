@@ -57,6 +57,13 @@ struct dp_retain_rule {
     /* leftovers: staging and temporary files */
     bool has_leftovers;
     struct dp_retain_keep leftovers;
+    /* tier: files of which all rows are older move to another directory */
+    bool has_tier;
+    struct dp_retain_keep tier;
+    const char *tier_time;                 /* as `time` */
+    enum dp_retain_unit tier_unit;
+    const char *tier_to, *tier_name;       /* a directory, absolute and without .. in it; what the files are marked with */
+    const char *codec, *sort, *cluster;    /* how they are written anew before, NULL: as they are */
 };
 
 struct dp_retain_note { const char *source, *rule, *text; uint32_t line; };
