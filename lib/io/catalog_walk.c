@@ -8,12 +8,14 @@
 
 #include <stdlib.h>
 
-enum { Q_EDGE_DOWN, Q_EDGE_UP, Q_JOBS, Q_JOB_IO, Q_JOB_DOWN, Q_JOB_UP, Q_FLOW_DOWN, Q_FLOW_UP, Q_HAS_FLOW, Q_ALIAS, Q_LATEST, Q_LATEST_IO, Q_N };
+enum { Q_EDGE_DOWN, Q_EDGE_UP, Q_JOBS, Q_ENDS, Q_JOB_IO, Q_JOB_DOWN, Q_JOB_UP, Q_FLOW_DOWN, Q_FLOW_UP, Q_HAS_FLOW, Q_ALIAS, Q_LATEST, Q_LATEST_IO, Q_N };
 
 static const char *const sqls[Q_N] = {
     [Q_EDGE_DOWN] = "SELECT dst, job, runs FROM edge e WHERE src = ?1 AND first_at <= ?2 AND (?4 OR " HOLDS("e") ")",
     [Q_EDGE_UP] = "SELECT src, job, 0 FROM edge e INDEXED BY edge_dst WHERE dst = ?1 AND first_at <= ?2 AND (?4 OR " HOLDS("e") ")",
     [Q_JOBS] = "SELECT job FROM job_io x INDEXED BY job_io_dataset WHERE dataset = ?1 AND side = ?3 AND first_at <= ?2 AND (?4 OR " HOLDS("x") ")",
+    [Q_ENDS] = "SELECT job FROM job_io x INDEXED BY job_io_dataset WHERE dataset = ?1 AND side = 0 AND first_at <= ?2 AND (?4 OR " HOLDS("x") ")"
+               " AND NOT EXISTS (SELECT 1 FROM job_io y WHERE y.job = x.job AND y.side = 1 AND y.first_at <= ?2 AND (?4 OR " HOLDS("y") "))",
     [Q_JOB_IO] = "SELECT dataset FROM job_io x WHERE job = ?1 AND side = ?3 AND first_at <= ?2 AND (?4 OR " HOLDS("x") ")",
     [Q_JOB_DOWN] = "SELECT dst FROM job_edge WHERE src = ?1 AND first_at <= ?2",
     [Q_JOB_UP] = "SELECT src FROM job_edge WHERE dst = ?1 AND first_at <= ?2",
@@ -44,7 +46,7 @@ struct walking {
     struct alias *aliases;
     size_t n_aliases, cap_aliases;
     struct dp_map current; /* (job, dataset, side) of latest runs -> flow; (job) alone -> it was looked at */
-    bool has_job_edges;
+    bool has_job_edges, asks_silent; /* asks: what jobs did that say nothing of columns is told */
     struct item *queue;
     size_t n_queue, cap_queue;
 };
@@ -318,19 +320,20 @@ static void reach_rows(struct walking *k, int64_t dataset, uint8_t level, int32_
 
 static void follow(struct walking *k, uint32_t first, uint8_t level, int32_t depth, int64_t from)
 {
-    for (uint32_t i = first; i;) {
+    for (uint32_t i = first; i; i = k->links[i - 1].next) {
         const struct link l = k->links[i - 1];
         const struct flow *f = &k->flows[l.flow];
         uint8_t to = level_by(level, l.how);
+        if (k->conf->values && (to == DP_WALK_INDIRECT || (l.to < 0 && to > DP_WALK_INDIRECT))) continue;
         if (l.to < 0) reach_rows(k, -l.to, to < DP_WALK_INDIRECT ? to : DP_WALK_INDIRECT, depth + 1, from, f->job);
         else reach_column(k, l.to, l.dataset, to, depth + 1, from, f->job);
-        i = l.next;
     }
 }
 
 /* Jobs that read the dataset: those that wrote another without a word of columns may have put anything into it; those that wrote nothing still read it. */
 static enum dp_status follow_silent(struct walking *k, int64_t dataset, int32_t depth)
 {
+    if (!k->asks_silent) return DP_OK;
     struct { int64_t dst, job; } *silent = NULL;
     size_t n = 0, cap = 0;
     enum dp_status status = DP_OK;
@@ -356,8 +359,8 @@ static enum dp_status follow_silent(struct walking *k, int64_t dataset, int32_t 
     }
     free(silent);
     if (status || !k->conf->down) return status;
-    st = start(k, Q_JOBS, dataset, &status);
-    if (status == DP_OK) k->c->sq.bind_int64(st, 3, DP_SIDE_IN);
+    /* A job that wrote was told of above, or said which columns it takes. */
+    st = start(k, Q_ENDS, dataset, &status);
     while (dp_cat_next_kept(k->c, st, &status, k->err)) {
         int64_t job = dp_cat_i64(k->c, st, 0);
         bool wanted = true;
@@ -402,6 +405,7 @@ static enum dp_status expand_rows(struct walking *k, int64_t dataset, uint8_t le
     if (status || (k->conf->depth && depth >= k->conf->depth)) return status;
     DP_TRY(load_flows(k, dataset));
     if (!k->conf->down) return follow(k, k->of_rows[dataset], level, depth, 0), follow_silent(k, dataset, depth);
+    if (k->conf->values && level == DP_WALK_INDIRECT) return follow_silent(k, dataset, depth);
     /* downwards every flow out of it is one of the flows that were read for it: by its targets' datasets */
     void *st = start(k, Q_FLOW_DOWN, dataset, &status);
     while (dp_cat_next_kept(k->c, st, &status, k->err)) {
@@ -501,9 +505,11 @@ enum dp_status dp_catalog_walk(struct dp_catalog *c, const struct dp_catalog_nod
     for (size_t i = 0; i < n; i++) columns = columns || starts[i].kind == 'c';
     for (size_t i = 0; i < n; i++) columns = columns && starts[i].kind != 'j';
     w->n = 0;
+    k.asks_silent = !conf->values;
+    for (size_t i = 0; i < n; i++) k.asks_silent = k.asks_silent || starts[i].kind == 'd';
     enum dp_status status = prepare(&k, columns);
     if (status == DP_OK) status = columns ? walk_columns(&k, starts, n) : walk_datasets(&k, starts, n);
-    for (size_t i = 0; columns && conf->down && i < w->n; i++)
+    for (size_t i = 0; columns && conf->down && !conf->values && i < w->n; i++)
         if (w->v[i].kind == 'd') w->v[i].rows = k.rows_level[w->v[i].id];
     free(k.dataset_at), free(k.job_at), free(k.field_at), free(k.of_field), free(k.of_rows), free(k.loaded), free(k.rows_level);
     free(k.links), free(k.flows), free(k.aliases), free(k.queue);

@@ -313,6 +313,60 @@ tell	team:03" ]
     assert_equal "$(L down in | grep -c dataset)" 10
 }
 
+@test "--direct: one dataset away, where values go" {
+    {
+        ev COMPLETE 1 1 load "$(ds raw)" "$(ds clean "$(lin "$(to a "$(of raw a DIRECT IDENTITY)"),$(to m "$(of raw p DIRECT TRANSFORMATION true)")")")"
+        ev COMPLETE 2 2 pick "$(ds raw)" "$(ds picked "$(lin "$(to z "$(of raw z DIRECT IDENTITY)")" "$(of raw a INDIRECT FILTER)")")"
+        ev COMPLETE 3 3 mute "$(ds raw)" "$(ds heap)"
+        ev COMPLETE 4 4 sum "$(ds clean),$(ds picked)" "$(ds sum "$(lin "$(to total "$(of clean a DIRECT AGGREGATION)")" "$(of picked z INDIRECT SORT)")")"
+        # raw chooses rows of near, and its values come to it by a way round
+        ev COMPLETE 5 5 round "$(ds clean),$(ds raw)" "$(ds near "$(lin "$(to a "$(of clean a DIRECT IDENTITY)")" "$(of raw a INDIRECT FILTER)")")"
+    } | L ingest
+    run -0 L down 'raw#a' --direct
+    assert_output "1	dataset	direct	n/clean
+1	column	direct	n/clean#a
+1	job	direct	j/load"
+    run -0 L down 'raw#p' --direct
+    assert_output --partial "1	column	masked	n/clean#m"
+    [ "$(L down raw --direct | grep -c dataset)" -eq 3 ]
+    run -0 L down raw --direct
+    [[ $output == *n/clean* && $output == *n/picked* && $output == *n/heap* && $output != *n/near* && $output != *#* ]] || fail "$output"
+    # further, by values alone: near is two datasets away
+    run -0 L down 'raw#a' --direct --depth 0
+    [[ $output == *"2	column	direct	n/near#a"* && $output == *"2	column	direct	n/sum#total"* && $output != *picked* ]] || fail "$output"
+    # up it is the same, and a job's are its own
+    [ "$(L up sum --direct | grep dataset)" = "1	dataset	n/clean" ]
+    [ "$(L up sum | grep -c dataset)" -eq 3 ]
+    [ "$(L up near --direct --columns)" = "1	dataset	direct	n/clean
+1	column	direct	n/clean#a
+1	job	direct	j/round" ]
+    [ "$(L down job:j/load --direct)" = "1	dataset	n/clean" ]
+    run --separate-stderr -1 L impact --direct 'raw#a'
+    [ "$stderr" = "dp-lineage: 1 dataset, 1 job and 1 column depend on it" ]
+    run --separate-stderr -1 L impact --direct raw
+    [ "$stderr" = "dp-lineage: 3 datasets, 3 jobs and 0 columns depend on it" ]
+    run --separate-stderr -0 L impact --direct picked
+    [ -z "$output" ]
+}
+
+@test "of a column: a job that says it takes others of the dataset is not told, one that says nothing is" {
+    {
+        ev COMPLETE 1 1 load "$(ds raw)" "$(ds clean "$(lin "$(to a "$(of raw a DIRECT IDENTITY)")")")"
+        ev COMPLETE 2 2 other "$(ds raw)" "$(ds more "$(lin "$(to b "$(of raw b DIRECT IDENTITY)")")")"
+        ev COMPLETE 3 3 reader "$(ds raw)" ""
+        ev COMPLETE 4 4 mute "$(ds raw)" "$(ds heap)"
+    } | L ingest
+    for o in "" --current; do
+        run -0 L down 'raw#a' $o
+        assert_output "1	dataset	direct	n/clean
+1	column	direct	n/clean#a
+1	dataset	unknown	n/heap
+1	job	direct	j/load
+1	job	unknown	j/mute
+1	job	unknown	j/reader"
+    done
+}
+
 @test "names: suffixes, paths, and the nearest of what is not there" {
     ev COMPLETE 1 1 a '{"namespace":"file","name":"'"$PWD"'/in.csv"}' '{"namespace":"s3://b","name":"x/orders"},{"namespace":"s3://c","name":"y/orders"}' | L ingest
     run L down in.csv

@@ -374,7 +374,7 @@ T
     grep -vE '^([0-9]|change|tell|stop)' block >lines
     [ "$(grep -c '^dp-lineage' lines)" -eq 6 ]
     bash -u lines >out 2>err || fail "$(cat out err)"
-    grep -v '^lake/' out | sed "s,$PWD,/srv/shop,; /^[0-9]\tjob\t.*\tunknown/d" | LC_ALL=C sort >got
+    grep -v '^lake/' out | sed "s,$PWD,/srv/shop," | LC_ALL=C sort >got
     diff want got
     grep -q '<html' lineage.html
 }

@@ -21,7 +21,7 @@ static const struct dp_opt impact_options[] = {
     LINEAGE_STORE(impact_conf),
     DP_OPT_FLAG(impact_conf, contract, "contract", 'C', "the operands are two versions of a data contract, the old one and the new one"),
     DP_OPT_STRING(impact_conf, dataset, "dataset", 'D', "DATASET", "the dataset that the contract is for (default: by the names of its objects)", .needs = "contract"),
-    DP_OPT_FLAG(impact_conf, direct, "direct", 0, "only what holds values of the column, masked or not; not what only depends on it for its rows"),
+    LINEAGE_DIRECT(impact_conf),
     DP_OPT_INT(impact_conf, depth, "depth", 'd', "N", "at most N datasets away; 0: as far as it goes", 0, INT32_MAX),
     DP_OPT_TIME(impact_conf, as_of, "as-of", 0, "TIME", "only what was seen up to then", .def = "9999-12-31T23:59:59Z", .up_to = true),
     DP_OPT_FLAG(impact_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
@@ -225,15 +225,10 @@ static enum dp_status answer(struct dp_cli *cli, struct dp_catalog *c, struct st
     const struct impact_conf *conf = cli->conf;
     bool columns = conf->contract;
     for (size_t i = 0; i < s->nodes.n; i++) columns = columns || s->nodes.v[i].kind == 'c';
-    const struct dp_walk_conf wc = {.down = true, .columns = columns, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
+    const struct dp_walk_conf wc = {.down = true, .columns = columns || (conf->direct && s->nodes.n && s->nodes.v[0].kind != 'j'), .values = conf->direct, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = lineage_depth(cli, conf->direct, conf->depth), .as_of = conf->as_of};
     if (s->nodes.n) DP_TRY(dp_catalog_walk(c, s->nodes.v, s->nodes.n, &wc, w, err));
-    size_t kept = 0, n[3] = {0};
-    for (size_t i = 0; i < w->n; i++) {
-        if (conf->direct && w->v[i].level < DP_WALK_MASKED) continue;
-        if (conf->direct) w->v[i].rows = 0;
-        w->v[kept++] = w->v[i];
-    }
-    w->n = kept;
+    size_t n[3] = {0};
+    if (!columns) lineage_whole(w);
     DP_TRY(lineage_print_walk(cli, c, w, columns, conf->each, n, err));
     if (w->n) DP_TRY(find_owners(c, w, tell, err));
     if (w->n) DP_TRY(print_owners(cli, tell, err));

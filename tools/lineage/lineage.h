@@ -33,6 +33,10 @@ void lineage_add_name(const struct dp_catalog_node *n, struct dp_buf *b);
 void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b);
 /* A node of a walk as a line or as a JSON object; `how`: with the level. */
 enum dp_status lineage_add_node(struct dp_catalog *c, const struct dp_walk_node *n, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
+#define LINEAGE_DIRECT(conf) DP_OPT_FLAG(conf, direct, "direct", 0, "only where values go, masked or not, and one dataset away unless --depth is given")
+/* As --direct wants it: a dataset too is walked by columns, and lineage_whole leaves only datasets and jobs of that. */
+static inline int64_t lineage_depth(const struct dp_cli *cli, bool direct, int64_t depth) { return direct && !dp_cli_given(cli, "depth") ? 1 : depth; }
+void lineage_whole(struct dp_walk *w);
 /* The same with its names, which are borrowed; `files`: how many it stands for, 0 of what is itself. */
 enum dp_status lineage_add_named(struct dp_catalog *c, const struct dp_walk_node *n, const struct dp_catalog_node *names, size_t files, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* All nodes of a walk: printed, or as member "nodes" of the report; n[3] (may be NULL): how many datasets, jobs and columns.  Files of one dataset are one, unless `each` is to be told. */

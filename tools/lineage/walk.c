@@ -6,7 +6,7 @@
 struct walk_conf {
     const char *store;
     int64_t depth, as_of;
-    bool columns, current, with_failed, apart, each;
+    bool columns, current, with_failed, apart, each, direct;
 };
 
 static const struct dp_opt walk_options[] = {
@@ -17,8 +17,17 @@ static const struct dp_opt walk_options[] = {
     DP_OPT_FLAG(walk_conf, current, "current", 0, "only what the latest run of each job read and wrote"),
     LINEAGE_WITH_FAILED(walk_conf),
     LINEAGE_EACH(walk_conf),
+    LINEAGE_DIRECT(walk_conf),
     DP_OPT_FLAG(walk_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),
     DP_OPT_END};
+
+void lineage_whole(struct dp_walk *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n; i++)
+        if (w->v[i].kind != 'c') w->v[kept++] = w->v[i];
+    w->n = kept;
+}
 
 static enum dp_status walk(struct dp_cli *cli, bool down, struct dp_err *err)
 {
@@ -31,8 +40,9 @@ static enum dp_status walk(struct dp_cli *cli, bool down, struct dp_err *err)
     char kind = starts.n ? starts.v[0].kind : 'd';
     bool columns = conf->columns || kind == 'c';
     if (status == DP_OK && columns && kind == 'j') status = dp_err_set(err, DP_USAGE, "--columns: %s is a job, which has none", cli->args[0]);
-    const struct dp_walk_conf wc = {.down = down, .columns = columns, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = conf->depth, .as_of = conf->as_of};
+    const struct dp_walk_conf wc = {.down = down, .columns = columns || (conf->direct && kind == 'd'), .values = conf->direct, .current = conf->current, .with_failed = conf->with_failed, .apart = conf->apart, .depth = lineage_depth(cli, conf->direct, conf->depth), .as_of = conf->as_of};
     if (status == DP_OK) status = dp_catalog_walk(c, starts.v, starts.n, &wc, &w, err);
+    if (!columns) lineage_whole(&w);
     if (status == DP_OK && cli->common.json) {
         struct dp_buf b = {0};
         lineage_add_asked(&starts, &b);
@@ -50,8 +60,8 @@ static enum dp_status run_up(struct dp_cli *cli, struct dp_err *err) { return wa
 static enum dp_status run_down(struct dp_cli *cli, struct dp_err *err) { return walk(cli, true, err); }
 
 const struct dp_tool lineage_up = {
-    .name = "up", .summary = "tell where a dataset, job or column came from", .args = "NODE", .synopsis = "NODE [--depth N] [--columns] [--as-of TIME] [--current]", .options = walk_options,
+    .name = "up", .summary = "tell where a dataset, job or column came from", .args = "NODE", .synopsis = "NODE [--depth N] [--columns] [--direct] [--as-of TIME] [--current]", .options = walk_options,
     .conf_size = sizeof(struct walk_conf), .common = DP_COMMON_JSON, .min_args = 1, .max_args = 1, .run = run_up};
 const struct dp_tool lineage_down = {
-    .name = "down", .summary = "tell what a dataset, job or column feeds", .args = "NODE", .synopsis = "NODE [--depth N] [--columns] [--as-of TIME] [--current]", .options = walk_options,
+    .name = "down", .summary = "tell what a dataset, job or column feeds", .args = "NODE", .synopsis = "NODE [--depth N] [--columns] [--direct] [--as-of TIME] [--current]", .options = walk_options,
     .conf_size = sizeof(struct walk_conf), .common = DP_COMMON_JSON, .min_args = 1, .max_args = 1, .run = run_down};

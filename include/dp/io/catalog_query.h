@@ -44,6 +44,7 @@ struct dp_catalog_flow_edge { uint32_t dst, src, src_dataset, how; }; /* fields;
 struct dp_walk_conf {
     bool down;             /* to what is fed; else to where it came from */
     bool columns;          /* column by column; always so when a start is a column */
+    bool values;           /* by columns only edges along which values flow, masked or not; of jobs that say nothing of columns only where a start is a whole dataset */
     bool current;          /* only edges of the latest run of each job */
     bool with_failed;      /* also what only runs had that ended in FAIL or ABORT */
     bool apart;            /* datasets that symlinks call the same are not */
