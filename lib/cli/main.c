@@ -72,11 +72,17 @@ static int print_and_exit(struct main_state *m, struct dp_buf *text)
     return dp_status_exit(status, &err);
 }
 
-static size_t help_width(void)
+size_t dp_cli_columns(void)
 {
     struct winsize w;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) return w.ws_col;
-    return 80;
+    if (!isatty(STDOUT_FILENO)) return 0;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
+}
+
+static size_t help_width(void)
+{
+    size_t columns = dp_cli_columns();
+    return columns ? columns : 80;
 }
 
 /* --version --json is for every program, also for those without --json. */

@@ -92,6 +92,7 @@ struct dp_grid {
     size_t n_cells, cap_cells;
     struct dp_buf text;
     bool settled;       /* widths are decided, the header is out */
+    size_t line;        /* of rows without a head: what they fit in */
 };
 
 struct dp_grid *dp_grid_open(void) { return dp_calloc(1, sizeof(struct dp_grid)); }
@@ -110,7 +111,7 @@ void dp_grid_cell(struct dp_grid *g, struct dp_str text) {
     g->cells = dp_grow(g->cells, &g->cap_cells, g->n_cells + 1, sizeof *g->cells);
     struct cell *c = &g->cells[g->n_cells++];
     c->at = g->text.n;
-    c->width = show(text, CELL_MAX, &g->text);
+    c->width = show(text, g->line ? g->line : CELL_MAX, &g->text);
     c->n = g->text.n - c->at;
 }
 
@@ -120,9 +121,45 @@ void dp_grid_column(struct dp_grid *g, struct dp_str name, bool right) {
     dp_grid_cell(g, name);
 }
 
+void dp_grid_rows(struct dp_grid *g, size_t n_columns, size_t line) {
+    g->columns = dp_grow(g->columns, &g->cap_columns, n_columns, sizeof *g->columns);
+    for (size_t i = 0; i < n_columns; i++) g->columns[i] = (struct column){0};
+    g->n_columns = n_columns;
+    g->line = line;
+}
+
 static void pad(struct dp_buf *out, size_t n, char c) {
     memset(dp_buf_reserve(out, n + 1), c, n);
     out->n += n;
+}
+
+/* The widest gives way, of two the later, until all fit or each has one column left. */
+static void fit(struct dp_grid *g) {
+    size_t sum = 2 * (g->n_columns - 1);
+    for (size_t i = 0; i < g->n_columns; i++) sum += g->columns[i].width;
+    for (; sum > g->line; sum--) {
+        struct column *widest = g->columns;
+        for (size_t i = 1; i < g->n_columns; i++)
+            if (g->columns[i].width >= widest->width) widest = &g->columns[i];
+        if (widest->width <= 1) return;
+        widest->width--;
+    }
+}
+
+/* A row of a table without a head: cells that are too wide are cut, and nothing stands behind the last. */
+static void print_fitted(const struct dp_grid *g, const struct cell *row, struct dp_buf *out) {
+    size_t gap = 0;
+    for (size_t i = 0; i < g->n_columns; i++) {
+        size_t width = row[i].width;
+        if (width) {
+            pad(out, gap, ' ');
+            gap = 0;
+            if (width > g->columns[i].width) width = show(dp_str(g->text.p + row[i].at, row[i].n), g->columns[i].width, out);
+            else dp_buf_add(out, g->text.p + row[i].at, row[i].n);
+        }
+        gap += g->columns[i].width - width + 2;
+    }
+    dp_buf_addc(out, '\n');
 }
 
 static void print_row(const struct dp_grid *g, const struct cell *row, struct dp_buf *out) {
@@ -145,16 +182,22 @@ void dp_grid_print(struct dp_grid *g, bool all, struct dp_buf *out) {
             struct column *c = &g->columns[i % g->n_columns];
             if (g->cells[i].width > c->width) c->width = g->cells[i].width;
         }
+        if (g->line) fit(g);
+    }
+    if (!g->settled && !g->line) {
         print_row(g, g->cells, out);
         for (size_t i = 0; i < g->n_columns; i++) {
             if (i) dp_buf_addz(out, "  ");
             pad(out, g->columns[i].width, '-');
         }
         dp_buf_addc(out, '\n');
-        g->settled = true;
         from = 1;
     }
-    for (size_t r = from; r < rows; r++) print_row(g, &g->cells[r * g->n_columns], out);
+    g->settled = true;
+    for (size_t r = from; r < rows; r++) {
+        if (g->line) print_fitted(g, &g->cells[r * g->n_columns], out);
+        else print_row(g, &g->cells[r * g->n_columns], out);
+    }
     g->n_cells = 0;
     dp_buf_reset(&g->text);
 }

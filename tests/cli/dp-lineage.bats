@@ -349,6 +349,35 @@ tell	team:03" ]
     [ -z "$output" ]
 }
 
+# on a terminal of $1 columns
+on_terminal() {
+    local columns=$1
+    shift
+    script -qec "stty cols $columns; dp-lineage $* --store s.db" /dev/null </dev/null | tr -d '\r'
+}
+
+@test "on a terminal rows are aligned, and no line is wider than it is" {
+    command -v script >/dev/null || skip "no script(1)"
+    story | L ingest
+    local name
+    name=$(printf 'long%.0s' {1..20})
+    ev COMPLETE 4 4 "größe" "$(ds raw)" "$(ds "$name")" | L ingest
+    assert_equal "$(on_terminal 120 down raw --depth 1)" "1  dataset  n/clean
+1  dataset  n/$name
+1  job      j/größe
+1  job      j/load"
+    run on_terminal 40 down raw --depth 1
+    assert_line -n 1 "1  dataset  n/longlonglonglonglonglongl…"
+    for c in "down raw --columns" "impact raw" runs "search n" orphans "stale --older 1ms" "path raw sum"; do
+        run on_terminal 60 "$c"
+        [ "${#lines[@]}" -gt 0 ] || fail "$c: nothing"
+        [[ $output != *$'\t'* || $c == impact* ]] || fail "$c: $output"
+        [ "$(grep -v '^tell\|^dp-lineage' <<<"$output" | LC_ALL=C.UTF-8 wc -L)" -le 60 ] || fail "$c: $output"
+    done
+    # what is piped is as it was
+    [ "$(L down raw --depth 1 | head -1)" = "1	dataset	n/clean" ]
+}
+
 @test "of a column: a job that says it takes others of the dataset is not told, one that says nothing is" {
     {
         ev COMPLETE 1 1 load "$(ds raw)" "$(ds clean "$(lin "$(to a "$(of raw a DIRECT IDENTITY)")")")"

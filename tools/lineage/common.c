@@ -3,6 +3,7 @@
 
 #include <dp/base/file.h>
 #include <dp/base/time.h>
+#include <dp/io/grid.h>
 #include <dp/io/lineage_send.h>
 
 #include <fcntl.h>
@@ -97,6 +98,49 @@ void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b)
 
 /* ---- rows ---- */
 
+static size_t cells_in(struct dp_str row)
+{
+    size_t n = 1;
+    for (const char *p = row.p; (p = memchr(p, '\t', (size_t)(row.p + row.n - p))) != NULL; p++) n++;
+    return n;
+}
+
+static void align(const struct dp_buf *rows, size_t columns, struct dp_buf *out)
+{
+    struct dp_grid *g = dp_grid_open();
+    size_t most = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass) dp_grid_rows(g, most, columns);
+        for (const char *p = rows->p, *end = rows->p + rows->n; p < end;) {
+            const char *nl = memchr(p, '\n', (size_t)(end - p));
+            struct dp_str row = dp_str(p, (size_t)((nl ? nl : end) - p));
+            size_t n = cells_in(row);
+            if (n > most) most = n;
+            for (size_t i = 0; pass && i < most; i++) {
+                const char *tab = i < n ? memchr(row.p, '\t', row.n) : NULL;
+                size_t m = i >= n ? 0 : tab ? (size_t)(tab - row.p) : row.n;
+                dp_grid_cell(g, dp_str(row.p, m));
+                if (tab) m++;
+                row = dp_str(row.p + m, row.n - m);
+            }
+            p = nl ? nl + 1 : end;
+        }
+    }
+    dp_grid_print(g, true, out);
+    dp_grid_close(g);
+}
+
+enum dp_status lineage_write(struct dp_cli *cli, const struct dp_buf *rows, struct dp_err *err)
+{
+    size_t columns = dp_cli_columns();
+    struct dp_buf text = {0};
+    if (!columns || !rows->n) return dp_out_write(cli->run.out, rows->p, rows->n, err);
+    align(rows, columns, &text);
+    enum dp_status status = dp_out_write(cli->run.out, text.p, text.n, err);
+    dp_buf_release(&text);
+    return status;
+}
+
 struct answer {
     struct dp_cli *cli;
     struct dp_buf text;
@@ -135,7 +179,7 @@ static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, siz
     dp_buf_addc(&a->text, json ? '}' : '\n');
     a->n++;
     if (json || a->text.n < (1 << 16)) return DP_OK;
-    enum dp_status status = dp_out_write(a->cli->run.out, a->text.p, a->text.n, err);
+    enum dp_status status = lineage_write(a->cli, &a->text, err);
     dp_buf_reset(&a->text);
     return status;
 }
@@ -146,7 +190,7 @@ enum dp_status lineage_answer(struct dp_cli *cli, struct dp_catalog *c, enum dp_
     if (cli->common.json) dp_buf_addc(&a.text, '[');
     enum dp_status status = dp_catalog_ask(c, q, args, on_row, &a, err);
     if (cli->common.json) dp_buf_addc(&a.text, ']'), dp_cli_report(cli, key, dp_buf_str(&a.text));
-    else if (status == DP_OK) status = dp_out_write(cli->run.out, a.text.p, a.text.n, err);
+    else if (status == DP_OK) status = lineage_write(cli, &a.text, err);
     if (n) *n = a.n;
     dp_buf_release(&a.text);
     return status;

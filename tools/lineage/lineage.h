@@ -45,6 +45,8 @@ enum dp_status lineage_print_walk(struct dp_cli *cli, struct dp_catalog *c, cons
 void lineage_add_asked(const struct lineage_nodes *s, struct dp_buf *b);
 /* A class and, behind a tab, how a column came to it; or the JSON members "how", "class" and what else is known, with a comma before each. */
 void lineage_add_class(struct dp_catalog *c, const struct dp_class *v, bool json, struct dp_buf *b);
+/* Rows with tabs between, to standard output: as they are, or aligned where that is a terminal. */
+enum dp_status lineage_write(struct dp_cli *cli, const struct dp_buf *rows, struct dp_err *err) DP_MUST_CHECK;
 /* A value of a row as it is printed. */
 void lineage_add_cell(struct dp_buf *b, const struct dp_catalog_cell *cell, bool json);
 /* Prints the rows of a question: a line each with tabs between, or as member `key` of the report. */

@@ -87,7 +87,7 @@ static enum dp_status print_way(struct dp_cli *cli, struct dp_catalog *c, const 
         if (status == DP_OK) status = lineage_add_node(c, way[i], columns, json, false, &b, err);
     }
     if (json) dp_buf_addc(&b, ']'), dp_cli_report(cli, "path", dp_buf_str(&b));
-    else if (status == DP_OK) status = dp_out_write(cli->run.out, b.p, b.n, err);
+    else if (status == DP_OK) status = lineage_write(cli, &b, err);
     dp_buf_release(&b);
     return status;
 }

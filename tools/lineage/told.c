@@ -188,14 +188,14 @@ static enum dp_status print(struct telling *t, struct dp_cli *cli, bool columns,
         counts[x->node.kind == 'd' ? 0 : x->node.kind == 'j' ? 1 : 2]++;
         status = lineage_add_named(t->c, &x->node, &x->names, x->files, columns, cli->common.json, i == 0, &b, t->err);
         if (cli->common.json || b.n < (1 << 16)) continue;
-        if (status == DP_OK) status = dp_out_write(cli->run.out, b.p, b.n, t->err);
+        if (status == DP_OK) status = lineage_write(cli, &b, t->err);
         dp_buf_reset(&b);
     }
     if (cli->common.json) {
         dp_buf_addc(&b, ']');
         dp_cli_report(cli, "nodes", dp_buf_str(&b));
     } else if (status == DP_OK) {
-        status = dp_out_write(cli->run.out, b.p, b.n, t->err);
+        status = lineage_write(cli, &b, t->err);
     }
     dp_buf_release(&b);
     return status;

@@ -111,6 +111,8 @@ enum dp_status dp_cli_say(struct dp_cli *cli, struct dp_err *err, const char *fm
 /* Writes a side file (a report in a form of the tool's own) as --report is written: atomically, or into a device. */
 enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* Was the option given on the command line (or by its environment variable)? */
+/* Columns of the terminal that standard output is (80 where it does not say); 0: it is none. */
+size_t dp_cli_columns(void);
 bool dp_cli_given(const struct dp_cli *cli, const char *long_name);
 
 /* Sends the START of a tool that leads, and names its run as the parent of those that it starts from here on, in its environment. Takes ownership of the job's name. */

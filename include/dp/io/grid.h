@@ -13,6 +13,8 @@ struct dp_grid *dp_grid_open(void);
 void dp_grid_close(struct dp_grid *g); /* NULL is legal */
 bool dp_grid_has_columns(const struct dp_grid *g);
 void dp_grid_column(struct dp_grid *g, struct dp_str name, bool right); /* before the first cell */
+/* In place of columns with names: rows without a head, no wider than `line` (from 1), for which the widest columns give way. */
+void dp_grid_rows(struct dp_grid *g, size_t n_columns, size_t line);
 /* Cells of a row in order; p == NULL is null. The last one ends the row. */
 void dp_grid_cell(struct dp_grid *g, struct dp_str text);
 /* Appends what is ready (nothing before enough rows were measured, unless `all`). */
