@@ -43,14 +43,6 @@ struct classing {
     size_t n_aliases, cap_aliases;
 };
 
-int dp_class_rank(struct dp_str word)
-{
-    static const char *const words[] = {"public", "internal", "confidential", "restricted"};
-    for (int i = 0; i < 4; i++)
-        if (dp_str_eqz(word, words[i])) return i;
-    return 4;
-}
-
 /* ---- gathering ---- */
 
 static void *start(struct classing *k, int q, int64_t a, int64_t b, enum dp_status *status)

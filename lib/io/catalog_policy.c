@@ -118,8 +118,8 @@ static enum dp_status read_rule(struct dp_catalog_policy *p, const struct dp_yam
     DP_TRY(get_bool(p, map, "columnDescriptions", &r->column_descriptions, err));
     DP_TRY(get_bool(p, map, "classified", &r->classified, err));
     DP_TRY(get_text(p, map, "atMost", &r->at_most_word, err));
-    if (r->at_most_word) r->at_most = dp_class_rank(dp_str_z(r->at_most_word));
-    if (r->at_most > 3) return dp_yaml_error(&p->doc, dp_yaml_get(map, "atMost"), err, "atMost: \"%.60s\" is none of public, internal, confidential, restricted", r->at_most_word);
+    if (r->at_most_word) r->at_most = (int)dp_class_rank(dp_str_z(r->at_most_word));
+    if (r->at_most > DP_RANK_RESTRICTED) return dp_yaml_error(&p->doc, dp_yaml_get(map, "atMost"), err, "atMost: \"%.60s\" is none of public, internal, confidential, restricted", r->at_most_word);
     return DP_OK;
 }
 
@@ -236,7 +236,7 @@ static enum dp_status look_at_column(struct checking *k, const struct rule *r, i
         dp_buf_addz(&k->what, "no classification");
         DP_TRY(find(k, r, 'c', id));
     }
-    if (r->at_most < 0 || !class || !class->word.p || dp_class_rank(class->word) <= r->at_most) return DP_OK;
+    if (r->at_most < 0 || !class || !class->word.p || (int)dp_class_rank(class->word) <= r->at_most) return DP_OK;
     dp_buf_addf(&k->what, "is %.*s, more than %s", DP_STR_FMT(class->word), r->at_most_word);
     return find(k, r, 'c', id);
 }

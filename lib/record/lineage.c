@@ -4,6 +4,7 @@
  * lower case.
  */
 #include <dp/base/map.h>
+#include <dp/record/class.h>
 #include <dp/record/lineage.h>
 
 #include "expr_flow.h"
@@ -74,14 +75,15 @@ static struct dp_str raw_of(const struct lineage *l, uint32_t node) {
 
 /* ---- classification ---- */
 
-/* public and internal are open; of the others the customary words are ordered, and what is not known counts as most. */
-static int rank(const struct lineage *l, uint32_t node) {
-    static const char *const order[] = {"public", "internal", "confidential", "restricted"};
-    if (!node || l->old.nodes[node].kind == DP_KIND_NULL) return -1;
-    if (l->old.nodes[node].kind != DP_KIND_STRING) return 5;
-    for (int i = 0; i < 4; i++)
-        if (dp_json_equal(dp_node_str(&l->old, node), l->old.nodes[node].flags, dp_str_z(order[i]))) return i;
-    return 4;
+/* What is no word is none that is known. */
+static enum dp_rank rank(const struct lineage *l, uint32_t node) {
+    struct dp_buf word = {NULL, 0, 0};
+    if (!node || l->old.nodes[node].kind == DP_KIND_NULL) return DP_RANK_NONE;
+    if (l->old.nodes[node].kind != DP_KIND_STRING) return DP_RANK_OTHER;
+    dp_json_decode(dp_node_str(&l->old, node), &word);
+    enum dp_rank found = dp_class_rank(word.n ? dp_buf_str(&word) : DP_STR(""));
+    dp_buf_release(&word);
+    return found;
 }
 
 static void stricter(const struct lineage *l, uint32_t entry, uint32_t *best) {
@@ -395,10 +397,6 @@ static void print_all_done(const struct lineage *l, uint32_t before, struct dp_s
     dp_buf_addc(b, ']');
 }
 
-static int rank_word(const char *word) {
-    return !word ? -1 : !strcmp(word, "public") ? 0 : !strcmp(word, "internal") ? 1 : !strcmp(word, "confidential") ? 2 : !strcmp(word, "restricted") ? 3 : 4;
-}
-
 static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str name, const struct dp_lineage_done *d, size_t n, struct dp_buf *b) {
     const char *word = NULL;
     bool open = false, changed = false, masks = false;
@@ -407,7 +405,7 @@ static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str n
         open = open || d[i].open;
         masks = masks || d[i].masks;
         changed = changed || d[i].what;
-        if (rank_word(d[i].classification) > rank_word(word)) word = d[i].classification;
+        if (dp_class_rank_z(d[i].classification) > dp_class_rank_z(word)) word = d[i].classification;
     }
     uint32_t class = before && !open ? dp_json_member(&l->old, before, "classification") : 0;
     if (b->n > 1) dp_buf_addc(b, ',');
@@ -416,7 +414,7 @@ static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str n
     add_field_origins(l, name, masks ? DP_HOW_MASKED(DP_HOW_TRANSFORMATION) : changed ? DP_HOW_TRANSFORMATION : DP_HOW_IDENTITY);
     print_origins(l, b);
     print_all_done(l, before, name, d, n, b);
-    if (class && rank(l, class) >= rank_word(word)) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));
+    if (class && rank(l, class) >= dp_class_rank_z(word)) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));
     else if (word) dp_buf_addz(b, ",\"classification\":"), dp_json_add_string(b, dp_str_z(word));
     if (before) print_others(l, before, b);
     dp_buf_addc(b, '}');

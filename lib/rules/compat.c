@@ -4,6 +4,7 @@
 #include "compat_priv.h"
 
 #include <dp/base/map.h>
+#include <dp/record/class.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -158,19 +159,11 @@ static bool differ(const char *a, const char *b) {
     return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
-/* How strict a class is: an unknown word counts as more than internal. */
-static int strictness(const char *word) {
-    static const char *const words[] = {"public", "internal", "restricted", "confidential"};
-    for (int i = 0; word && i < 4; i++)
-        if (!strcasecmp(word, words[i])) return i + 1;
-    return word ? 3 : 0;
-}
-
 /* Of old and new, whoever reads. */
 static void compare_governance(struct comparing *c, const char *path, const struct dp_contract_property *r, const struct dp_contract_property *w) {
     bool backward = c->direction == DP_COMPAT_IS_BACKWARD;
     const struct dp_contract_property *old = backward ? w : r, *new_ = backward ? r : w;
-    if (strictness(new_->classification) > strictness(old->classification))
+    if (dp_class_rank_z(new_->classification) > dp_class_rank_z(old->classification))
         compat_add(c, true, DP_COMPAT_GOVERNANCE, path, "classification", r->node, "classification is now %.60s", new_->classification);
     if (differ(old->encrypted_name, new_->encrypted_name)) compat_add(c, true, DP_COMPAT_GOVERNANCE, path, "encryptedName", r->node,
                                                                       "encryptedName changed");

@@ -7,6 +7,7 @@
 #include <dp/base/limits.h>
 #include <dp/base/map.h>
 #include <dp/base/num.h>
+#include <dp/record/class.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -281,7 +282,7 @@ size_t dp_contract_primary_key(const struct dp_contract_object *o, size_t *index
 size_t dp_contract_partitions(const struct dp_contract_object *o, size_t *index, size_t cap) { return ordered(o, true, index, cap); }
 
 bool dp_classification_hides(const char *classification) {
-    return classification && *classification && strcmp(classification, "public") != 0 && strcmp(classification, "internal") != 0;
+    return dp_class_is_closed(classification);
 }
 
 bool dp_contract_is_classified(const struct dp_contract_property *p) { return dp_classification_hides(p->classification); }

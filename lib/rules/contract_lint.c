@@ -10,6 +10,7 @@
 #include <dp/base/map.h>
 #include <dp/base/num.h>
 #include <dp/base/time.h>
+#include <dp/record/class.h>
 #include <dp/rules/pattern.h>
 #include <dp/rules/textform.h>
 #include <ctype.h>
@@ -304,7 +305,7 @@ static void lint_classification(struct lint *l, const struct contract_place *at,
     const struct dp_yaml_node *node = dp_yaml_get(p->node, "classification");
     for (int i = 0; words[i]; i++) {
         if (!strcmp(words[i], p->classification)) return;
-        if (i < 2 && !strcmp(words[i], plain)) {
+        if (!dp_class_is_closed(words[i]) && !strcmp(words[i], plain)) {
             contract_find(&l->w, DP_FINDING_WARNING, "unknown-word", at, node, "classification",
                           dp_arena_printf(&l->w.out->arena, "write %s", words[i]),
                           "\"%.60s\" is not the word \"%s\": the column counts as classified", p->classification, words[i]);

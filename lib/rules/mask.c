@@ -4,6 +4,7 @@
  */
 #include "mask_priv.h"
 
+#include <dp/record/class.h>
 #include <dp/record/lineage.h>
 #include <stdlib.h>
 
@@ -486,10 +487,6 @@ bool dp_mask_passes(const struct dp_mask *m, const struct dp_type *column) { ret
 
 /* ---- the header ---- */
 
-static int rank(const char *c) {
-    return !c || !*c ? 0 : !strcmp(c, "public") ? 1 : !strcmp(c, "internal") ? 2 : !strcmp(c, "confidential") ? 3 : !strcmp(c, "restricted") ? 4 : 5;
-}
-
 /* One entry for each column that something was done to; what is left of classified values inside keeps the strictest classification. */
 enum dp_status dp_mask_header(const struct dp_mask *m, const char *program, struct dp_mark *begin, struct dp_err *err) {
     struct dp_lineage_done *done = dp_calloc(m->n_columns + 1, sizeof *done);
@@ -499,7 +496,7 @@ enum dp_status dp_mask_header(const struct dp_mask *m, const char *program, stru
         bool nested = strcmp(c->path, c->top) != 0;
         done[n++] = (struct dp_lineage_done){.field = dp_str_z(c->top), .path = nested ? c->path : NULL, .what = c->passes ? NULL : "masked", .technique = c->technique, .domain = c->domain,
                                              .dropped = c->dropped && !nested, .masks = !c->leaves_clear && !nested, .open = c->anonymous && !nested,
-                                             .classification = c->anonymous || rank(c->classification) <= 2 ? NULL : c->classification};
+                                             .classification = c->anonymous || !dp_class_is_closed(c->classification) ? NULL : c->classification};
     }
     dp_lineage_done(begin, program, done, n);
     free(done);

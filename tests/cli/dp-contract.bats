@@ -193,6 +193,15 @@ minimum: 0" ]
     run --separate-stderr dp-contract compat --mode full old.yaml new.yaml
     dp_expect 0
     [ "$(grep -c 'classification is now restricted' <<<"$stderr")" -eq 1 ]
+    # the order of lineage and masks: public, internal, confidential, restricted, every other word
+    for pair in public:internal internal:confidential confidential:restricted restricted:pii; do
+        sed "s/classification: .*/classification: ${pair%:*}/" new.yaml >weaker.yaml
+        sed "s/classification: .*/classification: ${pair#*:}/" new.yaml >stricter.yaml
+        run --separate-stderr dp-contract compat --mode full weaker.yaml stricter.yaml
+        grep -q "classification is now ${pair#*:}" <<<"$stderr" || fail "$pair"
+        run --separate-stderr dp-contract compat --mode full stricter.yaml weaker.yaml
+        run ! grep -q 'classification is now' <<<"$stderr"
+    done
     run dp-contract compat --help
     assert_line --index 0 'Usage: dp-contract compat [OPTION...] [--mode MODE] OLD... NEW'
 }

@@ -175,7 +175,7 @@ static enum dp_status run_classify(struct dp_cli *cli, struct dp_err *err)
 {
     const struct note_conf *conf = cli->conf;
     if (cli->n_args == 1 && !conf->remove) return ask_classes(cli, err);
-    if (cli->n_args == 2 && !conf->remove && dp_class_rank(dp_str_z(cli->args[1])) > 3)
+    if (cli->n_args == 2 && !conf->remove && dp_class_rank(dp_str_z(cli->args[1])) > DP_RANK_RESTRICTED)
         dp_run_log(&cli->run, DP_LOG_WARN, "%.100s is none of public, internal, confidential, restricted: it counts as more than these", cli->args[1]);
     return tell(cli, DP_NOTE_CLASS, err);
 }

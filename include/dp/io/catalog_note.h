@@ -8,6 +8,7 @@
 #define DP_IO_CATALOG_NOTE_H
 
 #include <dp/io/catalog_query.h>
+#include <dp/record/class.h>
 
 /* ---- what people say ---- */
 
@@ -28,9 +29,6 @@ enum dp_note_done { DP_NOTE_SAME, DP_NOTE_ADDED, DP_NOTE_CHANGED, DP_NOTE_REMOVE
 enum dp_status dp_catalog_note(struct dp_catalog *c, const struct dp_catalog_node *node, const struct dp_note *n, enum dp_note_done *done, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- classification ---- */
-
-/* public 0, internal 1, confidential 2, restricted 3; every other word counts as more than these. */
-int dp_class_rank(struct dp_str word);
 
 enum dp_class_how { DP_CLASS_NONE, DP_CLASS_OWN, DP_CLASS_DATASET, DP_CLASS_INHERITED }; /* said of the column, of the whole dataset, of what it was made from */
 
