@@ -433,6 +433,12 @@ static void print_program(const struct edit_where *x, const struct dp_edit_opts 
     dp_buf_addc(out, '}');
 }
 
+/* Did a deletion take every file, and put none in its place?  Then the table stands without a row. */
+static bool leaves_nothing(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d)
+{
+    return !o->n_sets && x->e->n_files == x->e->s->n_files && !d->files_added && !d->vectors;
+}
+
 /* For lineage: the table, made of itself. */
 static void note(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d)
 {
@@ -450,7 +456,7 @@ static void note(const struct edit_where *x, const struct dp_edit_opts *o, const
     dp_dataset_version(dp_dataset_input(x->run, o->table), x->e->s->version);
     dp_dataset_version(out, d->version);
     dp_dataset_count(out, (uint64_t)(d->updated + d->inserted), d->bytes_added, d->files_added);
-    if (!o->n_sets && !o->where && !o->judge) dp_dataset_lifecycle(out, DP_OL_TRUNCATE);
+    if (leaves_nothing(x, o, d)) dp_dataset_lifecycle(out, DP_OL_TRUNCATE);
     dp_expr_free(e);
     dp_buf_release(&program);
     dp_mark_release(&begin);

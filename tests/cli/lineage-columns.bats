@@ -330,6 +330,66 @@ copy_of() {
     { copy_of a.csv && printf '%s\n' 'rate rates.csv rate IDENTITY' '* a.csv id JOIN' '* a.csv ts JOIN' '* rates.csv id JOIN' '* rates.csv at JOIN'; } | columns_are dp-partition out2
 }
 
+@test "delete that leaves no row truncates, one that leaves some does not" {
+    make_table
+    dp-table delete lake --where '.id == 1'
+    assert_equal "$(lifecycle dp-table-delete)" null
+    dp-table delete lake --where true
+    copy_of lake | columns_are dp-table-delete lake
+    assert_equal "$(lifecycle dp-table-delete)" TRUNCATE
+    # rows that are deleted one by one until none is left
+    make_table
+    dp-table delete lake --where '.id > 0'
+    assert_equal "$(lifecycle dp-table-delete)" TRUNCATE
+    make_table
+    dp-table update lake --set price=1
+    assert_equal "$(lifecycle dp-table-update)" null
+}
+
+@test "create makes a table of nothing; replace and evolve: only what the files have leads back to them" {
+    dp-table create -c c.yaml made
+    columns_are dp-table-create made </dev/null
+    assert_equal "$(lifecycle dp-table-create)" CREATE
+    dp-ingest -c c.yaml a.csv | dp-partition --by "day=day(ts)" -o days | dp-table commit --eof-commits days
+    sed 's/1.5/7/' a.csv >again.csv
+    dp-ingest -c c.yaml again.csv | dp-partition --by "day=day(ts)" -o days | dp-table commit --mode replace --eof-commits days
+    { copy_of again.csv && echo 'day again.csv ts TRANSFORMATION'; } | columns_are dp-table-commit days
+    assert_equal "$(lifecycle dp-table-commit)" OVERWRITE
+    make_table
+    printf 'id,email,extra\n3,g@h.i,x\n' >b.csv
+    dp-ingest b.csv | dp-partition -o lake --evolve add | dp-table commit --evolve add --eof-commits lake
+    columns_are dp-table-commit lake <<'T'
+id b.csv id IDENTITY
+email b.csv email IDENTITY
+extra b.csv extra IDENTITY
+T
+    assert_equal "$(lifecycle dp-table-commit)" ALTER
+}
+
+@test "fields within fields are told by their column" {
+    printf '{"id":1,"a":{"b":{"c":1,"d":2},"e":"x"}}\n' >n.ndjson
+    dp-map '{id, c: .a.b.c, o: {x: .a.b, e: .a.e}}' n.ndjson | dp-partition -o out >/dev/null
+    columns_are dp-partition out <<'T'
+id n.ndjson id IDENTITY
+c n.ndjson a TRANSFORMATION
+o n.ndjson a TRANSFORMATION
+T
+    dp-map '.a.b.c = .id' n.ndjson | dp-partition -o out2 >/dev/null
+    columns_are dp-partition out2 <<'T'
+id n.ndjson id IDENTITY
+a n.ndjson a TRANSFORMATION
+a n.ndjson id TRANSFORMATION
+T
+}
+
+@test "validate with rejects: all columns that a rule reads decide which rows there are, and rejects are no dataset" {
+    sed 's/name: id, logicalType: integer, required: true/&, logicalTypeOptions: {minimum: 2}/' c.yaml >min.yaml
+    dp-ingest -c c.yaml a.csv | dp-validate -c min.yaml --rejects bad.ndjson --max-rejects 1 | dp-partition -o out >/dev/null
+    { copy_of a.csv && printf '* a.csv %s FILTER\n' id email ts price; } | columns_are dp-partition out
+    assert_equal "$(jq -c 'select(.eventType == "COMPLETE" and (.job.name | startswith("dp-validate"))) | [.outputs[]?.name]' events.ndjson)" '[]'
+    assert_equal "$(jq -c 'select(.eventType == "COMPLETE" and (.job.name | startswith("dp-validate"))) | .inputs[0].inputFacets.dataQualityAssertions.assertions[] | select(.success | not) | [.assertion, .column]' events.ndjson)" '["minimum","id"]'
+}
+
 @test "session and hopping windows; a count of rows is of no column" {
     dp-ingest a.csv | dp-window --time ts --key id --session 10m --agg 'n=count()' | dp-partition -o out >/dev/null
     columns_are dp-partition out <<'T'
