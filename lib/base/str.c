@@ -23,6 +23,24 @@ bool dp_str_ends(struct dp_str s, struct dp_str suffix) {
     return s.n >= suffix.n && (!suffix.n || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
 }
 
+const char *dp_str_find(struct dp_str s, struct dp_str part)
+{
+    if (part.n > s.n) return NULL;
+    const char *last = s.p + (s.n - part.n);
+    for (const char *at = s.p; at <= last; at++) {
+        at = memchr(at, part.p[0], (size_t)(last - at) + 1);
+        if (!at || !memcmp(at, part.p, part.n)) return at;
+    }
+    return NULL;
+}
+
+const char *dp_str_last(struct dp_str s, char c)
+{
+    for (size_t i = s.n; i-- > 0;)
+        if (s.p[i] == c) return s.p + i;
+    return NULL;
+}
+
 enum { WORD = 63 }; /* words beyond this length are not option names */
 
 static unsigned least(unsigned a, unsigned b, unsigned c) {

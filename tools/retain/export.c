@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 struct export_conf {
-    struct dp_opt_list subject, from, graph, columns, contracts, redact;
+    struct retain_whom whom;
+    struct dp_opt_list columns, contracts, redact;
     const char *output, *audit, *reason, *request, *store;
     int64_t received;
     int law;
@@ -18,9 +19,7 @@ struct export_conf {
 static const char *const laws[] = {"gdpr", "ccpa", NULL};
 
 static const struct dp_opt export_options[] = {
-    DP_OPT_LIST(export_conf, subject, "subject", 0, "NAME=VALUE", "an identifier of the person; others can see it while this runs, --subjects-from hides it"),
-    DP_OPT_LIST(export_conf, from, "subjects-from", 0, "FILE", "identifiers from a file, a line each"),
-    DP_OPT_LIST(export_conf, graph, "id-graph", 0, "SOURCE", "records that say which identifiers are one person's"),
+    RETAIN_WHOM(export_conf),
     DP_OPT_LIST(export_conf, columns, "column", 0, "DATASET#COLUMN=NAME", "a column that holds identifiers under another name"),
     DP_OPT_FLAG(export_conf, only_columns, "only-columns", 0, "search only what --column names, and its copies by lineage", .needs = "column"),
     DP_OPT_PATH(export_conf, output, "output", 'o', "ZIP", "the package, a new file", .required = true),
@@ -45,14 +44,6 @@ static enum dp_status open_store(const struct dp_cli *cli, struct dp_catalog **o
     else dp_run_log(&cli->run, DP_LOG_WARN, "no store of lineage: only what is named is searched");
     free(path);
     return status;
-}
-
-static enum dp_status read_subject(const struct export_conf *conf, struct dp_subject *s, struct dp_err *err)
-{
-    for (size_t i = 0; i < conf->subject.n; i++)
-        if (dp_subject_add_word(s, dp_str_z(conf->subject.v[i]), err) != DP_OK) return dp_err_prefix(err, "--subject: ");
-    for (size_t i = 0; i < conf->from.n; i++) DP_TRY(dp_subject_add_file(s, conf->from.v[i], err));
-    return s->n ? DP_OK : dp_err_set(err, DP_USAGE, "--subject or --subjects-from is needed: who it is about");
 }
 
 static void report(struct dp_cli *cli, const struct dp_export_result *r)
@@ -88,10 +79,10 @@ static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err)
     struct dp_catalog *store = NULL;
     struct dp_export_result r;
     enum dp_status status;
-    DP_TRY_OUT(read_subject(conf, &subject, err));
+    DP_TRY_OUT(retain_read_whom(&conf->whom, &subject, err));
     DP_TRY_OUT(open_store(cli, &store, err));
     const struct dp_export_opts o = {
-        .subject = &subject, .graphs = conf->graph.v, .n_graphs = conf->graph.n, .contracts = conf->contracts.v, .n_contracts = conf->contracts.n, .redact = conf->redact.v, .n_redact = conf->redact.n,
+        .subject = &subject, .graphs = conf->whom.graph.v, .n_graphs = conf->whom.graph.n, .contracts = conf->contracts.v, .n_contracts = conf->contracts.n, .redact = conf->redact.v, .n_redact = conf->redact.n,
         .where = {.store = store, .operands = cli->args, .n_operands = cli->n_args, .columns = conf->columns.v, .n_columns = conf->columns.n, .only_columns = conf->only_columns},
         .output = conf->output, .audit = conf->audit, .why = conf->reason, .request = conf->request, .law = conf->law == 1 ? DP_EXPORT_CCPA : DP_EXPORT_GDPR,
         .received = dp_cli_given(cli, "received") ? conf->received : INT64_MIN};

@@ -36,6 +36,9 @@ static inline bool dp_str_eqz(struct dp_str a, const char *z) { return dp_str_eq
 int dp_str_cmp(struct dp_str a, struct dp_str b);
 bool dp_str_starts(struct dp_str s, struct dp_str prefix);
 bool dp_str_ends(struct dp_str s, struct dp_str suffix);
+/* Where `part` (not empty) first stands in s, NULL: nowhere; the last byte c of s, NULL: there is none. */
+const char *dp_str_find(struct dp_str s, struct dp_str part);
+const char *dp_str_last(struct dp_str s, char c);
 int dp_hex_digit(char c); /* its value, of either case; -1: it is none */
 /* The nearest of `words` (NULL-terminated) to `s` for "did you mean"; NULL when none is near. */
 const char *dp_str_nearest(const char *s, const char *const *words);
