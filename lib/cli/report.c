@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Quote, backslash and line feed are escaped in a label. */
@@ -106,6 +107,18 @@ static void figures(const struct dp_books *b, struct figure out[N_FIGURES])
     memcpy(out, f, sizeof f);
 }
 
+/* Processor time and the most memory so far; of a program that runs others, theirs with it (of those that have ended). */
+static void add_usage(const struct dp_cli *cli, struct dp_buf *out)
+{
+    struct rusage own = {0}, theirs = {0};
+    (void)getrusage(RUSAGE_SELF, &own);
+    if (cli->root->leads) (void)getrusage(RUSAGE_CHILDREN, &theirs);
+    long long user = (own.ru_utime.tv_sec + theirs.ru_utime.tv_sec) * 1000000LL + own.ru_utime.tv_usec + theirs.ru_utime.tv_usec;
+    long long sys = (own.ru_stime.tv_sec + theirs.ru_stime.tv_sec) * 1000000LL + own.ru_stime.tv_usec + theirs.ru_stime.tv_usec;
+    long long peak = own.ru_maxrss > theirs.ru_maxrss ? own.ru_maxrss : theirs.ru_maxrss;
+    dp_buf_addf(out, ",\"cpu_user_us\":%lld,\"cpu_system_us\":%lld,\"peak_memory_bytes\":%lld", user, sys, peak * 1024);
+}
+
 void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_buf *out)
 {
     const struct dp_run *run = &cli->run;
@@ -137,6 +150,7 @@ void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct
     dp_buf_addf(out, "},\"malformed\":%llu,\"coerced\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu",
                 (unsigned long long)run->books.rejected_malformed, (unsigned long long)run->books.coerced,
                 (unsigned long long)run->books.bytes_in, (unsigned long long)run->books.bytes_out);
+    add_usage(cli, out);
     dp_buf_adds(out, dp_buf_str(&cli->report));
     dp_buf_addz(out, "}\n");
 }
