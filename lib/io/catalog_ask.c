@@ -41,6 +41,10 @@ static const char *const owned_sql =
     " name AS owner, type, coalesce(source, CASE event WHEN 1 THEN 'event' END) AS source, at AS since_at FROM owner o WHERE until IS NULL AND (kind = 'd' OR ?1 <> 0) AND (kind = 'j' OR ?2 <> 0)"
     " AND o.id = CASE kind WHEN 'j' THEN ?1 ELSE ?2 END ORDER BY name, type, source";
 
+static const char *const marked_sql =
+    "SELECT d.name AS name, 'tag' AS what, t.key AS key, t.value AS value FROM tag t JOIN dataset d ON d.id = t.owner WHERE t.kind = 'd' AND t.field IS NULL AND t.until IS NULL AND d.ns = 'file'"
+    " AND NOT " GONE("d") " UNION ALL SELECT d.name, 'owner', o.name, NULL FROM owner o JOIN dataset d ON d.id = o.id WHERE o.kind = 'd' AND o.until IS NULL AND d.ns = 'file' AND NOT " GONE("d");
+
 /* What the latest run of each job read and wrote, at two times; schemas and owners as of them. */
 #define LATEST(t) "(SELECT id, job FROM (SELECT id, job, row_number() OVER (PARTITION BY job ORDER BY first_at DESC, id DESC) AS n FROM run WHERE state > 0 AND (?5 OR state < 5) AND state_at IS NOT NULL AND first_at <= " t ") WHERE n = 1)"
 #define EDGES(t) "SELECT i.dataset AS src, o.dataset AS dst, l.job AS job FROM " LATEST(t) " l JOIN run_io i ON i.run = l.id AND i.side = 0 JOIN run_io o ON o.run = l.id AND o.side = 1"
@@ -89,6 +93,7 @@ enum dp_status dp_catalog_ask(struct dp_catalog *c, enum dp_catalog_question q, 
     case DP_ASK_FILES: sql = "SELECT d.name AS name FROM dataset d WHERE d.ns = 'file' AND NOT " GONE("d") " ORDER BY d.name"; break;
     case DP_ASK_FILES_GONE: sql = "SELECT d.name AS name FROM dataset d WHERE d.ns = 'file' AND " GONE("d"); break;
     case DP_ASK_DATASETS: sql = "SELECT d.ns AS namespace, d.name AS name, d.id AS dataset, " GONE("d") " AS gone FROM dataset d ORDER BY d.ns, d.name"; break;
+    case DP_ASK_MARKED: sql = marked_sql; break;
     case DP_ASK_OWNED: sql = owned_sql; break;
     case DP_ASK_ABOUT: case DP_ASK_COLUMNS: case DP_ASK_CHECKS: case DP_ASK_METRICS: case DP_ASK_SCHEMAS: case DP_ASK_FROM: case DP_ASK_TO: sql = dp_cat_page_sql(q, args->job != 0); break;
     }

@@ -264,6 +264,16 @@ out:
     return status;
 }
 
+enum dp_status retain_plan_sums(const struct retain_place *place, const struct dp_retain_plan_opts *o, const struct dp_retain_rules *rules, int64_t now, struct dp_retain_totals *sums, struct dp_err *err)
+{
+    struct planning p = {.o = o, .rules = rules, .now = now};
+    struct job job = {.place = place};
+    enum dp_status status = plan_table(&p, &job, err);
+    *sums = job.sums;
+    dp_buf_release(&job.line), dp_buf_release(&job.words);
+    return status;
+}
+
 static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
 {
     struct planning *p = ctx;

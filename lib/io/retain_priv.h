@@ -94,6 +94,9 @@ struct retain_place { char *path, *below; };
 enum dp_status retain_find(const struct dp_run *run, const char *const *names, size_t n, struct retain_place **out, size_t *n_out, struct dp_err *err) DP_MUST_CHECK;
 void retain_places_free(struct retain_place *p, size_t n);
 
+/* What a plan says of one table, in numbers; nothing is written. */
+enum dp_status retain_plan_sums(const struct retain_place *place, const struct dp_retain_plan_opts *o, const struct dp_retain_rules *rules, int64_t now, struct dp_retain_totals *sums, struct dp_err *err) DP_MUST_CHECK;
+
 /* "rule a (90d...), rule b": ids, with commas. */
 void retain_ids(const struct retain_table *t, unsigned what, struct dp_buf *out);
 enum { RETAIN_ROWS = 1, RETAIN_VERSIONS = 2, RETAIN_LEFTOVERS = 4 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A lake of many tables for the planner of retention: logs with checkpoints and statistics; the data files are empty, or not there (--no-files).
+"""A lake of many tables for the planner of retention and for what tables cost: logs with checkpoints and statistics; the data files are empty, or not there (--no-files).
 
 Each table has a day column, FILES data files over as many commits as --commits says (the first half of them stands in a checkpoint, too), and of every
 twentieth file a remove: versions that go.

@@ -55,6 +55,8 @@
 #define DP_LIMIT_WATERMARK_SOURCES 65536u /* sources by name that hold a watermark */
 #define DP_LIMIT_SPOOL (16u << 20)         /* bytes of lineage events that wait for one receiver; of those that it refused as many */
 #define DP_LIMIT_LINEAGE_PAIRS 1000000u   /* inputs times outputs of one run in a store of lineage */
+#define DP_LIMIT_PRICE_TIERS 100u          /* tiers of storage in a file of prices */
+#define DP_LIMIT_REPORT_LINE (16u << 20)   /* bytes of one report of a run */
 #define DP_LIMIT_LAKE_DEPTH 100u           /* directories in each other, of a lake that is walked */
 #define DP_LIMIT_LAKE_NAMES 100000u        /* datasets and directories in one of them */
 #define DP_LIMIT_LAKE_CONTRACTS 10000u     /* objects of the contracts in it */

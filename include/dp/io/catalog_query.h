@@ -89,6 +89,7 @@ enum dp_catalog_question {
     DP_ASK_FILES,       /* name: of datasets of namespace `file` that were not dropped, by name */
     DP_ASK_FILES_GONE,  /* name: of those that were dropped */
     DP_ASK_DATASETS,    /* namespace, name, dataset: its id, gone: it was dropped; of all, by namespace and name */
+    DP_ASK_MARKED,      /* name, what (tag, owner), key, value: of all datasets of namespace `file` that were not dropped, but not of their columns; those that hold now */
     DP_ASK_OWNED,       /* node, owner, type, source, since_at: that hold now, of a job or dataset */
     /* of one dataset or job, for its page; `limit` bounds the last three */
     DP_ASK_ABOUT,       /* one row: what is known of it in single words */
