@@ -506,6 +506,7 @@ enum dp_status dp_delta_checkpoint_follow(const char *table, const struct dp_del
     if (status == DP_OK) status = dp_delta_checkpoint_write(s, now_ms, err);
     bool cleans = status == DP_OK && is_on(s, "delta.enableExpiredLogCleanup", "true") && !dp_delta_has_feature(&s->protocol, "checkpointProtection");
     if (cleans) status = dp_delta_log_clean(s, &(struct dp_delta_clean_opts){.now_ms = now_ms}, &cleaned, err);
+    if (cleans && (status == DP_RULE || status == DP_AGAIN)) status = DP_OK; /* held, or another time */
     dp_delta_close(s);
     return status;
 }

@@ -60,3 +60,13 @@ enum dp_status dp_delta_hold_alone(const char *table, struct dp_delta_hold *h, s
     bool no_locks;
     return take(table, LOCK_EX, h, &no_locks, err);
 }
+
+enum dp_status dp_delta_hold_log(const char *table, struct dp_delta_hold *h, struct dp_err *err) {
+    char *log = dp_path_join(table, "_delta_log");
+    *h = (struct dp_delta_hold){-1, open_dir(log)};
+    free(log);
+    if (h->log < 0) return dp_err_sys(err, DP_IO, "cannot open the log of %s", table);
+    if (!lock(h->log, LOCK_SH | LOCK_NB) || errno != EWOULDBLOCK) return DP_OK; /* no locks here: nothing is held */
+    dp_delta_hold_release(h);
+    return dp_err_set(err, DP_AGAIN, "%s: somebody else is at work on its files", table);
+}

@@ -8,6 +8,8 @@
 #include <dp/base/file.h>
 #include <dp/base/num.h>
 #include <dp/delta/checkpoint.h>
+#include <dp/delta/hold.h>
+#include <dp/delta/legal.h>
 #include <dp/delta/log.h>
 #include <dp/delta/logclean.h>
 #include <dp/delta/path.h>
@@ -169,6 +171,27 @@ static enum dp_status drop_sidecars(struct cleaning *c, int64_t below, struct dp
     return status;
 }
 
+static enum dp_status clean(struct cleaning *c, struct dp_err *err) {
+    struct dp_legal legal;
+    enum dp_status held = DP_OK;
+    dp_legal_read(c->s->table, &legal);
+    if (legal.n) held = dp_legal_refuse(&legal, c->s->table, "its log is not cleaned", err);
+    dp_legal_release(&legal);
+    DP_TRY(held);
+    DP_TRY(dp_delta_log_list(c->s->table, &c->log, err));
+    int64_t version = c->log.n_commits ? newest_old(c, cut_off(c)) : -1;
+    const struct dp_delta_checkpoint_ref *kept = version >= 0 ? find_kept(c, version) : NULL;
+    enum dp_status status = DP_OK;
+    if (kept) {
+        c->out->oldest = kept->version;
+        status = drop_entries(c, kept->version, err);
+        if (status == DP_OK) status = drop_others(c, kept->version, err);
+        if (status == DP_OK) status = drop_sidecars(c, kept->version, err);
+    }
+    dp_delta_log_release(&c->log);
+    return status;
+}
+
 enum dp_status dp_delta_log_clean(const struct dp_delta_snapshot *s, const struct dp_delta_clean_opts *o, struct dp_delta_cleaned *out, struct dp_err *err) {
     struct cleaning c = {.s = s, .o = o, .out = out};
     struct dp_delta_intent nothing = {0};
@@ -176,16 +199,10 @@ enum dp_status dp_delta_log_clean(const struct dp_delta_snapshot *s, const struc
     DP_TRY(dp_delta_check_write(&s->protocol, &s->metadata, s->schema, &nothing, err));
     if (dp_delta_has_feature(&s->protocol, "checkpointProtection"))
         return dp_err_set(err, DP_UNSUPPORTED, "%s: the log of a table with the feature checkpointProtection is not cleaned", s->table);
-    DP_TRY(dp_delta_log_list(s->table, &c.log, err));
-    int64_t version = c.log.n_commits ? newest_old(&c, cut_off(&c)) : -1;
-    const struct dp_delta_checkpoint_ref *kept = version >= 0 ? find_kept(&c, version) : NULL;
-    enum dp_status status = DP_OK;
-    if (kept) {
-        out->oldest = kept->version;
-        status = drop_entries(&c, kept->version, err);
-        if (status == DP_OK) status = drop_others(&c, kept->version, err);
-        if (status == DP_OK) status = drop_sidecars(&c, kept->version, err);
-    }
-    dp_delta_log_release(&c.log);
+    if (o->dry_run) return clean(&c, err);
+    struct dp_delta_hold hold = DP_DELTA_HOLD_INIT; /* no legal hold comes while it is at work */
+    DP_TRY(dp_delta_hold_log(s->table, &hold, err));
+    enum dp_status status = clean(&c, err);
+    dp_delta_hold_release(&hold);
     return status;
 }

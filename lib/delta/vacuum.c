@@ -12,6 +12,7 @@
 #include <dp/delta/dv.h>
 #include <dp/delta/hold.h>
 #include <dp/delta/land.h>
+#include <dp/delta/legal.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/tier.h>
@@ -44,6 +45,8 @@ struct vacuum {
     struct dp_delta_snapshot *opened;
     int64_t oldest_ms;             /* files and tombstones from before may go */
     int64_t stranger_ms;           /* the same of files that the log never named */
+    struct dp_legal legal;         /* as of the batch at hand */
+    struct dp_map told;            /* names of files that went -> their tombstone or add, once there is a hold */
     struct dp_map known;           /* those that it named, where that matters */
     int64_t seen;                  /* the newest version whose files are in `names` */
     struct dp_map names, inodes;   /* files that stay: relative paths; device and inode of those with absolute ones */
@@ -293,6 +296,36 @@ static enum dp_status take(struct vacuum *v, const struct victim *x, struct dp_e
     return status;
 }
 
+/* Whose partition is known: tombstones say it, and the adds of files that the caller knows.  Not vectors, which several files may share. */
+static void tell_file(struct vacuum *v, const struct dp_delta_file *f) {
+    struct dp_buf path = {0};
+    dp_delta_path_key(f->path, &path);
+    struct dp_map_item *item = dp_map_put(&v->told, dp_buf_str(&path), NULL);
+    if (!item->v.p || f->partition_values.n) item->v.p = (void *)(uintptr_t)f;
+    dp_buf_release(&path);
+}
+
+static void tell_files(struct vacuum *v) {
+    for (size_t i = 0; i < v->s->tombstones.n; i++)
+        if (!v->s->tombstones.items[i].dead) tell_file(v, v->s->tombstones.items[i].v.p);
+    for (size_t i = 0; i < v->o->n_known; i++) tell_file(v, v->o->known[i]);
+}
+
+/* The holds as they are now. */
+static void ask_holds(struct vacuum *v) {
+    dp_legal_release(&v->legal);
+    dp_legal_read(v->table, &v->legal);
+    if (v->legal.n && !v->told.n) tell_files(v);
+}
+
+/* Is it not sure that no legal hold keeps it?  Of files that the log does not tell any more nobody knows the partition. */
+static bool is_held(const struct vacuum *v, const struct victim *x) {
+    if (!v->legal.n) return false;
+    if (v->legal.whole || v->legal.subjects) return true; /* no statistics of files that went */
+    const struct dp_map_item *told = dp_map_get(&v->told, dp_str_z(x->rel));
+    return !told || dp_legal_holds_file(&v->legal, v->s, told->v.p);
+}
+
 /* Victims from `at` on, as many as go at once, while no writer has a file between its place and the log. */
 static enum dp_status take_batch(struct vacuum *v, size_t *at, struct dp_err *err) {
     struct dp_delta_hold hold = DP_DELTA_HOLD_INIT;
@@ -300,8 +333,13 @@ static enum dp_status take_batch(struct vacuum *v, size_t *at, struct dp_err *er
     enum dp_status status = DP_OK;
     if (!v->o->dry_run) status = dp_delta_hold_alone(v->table, &hold, err);
     if (status == DP_OK) status = look_again(v, err);
-    for (; status == DP_OK && *at < end; ++*at)
-        if (!stays(v, &v->victims[*at])) status = take(v, &v->victims[*at], err);
+    ask_holds(v); /* one that comes waits until this batch is done, and is seen by the next */
+    for (; status == DP_OK && *at < end; ++*at) {
+        const struct victim *x = &v->victims[*at];
+        if (stays(v, x)) continue;
+        if (is_held(v, x)) v->out->held_files++, v->out->held_bytes += (uint64_t)x->bytes;
+        else status = take(v, x, err);
+    }
     dp_delta_hold_release(&hold);
     return status;
 }
@@ -359,7 +397,8 @@ enum dp_status dp_delta_vacuum(const char *table, const struct dp_delta_vacuum_o
     enum dp_status status = plan(&v, err);
     for (size_t at = 0; status == DP_OK && at < v.n;) status = take_batch(&v, &at, err);
     if (status == DP_OK) status = take_dirs(&v, err);
-    if (status == DP_OK && !o->dry_run) dp_delta_staging_sweep(table, o->now_ms / 1000, 86400);
+    if (status == DP_OK) ask_holds(&v);
+    if (status == DP_OK && !o->dry_run && !v.legal.n) dp_delta_staging_sweep(table, o->now_ms / 1000, 86400);
     for (size_t i = 0; i < v.n; i++) free(v.victims[i].rel);
     for (size_t i = 0; i < v.n_dirs; i++) free(v.dirs[i].rel);
     for (size_t i = 0; i < v.prefixes.n; i++) dp_buf_release(&v.prefixes.v[i]);
@@ -369,6 +408,8 @@ enum dp_status dp_delta_vacuum(const char *table, const struct dp_delta_vacuum_o
     dp_map_release(&v.names);
     dp_map_release(&v.inodes);
     dp_map_release(&v.known);
+    dp_map_release(&v.told);
+    dp_legal_release(&v.legal);
     dp_delta_close(v.opened);
     return status;
 }

@@ -47,7 +47,7 @@ struct applying {
     struct retain_judge judge;
     bool judges;
     const struct item *item;
-    bool is_stale;
+    bool is_stale, is_held;
     struct dp_buf words;
 };
 
@@ -179,6 +179,12 @@ static enum dp_status stale(struct applying *a, const char *why, struct dp_err *
     return dp_err_set(err, DP_AGAIN, "%s: the plan is out of date: %s", a->item->table, why);
 }
 
+static enum dp_status held(struct applying *a, struct dp_err *err)
+{
+    a->is_held = true;
+    return dp_legal_refuse(&a->t.legal, a->item->table, "the plan is not carried out", err);
+}
+
 /* Of each version that the rows are deleted from. */
 static enum dp_status check(void *ctx, const struct dp_delta_snapshot *s, struct dp_err *err)
 {
@@ -186,6 +192,7 @@ static enum dp_status check(void *ctx, const struct dp_delta_snapshot *s, struct
     struct retain_rows rows;
     if (!dp_str_eqz(s->metadata.id, a->item->id)) return stale(a, "another table is in its place", err);
     DP_TRY(retain_rows_count(&a->t, s, &rows, err));
+    if (strcmp(rows.digest, a->item->rows) != 0 && a->t.legal.n) return held(a, err); /* for it, most likely: a plan that is made now leaves out what is held */
     if (strcmp(rows.digest, a->item->rows) != 0) return stale(a, "files that it touches were changed, or others came that it would touch", err);
     if (a->judges) retain_judge_close(&a->judge);
     retain_judge_open(&a->judge, &a->t, s);
@@ -242,6 +249,16 @@ static enum dp_status look_for_signals(void *ctx, const char *path, int64_t byte
     return dp_run_stopped(a->run, err) ? DP_SIGNALLED : DP_OK;
 }
 
+static void tell_held(struct applying *a, const struct dp_delta_vacuumed *done)
+{
+    struct dp_legal l;
+    dp_legal_read(a->item->table, &l); /* as of now: a hold may have come meanwhile */
+    dp_buf_addf(&a->words, "%s: %llu old files of %llu bytes stay: held by ", a->item->table, (unsigned long long)done->held_files, (unsigned long long)done->held_bytes);
+    dp_legal_names(&l, &a->words);
+    dp_buf_addc(&a->words, '\n');
+    dp_legal_release(&l);
+}
+
 static enum dp_status delete_old(struct applying *a, struct dp_err *err)
 {
     struct retain_versions v;
@@ -255,6 +272,8 @@ static enum dp_status delete_old(struct applying *a, struct dp_err *err)
         o.dry_run = a->run->dry_run, o.latest = s, o.each = look_for_signals, o.ctx = a;
         status = dp_delta_vacuum(a->item->table, &o, &done, err);
         a->out->old_files += done.files, a->out->old_bytes += done.bytes;
+        a->out->held_files += done.held_files, a->out->held_bytes += done.held_bytes;
+        if (status == DP_OK && done.held_files) tell_held(a, &done);
         if (status == DP_OK) dp_buf_addf(&a->words, "%s: %llu old files of %llu bytes %s\n", a->item->table, (unsigned long long)done.files, (unsigned long long)done.bytes,
                                          a->run->dry_run ? "would go" : "deleted");
         retain_versions_release(&v);
@@ -306,10 +325,11 @@ static enum dp_status act(struct applying *a, struct dp_err *err)
     if (status == DP_OK) status = retain_table_open(&a->t, s, err);
     if (status == DP_OK && a->item->own) status = check_own(a, err);
     if (status == DP_OK && a->item->tier) status = check_tiers(a, s, err);
+    if (status == DP_OK && a->item->rows && a->t.legal.whole) status = held(a, err);
     if (status == DP_OK && a->item->rows) status = delete_rows(a, s, err);
     dp_delta_close(s);
     if (status == DP_OK && a->item->tier) status = move_cold(a, err);
-    if (status == DP_OK && a->item->has_leftovers) {
+    if (status == DP_OK && a->item->has_leftovers && !a->t.legal.n) {
         uint64_t n = retain_leftovers(&a->t, !a->run->dry_run);
         a->out->leftovers += n;
         dp_buf_addf(&a->words, "%s: %llu leftovers of writers %s\n", a->item->table, (unsigned long long)n, a->run->dry_run ? "would go" : "removed");
@@ -337,7 +357,7 @@ static enum dp_status apply_table(struct applying *a, struct dp_err *err)
     uint64_t ticket = 0, rows = a->out->rows, files = a->out->files_removed, old = a->out->old_files, cold = a->out->tier_files;
     enum dp_status status = DP_OK;
     a->t = (struct retain_table){.path = a->item->table, .below = a->item->below, .all = a->item->own ? NULL : &a->rules, .now = a->now};
-    a->is_stale = false;
+    a->is_stale = a->is_held = false;
     print_intent(a, &intent);
     if (a->audit) status = dp_audit_begin(a->audit, &(struct dp_audit_intent){.action = "retain.apply", .object = object, .why = a->o->why, .what = dp_buf_str(&intent)}, &ticket, err);
     bool began = status == DP_OK;
@@ -357,7 +377,7 @@ static enum dp_status apply_table(struct applying *a, struct dp_err *err)
 enum dp_status dp_retain_apply(struct dp_run *run, const struct dp_retain_apply_opts *o, struct dp_retain_applied *out, struct dp_err *err)
 {
     struct applying a = {.run = run, .o = o, .out = out};
-    struct dp_err why = DP_ERR_INIT;
+    struct dp_err why = DP_ERR_INIT, held_why = DP_ERR_INIT;
     enum dp_status status;
     *out = (struct dp_retain_applied){0};
     DP_TRY_OUT(read_plan(&a, err));
@@ -375,12 +395,18 @@ enum dp_status dp_retain_apply(struct dp_run *run, const struct dp_retain_apply_
             out->stale++;
             dp_buf_addf(&a.words, "%s\n", why.msg);
             status = DP_OK;
+        } else if (a.is_held && status == DP_RULE) {
+            out->held++;
+            dp_buf_addf(&a.words, "%s\n", why.msg);
+            held_why = why;
+            status = DP_OK;
         } else if (status != DP_OK && err) {
             *err = why;
         }
         if (a.words.n && o->say && status == DP_OK) status = o->say(o->ctx, dp_buf_str(&a.words), err);
         if (run->tick) run->tick(run);
     }
+    if (status == DP_OK && out->held) status = dp_err_set(err, DP_RULE, "%llu of %llu tables are held: %s", (unsigned long long)out->held, (unsigned long long)out->tables, held_why.msg);
     if (status == DP_OK && out->stale)
         status = dp_err_set(err, DP_AGAIN, "%s is out of date for %llu of %llu tables: make it anew", o->plan, (unsigned long long)out->stale, (unsigned long long)out->tables);
 out:

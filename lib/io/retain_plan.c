@@ -124,6 +124,7 @@ static enum dp_status plan_versions(struct retain_table *t, const struct dp_delt
 {
     struct retain_versions v;
     struct loss loss = {0};
+    uint64_t held_files = 0, held_bytes = 0;
     struct ranges stay = {0}, go = {0};
     enum dp_status status = retain_versions_read(t, s, s->version, rows_go, &v, err);
     size_t n = status == DP_OK ? (size_t)(v.lives.latest - v.lives.oldest) + 1 : 0;
@@ -133,13 +134,14 @@ static enum dp_status plan_versions(struct retain_table *t, const struct dp_delt
         struct dp_delta_vacuumed done;
         o.dry_run = true, o.latest = s, o.each = lose, o.ctx = &loss;
         status = dp_delta_vacuum(t->path, &o, &done, err);
+        held_files = done.held_files, held_bytes = done.held_bytes;
     }
     for (size_t i = 0; status == DP_OK && i < v.lives.n; i++) {
         bool lost, missing;
         ask_file(t->path, v.lives.v[i].file, &loss.names, &lost, &missing);
         if (missing || lost) mark(state, &v, &v.lives.v[i], missing ? 2 : 1);
     }
-    if (status == DP_OK && rows_go && v.purges) mark_purged(t, s, &v, state);
+    if (status == DP_OK && rows_go && v.purges && !t->legal.whole && !t->legal.subjects) mark_purged(t, s, &v, state);
     if (status == DP_OK) {
         add_ranges(state, n, v.lives.oldest, 0, &stay);
         add_ranges(state, n, v.lives.oldest, 1, &go);
@@ -153,6 +155,7 @@ static enum dp_status plan_versions(struct retain_table *t, const struct dp_delt
         dp_buf_addf(&job->words, "; %llu old files of %llu bytes are deleted: ", (unsigned long long)loss.files, (unsigned long long)loss.bytes);
         retain_ids(t, RETAIN_VERSIONS, &job->words);
         dp_buf_addc(&job->words, '\n');
+        job->sums.held_files = held_files, job->sums.held_bytes = held_bytes;
         job->sums.versions_stay = stay.n, job->sums.versions_go = go.n, job->sums.old_files = loss.files, job->sums.old_bytes = loss.bytes;
         retain_versions_release(&v);
     }
@@ -180,6 +183,15 @@ static void tell_rows(struct retain_table *t, const struct retain_rows *r, struc
     dp_buf_addc(&job->words, '\n');
     job->sums.files = r->files, job->sums.bytes = r->bytes, job->sums.rewrites = r->rewrites, job->sums.rewrite_bytes = r->rewrite_bytes;
     job->sums.rows_least = r->least, job->sums.rows_most = r->most, job->sums.rows_unknown = !r->is_known;
+}
+
+/* After what goes: what does not.  Not in the plan itself, which is judged again. */
+static void tell_held(struct retain_table *t, struct job *job)
+{
+    dp_buf_addf(&job->words, "%s: held by ", t->path);
+    dp_legal_names(&t->legal, &job->words);
+    dp_buf_addf(&job->words, ": %s stay; %llu old files of %llu bytes that would go stay\n", t->legal.whole ? "all rows" : "rows of these", (unsigned long long)job->sums.held_files, (unsigned long long)job->sums.held_bytes);
+    job->sums.held = 1;
 }
 
 static void tell_leftovers(struct retain_table *t, uint64_t n, struct job *job)
@@ -254,7 +266,8 @@ static enum dp_status plan_table(struct planning *p, struct job *job, struct dp_
     if (rows_go) tell_rows(&t, &rows, job);
     if (t.has_tier) DP_TRY_OUT(plan_tiers(&t, s, job, err));
     if (t.has_versions) DP_TRY_OUT(plan_versions(&t, s, rows.files > 0, job, err)); /* with rows of which only a part may go no version is sure to come */
-    uint64_t leftovers = t.has_leftovers ? retain_leftovers(&t, false) : 0;
+    if (t.legal.n) tell_held(&t, job);
+    uint64_t leftovers = t.has_leftovers && !t.legal.n ? retain_leftovers(&t, false) : 0;
     if (leftovers) tell_leftovers(&t, leftovers, job);
     dp_buf_addz(&job->line, "}\n");
     job->sums.to_do = rows_go || job->sums.tier_files || job->sums.old_files || leftovers || job->sums.versions_go;
@@ -305,6 +318,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err
 static void add_sums(struct dp_retain_totals *to, const struct dp_retain_totals *s)
 {
     to->tables++, to->ruled += s->ruled, to->to_do += s->to_do, to->refused += s->refused;
+    to->held += s->held, to->held_files += s->held_files, to->held_bytes += s->held_bytes;
     to->files += s->files, to->rewrites += s->rewrites, to->bytes += s->bytes, to->rewrite_bytes += s->rewrite_bytes;
     to->rows_least += s->rows_least, to->rows_most += s->rows_most, to->rows_unknown += s->rows_unknown;
     to->versions_stay += s->versions_stay, to->versions_go += s->versions_go;

@@ -2,6 +2,7 @@
 #ifndef DP_IO_RETAIN_PRIV_H
 #define DP_IO_RETAIN_PRIV_H
 
+#include <dp/delta/legal.h>
 #include <dp/delta/lives.h>
 #include <dp/delta/vacuum.h>
 #include <dp/io/retain_plan.h>
@@ -16,6 +17,8 @@ struct retain_table {
     const struct dp_retain_rule **rules;     /* that are about it */
     size_t n;
     struct dp_expr *where, *unheld;          /* rows that go; rows that none holds by a column; NULL: none, all */
+    struct dp_legal legal;                   /* what is held, as of the opening */
+    struct dp_expr *held;                    /* rows of held subjects; NULL: none */
     bool has_rows, has_versions, has_leftovers, has_tier;
     int64_t most;                            /* percent of its rows; -1 */
     struct dp_buf text, where_text;          /* what the two say, for the digest; the first */
@@ -25,7 +28,7 @@ struct retain_table {
 enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) DP_MUST_CHECK;
 void retain_table_close(struct retain_table *t);
 /* Of one thread. */
-struct retain_judge { struct retain_table *t; struct dp_delta_skipper *where, *unheld; };
+struct retain_judge { struct retain_table *t; const struct dp_delta_snapshot *s; struct dp_delta_skipper *where, *unheld, *held; };
 void retain_judge_open(struct retain_judge *j, struct retain_table *t, const struct dp_delta_snapshot *s);
 void retain_judge_close(struct retain_judge *j);
 enum dp_maybe retain_judge_ask(struct retain_judge *j, const struct dp_delta_file *f);

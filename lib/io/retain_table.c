@@ -19,11 +19,29 @@
 
 /* ---- rows ---- */
 
+/* Rows of held subjects stay, whatever the rules say; where that can't be told of rows, all do. */
+static enum dp_status spare_subjects(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_buf *where, struct dp_err *err)
+{
+    struct dp_buf held = {0}, all = {0};
+    enum dp_status status = DP_OK;
+    if (!dp_legal_rows(&t->legal, s->schema, &held)) t->legal.whole = t->legal.n > 0;
+    else if (held.n) status = dp_expr_compile(dp_buf_str(&held), &t->held, err);
+    if (t->held && where->n) {
+        dp_buf_addf(&all, "(%.*s) and ((%.*s) | not)", DP_STR_FMT(dp_buf_str(where)), DP_STR_FMT(dp_buf_str(&held)));
+        dp_buf_reset(where);
+        dp_buf_adds(where, dp_buf_str(&all));
+    }
+    dp_buf_release(&held);
+    dp_buf_release(&all);
+    return status;
+}
+
 static enum dp_status compile(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
 {
     struct dp_buf where = {0}, unheld = {0};
     enum dp_status status = dp_retain_where(t->rules, t->n, s, t->now, &where, err);
     if (status == DP_OK) status = dp_retain_unheld(t->rules, t->n, s, t->now, &unheld, err);
+    if (status == DP_OK && t->legal.n) status = spare_subjects(t, s, &where, err);
     if (status == DP_OK && where.n) status = dp_expr_compile(dp_buf_str(&where), &t->where, err);
     if (status == DP_OK && unheld.n) status = dp_expr_compile(dp_buf_str(&unheld), &t->unheld, err);
     dp_buf_adds(&t->where_text, dp_buf_str(&where));
@@ -61,6 +79,7 @@ enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_s
         t->has_rows |= r->has_rows, t->has_versions |= r->has_versions, t->has_leftovers |= r->has_leftovers, t->has_tier |= r->has_tier;
         if (r->most >= 0 && (t->most < 0 || r->most < t->most)) t->most = r->most;
     }
+    dp_legal_read(t->path, &t->legal);
     if (!t->has_rows) return DP_OK;
     DP_TRY(compile(t, s, err));
     return check_fields(t, s, err);
@@ -72,25 +91,29 @@ void retain_table_close(struct retain_table *t)
     dp_retain_rules_release(&t->own);
     dp_expr_free(t->where);
     dp_expr_free(t->unheld);
+    dp_expr_free(t->held);
+    dp_legal_release(&t->legal);
     dp_buf_release(&t->text);
     dp_buf_release(&t->where_text);
 }
 
 void retain_judge_open(struct retain_judge *j, struct retain_table *t, const struct dp_delta_snapshot *s)
 {
-    *j = (struct retain_judge){.t = t, .where = t->where ? dp_delta_skipper_open(s, t->where) : NULL, .unheld = t->unheld ? dp_delta_skipper_open(s, t->unheld) : NULL};
+    *j = (struct retain_judge){.t = t, .s = s, .held = t->held ? dp_delta_skipper_open(s, t->held) : NULL, .where = t->where ? dp_delta_skipper_open(s, t->where) : NULL, .unheld = t->unheld ? dp_delta_skipper_open(s, t->unheld) : NULL};
 }
 
 void retain_judge_close(struct retain_judge *j)
 {
     dp_delta_skipper_close(j->where);
     dp_delta_skipper_close(j->unheld);
+    dp_delta_skipper_close(j->held);
 }
 
 enum dp_maybe retain_judge_ask(struct retain_judge *j, const struct dp_delta_file *f)
 {
     enum dp_maybe whole = dp_retain_file(j->t->rules, j->t->n, f, j->t->now);
-    if (whole == DP_NEVER) return DP_NEVER;
+    if (whole == DP_NEVER || (j->t->legal.n && dp_legal_holds_file(&j->t->legal, j->s, f))) return DP_NEVER;
+    if (j->held && dp_delta_skipper_ask(j->held, f) != DP_NEVER) return j->where ? dp_delta_skipper_ask(j->where, f) : DP_NEVER;
     if (whole == DP_ALWAYS && (!j->unheld || dp_delta_skipper_ask(j->unheld, f) == DP_ALWAYS)) return DP_ALWAYS;
     return j->where ? dp_delta_skipper_ask(j->where, f) : DP_NEVER;
 }

@@ -26,7 +26,8 @@ static enum dp_status run_apply(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = dp_retain_apply(&cli->run, &o, &d, err);
     const struct { const char *key; uint64_t n; } rows[] = {
         {"tables", d.tables}, {"tables_out_of_date", d.stale}, {"tables_done_before", d.done_before}, {"commits", d.commits}, {"rows", d.rows}, {"files_removed", d.files_removed},
-        {"files_added", d.files_added}, {"deletion_vectors", d.vectors}, {"old_files", d.old_files}, {"old_bytes", d.old_bytes}, {"leftovers", d.leftovers}, {"tier_files", d.tier_files}, {"tier_bytes", d.tier_bytes}, {"rewritten", d.rewritten}};
+        {"files_added", d.files_added}, {"deletion_vectors", d.vectors}, {"old_files", d.old_files}, {"old_bytes", d.old_bytes}, {"leftovers", d.leftovers}, {"tier_files", d.tier_files}, {"tier_bytes", d.tier_bytes}, {"rewritten", d.rewritten},
+        {"tables_held", d.held}, {"held_files", d.held_files}, {"held_bytes", d.held_bytes}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) dp_cli_report_u64(cli, rows[i].key, rows[i].n);
     if (status != DP_OK) return status;
     if (!d.tables && cli->common.skip_empty) return dp_err_set(err, DP_EMPTY, "nothing is planned");

@@ -25,7 +25,8 @@ static void report(struct dp_cli *cli, const struct dp_retain_totals *t)
         {"tables", t->tables}, {"tables_to_do", t->to_do}, {"tables_refused", t->refused}, {"files", t->files}, {"bytes", t->bytes}, {"rewrites", t->rewrites},
         {"rewrite_bytes", t->rewrite_bytes}, {"rows_least", t->rows_least}, {"rows_most", t->rows_most}, {"tables_rows_unknown", t->rows_unknown},
         {"versions_stay", t->versions_stay}, {"versions_go", t->versions_go}, {"old_files", t->old_files}, {"old_bytes", t->old_bytes}, {"leftovers", t->leftovers},
-        {"tier_files", t->tier_files}, {"tier_bytes", t->tier_bytes}};
+        {"tier_files", t->tier_files}, {"tier_bytes", t->tier_bytes},
+        {"tables_held", t->held}, {"held_files", t->held_files}, {"held_bytes", t->held_bytes}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) dp_cli_report_u64(cli, rows[i].key, rows[i].n);
 }
 

@@ -11,7 +11,7 @@ extern const struct dp_tool retain_audit, retain_keygen;
 #define RETAIN_AUDIT(conf) DP_OPT_DIR(conf, audit, "audit", 0, "DIR", "the audit log (default: $XDG_STATE_HOME/dp/audit)", .env = "DP_AUDIT")
 
 extern const struct dp_tool retain_plan, retain_apply, retain_restore;
-extern const struct dp_tool retain_export, retain_finder, retain_cost;
+extern const struct dp_tool retain_export, retain_finder, retain_cost, retain_hold, retain_release, retain_holds;
 
 /* Who it is about: the first rows of an option table, and what they say. */
 struct dp_subject;

@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include <dp/base/file.h>
+#include <dp/delta/legal.h>
 #include <dp/delta/replicate.h>
 #include <dp/io/datasets.h>
 
@@ -35,6 +36,7 @@ static enum dp_status run_replicate(struct dp_cli *cli, struct dp_err *err)
     bool is_new = access(log, F_OK) != 0;
     free(log);
     DP_TRY(dp_delta_replicate(cli->args[0], cli->args[1], &o, &r, err));
+    if (!cli->run.dry_run) DP_TRY(dp_legal_copy(cli->args[0], cli->args[1], err)); /* what is held is held in its copies */
     if (cli->run.datasets && !cli->run.dry_run) note(cli, &r, is_new);
     dp_cli_report_i64(cli, "version", r.version);
     dp_cli_report_u64(cli, "commits", r.commits);

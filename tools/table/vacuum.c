@@ -5,6 +5,7 @@
  */
 #include "table.h"
 
+#include <dp/delta/legal.h>
 #include <dp/delta/vacuum.h>
 #include <dp/io/audit.h>
 
@@ -45,6 +46,27 @@ static enum dp_status print_file(void *ctx, const char *path, int64_t bytes, str
     enum dp_status status = dp_out_write(l->cli->run.out, line.p, line.n, err);
     dp_buf_release(&line);
     return status;
+}
+
+/* What holds keep, and which. */
+static void report_held(struct dp_cli *cli, const struct dp_delta_vacuumed *v)
+{
+    struct dp_legal l;
+    struct dp_buf names = {0}, json = {0};
+    dp_legal_read(cli->args[0], &l);
+    dp_cli_report_u64(cli, "held_files", v->held_files);
+    dp_cli_report_u64(cli, "held_bytes", v->held_bytes);
+    for (size_t i = 0; i < l.n; i++) {
+        dp_buf_addc(&json, i ? ',' : '[');
+        dp_json_add_string(&json, l.v[i].name);
+    }
+    dp_buf_addz(&json, l.n ? "]" : "[]");
+    dp_cli_report(cli, "cases", dp_buf_str(&json));
+    dp_legal_names(&l, &names);
+    if (v->held_files) dp_run_log(&cli->run, DP_LOG_WARN, "%s: %llu files of %llu bytes stay: held by %s", cli->args[0], (unsigned long long)v->held_files, (unsigned long long)v->held_bytes,
+                                  l.n ? dp_buf_z(&names) : "a case that was released meanwhile");
+    dp_buf_release(&names), dp_buf_release(&json);
+    dp_legal_release(&l);
 }
 
 static void report(struct dp_cli *cli, const struct dp_delta_vacuumed *v, struct dp_buf *paths)
@@ -96,6 +118,7 @@ static enum dp_status run_vacuum(struct dp_cli *cli, struct dp_err *err)
     enum dp_status status = audited ? vacuum_audited(cli, &o, &v, err) : dp_delta_vacuum(cli->args[0], &o, &v, err);
     if (status == DP_OK) {
         report(cli, &v, &l.json);
+        report_held(cli, &v);
         status = dp_cli_say(cli, err, "%s: %s%llu files of %llu bytes, %llu are too young\n", cli->args[0], cli->run.dry_run ? "would delete " : "deleted ",
                            (unsigned long long)v.files, (unsigned long long)v.bytes, (unsigned long long)v.young);
     }

@@ -68,5 +68,7 @@
 #define DP_LIMIT_SUBJECT_NAMES 64u         /* their names */
 #define DP_LIMIT_SUBJECT_VALUE 1024u       /* bytes of one of their values */
 #define DP_LIMIT_SUBJECT_FILE (1u << 20)   /* bytes of a file of them */
+#define DP_LIMIT_HOLD_CASE 100u            /* bytes of the name of a legal hold's case */
+#define DP_LIMIT_HOLD_FILE (64u << 20)     /* bytes of its file in a table */
 
 #endif

@@ -25,6 +25,8 @@ struct dp_delta_hold {
 enum dp_status dp_delta_hold(const char *table, struct dp_delta_hold *h, struct dp_err *err) DP_MUST_CHECK;
 /* Waits until nobody holds files of the table, and keeps everybody from it until the release; who waits is served before those that come later. */
 enum dp_status dp_delta_hold_alone(const char *table, struct dp_delta_hold *h, struct dp_err *err) DP_MUST_CHECK;
+/* For who removes from the log alone, holding files or not: keeps off who wants to be alone.  Never waits: DP_AGAIN where one is at work. */
+enum dp_status dp_delta_hold_log(const char *table, struct dp_delta_hold *h, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_hold_release(struct dp_delta_hold *h);
 
 #endif

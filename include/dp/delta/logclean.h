@@ -19,7 +19,7 @@ struct dp_delta_cleaned {
     int64_t bytes;
     int64_t oldest;    /* the version that is the oldest readable one now; -1: nothing was old enough */
 };
-/* DP_UNSUPPORTED: a feature of the table forbids it. */
+/* DP_UNSUPPORTED: a feature of the table forbids it; DP_RULE: legal holds do (dp/delta/legal.h); DP_AGAIN: a vacuum is at work. */
 enum dp_status dp_delta_log_clean(const struct dp_delta_snapshot *s, const struct dp_delta_clean_opts *o, struct dp_delta_cleaned *out, struct dp_err *err) DP_MUST_CHECK;
 
 #endif

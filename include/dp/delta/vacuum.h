@@ -29,6 +29,7 @@ struct dp_delta_vacuumed {
     int64_t version;             /* that was looked at */
     int64_t retain_ms;           /* that held */
     uint64_t files, bytes, dirs; /* deleted, or to be */
+    uint64_t held_files, held_bytes; /* that legal holds keep (dp/delta/legal.h) */
     uint64_t young;              /* unreferenced files that are too young */
 };
 

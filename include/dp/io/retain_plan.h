@@ -23,6 +23,7 @@ struct dp_retain_totals {
     uint64_t old_files, old_bytes;         /* that no version that stays needs */
     uint64_t leftovers;
     uint64_t tier_files, tier_bytes;       /* that move to a tier */
+    uint64_t held, held_files, held_bytes; /* tables with legal holds; old files that would go without them, and stay */
 };
 
 struct dp_retain_plan_opts {
@@ -53,9 +54,10 @@ struct dp_retain_applied {
     uint64_t rows;                         /* deleted, as far as they are counted */
     uint64_t old_files, old_bytes, leftovers;
     uint64_t tier_files, tier_bytes, rewritten; /* moved to a tier; files that were written anew for that */
+    uint64_t held, held_files, held_bytes; /* tables of which something was refused for a legal hold; old files that stay for one */
 };
 
-/* DP_AGAIN: the plan is out of date for some table; the others were done.  May be stopped anywhere, and run again. */
+/* DP_RULE: rows of some table are held now; DP_AGAIN: the plan is out of date for some table; the others were done.  May be stopped anywhere, and run again. */
 enum dp_status dp_retain_apply(struct dp_run *run, const struct dp_retain_apply_opts *o, struct dp_retain_applied *out, struct dp_err *err) DP_MUST_CHECK;
 
 #endif
