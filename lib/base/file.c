@@ -6,6 +6,7 @@
 #include <dp/base/file.h>
 #include <dp/base/map.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -244,6 +245,19 @@ enum dp_status dp_file_rename(const char *from, const char *to, struct dp_err *e
     if (rename(from, to)) return dp_err_sys(err, DP_IO, "can't rename %s to %s", from, to);
     DP_TRY(fsync_dir_of(to, err));
     return fsync_dir_of(from, err);
+}
+
+bool dp_newfile_is_tmp(struct dp_str name) { return name.n > 8 && dp_str_starts(name, DP_STR(".dp-")) && dp_str_ends(name, DP_STR(".tmp")); }
+
+void dp_newfile_sweep(const char *dir) {
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        if (!dp_newfile_is_tmp(dp_str_z(e->d_name))) continue;
+        char *path = dp_path_join(dir, e->d_name);
+        (void)unlink(path);
+        free(path);
+    }
+    if (d) closedir(d);
 }
 
 enum dp_status dp_newfile_open(struct dp_newfile *f, const char *final, unsigned mode, struct dp_err *err) {

@@ -96,6 +96,12 @@ static enum dp_status write_file(const char *path, const struct dp_legal_hold *h
     return status;
 }
 
+static void sweep(const char *table) {
+    char *dir = dp_path_join(table, DP_LEGAL_DIR);
+    dp_newfile_sweep(dir);
+    free(dir);
+}
+
 static enum dp_status store(const char *table, const struct dp_legal_hold *h, struct dp_err *err) {
     struct dp_delta_hold lock = DP_DELTA_HOLD_INIT;
     struct dp_legal there = {0};
@@ -106,6 +112,7 @@ static enum dp_status store(const char *table, const struct dp_legal_hold *h, st
         dp_legal_read(table, &there);
         status = widen(table, &there, &all, err);
     }
+    if (status == DP_OK) sweep(table); /* what a process that died has left names people too */
     if (status == DP_OK) status = write_file(path, &all, err);
     dp_delta_hold_release(&lock);
     dp_legal_release(&there);
@@ -123,6 +130,7 @@ enum dp_status dp_legal_remove(const char *table, struct dp_str name, struct dp_
     if (!dp_legal_case_ok(name)) return dp_err_set(err, DP_USAGE, "\"%.*s\" can't be a case", DP_STR_FMT(name));
     char *path = file_of(table, name), *dir = dp_path_dir(path);
     enum dp_status status = dp_delta_hold_alone(table, &lock, err);
+    if (status == DP_OK) sweep(table);
     if (status == DP_OK && unlink(path) != 0)
         status = errno == ENOENT ? dp_err_set(err, DP_RULE, "%s is not held by case %.*s", table, DP_STR_FMT(name)) : dp_err_sys(err, DP_IO, "cannot remove %s", path);
     else if (status == DP_OK) status = dp_fsync_dir(dir, err);

@@ -220,19 +220,6 @@ enum dp_status dp_delta_tier_check(const char *table, struct dp_str id, const ch
     return look(table, id, dir, root, &marked, &listed, err);
 }
 
-/* What a process that died left of a marker. */
-static void sweep_home(const char *home)
-{
-    DIR *d = opendir(home);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (!dp_str_starts(dp_str_z(e->d_name), DP_STR(".dp-")) || !dp_str_ends(dp_str_z(e->d_name), DP_STR(".tmp"))) continue;
-        char *path = dp_path_join(home, e->d_name);
-        (void)unlink(path);
-        free(path);
-    }
-    if (d) closedir(d);
-}
-
 static enum dp_status mark_home(const char *home, struct dp_str id, const char *root, struct dp_err *err)
 {
     struct dp_buf text = {0};
@@ -267,7 +254,7 @@ enum dp_status dp_delta_tier_claim(const char *table, struct dp_str id, const ch
     if (status == DP_OK) status = dp_mkdirs(home, err);
     if (status == DP_OK && (fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) status = dp_err_sys(err, DP_IO, "can't open %s", home);
     if (status == DP_OK && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) status = dp_err_set(err, DP_AGAIN, "%s: another process moves files there", home);
-    if (status == DP_OK) sweep_home(home);
+    if (status == DP_OK) dp_newfile_sweep(home);
     if (status == DP_OK && !marked) status = mark_home(home, id, root, err);
     if (status == DP_OK && !listed) status = list_home(table, home, err);
     if (status == DP_OK) {

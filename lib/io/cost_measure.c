@@ -94,7 +94,6 @@ static void count(struct measuring *m, enum dp_cost_kind kind, uint64_t bytes)
     m->t->kinds[kind].bytes += bytes;
 }
 
-static bool is_temporary(struct dp_str name) { return dp_str_starts(name, DP_STR(".dp-")) && dp_str_ends(name, DP_STR(".tmp")); }
 
 /* `name` has a NUL behind it. */
 static bool is_reject(struct dp_str name)
@@ -116,7 +115,7 @@ static void see_file(struct measuring *m, struct dp_str base, int inherited, uin
 {
     struct dp_map_item *item = inherited < 0 || inherited == DP_COST_LEFTOVERS ? dp_map_get(&m->names, dp_buf_str(&m->rel)) : NULL;
     if (item) count(m, (enum dp_cost_kind)(item->v.u - 1), bytes);
-    else if (is_temporary(base)) count(m, DP_COST_LEFTOVERS, bytes);
+    else if (dp_newfile_is_tmp(base)) count(m, DP_COST_LEFTOVERS, bytes);
     else if (inherited >= 0) count(m, (enum dp_cost_kind)inherited, bytes);
     else if (is_reject(base)) count(m, DP_COST_REJECTS, bytes);
     else dp_map_put(&m->strangers, dp_buf_str(&m->rel), NULL)->v.u = bytes;

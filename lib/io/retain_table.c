@@ -303,8 +303,7 @@ static uint64_t count_old(const char *dir, bool temporary, int64_t before, bool 
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
         struct stat st;
-        bool is_temporary = dp_str_starts(dp_str_z(e->d_name), DP_STR(".dp-")) && dp_str_ends(dp_str_z(e->d_name), DP_STR(".tmp"));
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || (temporary && !is_temporary)) continue;
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || (temporary && !dp_newfile_is_tmp(dp_str_z(e->d_name)))) continue;
         char *path = dp_path_join(dir, e->d_name);
         if (lstat(path, &st) == 0 && st.st_mtim.tv_sec < before && (!temporary || S_ISREG(st.st_mode))) {
             n++;

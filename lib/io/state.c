@@ -145,12 +145,6 @@ static int by_number(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static bool is_temporary(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 8 && strncmp(name, ".dp-", 4) == 0 && strcmp(name + n - 4, ".tmp") == 0;
-}
-
 /* The files that are there; temporaries of a killed process are removed. *others: something that is no state's. */
 static enum dp_status list(struct dp_state *s, bool *others, struct dp_err *err)
 {
@@ -161,7 +155,7 @@ static enum dp_status list(struct dp_state *s, bool *others, struct dp_err *err)
         if (read_name(e->d_name, &f)) {
             s->files = dp_grow(s->files, &s->cap, s->n + 1, sizeof *s->files);
             s->files[s->n++] = f;
-        } else if (is_temporary(e->d_name) && !s->read_only) {
+        } else if (dp_newfile_is_tmp(dp_str_z(e->d_name)) && !s->read_only) {
             char *path = dp_path_join(s->dir, e->d_name);
             (void)unlink(path);
             free(path);

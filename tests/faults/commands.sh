@@ -91,6 +91,15 @@ Y
 mkdir -p base/t/_dp_staging/dead
 touch -d '2 days ago' base/t/_dp_staging/dead
 
+# A hold is there or it is not, and so is its end; neither leaves anything of its own behind.
+cmd_hold() { dp-retain hold C-1 t --partition day=2026-03-01 --subject word=w2 --reason test; }
+done_hold() { [ "$(dp-retain holds t | wc -l)" -gt 0 ] && ! dp-table checkpoint t --cleanup >>out 2>>err && [ -z "$(find t/_dp_holds -name '.dp-*')" ]; }
+cmd_release() {
+    [ -n "$(dp-retain holds t)" ] || return 0
+    dp-retain release C-1 t --reason test
+}
+done_release() { [ -z "$(dp-retain holds t)" ] && [ -z "$(find t/_dp_holds -type f)" ]; }
+
 # Cold files: written anew, moved to a tier; moved back from it.
 mkdir base/cold
 cat >tiers.yaml <<Y
@@ -168,14 +177,20 @@ all='commit overwrite checkpoint vacuum replicate bring_up restore clone deep_cl
 dp-table --help | grep -q '^ *merge ' && all="$all merge"
 dp-table --help | grep -q '^ *convert ' && all="$all convert"
 [ -x "$(command -v dp-compact)" ] && all="$all compact"
-[ -x "$(command -v dp-retain)" ] && all="$all retain tier tier_back" # the last changes what commands start from
+[ -x "$(command -v dp-retain)" ] && all="$all hold release retain tier tier_back" # the last changes what commands start from
 # shellcheck disable=SC2086 # words
 [ $# -gt 0 ] || set -- $all
 for name; do
     case $name in
     compact) run_command "$name" dp-compact ;;
     tier_back) make_tiered && run_command "$name" dp-retain ;;
-    retain | tier) run_command "$name" dp-retain ;;
+    release)
+        cp -a base base.free
+        (cd base && cmd_hold) >out 2>err
+        run_command "$name" dp-retain
+        rm -rf base && mv base.free base
+        ;;
+    hold | retain | tier) run_command "$name" dp-retain ;;
     *) run_command "$name" dp-table ;;
     esac
 done

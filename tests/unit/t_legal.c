@@ -39,6 +39,23 @@ static void test_files(void **state)
     }
 }
 
+/* A hold of DP_LIMIT_HOLD_FILE bytes, and of one more: blanks at its end are of it. */
+static void test_limit(void **state)
+{
+    static const char text[] = "{\"dp_legal_hold\":1,\"case\":\"C\"," TAIL "\"whole\":true,\"partitions\":[],\"subjects\":[]}";
+    struct dp_buf b = {0};
+    (void)state;
+    dp_buf_addz(&b, text);
+    memset(dp_buf_reserve(&b, DP_LIMIT_HOLD_FILE + 1 - b.n), ' ', DP_LIMIT_HOLD_FILE + 1 - b.n);
+    for (size_t over = 0; over < 2; over++) {
+        struct dp_arena arena = {0};
+        struct dp_legal_hold h;
+        assert_int_equal(dp_legal_parse(dp_str(b.p, DP_LIMIT_HOLD_FILE + over), &arena, &h, NULL), over ? DP_LIMIT : DP_OK);
+        dp_arena_release(&arena);
+    }
+    dp_buf_release(&b);
+}
+
 /* A column `p` of a type, a file with a value, a hold of another: is the file held? */
 static bool is_held(enum dp_type_id id, const char *has, const char *held)
 {
@@ -106,6 +123,6 @@ static void test_subjects(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_files), cmocka_unit_test(test_partitions), cmocka_unit_test(test_subjects)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_files), cmocka_unit_test(test_limit), cmocka_unit_test(test_partitions), cmocka_unit_test(test_subjects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,9 @@ enum dp_status dp_newfile_open(struct dp_newfile *f, const char *final, unsigned
 enum dp_status dp_newfile_commit(struct dp_newfile *f, struct dp_err *err) DP_MUST_CHECK;
 /* fsync, then link to `final`, which must not exist (DP_AGAIN when it does), unlink the temporary, fsync the directory. */
 enum dp_status dp_newfile_commit_new(struct dp_newfile *f, struct dp_err *err) DP_MUST_CHECK;
+/* Is it the name of such a temporary?  Removes those that processes which died have left in a directory: for who is alone in it.  Best effort. */
+bool dp_newfile_is_tmp(struct dp_str name);
+void dp_newfile_sweep(const char *dir);
 /* Closes and removes the temporary; also legal after commit and on the zero value. */
 void dp_newfile_abort(struct dp_newfile *f);
 
