@@ -66,8 +66,7 @@ struct stages {
 };
 
 /* Programs that gather rows need the memory, the others hand them on. */
-static unsigned weight_of(const char *name)
-{
+static unsigned weight_of(const char *name) {
     static const char *const heavy[] = {"dp-partition", "dp-compact", "dp-window", "dp-join", "dp-dedupe"};
     for (size_t i = 0; i < sizeof heavy / sizeof *heavy; i++)
         if (strcmp(name, heavy[i]) == 0) return 4;
@@ -75,8 +74,7 @@ static unsigned weight_of(const char *name)
 }
 
 /* One more letter of the present stage's first word; an assignment before a command is not its name. */
-static void add_letter(struct stage *s, char c, bool *done)
-{
+static void add_letter(struct stage *s, char c, bool *done) {
     size_t n = strlen(s->name);
     if (*done) return;
     if (c && n + 1 < sizeof s->name) {
@@ -88,8 +86,7 @@ static void add_letter(struct stage *s, char c, bool *done)
     }
 }
 
-static void keep_longest(struct stages *best, struct stages *now)
-{
+static void keep_longest(struct stages *best, struct stages *now) {
     now->n += now->s[now->n].name[0] != '\0';
     if (now->n >= best->n) *best = *now;
     memset(now, 0, sizeof *now);
@@ -99,8 +96,7 @@ static void keep_longest(struct stages *best, struct stages *now)
  * The longest pipeline of the text.  Quotes, backslashes and brackets are honoured; what bash would expand is not: this is for names in
  * messages and for shares, not for running anything.
  */
-static void find_stages(const char *p, struct stages *best)
-{
+static void find_stages(const char *p, struct stages *best) {
     struct stages now;
     char quote = '\0', before = '\0';
     int depth = 0;
@@ -137,8 +133,7 @@ static void find_stages(const char *p, struct stages *best)
 }
 
 /* DP_MEMORY_PARTITION and DP_THREADS_PARTITION for dp-partition, and the least share for whoever is not named. */
-static void share(const struct stages *st, const char *what, uint64_t total, uint64_t least)
-{
+static void share(const struct stages *st, const char *what, uint64_t total, uint64_t least) {
     char key[80], value[32];
     uint64_t parts = 0;
     for (size_t i = 0; i < st->n; i++) parts += st->s[i].weight;
@@ -156,15 +151,13 @@ static void share(const struct stages *st, const char *what, uint64_t total, uin
 
 /* ---- surroundings ---- */
 
-static bool is_program(const char *path)
-{
+static bool is_program(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
 /* bash on PATH or where systems keep it; NULL: none. */
-static char *find_bash(void)
-{
+static char *find_bash(void) {
     const char *path = getenv("PATH");
     for (const char *p = path && *path ? path : DEFAULT_PATH; *p;) {
         size_t n = strcspn(p, ":");
@@ -179,8 +172,7 @@ static char *find_bash(void)
 }
 
 /* Stages are found beside this program too, so that a crontab needs no PATH. */
-static void extend_path(void)
-{
+static void extend_path(void) {
     char self[PATH_MAX];
     const char *path = getenv("PATH");
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -194,8 +186,7 @@ static void extend_path(void)
     free(dir);
 }
 
-static void set_environment(const struct dp_cli *cli, const struct stages *st)
-{
+static void set_environment(const struct dp_cli *cli, const struct stages *st) {
     const struct conf *c = cli->conf;
     setenv("DP_RUN_ID", cli->run.run_id, 1);
     setenv("DP_JOB", c->name ? c->name : cli->run.job, 1);
@@ -206,8 +197,7 @@ static void set_environment(const struct dp_cli *cli, const struct stages *st)
 }
 
 /* Held until the last stage ends: the stages inherit the descriptor, so that not even a killed dp-run lets a second run in too early. */
-static enum dp_status take_lock(const char *path, int *fd, struct dp_err *err)
-{
+static enum dp_status take_lock(const char *path, int *fd, struct dp_err *err) {
     *fd = open(path, O_RDWR | O_CREAT, 0644);
     if (*fd < 0) return dp_err_sys(err, DP_IO, "--lock: cannot open %s", path);
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return DP_OK;
@@ -227,8 +217,7 @@ struct attempt {
 };
 
 /* In the child: head of a group of its own, with the terminal when it is ours. */
-static void head_group(bool tty)
-{
+static void head_group(bool tty) {
     setpgid(0, 0);
     if (tty) tcsetpgrp(STDIN_FILENO, getpid());
     signal(SIGTTOU, SIG_DFL);
@@ -236,8 +225,7 @@ static void head_group(bool tty)
     signal(SIGXFSZ, SIG_DFL);
 }
 
-static void start_bash(const char *bash, const char *script, int status_w)
-{
+static void start_bash(const char *bash, const char *script, int status_w) {
     if (status_w == STATUS_FD) fcntl(status_w, F_SETFD, 0);
     else if (dup2(status_w, STATUS_FD) != STATUS_FD) _exit(3);
     char *const argv[] = {(char *)(uintptr_t)"bash", (char *)(uintptr_t)"-c", (char *)(uintptr_t)script, NULL};
@@ -246,8 +234,7 @@ static void start_bash(const char *bash, const char *script, int status_w)
 }
 
 /* One stage of a plain pipeline; its process, or less than 0. */
-static pid_t start_stage(const struct dp_plain_stage *s, int in, int out, const posix_spawnattr_t *attr)
-{
+static pid_t start_stage(const struct dp_plain_stage *s, int in, int out, const posix_spawnattr_t *attr) {
     posix_spawn_file_actions_t fa;
     pid_t pid = -1;
     posix_spawn_file_actions_init(&fa);
@@ -259,8 +246,7 @@ static pid_t start_stage(const struct dp_plain_stage *s, int in, int out, const 
 }
 
 /* Signals that end a pipeline are for the stages: who heads them waits for how they end.  What was ignored before stays so. */
-static void leave_signals(posix_spawnattr_t *attr)
-{
+static void leave_signals(posix_spawnattr_t *attr) {
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM};
     sigset_t defaults;
     sigemptyset(&defaults);
@@ -272,8 +258,7 @@ static void leave_signals(posix_spawnattr_t *attr)
 }
 
 /* What bash does for a plain pipeline under pipefail, in its place: all stages, then their codes behind that of the last that failed. */
-static void run_plain(const struct dp_plain *plain, int status_w)
-{
+static void run_plain(const struct dp_plain *plain, int status_w) {
     pid_t pids[MAX_STAGES];
     int codes[MAX_STAGES], all = 0, in = -1;
     posix_spawnattr_t attr;
@@ -301,8 +286,7 @@ static void run_plain(const struct dp_plain *plain, int status_w)
     _exit(all);
 }
 
-static enum dp_status spawn(const char *bash, const struct dp_plain *plain, const char *pipeline, struct attempt *a, struct dp_err *err)
-{
+static enum dp_status spawn(const char *bash, const struct dp_plain *plain, const char *pipeline, struct attempt *a, struct dp_err *err) {
     struct dp_buf script = {NULL, 0, 0};
     int p[2];
     bool tty = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
@@ -329,8 +313,7 @@ static enum dp_status spawn(const char *bash, const struct dp_plain *plain, cons
     return DP_OK;
 }
 
-static void read_codes(struct attempt *a)
-{
+static void read_codes(struct attempt *a) {
     char text[1024];
     ssize_t n;
     fcntl(a->status_fd, F_SETFL, O_NONBLOCK);
@@ -345,8 +328,7 @@ static void read_codes(struct attempt *a)
 }
 
 /* Until bash is gone.  A signal to us, or the end of the time, goes to the whole group: TERM, then KILL. */
-static void supervise(struct dp_run *run, int64_t timeout, struct attempt *a)
-{
+static void supervise(struct dp_run *run, int64_t timeout, struct attempt *a) {
     int64_t now = dp_time_monotonic_ms(), deadline = timeout ? now + timeout : INT64_MAX, kill_at = INT64_MAX;
     struct pollfd fds[2] = {{.fd = a->status_fd, .events = POLLIN}, {.fd = run->stop_fd, .events = POLLIN}};
     bool forwarded = false;
@@ -386,8 +368,7 @@ static void supervise(struct dp_run *run, int64_t timeout, struct attempt *a)
 }
 
 /* The stage whose code is the cause: the first that failed of itself.  141 is what a stage gets when its reader left. 0: none failed. */
-static int cause(const struct attempt *a, size_t *stage)
-{
+static int cause(const struct attempt *a, size_t *stage) {
     *stage = 0;
     if (a->timed_out) return 128 + SIGTERM;
     if (a->n_codes == 0) {
@@ -414,8 +395,7 @@ static int cause(const struct attempt *a, size_t *stage)
 static bool may_help(int code) { return code != 0 && code != 1 && code != 2 && code != 70 && code != 99 && code != 126 && code != 127; }
 
 /* Standard input can be had again from a file only. */
-static bool rewind_input(off_t start)
-{
+static bool rewind_input(off_t start) {
     struct stat st;
     if (fstat(STDIN_FILENO, &st) != 0) return true;
     if (S_ISREG(st.st_mode)) return lseek(STDIN_FILENO, start, SEEK_SET) == start;
@@ -423,16 +403,14 @@ static bool rewind_input(off_t start)
 }
 
 /* One second, then twice as long each time, a minute at most; a signal ends it. */
-static bool pause_before(const struct dp_run *run, int64_t n, struct dp_err *err)
-{
+static bool pause_before(const struct dp_run *run, int64_t n, struct dp_err *err) {
     struct pollfd fd = {.fd = run->stop_fd, .events = POLLIN};
     int seconds = n > 6 ? 60 : 1 << (n - 1);
     if (*run->stop_signal == 0) poll(&fd, 1, (seconds > 60 ? 60 : seconds) * 1000);
     return !dp_run_stopped(run, err);
 }
 
-static void report_attempt(struct dp_cli *cli, const struct attempt *a, int64_t tries)
-{
+static void report_attempt(struct dp_cli *cli, const struct attempt *a, int64_t tries) {
     struct dp_buf b = {NULL, 0, 0};
     dp_buf_addc(&b, '[');
     for (size_t i = 1; i < a->n_codes; i++) dp_buf_addf(&b, "%s%d", i > 1 ? "," : "", a->codes[i]);
@@ -443,8 +421,7 @@ static void report_attempt(struct dp_cli *cli, const struct attempt *a, int64_t 
     dp_buf_release(&b);
 }
 
-static enum dp_status fail(const struct attempt *a, const struct stages *st, int code, size_t stage, int64_t timeout, struct dp_err *err)
-{
+static enum dp_status fail(const struct attempt *a, const struct stages *st, int code, size_t stage, int64_t timeout, struct dp_err *err) {
     if (code == 141) return dp_err_set(err, DP_PIPE, "the reader of the output went away");
     if (a->timed_out) dp_err_set(err, DP_ABORTED, "stopped after %lld ms (--timeout)", (long long)timeout);
     else if (stage && st->n == a->n_codes - 1 && st->s[stage - 1].name[0])
@@ -455,8 +432,7 @@ static enum dp_status fail(const struct attempt *a, const struct stages *st, int
     return DP_ABORTED;
 }
 
-static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct dp_plain *plain, const struct stages *st, struct dp_err *err)
-{
+static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct dp_plain *plain, const struct stages *st, struct dp_err *err) {
     const struct conf *c = cli->conf;
     off_t start = lseek(STDIN_FILENO, 0, SEEK_CUR);
     for (int64_t n = 1;; n++) {
@@ -485,8 +461,7 @@ static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct
 }
 
 /* Does the environment give bash more to do than to start these programs: options, a file to read first, functions of their names? */
-static bool is_bash_changed(const struct dp_plain *p)
-{
+static bool is_bash_changed(const struct dp_plain *p) {
     if (getenv("BASH_ENV") || getenv("SHELLOPTS") || getenv("BASHOPTS")) return true;
     for (char **e = environ; *e; e++) {
         if (strncmp(*e, "BASH_FUNC_", 10) != 0) continue;
@@ -499,16 +474,14 @@ static bool is_bash_changed(const struct dp_plain *p)
 }
 
 /* The stages, when the pipeline needs no shell; PATH is as it will be. */
-static void find_plain(const char *pipeline, struct dp_plain *plain)
-{
+static void find_plain(const char *pipeline, struct dp_plain *plain) {
     *plain = (struct dp_plain){.n = 0};
     if (!dp_plain_parse(pipeline, plain)) return;
     if (plain->n > MAX_STAGES || is_bash_changed(plain) || !dp_plain_find(plain, getenv("PATH"))) dp_plain_release(plain);
 }
 
 /* What lineage events call it: its name, or without one the programs of the pipeline. */
-static char *job_name(const struct dp_cli *cli, const struct stages *st)
-{
+static char *job_name(const struct dp_cli *cli, const struct stages *st) {
     struct dp_buf b = {NULL, 0, 0};
     if (strcmp(cli->run.job, "dp") != 0) return dp_strdup(cli->run.job);
     dp_buf_addz(&b, "dp-run");
@@ -516,8 +489,7 @@ static char *job_name(const struct dp_cli *cli, const struct stages *st)
     return dp_buf_detach(&b);
 }
 
-static enum dp_status run(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     const struct conf *c = cli->conf;
     struct stages st;
     int lock = -1;

@@ -17,16 +17,14 @@ static bool ends_word(char c) { return strchr(" \t\r\n\"'<>()[]{},;", c) != NULL
 static bool ends_url(char c) { return strchr(" \t\r\n\"'<>", c) != NULL; }
 
 /* Length of the word of the list that s begins with; 0: none. */
-static size_t word_length(struct dp_str s, const char *const *words)
-{
+static size_t word_length(struct dp_str s, const char *const *words) {
     for (; *words; words++)
         if (s.n > strlen(*words) && strncasecmp(s.p, *words, strlen(*words)) == 0) return strlen(*words);
     return 0;
 }
 
 /* Does a name begin here that announces a secret?  Its length, with what stands between it and the secret; 0: no. */
-static size_t secret_name(struct dp_str s, bool in_url)
-{
+static size_t secret_name(struct dp_str s, bool in_url) {
     size_t n = word_length(s, secrets), whole = in_url ? word_length(s, parameters) : 0;
     if (!n && whole && s.p[whole] == '=') return whole + 1;
     while (n && n < s.n && (isalnum((unsigned char)s.p[n]) || s.p[n] == '_' || s.p[n] == '-')) n++;
@@ -40,8 +38,7 @@ static size_t secret_name(struct dp_str s, bool in_url)
 static bool starts_word(struct dp_str s, size_t i) { return i == 0 || !isalnum((unsigned char)s.p[i - 1]); }
 
 /* Length of user and password of the authority that begins here, with their @; *cut: it is they, and they have no end. */
-static size_t user_length(struct dp_str s, bool *cut)
-{
+static size_t user_length(struct dp_str s, bool *cut) {
     size_t word = 0, host, at = 0;
     while (word < s.n && !ends_url(s.p[word])) word++;
     for (host = 0; host < word && !strchr("/?#", s.p[host]); host++)
@@ -55,8 +52,7 @@ static size_t user_length(struct dp_str s, bool *cut)
 }
 
 /* A URL from behind its "://"; how much of s it is. */
-static size_t scrub_url(struct dp_str s, bool may_be_cut, struct dp_buf *out)
-{
+static size_t scrub_url(struct dp_str s, bool may_be_cut, struct dp_buf *out) {
     bool cut = false, in_query = false;
     size_t i = s.n ? user_length(s, &cut) : 0;
     if (cut && may_be_cut) return dp_buf_addz(out, "***"), s.n;
@@ -74,8 +70,7 @@ static size_t scrub_url(struct dp_str s, bool may_be_cut, struct dp_buf *out)
     return i;
 }
 
-void dp_scrub(struct dp_str s, enum dp_scrub how, struct dp_buf *out)
-{
+void dp_scrub(struct dp_str s, enum dp_scrub how, struct dp_buf *out) {
     for (size_t i = 0; i < s.n;) {
         size_t name = how == DP_SCRUB_WORDS && starts_word(s, i) ? secret_name(dp_str(s.p + i, s.n - i), false) : 0;
         if (name) {

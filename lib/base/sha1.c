@@ -13,8 +13,7 @@ struct sha1 {
 
 static uint32_t turn(uint32_t x, int n) { return x << n | x >> (32 - n); }
 
-static void take_block(struct sha1 *s)
-{
+static void take_block(struct sha1 *s) {
     uint32_t w[80], a = s->h[0], b = s->h[1], c = s->h[2], d = s->h[3], e = s->h[4];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)s->part[4 * i] << 24 | (uint32_t)s->part[4 * i + 1] << 16 | (uint32_t)s->part[4 * i + 2] << 8 | s->part[4 * i + 3];
@@ -28,16 +27,14 @@ static void take_block(struct sha1 *s)
     s->h[0] += a, s->h[1] += b, s->h[2] += c, s->h[3] += d, s->h[4] += e;
 }
 
-static void take(struct sha1 *s, struct dp_str text)
-{
+static void take(struct sha1 *s, struct dp_str text) {
     for (size_t i = 0; i < text.n; i++) {
         s->part[s->n++ % BLOCK] = (uint8_t)text.p[i];
         if (s->n % BLOCK == 0) take_block(s);
     }
 }
 
-void dp_sha1(struct dp_str a, struct dp_str b, uint8_t out[DP_SHA1_SIZE])
-{
+void dp_sha1(struct dp_str a, struct dp_str b, uint8_t out[DP_SHA1_SIZE]) {
     struct sha1 s = {.h = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u}};
     char bits[8];
     take(&s, a);

@@ -28,20 +28,17 @@ static const uint8_t private_head[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05,
 static const uint8_t public_head[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 
 /* Its own defaults, whatever OPENSSL_CONF says. */
-static enum dp_status start(struct dp_err *err)
-{
+static enum dp_status start(struct dp_err *err) {
     return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 ? DP_OK : dp_err_set(err, DP_IO, "libcrypto does not start");
 }
 
-static void set_id(struct dp_sign_public *p)
-{
+static void set_id(struct dp_sign_public *p) {
     uint8_t sum[DP_SHA256_SIZE];
     dp_sha256(p->key, sizeof p->key, sum);
     p->id[dp_hex_print(p->id, sum, (DP_SIGN_ID - 1) / 2)] = 0;
 }
 
-static enum dp_status derive(struct dp_sign_key *k, struct dp_err *err)
-{
+static enum dp_status derive(struct dp_sign_key *k, struct dp_err *err) {
     size_t n = sizeof k->pub.key;
     DP_TRY(start(err));
     EVP_PKEY *p = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, sizeof k->seed);
@@ -54,16 +51,14 @@ static enum dp_status derive(struct dp_sign_key *k, struct dp_err *err)
 
 /* ---- PEM ---- */
 
-static size_t put(char *out, size_t n, const char *text)
-{
+static size_t put(char *out, size_t n, const char *text) {
     size_t len = strlen(text);
     memcpy(out + n, text, len);
     return n + len;
 }
 
 /* At most 200 bytes. */
-static size_t print_pem(char *out, const char *label, const uint8_t *head, size_t n_head, const uint8_t key[DP_SIGN_KEY])
-{
+static size_t print_pem(char *out, const char *label, const uint8_t *head, size_t n_head, const uint8_t key[DP_SIGN_KEY]) {
     uint8_t der[sizeof private_head + DP_SIGN_KEY];
     memcpy(der, head, n_head);
     memcpy(der + n_head, key, DP_SIGN_KEY);
@@ -76,16 +71,14 @@ static size_t print_pem(char *out, const char *label, const uint8_t *head, size_
     return n;
 }
 
-static const char *find(struct dp_str in, const char *what)
-{
+static const char *find(struct dp_str in, const char *what) {
     size_t n = strlen(what);
     for (size_t i = 0; n <= in.n && i <= in.n - n; i++)
         if (memcmp(in.p + i, what, n) == 0) return in.p + i;
     return NULL;
 }
 
-static bool parse_pem(struct dp_str text, const char *label, const uint8_t *head, size_t n_head, uint8_t key[DP_SIGN_KEY])
-{
+static bool parse_pem(struct dp_str text, const char *label, const uint8_t *head, size_t n_head, uint8_t key[DP_SIGN_KEY]) {
     char begin[64], end[64], plain[128];
     uint8_t der[sizeof private_head + DP_SIGN_KEY];
     size_t n = 0, got = 0;
@@ -108,8 +101,7 @@ static bool parse_pem(struct dp_str text, const char *label, const uint8_t *head
 
 /* ---- files ---- */
 
-static enum dp_status write_new(const char *path, unsigned mode, const char *text, size_t n, struct dp_err *err)
-{
+static enum dp_status write_new(const char *path, unsigned mode, const char *text, size_t n, struct dp_err *err) {
     struct dp_newfile f = {.slot = -1};
     enum dp_status status = dp_newfile_open(&f, path, mode, err);
     if (status == DP_OK) status = dp_fd_write(f.fd, text, n, err);
@@ -119,8 +111,7 @@ static enum dp_status write_new(const char *path, unsigned mode, const char *tex
     return status;
 }
 
-enum dp_status dp_sign_create(const char *path, struct dp_sign_public *out, struct dp_err *err)
-{
+enum dp_status dp_sign_create(const char *path, struct dp_sign_public *out, struct dp_err *err) {
     struct dp_sign_key *k = NULL;
     char *pub = dp_alloc(strlen(path) + 5), *text = dp_secret_alloc(FILE_BYTES);
     enum dp_status status = DP_OK;
@@ -146,8 +137,7 @@ out:
     return status;
 }
 
-enum dp_status dp_sign_read_key(const char *path, struct dp_sign_key **out, struct dp_err *err)
-{
+enum dp_status dp_sign_read_key(const char *path, struct dp_sign_key **out, struct dp_err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && errno == ENOENT) return dp_err_set(err, DP_IO, "there is no key file %s: `dp-retain keygen %s` makes it", path, path);
     if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open key file %s", path);
@@ -171,8 +161,7 @@ void dp_sign_key_free(struct dp_sign_key *k) { dp_secret_free(k, sizeof *k); }
 
 const struct dp_sign_public *dp_sign_key_public(const struct dp_sign_key *k) { return &k->pub; }
 
-enum dp_status dp_sign_read_public(const char *path, struct dp_sign_public *out, struct dp_err *err)
-{
+enum dp_status dp_sign_read_public(const char *path, struct dp_sign_public *out, struct dp_err *err) {
     struct dp_buf b = {0};
     enum dp_status status = dp_file_read(path, FILE_BYTES, &b, err);
     struct dp_str text = dp_buf_str(&b);
@@ -189,15 +178,13 @@ enum dp_status dp_sign_read_public(const char *path, struct dp_sign_public *out,
 
 /* ---- signatures ---- */
 
-static void add_tag(struct dp_buf *b, const char *tag, struct dp_str bytes)
-{
+static void add_tag(struct dp_buf *b, const char *tag, struct dp_str bytes) {
     dp_buf_addz(b, tag);
     dp_buf_addc(b, 0);
     dp_buf_adds(b, bytes);
 }
 
-enum dp_status dp_sign(const struct dp_sign_key *k, const char *tag, struct dp_str bytes, uint8_t out[DP_SIGN_SIZE], struct dp_err *err)
-{
+enum dp_status dp_sign(const struct dp_sign_key *k, const char *tag, struct dp_str bytes, uint8_t out[DP_SIGN_SIZE], struct dp_err *err) {
     struct dp_buf b = {0};
     size_t n = DP_SIGN_SIZE;
     DP_TRY(start(err));
@@ -211,8 +198,7 @@ enum dp_status dp_sign(const struct dp_sign_key *k, const char *tag, struct dp_s
     return ok ? DP_OK : dp_err_set(err, DP_IO, "libcrypto does not sign");
 }
 
-enum dp_status dp_sign_verify(const struct dp_sign_public *k, const char *tag, struct dp_str bytes, const uint8_t signature[DP_SIGN_SIZE], struct dp_err *err)
-{
+enum dp_status dp_sign_verify(const struct dp_sign_public *k, const char *tag, struct dp_str bytes, const uint8_t signature[DP_SIGN_SIZE], struct dp_err *err) {
     struct dp_buf b = {0};
     DP_TRY(start(err));
     add_tag(&b, tag, bytes);

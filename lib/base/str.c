@@ -23,8 +23,7 @@ bool dp_str_ends(struct dp_str s, struct dp_str suffix) {
     return s.n >= suffix.n && (!suffix.n || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
 }
 
-const char *dp_str_find(struct dp_str s, struct dp_str part)
-{
+const char *dp_str_find(struct dp_str s, struct dp_str part) {
     if (part.n > s.n) return NULL;
     const char *last = s.p + (s.n - part.n);
     for (const char *at = s.p; at <= last; at++) {
@@ -34,8 +33,7 @@ const char *dp_str_find(struct dp_str s, struct dp_str part)
     return NULL;
 }
 
-const char *dp_str_last(struct dp_str s, char c)
-{
+const char *dp_str_last(struct dp_str s, char c) {
     for (size_t i = s.n; i-- > 0;)
         if (s.p[i] == c) return s.p + i;
     return NULL;

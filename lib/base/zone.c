@@ -11,14 +11,12 @@ enum { DAY = 86400 };
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
-static int64_t add_or_max(int64_t a, int64_t b)
-{
+static int64_t add_or_max(int64_t a, int64_t b) {
     int64_t v;
     return __builtin_add_overflow(a, b, &v) ? (b < 0 ? INT64_MIN : INT64_MAX) : v;
 }
 
-void dp_zone_close(struct dp_zone *z)
-{
+void dp_zone_close(struct dp_zone *z) {
     if (!z) return;
     free(z->name), free(z->times), free(z->offsets);
     free(z);
@@ -32,8 +30,7 @@ uint64_t dp_zone_edition(const struct dp_zone *z) { return z->edition; }
 static bool is_leap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
 /* Local seconds at which the clock is changed in a year. */
-static int64_t change_in(const struct dp_zone_change *c, int64_t year)
-{
+static int64_t change_in(const struct dp_zone_change *c, int64_t year) {
     int64_t day = dp_days_from_civil(year, 1, 1);
     switch (c->kind) {
     case DP_ZONE_DAY_JULIAN: day += (int64_t)c->day - 1 + (c->day >= 60 && is_leap(year)); break;
@@ -51,8 +48,7 @@ static int64_t change_in(const struct dp_zone_change *c, int64_t year)
 }
 
 /* t of the years 2370 to 2770. */
-static struct dp_zone_stretch stretch_near(const struct dp_zone_rule *r, int64_t t)
-{
+static struct dp_zone_stretch stretch_near(const struct dp_zone_rule *r, int64_t t) {
     int64_t year;
     unsigned month, day;
     dp_civil_from_days(floor_div(t + r->std, DAY), &year, &month, &day);
@@ -64,8 +60,7 @@ static struct dp_zone_stretch stretch_near(const struct dp_zone_rule *r, int64_t
     return (struct dp_zone_stretch){is_dst ? r->dst : r->std, end};
 }
 
-struct dp_zone_stretch dp_zone_rule_at(const struct dp_zone_rule *r, int64_t t)
-{
+struct dp_zone_stretch dp_zone_rule_at(const struct dp_zone_rule *r, int64_t t) {
     if (!r->has_dst) return (struct dp_zone_stretch){r->std, INT64_MAX};
     int64_t within = t % CYCLE + (t % CYCLE < 0 ? 2 : 1) * CYCLE;
     struct dp_zone_stretch s = stretch_near(r, within);
@@ -76,8 +71,7 @@ struct dp_zone_stretch dp_zone_rule_at(const struct dp_zone_rule *r, int64_t t)
 /* ---- clocks ---- */
 
 /* Transitions at or before t. */
-static size_t passed(const struct dp_zone *z, int64_t t)
-{
+static size_t passed(const struct dp_zone *z, int64_t t) {
     size_t low = 0, high = z->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -87,8 +81,7 @@ static size_t passed(const struct dp_zone *z, int64_t t)
     return low;
 }
 
-static struct dp_zone_stretch stretch_at(const struct dp_zone *z, int64_t t)
-{
+static struct dp_zone_stretch stretch_at(const struct dp_zone *z, int64_t t) {
     size_t i = passed(z, t);
     if (i == z->n && z->has_rule) return dp_zone_rule_at(&z->rule, t);
     return (struct dp_zone_stretch){i ? z->offsets[i - 1] : z->first, i < z->n ? z->times[i] : INT64_MAX};
@@ -96,8 +89,7 @@ static struct dp_zone_stretch stretch_at(const struct dp_zone *z, int64_t t)
 
 int32_t dp_zone_offset(const struct dp_zone *z, int64_t seconds) { return stretch_at(z, seconds).offset; }
 
-int64_t dp_zone_instant(const struct dp_zone *z, int64_t local_seconds)
-{
+int64_t dp_zone_instant(const struct dp_zone *z, int64_t local_seconds) {
     int64_t from = add_or_max(local_seconds, -DP_ZONE_OFFSET_MAX); /* no clock is there before */
     for (;;) {
         struct dp_zone_stretch s = stretch_at(z, from);
@@ -111,8 +103,7 @@ int64_t dp_zone_instant(const struct dp_zone *z, int64_t local_seconds)
 /* ---- periods ---- */
 
 /* Periods are counted from that of 1970-01-01: which one is a date in, and on which date does one begin? */
-static int64_t period_of(enum dp_calendar unit, int week_start, int64_t date)
-{
+static int64_t period_of(enum dp_calendar unit, int week_start, int64_t date) {
     int64_t year;
     unsigned month, day;
     switch (unit) {
@@ -123,8 +114,7 @@ static int64_t period_of(enum dp_calendar unit, int week_start, int64_t date)
     return 0;
 }
 
-static int64_t first_date(enum dp_calendar unit, int week_start, int64_t period)
-{
+static int64_t first_date(enum dp_calendar unit, int week_start, int64_t period) {
     switch (unit) {
     case DP_CALENDAR_DAY: return period;
     case DP_CALENDAR_WEEK: return period * 7 + week_start + 3;
@@ -136,8 +126,7 @@ static int64_t first_date(enum dp_calendar unit, int week_start, int64_t period)
     return 0;
 }
 
-bool dp_zone_period(const struct dp_zone *z, enum dp_calendar unit, int week_start, int64_t t, int64_t *start, int64_t *end)
-{
+bool dp_zone_period(const struct dp_zone *z, enum dp_calendar unit, int week_start, int64_t t, int64_t *start, int64_t *end) {
     int64_t seconds = floor_div(t, 1000);
     int64_t period = period_of(unit, week_start, floor_div(seconds + dp_zone_offset(z, seconds), DAY));
     int64_t from = dp_zone_instant(z, first_date(unit, week_start, period) * DAY), next;

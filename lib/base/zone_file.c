@@ -14,15 +14,13 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-static uint64_t big_endian(const char *p, unsigned n)
-{
+static uint64_t big_endian(const char *p, unsigned n) {
     uint64_t v = 0;
     for (unsigned i = 0; i < n; i++) v = v << 8 | (unsigned char)p[i];
     return v;
 }
 
-static enum dp_status damaged(const char *name, const char *what, struct dp_err *err)
-{
+static enum dp_status damaged(const char *name, const char *what, struct dp_err *err) {
     return dp_err_set(err, DP_FORMAT, "the file of time zone %.100s is damaged: %s", name, what);
 }
 
@@ -30,15 +28,13 @@ static enum dp_status damaged(const char *name, const char *what, struct dp_err 
 
 struct text { const char *p, *end; };
 
-static bool take(struct text *t, char c)
-{
+static bool take(struct text *t, char c) {
     if (t->p == t->end || *t->p != c) return false;
     t->p++;
     return true;
 }
 
-static bool take_number(struct text *t, unsigned max, unsigned *out)
-{
+static bool take_number(struct text *t, unsigned max, unsigned *out) {
     unsigned v = 0, n = 0;
     for (; t->p < t->end && *t->p >= '0' && *t->p <= '9' && n < 4; t->p++, n++) v = v * 10 + (unsigned)(*t->p - '0');
     *out = v;
@@ -46,8 +42,7 @@ static bool take_number(struct text *t, unsigned max, unsigned *out)
 }
 
 /* [+-]hh[:mm[:ss]] */
-static bool take_time(struct text *t, unsigned max_hours, int32_t *out)
-{
+static bool take_time(struct text *t, unsigned max_hours, int32_t *out) {
     unsigned h, m = 0, s = 0;
     bool minus = take(t, '-');
     if (!minus) (void)take(t, '+');
@@ -59,8 +54,7 @@ static bool take_time(struct text *t, unsigned max_hours, int32_t *out)
 
 static bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
-static bool take_abbreviation(struct text *t)
-{
+static bool take_abbreviation(struct text *t) {
     const char *from = t->p;
     if (take(t, '<')) {
         while (t->p < t->end && *t->p != '>') t->p++;
@@ -70,8 +64,7 @@ static bool take_abbreviation(struct text *t)
     return t->p > from;
 }
 
-static bool take_change(struct text *t, struct dp_zone_change *c)
-{
+static bool take_change(struct text *t, struct dp_zone_change *c) {
     if (!take(t, ',')) return false;
     c->time = 2 * 3600;
     if (take(t, 'M')) {
@@ -90,8 +83,7 @@ static bool take_change(struct text *t, struct dp_zone_change *c)
 }
 
 /* "CET-1CEST,M3.5.0,M10.5.0/3" */
-static bool read_rule(struct dp_str s, struct dp_zone_rule *r)
-{
+static bool read_rule(struct dp_str s, struct dp_zone_rule *r) {
     struct text t = {s.p, s.p + s.n};
     int32_t west;
     if (!take_abbreviation(&t) || !take_time(&t, 24, &west)) return false;
@@ -113,8 +105,7 @@ enum { HEADER = 44 };
 
 struct counts { uint32_t isut, isstd, leap, time, type, chars; };
 
-static enum dp_status read_header(const char *name, struct dp_str *b, char *version, struct counts *c, struct dp_err *err)
-{
+static enum dp_status read_header(const char *name, struct dp_str *b, char *version, struct counts *c, struct dp_err *err) {
     if (b->n < HEADER || memcmp(b->p, "TZif", 4) != 0) return dp_err_set(err, DP_FORMAT, "the file of time zone %.100s is no zoneinfo file", name);
     *version = b->p[4];
     uint32_t v[6];
@@ -124,14 +115,12 @@ static enum dp_status read_header(const char *name, struct dp_str *b, char *vers
     return DP_OK;
 }
 
-static uint64_t data_size(const struct counts *c, unsigned width)
-{
+static uint64_t data_size(const struct counts *c, unsigned width) {
     return (uint64_t)c->time * (width + 1) + (uint64_t)c->type * 6 + c->chars + (uint64_t)c->leap * (width + 4) + c->isstd + c->isut;
 }
 
 /* Moves *b behind the data block. */
-static enum dp_status read_data(struct dp_zone *z, struct dp_str *b, const struct counts *c, unsigned width, struct dp_err *err)
-{
+static enum dp_status read_data(struct dp_zone *z, struct dp_str *b, const struct counts *c, unsigned width, struct dp_err *err) {
     int32_t types[256];
     uint64_t size = data_size(c, width);
     if (size > b->n) return damaged(z->name, "it ends early", err);
@@ -157,8 +146,7 @@ static enum dp_status read_data(struct dp_zone *z, struct dp_str *b, const struc
     return DP_OK;
 }
 
-static enum dp_status read_footer(struct dp_zone *z, struct dp_str b, struct dp_err *err)
-{
+static enum dp_status read_footer(struct dp_zone *z, struct dp_str b, struct dp_err *err) {
     const char *end = b.n ? memchr(b.p + 1, '\n', b.n - 1) : NULL;
     if (!end || *b.p != '\n') return damaged(z->name, "it has no footer", err);
     struct dp_str text = dp_str(b.p + 1, (size_t)(end - b.p) - 1);
@@ -169,8 +157,7 @@ static enum dp_status read_footer(struct dp_zone *z, struct dp_str b, struct dp_
 }
 
 /* Is the last of n transitions one that the rule has too, and it alone since the one before? */
-static bool is_implied(const struct dp_zone *z, size_t n)
-{
+static bool is_implied(const struct dp_zone *z, size_t n) {
     const int64_t too_far = INT64_C(2) * 366 * 86400;
     int64_t t = z->times[n - 1], from = n > 1 ? z->times[n - 2] : t > INT64_MIN ? t - 1 : t;
     if (t < INT64_MIN + too_far || from < t - too_far) return false;
@@ -183,8 +170,7 @@ static bool is_implied(const struct dp_zone *z, size_t n)
 }
 
 /* What the rules say, not how the file says it: transitions that change no offset are left out, and those at the end that the rule implies. */
-static uint64_t edition(const struct dp_zone *z)
-{
+static uint64_t edition(const struct dp_zone *z) {
     struct dp_buf b = {0};
     size_t n = z->n;
     while (n && z->has_rule && is_implied(z, n)) n--;
@@ -204,8 +190,7 @@ static uint64_t edition(const struct dp_zone *z)
     return hash;
 }
 
-static enum dp_status read_file(struct dp_zone *z, struct dp_str b, struct dp_err *err)
-{
+static enum dp_status read_file(struct dp_zone *z, struct dp_str b, struct dp_err *err) {
     char version, again;
     struct counts c;
     DP_TRY(read_header(z->name, &b, &version, &c, err));
@@ -219,8 +204,7 @@ static enum dp_status read_file(struct dp_zone *z, struct dp_str b, struct dp_er
     return read_footer(z, b, err);
 }
 
-enum dp_status dp_zone_read(const char *name, struct dp_str bytes, struct dp_zone **out, struct dp_err *err)
-{
+enum dp_status dp_zone_read(const char *name, struct dp_str bytes, struct dp_zone **out, struct dp_err *err) {
     struct dp_zone *z = dp_calloc(1, sizeof *z);
     z->name = dp_strdup(name);
     *out = NULL;
@@ -236,8 +220,7 @@ enum dp_status dp_zone_read(const char *name, struct dp_str bytes, struct dp_zon
 
 /* ---- by name ---- */
 
-static struct dp_zone *fixed(const char *name, int32_t offset)
-{
+static struct dp_zone *fixed(const char *name, int32_t offset) {
     struct dp_zone *z = dp_calloc(1, sizeof *z);
     z->name = dp_strdup(name);
     z->first = offset;
@@ -246,8 +229,7 @@ static struct dp_zone *fixed(const char *name, int32_t offset)
 }
 
 /* +hh:mm or -hh:mm */
-static bool read_fixed(const char *s, int32_t *offset)
-{
+static bool read_fixed(const char *s, int32_t *offset) {
     struct text t = {s + 1, s + strlen(s)};
     unsigned h, m;
     if ((*s != '+' && *s != '-') || strlen(s) != 6) return false;
@@ -256,8 +238,7 @@ static bool read_fixed(const char *s, int32_t *offset)
     return true;
 }
 
-static bool is_name(const char *s)
-{
+static bool is_name(const char *s) {
     if (!is_letter(*s) || strlen(s) > 100) return false;
     for (; *s; s++)
         if (!is_letter(*s) && !(*s >= '0' && *s <= '9') && !strchr("/_+-", *s)) return false;
@@ -267,8 +248,7 @@ static bool is_name(const char *s)
 struct names { char **v; size_t n, cap; };
 
 /* Names below a directory of zoneinfo files, for a nearest one. */
-static void collect(const char *dir, const char *prefix, int depth, struct names *names)
-{
+static void collect(const char *dir, const char *prefix, int depth, struct names *names) {
     DIR *d = opendir(dir);
     if (!d) return;
     for (struct dirent *e; (e = readdir(d)) && names->n < 10000;) {
@@ -284,8 +264,7 @@ static void collect(const char *dir, const char *prefix, int depth, struct names
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static enum dp_status unknown(const char *name, const char *const *dirs, struct dp_err *err)
-{
+static enum dp_status unknown(const char *name, const char *const *dirs, struct dp_err *err) {
     struct names names = {0};
     enum dp_status status;
     for (size_t i = 0; dirs[i] && !names.n; i++) collect(dirs[i], "", 0, &names);
@@ -302,8 +281,7 @@ static enum dp_status unknown(const char *name, const char *const *dirs, struct 
     return status;
 }
 
-enum dp_status dp_zone_open(const char *name, struct dp_zone **out, struct dp_err *err)
-{
+enum dp_status dp_zone_open(const char *name, struct dp_zone **out, struct dp_err *err) {
     static const char *const usual[] = {"/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo", NULL};
     const char *set = getenv("TZDIR"), *const own[] = {set, NULL}, *const *dirs = set && *set ? own : usual;
     int32_t offset;

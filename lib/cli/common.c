@@ -67,8 +67,7 @@ static const struct row rows[] = {
     {0, DP_OPT_FLAG(dp_common, dump_options, "dump-options", 0, "print the option table", .hidden = true, .group = G_HELP)},
 };
 
-void dp_common_rows(const struct dp_tool *tool, struct dp_opt out[DP_COMMON_MAX])
-{
+void dp_common_rows(const struct dp_tool *tool, struct dp_opt out[DP_COMMON_MAX]) {
     static const struct dp_opt end = DP_OPT_END;
     size_t n = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -81,8 +80,7 @@ void dp_common_rows(const struct dp_tool *tool, struct dp_opt out[DP_COMMON_MAX]
 }
 
 /* The control group's share of processor time in whole processors, rounded up; 0 = no bound known. */
-static unsigned cgroup_cpus(void)
-{
+static unsigned cgroup_cpus(void) {
     struct dp_buf b = {NULL, 0, 0};
     unsigned cpus = 0;
     unsigned long long quota, period;
@@ -92,8 +90,7 @@ static unsigned cgroup_cpus(void)
     return cpus;
 }
 
-static unsigned processors(void)
-{
+static unsigned processors(void) {
     unsigned n = 0;
 #ifdef SYS_sched_getaffinity
     unsigned long mask[128]; /* the wrapper of the C library is a GNU extension */
@@ -110,8 +107,7 @@ static unsigned processors(void)
 }
 
 /* DP_MEMORY_PARTITION for dp-partition: the share that dp-run has for it. */
-static const char *own_share(const struct dp_cli *cli, const char *what)
-{
+static const char *own_share(const struct dp_cli *cli, const char *what) {
     char key[64];
     int n = snprintf(key, sizeof key, "DP_%s_%s", what, cli->root->name + (strncmp(cli->root->name, "dp-", 3) == 0 ? 3 : 0));
     for (int i = 0; i < n && i < (int)sizeof key - 1; i++) key[i] = key[i] == '-' ? '_' : key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 32) : key[i];
@@ -119,8 +115,7 @@ static const char *own_share(const struct dp_cli *cli, const char *what)
     return v && *v ? v : NULL;
 }
 
-static enum dp_status take_share(struct dp_cli *cli, const char *long_name, const char *what, bool is_given, struct dp_err *err)
-{
+static enum dp_status take_share(struct dp_cli *cli, const char *long_name, const char *what, bool is_given, struct dp_err *err) {
     const char *v = is_given ? NULL : own_share(cli, what);
     for (size_t i = 0; v && i < sizeof rows / sizeof *rows; i++)
         if ((cli->tool->common & rows[i].bits) && strcmp(rows[i].opt.name, long_name) == 0)
@@ -128,8 +123,7 @@ static enum dp_status take_share(struct dp_cli *cli, const char *long_name, cons
     return DP_OK;
 }
 
-enum dp_status dp_common_finish(struct dp_cli *cli, struct dp_err *err)
-{
+enum dp_status dp_common_finish(struct dp_cli *cli, struct dp_err *err) {
     struct dp_common *c = &cli->common;
     DP_TRY(take_share(cli, "threads", "THREADS", dp_cli_on_line(cli, "threads"), err));
     DP_TRY(take_share(cli, "memory", "MEMORY", dp_cli_on_line(cli, "memory"), err));

@@ -8,8 +8,7 @@
 #define HELP_COLUMN 28 /* where the help text of an option starts */
 
 /* Words of `text` from column `at`, wrapped at `width`, further lines indented by `indent`. */
-static void wrap(struct dp_buf *out, const char *text, size_t at, size_t indent, size_t width)
-{
+static void wrap(struct dp_buf *out, const char *text, size_t at, size_t indent, size_t width) {
     size_t col = at;
     bool first = true;
     while (*text) {
@@ -29,8 +28,7 @@ static void wrap(struct dp_buf *out, const char *text, size_t at, size_t indent,
     dp_buf_addc(out, '\n');
 }
 
-static void print_option(const struct dp_opt *o, size_t width, struct dp_buf *out)
-{
+static void print_option(const struct dp_opt *o, size_t width, struct dp_buf *out) {
     char left[120];
     char letter[8] = "    ";
     if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
@@ -51,8 +49,7 @@ static void print_option(const struct dp_opt *o, size_t width, struct dp_buf *ou
 static const char *group_of(const struct dp_opt *o) { return o->group ? o->group : "Options"; }
 
 /* The groups in the order in which they are first named. */
-static void print_groups(const struct dp_opt *const tables[2], size_t width, struct dp_buf *out)
-{
+static void print_groups(const struct dp_opt *const tables[2], size_t width, struct dp_buf *out) {
     const char *done[32];
     size_t n_done = 0;
     for (int t = 0; t < 2; t++)
@@ -68,8 +65,7 @@ static void print_groups(const struct dp_opt *const tables[2], size_t width, str
         }
 }
 
-static void print_usage(const struct dp_tool *root, const struct dp_tool *tool, size_t width, struct dp_buf *out)
-{
+static void print_usage(const struct dp_tool *root, const struct dp_tool *tool, size_t width, struct dp_buf *out) {
     const char *p = tool->synopsis ? tool->synopsis : "";
     do {
         size_t n = strcspn(p, "\n");
@@ -85,8 +81,7 @@ static void print_usage(const struct dp_tool *root, const struct dp_tool *tool, 
     } while (*p);
 }
 
-void dp_help_print(const struct dp_tool *root, const struct dp_tool *tool, size_t width, struct dp_buf *out)
-{
+void dp_help_print(const struct dp_tool *root, const struct dp_tool *tool, size_t width, struct dp_buf *out) {
     if (width < 50) width = 50;
     if (width > 120) width = 120;
     if (tool->run) print_usage(root, tool, width, out);
@@ -112,8 +107,7 @@ void dp_help_print(const struct dp_tool *root, const struct dp_tool *tool, size_
     else dp_buf_addf(out, "\n`man %s` tells more.\n", root->name);
 }
 
-void dp_version_print(const struct dp_tool *root, bool json, struct dp_buf *out)
-{
+void dp_version_print(const struct dp_tool *root, bool json, struct dp_buf *out) {
     if (!json) {
         dp_buf_addf(out, "%s (dp) %s\n", root->name, DP_VERSION);
         return;
@@ -139,8 +133,7 @@ void dp_version_print(const struct dp_tool *root, bool json, struct dp_buf *out)
 
 /* ---- the dump: one fact a line, fields by tab ---- */
 
-static void dump_option(const struct dp_opt *o, const char *command, struct dp_buf *out)
-{
+static void dump_option(const struct dp_opt *o, const char *command, struct dp_buf *out) {
     if (o->hidden) return;
     char letter[2] = {o->letter ? o->letter : '-', '\0'};
     dp_buf_addf(out, "option\t%s\t%s\t%s\t%s\t%s\t", command, o->name, letter, dp_opt_kind_name(o->kind), o->arg ? o->arg : "-");
@@ -149,8 +142,7 @@ static void dump_option(const struct dp_opt *o, const char *command, struct dp_b
     dp_buf_addf(out, "\t%s\t%s\t%s\n", o->def ? o->def : "-", group_of(o), o->help);
 }
 
-static void dump_tool(const struct dp_tool *tool, const char *command, struct dp_buf *out)
-{
+static void dump_tool(const struct dp_tool *tool, const char *command, struct dp_buf *out) {
     if (tool->run) dp_buf_addf(out, "operands\t%s\t%s\t%d\t%d\n", command, tool->args ? tool->args : "-", tool->min_args, tool->max_args);
     if (tool->run) dp_buf_addf(out, "stream\t%s\t%s\n", command, tool->is_stream ? "yes" : "no");
     struct dp_opt common[DP_COMMON_MAX];
@@ -159,8 +151,7 @@ static void dump_tool(const struct dp_tool *tool, const char *command, struct dp
     for (const struct dp_opt *o = common; o->name; o++) dump_option(o, command, out);
 }
 
-void dp_dump_print(const struct dp_tool *root, struct dp_buf *out)
-{
+void dp_dump_print(const struct dp_tool *root, struct dp_buf *out) {
     dp_buf_addf(out, "tool\t%s\t%s\n", root->name, root->summary);
     dump_tool(root, "-", out);
     for (const struct dp_tool *const *c = root->commands; c && *c; c++) {

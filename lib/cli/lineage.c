@@ -23,8 +23,7 @@
 /* ---- whether ---- */
 
 /* Is an option given with which the program only looks at metadata, or is that all it does? */
-static bool only_looks(const struct dp_cli *cli)
-{
+static bool only_looks(const struct dp_cli *cli) {
     const char *p = cli->tool->no_lineage, *all = cli->root->no_lineage;
     char word[32];
     if (all && strcmp(all, "*") == 0) return true;
@@ -42,8 +41,7 @@ static bool only_looks(const struct dp_cli *cli)
  * Who heads others records into the user's own store where nothing else is said, and says so to them.  A short run leaves its events to who reads that store:
  * to open it costs each program more than many a pipeline does.
  */
-static void choose_store(void)
-{
+static void choose_store(void) {
     if (dp_lineage_told() != DP_LINEAGE_UNTOLD) return;
     char *path = dp_catalog_default();
     if (path) setenv("DP_LINEAGE", path, 1), setenv("DP_LINEAGE_LATER", "1", 0);
@@ -53,8 +51,7 @@ static void choose_store(void)
 /* ---- events ---- */
 
 /* All that was noted so far, with what the contract says of it; caller releases. */
-static struct dp_ol_dataset *list_datasets(const struct dp_cli *cli, size_t *n)
-{
+static struct dp_ol_dataset *list_datasets(const struct dp_cli *cli, size_t *n) {
     const struct dp_lineage_run *l = cli->lineage;
     struct dp_ol_dataset *d = dp_datasets_list(cli->run.datasets, n);
     bool writes = false, of_inputs = strcmp(cli->root->name, "dp-mask") == 0;
@@ -64,8 +61,7 @@ static struct dp_ol_dataset *list_datasets(const struct dp_cli *cli, size_t *n)
     return d;
 }
 
-static void print_event(const struct dp_cli *cli, enum dp_ol_event type, struct dp_buf *b)
-{
+static void print_event(const struct dp_cli *cli, enum dp_ol_event type, struct dp_buf *b) {
     size_t n = 0;
     struct dp_ol_dataset *d = list_datasets(cli, &n);
     dp_ol_print(&cli->lineage->run, type, dp_time_now_micros(), d, n, b);
@@ -73,8 +69,7 @@ static void print_event(const struct dp_cli *cli, enum dp_ol_event type, struct 
     free(d);
 }
 
-static void send_event(const struct dp_cli *cli, enum dp_ol_event type)
-{
+static void send_event(const struct dp_cli *cli, enum dp_ol_event type) {
     struct dp_buf b = {NULL, 0, 0};
     print_event(cli, type, &b);
     dp_lineage_send(cli->lineage->sender, dp_buf_str(&b));
@@ -82,8 +77,7 @@ static void send_event(const struct dp_cli *cli, enum dp_ol_event type)
 }
 
 /* What is said for us, should this process die from here on. */
-static void hold(const struct dp_cli *cli)
-{
+static void hold(const struct dp_cli *cli) {
     struct dp_lineage_run *l = cli->lineage;
     struct dp_buf b = {NULL, 0, 0};
     l->run.error = dp_strdup("the process died without a word");
@@ -100,8 +94,7 @@ static void hold(const struct dp_cli *cli)
  * Who heads others has the id that they know as DP_RUN_ID: theirs are their own.  Under Airflow that id is one for all tries of a task, and each try is a run.
  * In a pipeline of its own kind (dp-run in dp-run) the id is taken.
  */
-static void choose_id(const struct dp_cli *cli, struct dp_ol_run *r)
-{
+static void choose_id(const struct dp_cli *cli, struct dp_ol_run *r) {
     const char *attempt = getenv("AIRFLOW_CTX_TRY_NUMBER");
     char text[sizeof cli->run.run_id + 40], id[sizeof r->id];
     dp_ol_uuid7(dp_time_now_micros(), r->id);
@@ -111,8 +104,7 @@ static void choose_id(const struct dp_cli *cli, struct dp_ol_run *r)
     if (!r->parent.run || strcmp(id, r->parent.run) != 0) memcpy(r->id, id, sizeof id);
 }
 
-static int64_t period(const struct dp_run *run)
-{
+static int64_t period(const struct dp_run *run) {
     const char *text = getenv("DP_LINEAGE_PERIOD");
     struct dp_err err = DP_ERR_INIT;
     int64_t ms = 0;
@@ -123,14 +115,12 @@ static int64_t period(const struct dp_run *run)
 }
 
 /* Does it follow its input, or publish on the way: it, or one of those that it heads? */
-static bool is_endless(const struct dp_cli *cli)
-{
+static bool is_endless(const struct dp_cli *cli) {
     const char *pipeline = cli->tool->leads && cli->n_args ? cli->args[0] : "";
     return dp_cli_given(cli, "follow") || dp_cli_given(cli, "commit-every") || strstr(pipeline, " --follow") || strstr(pipeline, " --commit-every");
 }
 
-static bool is_command(const struct dp_tool *t, const char *const *names)
-{
+static bool is_command(const struct dp_tool *t, const char *const *names) {
     for (; *names; names++)
         if (strcmp(t->name, *names) == 0) return true;
     return false;
@@ -140,8 +130,7 @@ static bool is_command(const struct dp_tool *t, const char *const *names)
  * What the words alone tell of what is read and written, so that START and the ABORT of a process that dies name it.  Only where the program itself would note the
  * same, for events of a run accumulate: operands that are there, the directory of -o, and the table of commands that change rows.
  */
-static void note_words(struct dp_cli *cli)
-{
+static void note_words(struct dp_cli *cli) {
     static const char *const writers[] = {"commit", "merge", "update", "delete", NULL}, *const readers[] = {"merge", "update", "delete", NULL};
     const struct dp_tool *t = cli->tool;
     bool sources = t->args && strcmp(t->args, "SOURCE") == 0 && !dp_cli_given(cli, "retry-rejects"), table = strcmp(cli->root->name, "dp-table") == 0 && t != cli->root && cli->n_args;
@@ -153,8 +142,7 @@ static void note_words(struct dp_cli *cli)
 }
 
 /* Takes ownership of `job`. */
-static void start(struct dp_cli *cli, char *job)
-{
+static void start(struct dp_cli *cli, char *job) {
     struct dp_lineage_conf *conf = NULL;
     struct dp_err err = DP_ERR_INIT;
     if (cli->tool->leads) choose_store();
@@ -180,13 +168,11 @@ static void start(struct dp_cli *cli, char *job)
     send_event(cli, DP_OL_START);
 }
 
-void dp_cli_lineage_start(struct dp_cli *cli)
-{
+void dp_cli_lineage_start(struct dp_cli *cli) {
     if (!cli->run.dry_run && !cli->tool->leads && !only_looks(cli)) start(cli, NULL);
 }
 
-void dp_cli_lineage_lead(struct dp_cli *cli, char *job)
-{
+void dp_cli_lineage_lead(struct dp_cli *cli, char *job) {
     struct dp_buf places = {NULL, 0, 0};
     start(cli, job);
     if (!cli->lineage) return;
@@ -196,8 +182,7 @@ void dp_cli_lineage_lead(struct dp_cli *cli, char *job)
     dp_buf_release(&places);
 }
 
-void dp_cli_lineage_tick(struct dp_cli *cli)
-{
+void dp_cli_lineage_tick(struct dp_cli *cli) {
     struct dp_lineage_run *l = cli->lineage;
     int64_t now = l ? dp_time_monotonic_ms() : 0;
     if (!l || now < l->next) return;
@@ -207,16 +192,14 @@ void dp_cli_lineage_tick(struct dp_cli *cli)
 }
 
 /* Stopped from outside, or because another program failed, is no failure of its own; who heads others fails with theirs. */
-static enum dp_ol_event how_it_ended(const struct dp_cli *cli, const struct dp_outcome *o)
-{
+static enum dp_ol_event how_it_ended(const struct dp_cli *cli, const struct dp_outcome *o) {
     if (o->exit_code == 0 || o->exit_code == 99) return DP_OL_COMPLETE;
     if (o->status == DP_SIGNALLED || o->status == DP_PIPE) return DP_OL_ABORT;
     if (o->status == DP_ABORTED) return cli->tool->leads && o->exit_code < 128 ? DP_OL_FAIL : DP_OL_ABORT;
     return DP_OL_FAIL;
 }
 
-bool dp_cli_lineage_end(struct dp_cli *cli, const struct dp_outcome *o)
-{
+bool dp_cli_lineage_end(struct dp_cli *cli, const struct dp_outcome *o) {
     struct dp_lineage_run *l = cli->lineage;
     if (!l) return true;
     enum dp_ol_event type = how_it_ended(cli, o);
@@ -234,7 +217,6 @@ bool dp_cli_lineage_end(struct dp_cli *cli, const struct dp_outcome *o)
     return whole;
 }
 
-void dp_cli_lineage_reap(struct dp_cli *cli)
-{
+void dp_cli_lineage_reap(struct dp_cli *cli) {
     if (cli->lineage) dp_lineage_reap(cli->lineage->sender);
 }

@@ -12,8 +12,7 @@
 /* ---- the contract ---- */
 
 /* FILE or FILE#OBJECT: is the file one that can be read twice?  A pipe's text is for the program. */
-static bool is_file(const char *spec)
-{
+static bool is_file(const char *spec) {
     struct stat st;
     const char *hash = strrchr(spec, '#');
     if (stat(spec, &st) == 0) return S_ISREG(st.st_mode);
@@ -24,8 +23,7 @@ static bool is_file(const char *spec)
 }
 
 /* One that can't be read, or has several objects and none is named, is the program's business. */
-void lineage_read_contract(const struct dp_cli *cli, struct dp_lineage_run *l)
-{
+void lineage_read_contract(const struct dp_cli *cli, struct dp_lineage_run *l) {
     struct dp_contract c = {.objects = NULL};
     const struct dp_contract_object *o = NULL;
     struct dp_err err = DP_ERR_INIT;
@@ -38,15 +36,13 @@ void lineage_read_contract(const struct dp_cli *cli, struct dp_lineage_run *l)
 
 void lineage_forget_contract(struct dp_lineage_run *l) { dp_ol_about_release(&l->about); }
 
-void lineage_describe(const struct dp_lineage_run *l, struct dp_ol_dataset *d)
-{
+void lineage_describe(const struct dp_lineage_run *l, struct dp_ol_dataset *d) {
     if (l->has_contract) dp_ol_about_dataset(&l->about, d);
 }
 
 /* ---- the code ---- */
 
-static void add_member(struct dp_buf *b, const char *key, const char *text)
-{
+static void add_member(struct dp_buf *b, const char *key, const char *text) {
     struct dp_buf clean = {NULL, 0, 0};
     if (!text) return;
     dp_scrub(dp_str_z(text), DP_SCRUB_WORDS, &clean);
@@ -55,8 +51,7 @@ static void add_member(struct dp_buf *b, const char *key, const char *text)
     dp_buf_release(&clean);
 }
 
-void lineage_source_code(struct dp_ol_run *r)
-{
+void lineage_source_code(struct dp_ol_run *r) {
     struct dp_buf repo = {NULL, 0, 0};
     const char *commit = NULL, *branch = NULL, *tag = NULL, *kind = lineage_env("GITHUB_REF_TYPE");
     if (lineage_env("GITHUB_REPOSITORY") && lineage_env("GITHUB_SHA")) {

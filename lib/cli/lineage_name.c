@@ -11,8 +11,7 @@
 /* ---- names of jobs ---- */
 
 /* Does it change from run to run: a date, a number of five digits or more, a descriptor? */
-static bool is_passing(struct dp_str part)
-{
+static bool is_passing(struct dp_str part) {
     size_t digits = 0;
     for (size_t i = 0; i < part.n; i++) {
         digits = isdigit((unsigned char)part.p[i]) ? digits + 1 : 0;
@@ -23,8 +22,7 @@ static bool is_passing(struct dp_str part)
 }
 
 /* A dataset's name down to the first part that changes from run to run or is a pattern; empty: nothing is left. */
-static struct dp_str lasting(const char *name)
-{
+static struct dp_str lasting(const char *name) {
     struct dp_str s = dp_str_z(name);
     if (dp_str_starts(s, DP_STR("/dev/")) || dp_str_starts(s, DP_STR("/proc/"))) return dp_str("", 0);
     for (size_t i = 0; i < s.n;) {
@@ -38,8 +36,7 @@ static struct dp_str lasting(const char *name)
 }
 
 /* The word that names the dataset that the job is about: what it writes, else the first of what it reads; NULL: none. */
-static const char *about(const struct dp_cli *cli)
-{
+static const char *about(const struct dp_cli *cli) {
     const struct dp_tool *t = cli->tool;
     if (cli->common.output) return cli->common.output;
     if (t->second && strcmp(t->second, "DEST") == 0 && cli->n_args > 1) return cli->args[1];
@@ -49,8 +46,7 @@ static const char *about(const struct dp_cli *cli)
     return NULL;
 }
 
-char *lineage_job_name(const struct dp_cli *cli)
-{
+char *lineage_job_name(const struct dp_cli *cli) {
     struct dp_buf b = {NULL, 0, 0};
     bool has_job = strcmp(cli->run.job, "dp") != 0; /* which is that of runs without a name */
     struct dp_ol_name id = {NULL, NULL};
@@ -71,14 +67,12 @@ char *lineage_job_name(const struct dp_cli *cli)
 /* ---- errors ---- */
 
 /* Is it data that is at fault, which the message may quote? */
-static bool is_of_data(enum dp_status status)
-{
+static bool is_of_data(enum dp_status status) {
     return status == DP_RECORD || status == DP_RULE || status == DP_FORMAT || status == DP_SCHEMA || status == DP_LIMIT || status == DP_ABORTED;
 }
 
 /* What the message says up to where it may quote data. */
-static void add_message(const struct dp_cli *cli, const struct dp_err *err, struct dp_buf *b)
-{
+static void add_message(const struct dp_cli *cli, const struct dp_err *err, struct dp_buf *b) {
     static const char *const before_values[] = {"\"", " (", ", got ", ", not ", "; ", "error: "};
     const char *msg = err->msg[0] ? err->msg : dp_status_name(err->status);
     size_t n = strlen(msg);
@@ -96,8 +90,7 @@ static void add_message(const struct dp_cli *cli, const struct dp_err *err, stru
     if (msg[n]) dp_buf_addz(b, " ...");
 }
 
-char *lineage_error_text(const struct dp_cli *cli, const struct dp_err *err)
-{
+char *lineage_error_text(const struct dp_cli *cli, const struct dp_err *err) {
     struct dp_buf b = {NULL, 0, 0}, out = {NULL, 0, 0};
     if (err->source[0]) dp_buf_addf(&b, "%s:", err->source);
     if (err->source[0] && err->line) dp_buf_addf(&b, "%llu:", (unsigned long long)err->line);

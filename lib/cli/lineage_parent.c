@@ -11,29 +11,25 @@
 
 #include <stdlib.h>
 
-const char *lineage_env(const char *name)
-{
+const char *lineage_env(const char *name) {
     const char *v = getenv(name);
     return v && *v ? v : NULL;
 }
 
-static bool env_time(const char *name, int64_t *micros)
-{
+static bool env_time(const char *name, int64_t *micros) {
     const char *v = lineage_env(name);
     struct dp_timestamp t;
     return v && dp_time_parse(dp_str_z(v), false, true, &t) && t.zone != DP_ZONE_NONE && dp_time_micros(&t, micros);
 }
 
-static void release_ref(struct dp_ol_ref *r)
-{
+static void release_ref(struct dp_ol_ref *r) {
     free(r->run);
     free(r->ns);
     free(r->job);
     *r = (struct dp_ol_ref){NULL, NULL, NULL};
 }
 
-static void set_ref(struct dp_ol_ref *r, struct dp_str run, struct dp_str ns, struct dp_str job)
-{
+static void set_ref(struct dp_ol_ref *r, struct dp_str run, struct dp_str ns, struct dp_str job) {
     char id[37];
     dp_ol_uuid_of(run, id);
     release_ref(r);
@@ -43,8 +39,7 @@ static void set_ref(struct dp_ol_ref *r, struct dp_str run, struct dp_str ns, st
 /* ---- OPENLINEAGE_CONTEXT ---- */
 
 /* {"run":{"runId"},"job":{"namespace","name"}} */
-static bool read_ref(const struct dp_record *r, uint32_t node, struct dp_ol_ref *ref)
-{
+static bool read_ref(const struct dp_record *r, uint32_t node, struct dp_ol_ref *ref) {
     struct dp_buf run = {NULL, 0, 0}, ns = {NULL, 0, 0}, job = {NULL, 0, 0};
     uint32_t a = node ? dp_json_member(r, node, "run") : 0, b = node ? dp_json_member(r, node, "job") : 0;
     uint32_t id = a ? dp_json_member(r, a, "runId") : 0, in = b ? dp_json_member(r, b, "namespace") : 0, name = b ? dp_json_member(r, b, "name") : 0;
@@ -56,8 +51,7 @@ static bool read_ref(const struct dp_record *r, uint32_t node, struct dp_ol_ref 
     return ok;
 }
 
-static bool by_context(struct dp_ol_run *out)
-{
+static bool by_context(struct dp_ol_run *out) {
     const char *text = lineage_env("OPENLINEAGE_CONTEXT");
     struct dp_buf b = {NULL, 0, 0};
     struct dp_record r;
@@ -79,8 +73,7 @@ static bool by_context(struct dp_ol_run *out)
 /* ---- OPENLINEAGE_PARENT_ID ---- */
 
 /* A namespace may be a URL, a run's id has no slash: of what stands between, the last part is the job. */
-static bool by_id(const char *name, struct dp_ol_ref *ref)
-{
+static bool by_id(const char *name, struct dp_ol_ref *ref) {
     const char *text = lineage_env(name), *last = text ? strrchr(text, '/') : NULL, *first = text ? strchr(text, '/') : NULL;
     if (text && strstr(text, "://") && last) {
         first = last;
@@ -93,8 +86,7 @@ static bool by_id(const char *name, struct dp_ol_ref *ref)
 
 /* ---- Airflow ---- */
 
-static bool by_airflow(struct dp_ol_run *out)
-{
+static bool by_airflow(struct dp_ol_run *out) {
     const char *dag = lineage_env("AIRFLOW_CTX_DAG_ID"), *task = lineage_env("AIRFLOW_CTX_TASK_ID"), *dag_run = lineage_env("AIRFLOW_CTX_DAG_RUN_ID");
     const char *attempt = lineage_env("AIRFLOW_CTX_TRY_NUMBER"), *ns = lineage_env("OPENLINEAGE_NAMESPACE");
     struct dp_buf task_text = {NULL, 0, 0}, dag_text = {NULL, 0, 0}, job = {NULL, 0, 0};
@@ -126,8 +118,7 @@ static bool by_airflow(struct dp_ol_run *out)
 /* ---- both ways ---- */
 
 /* The time that the run is for, not when it is. */
-static void find_nominal(const struct dp_cli *cli, struct dp_ol_run *r)
-{
+static void find_nominal(const struct dp_cli *cli, struct dp_ol_run *r) {
     int64_t date;
     if (cli->run.now_fixed) r->nominal_start = cli->run.now_micros;
     else if (env_time("AIRFLOW_CTX_DATA_INTERVAL_START", &date)) {
@@ -136,8 +127,7 @@ static void find_nominal(const struct dp_cli *cli, struct dp_ol_run *r)
     } else if (env_time("AIRFLOW_CTX_LOGICAL_DATE", &date) || env_time("AIRFLOW_CTX_EXECUTION_DATE", &date)) r->nominal_start = date;
 }
 
-void lineage_find_parent(const struct dp_cli *cli, struct dp_ol_run *r)
-{
+void lineage_find_parent(const struct dp_cli *cli, struct dp_ol_run *r) {
     find_nominal(cli, r);
     bool found = by_context(r);
     if (!found && by_id("OPENLINEAGE_PARENT_ID", &r->parent)) found = true, by_id("OPENLINEAGE_ROOT_PARENT_ID", &r->root);
@@ -145,8 +135,7 @@ void lineage_find_parent(const struct dp_cli *cli, struct dp_ol_run *r)
     if (!r->root.run) set_ref(&r->root, dp_str_z(r->parent.run), dp_str_z(r->parent.ns), dp_str_z(r->parent.job));
 }
 
-static void add_ref(struct dp_buf *b, const char *run, const char *ns, const char *job)
-{
+static void add_ref(struct dp_buf *b, const char *run, const char *ns, const char *job) {
     dp_buf_addf(b, "\"run\":{\"runId\":\"%s\"},\"job\":{\"namespace\":", run);
     dp_ol_text(b, ns);
     dp_buf_addz(b, ",\"name\":");
@@ -154,8 +143,7 @@ static void add_ref(struct dp_buf *b, const char *run, const char *ns, const cha
     dp_buf_addc(b, '}');
 }
 
-void lineage_lead(const struct dp_ol_run *r)
-{
+void lineage_lead(const struct dp_ol_run *r) {
     bool is_root = !r->root.run;
     const char *run = is_root ? r->id : r->root.run, *ns = is_root ? r->ns : r->root.ns, *job = is_root ? r->job : r->root.job;
     struct dp_buf b = {NULL, 0, 0};

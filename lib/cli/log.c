@@ -14,8 +14,7 @@
 
 #define MAX_LINE 4000 /* under PIPE_BUF, so that lines of several programs don't mix */
 
-static const char *level_name(enum dp_log_level level)
-{
+static const char *level_name(enum dp_log_level level) {
     switch (level) {
     case DP_LOG_ERROR: return "error";
     case DP_LOG_WARN: return "warning";
@@ -25,8 +24,7 @@ static const char *level_name(enum dp_log_level level)
     return "error";
 }
 
-static void put(const char *p, size_t n)
-{
+static void put(const char *p, size_t n) {
     while (n > 0) {
         ssize_t w = write(STDERR_FILENO, p, n);
         if (w < 0 && errno == EINTR) continue;
@@ -37,8 +35,7 @@ static void put(const char *p, size_t n)
 }
 
 /* Bytes that are no UTF-8 become '?', so that the line is good text (and good JSON). */
-static void clean(char *s, size_t n)
-{
+static void clean(char *s, size_t n) {
     size_t bad, at = 0;
     while (at < n && !dp_utf8_valid(s + at, n - at, &bad)) {
         s[at + bad] = '?';
@@ -47,8 +44,7 @@ static void clean(char *s, size_t n)
 }
 
 /* Text without the secrets of URLs, in its place; what no longer fits is cut. */
-static void scrub(char *text, size_t size)
-{
+static void scrub(char *text, size_t size) {
     struct dp_buf b = {NULL, 0, 0};
     if (!strstr(text, "://")) return;
     dp_scrub(dp_str_z(text), DP_SCRUB_URLS, &b);
@@ -56,14 +52,12 @@ static void scrub(char *text, size_t size)
     dp_buf_release(&b);
 }
 
-void dp_logger_clean(struct dp_err *err)
-{
+void dp_logger_clean(struct dp_err *err) {
     scrub(err->msg, sizeof err->msg);
     scrub(err->source, sizeof err->source);
 }
 
-static void write_line(const struct dp_logger *l, enum dp_log_level level, const struct dp_err *place, const char *text)
-{
+static void write_line(const struct dp_logger *l, enum dp_log_level level, const struct dp_err *place, const char *text) {
     struct dp_buf b = {NULL, 0, 0};
     char msg[MAX_LINE / 2], source[sizeof place->source] = "";
     snprintf(msg, sizeof msg, "%s", text);
@@ -102,8 +96,7 @@ static void write_line(const struct dp_logger *l, enum dp_log_level level, const
     dp_buf_release(&b);
 }
 
-void dp_logger_va(void *logger, enum dp_log_level level, const char *fmt, va_list ap)
-{
+void dp_logger_va(void *logger, enum dp_log_level level, const char *fmt, va_list ap) {
     struct dp_logger *l = logger;
     char text[MAX_LINE / 2];
     if (level > l->level) return;
@@ -112,14 +105,12 @@ void dp_logger_va(void *logger, enum dp_log_level level, const char *fmt, va_lis
     l->line_open = false;
 }
 
-void dp_logger_err(struct dp_logger *l, const struct dp_err *err)
-{
+void dp_logger_err(struct dp_logger *l, const struct dp_err *err) {
     write_line(l, DP_LOG_ERROR, err, err->msg[0] ? err->msg : dp_status_name(err->status));
     l->line_open = false;
 }
 
-void dp_logger_progress(struct dp_logger *l, const char *text)
-{
+void dp_logger_progress(struct dp_logger *l, const char *text) {
     char line[200];
     if (!text && !l->line_open) return;
     int n = text ? snprintf(line, sizeof line, "\r%s: %s\033[K", l->program, text) : snprintf(line, sizeof line, "\r\033[K");

@@ -35,8 +35,7 @@ struct main_state {
 };
 
 /* A closed standard descriptor must not be taken by the first file that is opened; what is then done with it fails, as it should. */
-static void guard_descriptors(void)
-{
+static void guard_descriptors(void) {
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
             int got = open("/dev/null", fd == 1 ? O_RDONLY : O_WRONLY);
@@ -48,8 +47,7 @@ static void guard_descriptors(void)
  * What is freed goes back: glibc would raise its thresholds as large blocks come and go, and then keep them, so that --memory would hold only
  * in our books.  Few arenas for the same reason; where rows are gathered, one, for they are made by one thread and freed by another.
  */
-static void tame_malloc(const struct dp_tool *tool)
-{
+static void tame_malloc(const struct dp_tool *tool) {
     (void)tool;
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
@@ -60,8 +58,7 @@ static void tame_malloc(const struct dp_tool *tool)
 
 /* ---- what is served without a run ---- */
 
-static int print_and_exit(struct main_state *m, struct dp_buf *text)
-{
+static int print_and_exit(struct main_state *m, struct dp_buf *text) {
     struct dp_err err = DP_ERR_INIT;
     struct dp_out *o = dp_out_open(&m->cli.run, STDOUT_FILENO, "standard output");
     enum dp_status status = dp_out_write(o, text->p, text->n, &err);
@@ -72,22 +69,19 @@ static int print_and_exit(struct main_state *m, struct dp_buf *text)
     return dp_status_exit(status, &err);
 }
 
-size_t dp_cli_columns(void)
-{
+size_t dp_cli_columns(void) {
     struct winsize w;
     if (!isatty(STDOUT_FILENO)) return 0;
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
 }
 
-static size_t help_width(void)
-{
+static size_t help_width(void) {
     size_t columns = dp_cli_columns();
     return columns ? columns : 80;
 }
 
 /* --version --json is for every program, also for those without --json. */
-static bool words_given(int argc, char **argv, const char *a, const char *b)
-{
+static bool words_given(int argc, char **argv, const char *a, const char *b) {
     bool has_a = false, has_b = false;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         has_a = has_a || strcmp(argv[i], a) == 0;
@@ -96,8 +90,7 @@ static bool words_given(int argc, char **argv, const char *a, const char *b)
     return has_a && has_b;
 }
 
-static bool served(struct main_state *m, int argc, char **argv, int *code)
-{
+static bool served(struct main_state *m, int argc, char **argv, int *code) {
     struct dp_cli *cli = &m->cli;
     struct dp_buf text = {NULL, 0, 0};
     bool json = words_given(argc, argv, "--version", "--json");
@@ -111,8 +104,7 @@ static bool served(struct main_state *m, int argc, char **argv, int *code)
 
 /* ---- words to options ---- */
 
-static const char *near_command(const struct dp_tool *root, const char *word)
-{
+static const char *near_command(const struct dp_tool *root, const char *word) {
     const char *names[64];
     size_t n = 0;
     for (const struct dp_tool *const *c = root->commands; *c && n < 63; c++) names[n++] = (*c)->name;
@@ -120,8 +112,7 @@ static const char *near_command(const struct dp_tool *root, const char *word)
     return dp_str_nearest(word, names);
 }
 
-static enum dp_status no_command(const struct dp_tool *root, const char *word, struct dp_err *err)
-{
+static enum dp_status no_command(const struct dp_tool *root, const char *word, struct dp_err *err) {
     if (!word) return dp_err_set(err, DP_USAGE, "a command is needed (--help lists them)");
     const char *near = near_command(root, word);
     if (near) return dp_err_set(err, DP_USAGE, "no such command \"%.60s\"; did you mean \"%s\"?", word, near);
@@ -129,8 +120,7 @@ static enum dp_status no_command(const struct dp_tool *root, const char *word, s
 }
 
 /* A first word that names a command chooses it; argv then begins with that word. */
-static void choose_command(struct main_state *m, int *argc, char ***argv)
-{
+static void choose_command(struct main_state *m, int *argc, char ***argv) {
     const struct dp_tool *root = m->cli.root;
     m->cli.tool = root;
     if (!root->commands || *argc < 2) return;
@@ -143,15 +133,13 @@ static void choose_command(struct main_state *m, int *argc, char ***argv)
 }
 
 /* A program that runs without a command too: a first operand that is no file may be a command's name with a slip. */
-static enum dp_status check_command(const struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status check_command(const struct dp_cli *cli, struct dp_err *err) {
     if (cli->tool != cli->root || !cli->root->commands || !cli->n_args || access(cli->args[0], F_OK) == 0) return DP_OK;
     const char *near = near_command(cli->root, cli->args[0]);
     return near ? dp_err_set(err, DP_USAGE, "\"%.60s\" is no file and no command; did you mean \"%s\"?", cli->args[0], near) : DP_OK;
 }
 
-static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *err) {
     const struct dp_tool *t = cli->tool;
     const char *what = cli->n_args && t->second ? t->second : t->args ? t->args : "operand";
     if (!t->run) return no_command(cli->root, cli->n_args ? cli->args[0] : NULL, err);
@@ -163,15 +151,13 @@ static enum dp_status check_operands(const struct dp_cli *cli, struct dp_err *er
     return check_command(cli, err);
 }
 
-static size_t count_rows(const struct dp_opt *o)
-{
+static size_t count_rows(const struct dp_opt *o) {
     size_t n = 0;
     while (o && o[n].name) n++;
     return n;
 }
 
-static enum dp_status parse(struct main_state *m, int argc, char **argv, struct dp_err *err)
-{
+static enum dp_status parse(struct main_state *m, int argc, char **argv, struct dp_err *err) {
     struct dp_cli *cli = &m->cli;
     dp_common_rows(cli->tool, m->common_rows);
     cli->conf = dp_calloc(1, cli->tool->conf_size ? cli->tool->conf_size : 1);
@@ -187,8 +173,7 @@ static enum dp_status parse(struct main_state *m, int argc, char **argv, struct 
     return status;
 }
 
-static bool is_given(const struct dp_cli *cli, const char *long_name, bool with_env)
-{
+static bool is_given(const struct dp_cli *cli, const char *long_name, bool with_env) {
     const struct main_state *m = (const struct main_state *)(const void *)((const char *)cli - offsetof(struct main_state, cli));
     for (int s = 0; s < 2; s++)
         for (size_t i = 0; m->sets[s].opts && m->sets[s].opts[i].name; i++)
@@ -205,8 +190,7 @@ bool dp_cli_on_line(const struct dp_cli *cli, const char *long_name) { return is
 static void copy_text(char *out, size_t size, const char *text) { snprintf(out, size, "%s", text); }
 
 /* Who we are: under dp-run its ids, under Airflow its run and task, under Hadoop its attempt, else a fresh id. */
-static void identify(struct dp_run *run)
-{
+static void identify(struct dp_run *run) {
     const char *id = getenv("DP_RUN_ID"), *job = getenv("DP_JOB");
     const char *af_run = getenv("AIRFLOW_CTX_DAG_RUN_ID"), *af_task = getenv("AIRFLOW_CTX_TASK_ID"), *af_dag = getenv("AIRFLOW_CTX_DAG_ID");
     const char *mr = getenv("mapreduce_task_attempt_id");
@@ -223,8 +207,7 @@ static void identify(struct dp_run *run)
     }
 }
 
-static void on_tick(struct dp_run *run)
-{
+static void on_tick(struct dp_run *run) {
     struct main_state *m = (struct main_state *)(void *)((char *)run - offsetof(struct main_state, cli.run));
     dp_cli_lineage_tick(&m->cli);
     int64_t now = m->shows_progress ? dp_time_monotonic_micros() : 0;
@@ -238,15 +221,13 @@ static void on_tick(struct dp_run *run)
 }
 
 /* Told at the start, and then not tried again at the end. */
-static enum dp_status check_side(const char **path, const char *option, struct dp_err *err)
-{
+static enum dp_status check_side(const char **path, const char *option, struct dp_err *err) {
     enum dp_status status = dp_side_check(option, *path, err);
     if (status != DP_OK) *path = NULL;
     return status;
 }
 
-static enum dp_status set_up(struct main_state *m, struct dp_err *err)
-{
+static enum dp_status set_up(struct main_state *m, struct dp_err *err) {
     struct dp_cli *cli = &m->cli;
     const struct dp_common *c = &cli->common;
     struct dp_run *run = &cli->run;
@@ -275,14 +256,12 @@ static enum dp_status set_up(struct main_state *m, struct dp_err *err)
 
 /* ---- the end ---- */
 
-static bool books_balance(const struct dp_books *b)
-{
+static bool books_balance(const struct dp_books *b) {
     return b->in == b->used + b->rejected + b->filtered + b->deduplicated + b->late + b->unassigned;
 }
 
 /* The first failure is the cause; a later one is told as a message only. */
-static void add_failure(struct main_state *m, enum dp_status *status, struct dp_err *err, enum dp_status st, const struct dp_err *e)
-{
+static void add_failure(struct main_state *m, enum dp_status *status, struct dp_err *err, enum dp_status st, const struct dp_err *e) {
     if (st == DP_OK) return;
     if (*status == DP_OK || *status == DP_EMPTY) {
         *status = st;
@@ -293,24 +272,21 @@ static void add_failure(struct main_state *m, enum dp_status *status, struct dp_
     }
 }
 
-static int exit_code(const struct dp_cli *cli, enum dp_status status, const struct dp_err *err)
-{
+static int exit_code(const struct dp_cli *cli, enum dp_status status, const struct dp_err *err) {
     if (status == DP_EMPTY || (status == DP_OK && cli->run.skip_empty && cli->run.books.in == 0 && (cli->tool->common & DP_COMMON_REJECTS)))
         return cli->run.skip_empty ? 99 : 0;
     return dp_status_exit(status, err);
 }
 
 /* A report that could not be written: the work is done, and yet the run did not do all that it was asked. */
-static void told_late(struct main_state *m, struct dp_outcome *o, enum dp_status st, const struct dp_err *e)
-{
+static void told_late(struct main_state *m, struct dp_outcome *o, enum dp_status st, const struct dp_err *e) {
     if (st == DP_OK) return;
     if (st != DP_PIPE) dp_logger_err(&m->logger, e);
     if (o->exit_code == 0) o->exit_code = dp_status_exit(st, e), o->status = st;
 }
 
 /* How many records were set aside and why, in the report and, where the run goes on to succeed, as a message. */
-static void tell_rejects(struct main_state *m, enum dp_status status)
-{
+static void tell_rejects(struct main_state *m, enum dp_status status) {
     struct dp_cli *cli = &m->cli;
     struct dp_buf b = {NULL, 0, 0};
     dp_rejects_summary(cli->rejects, &b);
@@ -324,8 +300,7 @@ static void tell_rejects(struct main_state *m, enum dp_status status)
 }
 
 /* A run that could not write them already says so once. */
-static void close_rejects(struct main_state *m, enum dp_status *status, struct dp_err *err)
-{
+static void close_rejects(struct main_state *m, enum dp_status *status, struct dp_err *err) {
     struct dp_err e = DP_ERR_INIT;
     bool said = *status != DP_OK && strncmp(err->msg, "--rejects: ", 11) == 0;
     enum dp_status closed = dp_rejects_close(m->cli.rejects, &e);
@@ -333,16 +308,14 @@ static void close_rejects(struct main_state *m, enum dp_status *status, struct d
 }
 
 /* All is written: whoever reads it need not wait with us for a receiver of lineage, and so the stages of a pipeline wait together. */
-static void end_output(void)
-{
+static void end_output(void) {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null < 0) return;
     dup2(null, STDOUT_FILENO);
     close(null);
 }
 
-static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err)
-{
+static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *err) {
     struct dp_cli *cli = &m->cli;
     struct dp_run *run = &cli->run;
     struct dp_err e = DP_ERR_INIT;
@@ -381,8 +354,7 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
     return o.exit_code;
 }
 
-static void release(struct main_state *m)
-{
+static void release(struct main_state *m) {
     dp_pool_close(m->cli.run.pool);
     dp_out_drop(m->cli.run.out);
     dp_opt_release(m->sets, 2);
@@ -394,8 +366,7 @@ static void release(struct main_state *m)
     free(m->cli.conf);
 }
 
-int dp_cli_main(const struct dp_tool *tool, int argc, char **argv)
-{
+int dp_cli_main(const struct dp_tool *tool, int argc, char **argv) {
     static struct main_state state; /* large, one a process */
     struct main_state *m = &state;
     struct dp_cli *cli = &m->cli;

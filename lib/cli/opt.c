@@ -11,8 +11,7 @@
 
 #define MAX_WORDS 256 /* names that are offered for "did you mean" */
 
-const char *dp_opt_kind_name(enum dp_opt_kind k)
-{
+const char *dp_opt_kind_name(enum dp_opt_kind k) {
     switch (k) {
     case DP_OPT_KIND_FLAG: return "flag";
     case DP_OPT_KIND_SET: return "set";
@@ -33,13 +32,11 @@ const char *dp_opt_kind_name(enum dp_opt_kind k)
 static bool takes_value(const struct dp_opt *o) { return o->kind != DP_OPT_KIND_FLAG && o->kind != DP_OPT_KIND_SET; }
 
 /* "expected X, got Y" with the option's name in front. */
-static enum dp_status bad_value(const struct dp_opt *o, const char *value, const char *expected, struct dp_err *err)
-{
+static enum dp_status bad_value(const struct dp_opt *o, const char *value, const char *expected, struct dp_err *err) {
     return dp_err_set(err, DP_USAGE, "--%s: expected %s, got \"%.100s\"", o->name, expected, value);
 }
 
-static enum dp_status set_int(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err)
-{
+static enum dp_status set_int(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err) {
     int64_t v;
     char range[80];
     if (o->min == INT64_MIN && o->max == INT64_MAX) snprintf(range, sizeof range, "a whole number");
@@ -50,8 +47,7 @@ static enum dp_status set_int(const struct dp_opt *o, int64_t *field, const char
     return DP_OK;
 }
 
-static enum dp_status set_enum(const struct dp_opt *o, int *field, const char *value, struct dp_err *err)
-{
+static enum dp_status set_enum(const struct dp_opt *o, int *field, const char *value, struct dp_err *err) {
     char list[200];
     size_t n = 0;
     for (int i = 0; o->choices[i]; i++) {
@@ -68,8 +64,7 @@ static enum dp_status set_enum(const struct dp_opt *o, int *field, const char *v
     return dp_err_set(err, DP_USAGE, "--%s: no such choice \"%.60s\" (%s)", o->name, value, list);
 }
 
-static enum dp_status set_size(const struct dp_opt *o, uint64_t *field, const char *value, struct dp_err *err)
-{
+static enum dp_status set_size(const struct dp_opt *o, uint64_t *field, const char *value, struct dp_err *err) {
     uint64_t v;
     if (dp_parse_size(dp_str_z(value), &v, err) != DP_OK) return dp_err_prefix(err, "--%s: ", o->name);
     if (v < (uint64_t)o->min || (o->max && v > (uint64_t)o->max)) {
@@ -82,8 +77,7 @@ static enum dp_status set_size(const struct dp_opt *o, uint64_t *field, const ch
     return DP_OK;
 }
 
-static enum dp_status set_duration(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err)
-{
+static enum dp_status set_duration(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err) {
     bool negative = o->min < 0 && value[0] == '-';
     int64_t v;
     if (dp_parse_duration(dp_str_z(value + negative), &v, err) != DP_OK) return dp_err_prefix(err, "--%s: ", o->name);
@@ -99,8 +93,7 @@ static enum dp_status set_duration(const struct dp_opt *o, int64_t *field, const
 }
 
 /* N, N% or N.NNNN% (parts per million are as fine as it gets). */
-static enum dp_status set_tolerance(const struct dp_opt *o, struct dp_tolerance *field, const char *value, struct dp_err *err)
-{
+static enum dp_status set_tolerance(const struct dp_opt *o, struct dp_tolerance *field, const char *value, struct dp_err *err) {
     static const char expected[] = "a count (10) or a percentage from 0% to 100% (0.5%)";
     struct dp_tolerance t = {.is_percent = false};
     size_t n = strlen(value);
@@ -129,8 +122,7 @@ static enum dp_status set_tolerance(const struct dp_opt *o, struct dp_tolerance 
     return DP_OK;
 }
 
-static enum dp_status set_time(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err)
-{
+static enum dp_status set_time(const struct dp_opt *o, int64_t *field, const char *value, struct dp_err *err) {
     const int64_t day = INT64_C(86400000000);
     struct dp_timestamp t;
     int64_t ms;
@@ -148,14 +140,12 @@ static enum dp_status set_time(const struct dp_opt *o, int64_t *field, const cha
     return DP_OK;
 }
 
-static void list_add(struct dp_opt_list *l, const char *value)
-{
+static void list_add(struct dp_opt_list *l, const char *value) {
     l->v = dp_grow(l->v, &l->cap, l->n + 1, sizeof *l->v);
     l->v[l->n++] = value;
 }
 
-enum dp_status dp_opt_set_value(const struct dp_opt *o, void *conf, const char *value, struct dp_err *err)
-{
+enum dp_status dp_opt_set_value(const struct dp_opt *o, void *conf, const char *value, struct dp_err *err) {
     void *field = (char *)conf + o->offset;
     switch (o->kind) {
     case DP_OPT_KIND_FLAG: *(bool *)field = true; return DP_OK;
@@ -185,8 +175,7 @@ struct found {
     size_t row;
 };
 
-static bool find_long(const struct dp_opt_set *sets, size_t n_sets, struct dp_str name, struct found *f)
-{
+static bool find_long(const struct dp_opt_set *sets, size_t n_sets, struct dp_str name, struct found *f) {
     for (size_t s = 0; s < n_sets; s++)
         for (size_t i = 0; sets[s].opts && sets[s].opts[i].name; i++)
             if (dp_str_eqz(name, sets[s].opts[i].name)) {
@@ -196,8 +185,7 @@ static bool find_long(const struct dp_opt_set *sets, size_t n_sets, struct dp_st
     return false;
 }
 
-static bool find_letter(const struct dp_opt_set *sets, size_t n_sets, char letter, struct found *f)
-{
+static bool find_letter(const struct dp_opt_set *sets, size_t n_sets, char letter, struct found *f) {
     for (size_t s = 0; s < n_sets; s++)
         for (size_t i = 0; sets[s].opts && sets[s].opts[i].name; i++)
             if (sets[s].opts[i].letter == letter) {
@@ -207,8 +195,7 @@ static bool find_letter(const struct dp_opt_set *sets, size_t n_sets, char lette
     return false;
 }
 
-static enum dp_status unknown_long(const struct dp_opt_set *sets, size_t n_sets, struct dp_str name, struct dp_err *err)
-{
+static enum dp_status unknown_long(const struct dp_opt_set *sets, size_t n_sets, struct dp_str name, struct dp_err *err) {
     const char *words[MAX_WORDS + 1];
     size_t n = 0;
     for (size_t s = 0; s < n_sets; s++)
@@ -222,15 +209,13 @@ static enum dp_status unknown_long(const struct dp_opt_set *sets, size_t n_sets,
     return dp_err_set(err, DP_USAGE, "unknown option --%s (--help lists them)", z);
 }
 
-static enum dp_status apply(const struct found *f, const char *value, struct dp_err *err)
-{
+static enum dp_status apply(const struct found *f, const char *value, struct dp_err *err) {
     DP_TRY(dp_opt_set_value(f->o, f->set->conf, value, err));
     if (f->set->given) f->set->given[f->row] = true;
     return DP_OK;
 }
 
-static enum dp_status parse_long(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, int *i, struct dp_err *err)
-{
+static enum dp_status parse_long(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, int *i, struct dp_err *err) {
     const char *word = argv[*i] + 2;
     const char *eq = strchr(word, '=');
     struct dp_str name = dp_str(word, eq ? (size_t)(eq - word) : strlen(word));
@@ -246,8 +231,7 @@ static enum dp_status parse_long(const struct dp_opt_set *sets, size_t n_sets, i
 }
 
 /* What a letter means in most programs; one whose option is of another kind has the word without the letter. */
-static const char *common_word(char letter)
-{
+static const char *common_word(char letter) {
     static const struct { char letter; const char *word; } common[] = {{'c', "contract"}, {'o', "output"}, {'w', "where"}, {'j', "threads"}, {'m', "memory"}, {'n', "dry-run"}};
     for (size_t i = 0; i < sizeof common / sizeof *common; i++)
         if (common[i].letter == letter) return common[i].word;
@@ -255,8 +239,7 @@ static const char *common_word(char letter)
 }
 
 /* A word of letters: flags may be grouped, the last one may take the rest of the word or the next word as its value. */
-static enum dp_status parse_letters(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, int *i, struct dp_err *err)
-{
+static enum dp_status parse_letters(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, int *i, struct dp_err *err) {
     const char *p = argv[*i] + 1;
     for (; *p; p++) {
         struct found f;
@@ -284,8 +267,7 @@ static enum dp_status parse_letters(const struct dp_opt_set *sets, size_t n_sets
     return DP_OK;
 }
 
-static enum dp_status defaults(const struct dp_opt_set *sets, size_t n_sets, struct dp_err *err)
-{
+static enum dp_status defaults(const struct dp_opt_set *sets, size_t n_sets, struct dp_err *err) {
     for (size_t s = 0; s < n_sets; s++)
         for (size_t i = 0; sets[s].opts && sets[s].opts[i].name; i++) {
             const struct dp_opt *o = &sets[s].opts[i];
@@ -302,8 +284,7 @@ static enum dp_status defaults(const struct dp_opt_set *sets, size_t n_sets, str
 }
 
 /* A name of a comma-separated list that was given, or NULL. */
-static const char *given_of(const struct dp_opt_set *sets, size_t n_sets, const char *names)
-{
+static const char *given_of(const struct dp_opt_set *sets, size_t n_sets, const char *names) {
     for (const char *p = names; *p;) {
         size_t n = strcspn(p, ",");
         struct found f;
@@ -313,8 +294,7 @@ static const char *given_of(const struct dp_opt_set *sets, size_t n_sets, const 
     return NULL;
 }
 
-enum dp_status dp_opt_check(const struct dp_opt_set *sets, size_t n_sets, struct dp_err *err)
-{
+enum dp_status dp_opt_check(const struct dp_opt_set *sets, size_t n_sets, struct dp_err *err) {
     for (size_t s = 0; s < n_sets; s++)
         for (size_t i = 0; sets[s].opts && sets[s].opts[i].name; i++) {
             const struct dp_opt *o = &sets[s].opts[i];
@@ -328,8 +308,7 @@ enum dp_status dp_opt_check(const struct dp_opt_set *sets, size_t n_sets, struct
     return DP_OK;
 }
 
-enum dp_status dp_opt_parse(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, size_t *n_args, struct dp_err *err)
-{
+enum dp_status dp_opt_parse(const struct dp_opt_set *sets, size_t n_sets, int argc, char **argv, size_t *n_args, struct dp_err *err) {
     size_t n = 0;
     *n_args = 0;
     DP_TRY(defaults(sets, n_sets, err));
@@ -349,8 +328,7 @@ enum dp_status dp_opt_parse(const struct dp_opt_set *sets, size_t n_sets, int ar
     return DP_OK;
 }
 
-void dp_opt_release(const struct dp_opt_set *sets, size_t n_sets)
-{
+void dp_opt_release(const struct dp_opt_set *sets, size_t n_sets) {
     for (size_t s = 0; s < n_sets; s++)
         for (size_t i = 0; sets[s].opts && sets[s].opts[i].name; i++)
             if (sets[s].opts[i].kind == DP_OPT_KIND_LIST) {

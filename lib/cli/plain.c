@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 /* Bytes that mean nothing to a shell wherever they stand in a word, but for `=` in the first one of a stage. */
-static bool is_plain_byte(char c)
-{
+static bool is_plain_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_./:,@%+=-", c));
 }
 
@@ -26,8 +25,7 @@ struct parse {
 };
 
 /* What stands between quotes; p is at the opening one. */
-static bool take_quoted(struct parse *s)
-{
+static bool take_quoted(struct parse *s) {
     char quote = *s->p++;
     for (; *s->p != quote; s->p++) {
         if (*s->p == '\0' || (quote == '"' && strchr("$`\\", *s->p))) return false;
@@ -37,8 +35,7 @@ static bool take_quoted(struct parse *s)
     return true;
 }
 
-static bool take_word(struct parse *s)
-{
+static bool take_word(struct parse *s) {
     struct dp_plain_stage *stage = &s->out->stage[s->out->n];
     if (stage->n == 0) stage->argv = s->out->words + s->n_words;
     s->out->words[s->n_words++] = s->to;
@@ -56,8 +53,7 @@ static bool take_word(struct parse *s)
     return true;
 }
 
-static bool take_all(struct parse *s)
-{
+static bool take_all(struct parse *s) {
     for (;; s->p++) {
         struct dp_plain_stage *stage = &s->out->stage[s->out->n];
         s->p += strspn(s->p, stage->n ? " \t" : " \t\n"); /* behind a bar the pipeline may go on in the next line */
@@ -76,8 +72,7 @@ static bool take_all(struct parse *s)
     }
 }
 
-bool dp_plain_parse(const char *text, struct dp_plain *out)
-{
+bool dp_plain_parse(const char *text, struct dp_plain *out) {
     size_t n = strlen(text);
     *out = (struct dp_plain){.n = 0};
     out->bytes = dp_alloc(2 * n + 2);
@@ -89,8 +84,7 @@ bool dp_plain_parse(const char *text, struct dp_plain *out)
     return false;
 }
 
-void dp_plain_release(struct dp_plain *p)
-{
+void dp_plain_release(struct dp_plain *p) {
     for (size_t i = 0; i < p->n; i++) free(p->stage[i].path);
     free(p->stage);
     free(p->words);
@@ -99,8 +93,7 @@ void dp_plain_release(struct dp_plain *p)
 }
 
 /* A file that execve takes; a shell would read other text as its own. */
-static bool is_program(const char *path)
-{
+static bool is_program(const char *path) {
     struct stat st;
     char head[2];
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || access(path, X_OK) != 0) return false;
@@ -110,8 +103,7 @@ static bool is_program(const char *path)
     return ok;
 }
 
-static char *find(const char *name, const char *path)
-{
+static char *find(const char *name, const char *path) {
     if (strchr(name, '/')) return is_program(name) ? dp_strdup(name) : NULL;
     for (const char *p = path; *p;) {
         size_t n = strcspn(p, ":");
@@ -128,8 +120,7 @@ static char *find(const char *name, const char *path)
     return NULL;
 }
 
-bool dp_plain_find(struct dp_plain *p, const char *path)
-{
+bool dp_plain_find(struct dp_plain *p, const char *path) {
     for (size_t i = 0; i < p->n; i++) {
         const char *name = p->stage[i].argv[0];
         if (!strchr(name, '/') && strncmp(name, "dp-", 3) != 0) return false;

@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 /* Quote, backslash and line feed are escaped in a label. */
-static void label(struct dp_buf *b, const char *name, const char *value)
-{
+static void label(struct dp_buf *b, const char *name, const char *value) {
     dp_buf_addf(b, "%s=\"", name);
     for (; *value; value++) {
         if (*value == '"' || *value == '\\') dp_buf_addc(b, '\\');
@@ -26,8 +25,7 @@ static void label(struct dp_buf *b, const char *name, const char *value)
 }
 
 /* With `name`, a label of that name and value. */
-static void sample(struct dp_buf *b, const struct dp_cli *cli, const char *metric, const char *name, const char *of, const char *value)
-{
+static void sample(struct dp_buf *b, const struct dp_cli *cli, const char *metric, const char *name, const char *of, const char *value) {
     dp_buf_addf(b, "%s{", metric);
     label(b, "program", cli->root->name);
     dp_buf_addc(b, ',');
@@ -39,16 +37,14 @@ static void sample(struct dp_buf *b, const struct dp_cli *cli, const char *metri
     dp_buf_addf(b, "} %s\n", value);
 }
 
-void dp_cli_report(struct dp_cli *cli, const char *key, struct dp_str json)
-{
+void dp_cli_report(struct dp_cli *cli, const char *key, struct dp_str json) {
     dp_buf_addc(&cli->report, ',');
     dp_json_add_string(&cli->report, dp_str_z(key));
     dp_buf_addc(&cli->report, ':');
     dp_buf_adds(&cli->report, json);
 }
 
-void dp_cli_report_str(struct dp_cli *cli, const char *key, struct dp_str text)
-{
+void dp_cli_report_str(struct dp_cli *cli, const char *key, struct dp_str text) {
     struct dp_buf b = {NULL, 0, 0};
     dp_json_add_string(&b, text);
     dp_cli_report(cli, key, dp_buf_str(&b));
@@ -58,36 +54,31 @@ void dp_cli_report_str(struct dp_cli *cli, const char *key, struct dp_str text)
 static void head(struct dp_buf *b, const char *metric, const char *help) { dp_buf_addf(b, "# HELP %s %s\n# TYPE %s gauge\n", metric, help, metric); }
 
 /* What a program counts beside records: files, rows, version, ... */
-static void figure_metric(struct dp_cli *cli, const char *key, const char *value)
-{
+static void figure_metric(struct dp_cli *cli, const char *key, const char *value) {
     if (!cli->figures.n) head(&cli->figures, "dp_figure", "Figures of the last run's report.");
     sample(&cli->figures, cli, "dp_figure", "name", key, value);
 }
 
-static void rule_metric(void *ctx, const char *rule, uint64_t count)
-{
+static void rule_metric(void *ctx, const char *rule, uint64_t count) {
     struct dp_cli *cli = ctx;
     char v[24];
     snprintf(v, sizeof v, "%llu", (unsigned long long)count);
     sample(&cli->metrics, cli, "dp_rejects", "rule", rule, v);
 }
 
-void dp_metrics_rejects(struct dp_cli *cli)
-{
+void dp_metrics_rejects(struct dp_cli *cli) {
     head(&cli->metrics, "dp_rejects", "Records that the last run set aside, by rule.");
     dp_rejects_each_rule(cli->rejects, rule_metric, cli);
 }
 
-void dp_cli_report_u64(struct dp_cli *cli, const char *key, uint64_t v)
-{
+void dp_cli_report_u64(struct dp_cli *cli, const char *key, uint64_t v) {
     char s[24];
     snprintf(s, sizeof s, "%llu", (unsigned long long)v);
     figure_metric(cli, key, s);
     dp_cli_report(cli, key, dp_str_z(s));
 }
 
-void dp_cli_report_i64(struct dp_cli *cli, const char *key, int64_t v)
-{
+void dp_cli_report_i64(struct dp_cli *cli, const char *key, int64_t v) {
     char s[24];
     snprintf(s, sizeof s, "%lld", (long long)v);
     figure_metric(cli, key, s);
@@ -100,16 +91,14 @@ struct figure {
 };
 
 #define N_FIGURES 7
-static void figures(const struct dp_books *b, struct figure out[N_FIGURES])
-{
+static void figures(const struct dp_books *b, struct figure out[N_FIGURES]) {
     const struct figure f[N_FIGURES] = {{"in", b->in},           {"used", b->used}, {"rejected", b->rejected},    {"filtered", b->filtered},
                                         {"deduplicated", b->deduplicated}, {"late", b->late}, {"unassigned", b->unassigned}};
     memcpy(out, f, sizeof f);
 }
 
 /* Processor time and the most memory so far; of a program that runs others, theirs with it (of those that have ended). */
-static void add_usage(const struct dp_cli *cli, struct dp_buf *out)
-{
+static void add_usage(const struct dp_cli *cli, struct dp_buf *out) {
     struct rusage own = {0}, theirs = {0};
     (void)getrusage(RUSAGE_SELF, &own);
     if (cli->root->leads) (void)getrusage(RUSAGE_CHILDREN, &theirs);
@@ -119,8 +108,7 @@ static void add_usage(const struct dp_cli *cli, struct dp_buf *out)
     dp_buf_addf(out, ",\"cpu_user_us\":%lld,\"cpu_system_us\":%lld,\"peak_memory_bytes\":%lld", user, sys, peak * 1024);
 }
 
-void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_buf *out)
-{
+void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_buf *out) {
     const struct dp_run *run = &cli->run;
     struct figure f[N_FIGURES];
     char when[40];
@@ -156,8 +144,7 @@ void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct
 }
 
 /* Words that may hold names out of data: no control bytes, no line breaks, and in Markdown nothing that is markup. */
-static void add_words(struct dp_buf *out, const char *p, size_t n, bool markdown)
-{
+static void add_words(struct dp_buf *out, const char *p, size_t n, bool markdown) {
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)p[i];
         bool c1 = c == 0xc2 && i + 1 < n && (unsigned char)p[i + 1] < 0xa0;
@@ -169,8 +156,7 @@ static void add_words(struct dp_buf *out, const char *p, size_t n, bool markdown
     }
 }
 
-static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bool markdown, struct dp_buf *out)
-{
+static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bool markdown, struct dp_buf *out) {
     struct figure f[N_FIGURES];
     figures(&cli->run.books, f);
     const char *name = cli->root->name, *command = cli->tool == cli->root ? "" : cli->tool->name;
@@ -201,8 +187,7 @@ static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bo
                                        markdown ? "}\n```" : "}");
 }
 
-static enum dp_status write_direct(const char *path, const struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status write_direct(const char *path, const struct dp_buf *b, struct dp_err *err) {
     int fd = dp_side_open(path);
     if (fd < 0) return dp_err_sys(err, DP_IO, "%s", path);
     enum dp_status status = dp_fd_write(fd, b->p, b->n, err);
@@ -210,8 +195,7 @@ static enum dp_status write_direct(const char *path, const struct dp_buf *b, str
     return status;
 }
 
-enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err)
-{
+enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err) {
     struct dp_newfile f = {.is_open = false};
     enum dp_status status;
     char *final;
@@ -230,8 +214,7 @@ out:
     return status;
 }
 
-enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err)
-{
+enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) {
     struct dp_buf b = {NULL, 0, 0};
     struct dp_str name = dp_str_z(cli->common.report);
     if (dp_str_ends(name, DP_STR(".md"))) report_text(cli, o, true, &b);
@@ -242,8 +225,7 @@ enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--report: ");
 }
 
-enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err)
-{
+enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) {
     struct dp_buf b = {NULL, 0, 0};
     struct figure f[N_FIGURES];
     char v[40];
@@ -273,8 +255,7 @@ enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcom
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--metrics: ");
 }
 
-enum dp_status dp_cli_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...)
-{
+enum dp_status dp_cli_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) {
     char line[1024];
     va_list ap;
     if (cli->common.json) return DP_OK;

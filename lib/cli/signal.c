@@ -21,15 +21,13 @@ static volatile int stop_signal;
 static int wake_fd = -1;
 static const char *oom_program = "dp";
 
-static void last_resort(int sig)
-{
+static void last_resort(int sig) {
     (void)sig;
     dp_unfinished_remove();
     _exit(128 + stop_signal);
 }
 
-static void on_signal(int sig)
-{
+static void on_signal(int sig) {
     int saved = errno;
     if (stop_signal) last_resort(sig); /* asked twice */
     stop_signal = sig;
@@ -38,8 +36,7 @@ static void on_signal(int sig)
     errno = saved;
 }
 
-static void handle(int sig, void (*handler)(int))
-{
+static void handle(int sig, void (*handler)(int)) {
     struct sigaction old, sa = {.sa_handler = handler};
     sigemptyset(&sa.sa_mask);
     /* What a parent ignores stays ignored: nohup, and jobs in the background of a shell without job control. */
@@ -47,8 +44,7 @@ static void handle(int sig, void (*handler)(int))
     sigaction(sig, &sa, NULL);
 }
 
-void dp_signal_install(struct dp_run *run)
-{
+void dp_signal_install(struct dp_run *run) {
     int p[2];
     run->stop_fd = run->wake_fd = -1;
     if (pipe(p) == 0) {
@@ -75,8 +71,7 @@ void dp_signal_install(struct dp_run *run)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void on_oom(size_t wanted)
-{
+static void on_oom(size_t wanted) {
     char line[160];
     dp_unfinished_remove();
     int n = snprintf(line, sizeof line, "%s: out of memory (%zu bytes wanted)\n", oom_program, wanted);
@@ -84,8 +79,7 @@ static void on_oom(size_t wanted)
     _exit(3);
 }
 
-void dp_signal_oom(const char *program)
-{
+void dp_signal_oom(const char *program) {
     oom_program = program;
     dp_mem_set_oom_hook(on_oom);
 }

@@ -25,18 +25,15 @@ enum { LIST_MAX = 1 << 20 };
 
 /* ---- paths ---- */
 
-bool dp_delta_path_is_absolute(struct dp_str p)
-{
+bool dp_delta_path_is_absolute(struct dp_str p) {
     return p.n && (p.p[0] == '/' || dp_str_starts(p, DP_STR("file:")));
 }
 
-bool dp_delta_is_tiered(const struct dp_delta_file *f)
-{
+bool dp_delta_is_tiered(const struct dp_delta_file *f) {
     return dp_delta_path_is_absolute(f->path) && dp_delta_pairs_get(&f->tags, DP_STR(DP_DELTA_TAG_TIER));
 }
 
-bool dp_delta_tier_fits(struct dp_str rel)
-{
+bool dp_delta_tier_fits(struct dp_str rel) {
     if (dp_str_starts(rel, DP_STR("_delta_log/")) || dp_str_starts(rel, DP_STR("_dp_staging/")) || dp_str_eqz(rel, LIST)) return false;
     for (size_t i = 0, j; i <= rel.n; i = j + 1) {
         for (j = i; j < rel.n && rel.p[j] != '/'; j++) {}
@@ -46,8 +43,7 @@ bool dp_delta_tier_fits(struct dp_str rel)
     return true;
 }
 
-bool dp_delta_tier_split(struct dp_str path, struct dp_str id, struct dp_str *dir, struct dp_str *rel)
-{
+bool dp_delta_tier_split(struct dp_str path, struct dp_str id, struct dp_str *dir, struct dp_str *rel) {
     if (!id.n) return false;
     for (size_t i = 1; i + id.n + 1 < path.n; i++) {
         if (path.p[i - 1] != '/' || path.p[i + id.n] != '/' || memcmp(path.p + i, id.p, id.n) != 0) continue;
@@ -58,38 +54,33 @@ bool dp_delta_tier_split(struct dp_str path, struct dp_str id, struct dp_str *di
     return false;
 }
 
-void dp_delta_path_uri(struct dp_str path, struct dp_buf *out)
-{
+void dp_delta_path_uri(struct dp_str path, struct dp_buf *out) {
     dp_buf_addz(out, "file://");
     dp_delta_path_encode(path, out);
 }
 
 /* ---- homes ---- */
 
-static bool is_directory(const char *path)
-{
+static bool is_directory(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static char *home_in(const char *dir, struct dp_str id)
-{
+static char *home_in(const char *dir, struct dp_str id) {
     struct dp_buf b = {0};
     dp_buf_addf(&b, "%s/%.*s", dir, DP_STR_FMT(id));
     return dp_buf_detach(&b);
 }
 
 /* An id becomes the name of a directory. */
-static enum dp_status check_id(const char *table, struct dp_str id, struct dp_err *err)
-{
+static enum dp_status check_id(const char *table, struct dp_str id, struct dp_err *err) {
     bool fine = id.n > 0 && id.n <= 200 && id.p[0] != '.';
     for (size_t i = 0; i < id.n; i++) fine &= id.p[i] != '/' && (unsigned char)id.p[i] > 0x20 && id.p[i] != 0x7f;
     return fine ? DP_OK : dp_err_set(err, DP_UNSUPPORTED, "%s: its id is no name for a directory: it can have no tiers", table);
 }
 
 /* What a home's marker says: the path of its table.  *path NULL: there is no marker. */
-static enum dp_status read_marker(const char *home, struct dp_str id, char **path, struct dp_err *err)
-{
+static enum dp_status read_marker(const char *home, struct dp_str id, char **path, struct dp_err *err) {
     struct dp_buf text = {0}, head = {0};
     struct dp_err why = DP_ERR_INIT;
     char *name = dp_path_join(home, MARKER);
@@ -105,8 +96,7 @@ static enum dp_status read_marker(const char *home, struct dp_str id, char **pat
     return status;
 }
 
-static enum dp_status write_file(const char *path, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status write_file(const char *path, struct dp_str text, struct dp_err *err) {
     struct dp_newfile f = {0};
     DP_TRY(dp_newfile_open(&f, path, 0666, err));
     enum dp_status status = dp_fd_write(f.fd, text.p, text.n, err);
@@ -115,8 +105,7 @@ static enum dp_status write_file(const char *path, struct dp_str text, struct dp
     return status;
 }
 
-static enum dp_status read_list(const char *table, struct dp_buf *out, struct dp_err *err)
-{
+static enum dp_status read_list(const char *table, struct dp_buf *out, struct dp_err *err) {
     char *name = dp_path_join(table, LIST);
     struct dp_err why = DP_ERR_INIT;
     enum dp_status status = dp_file_read_regular(name, LIST_MAX, out, &why);
@@ -126,8 +115,7 @@ static enum dp_status read_list(const char *table, struct dp_buf *out, struct dp
 }
 
 /* The next line of the list; false: no more. */
-static bool next_line(struct dp_str *rest, struct dp_str *line)
-{
+static bool next_line(struct dp_str *rest, struct dp_str *line) {
     const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
     if (!end) return false;
     *line = dp_str(rest->p, (size_t)(end - rest->p));
@@ -135,15 +123,13 @@ static bool next_line(struct dp_str *rest, struct dp_str *line)
     return true;
 }
 
-static bool is_listed(struct dp_str list, const char *home)
-{
+static bool is_listed(struct dp_str list, const char *home) {
     for (struct dp_str line; next_line(&list, &line);)
         if (dp_str_eqz(line, home)) return true;
     return false;
 }
 
-enum dp_status dp_delta_tier_homes(const char *table, struct dp_str id, char ***out, size_t *n, struct dp_err *err)
-{
+enum dp_status dp_delta_tier_homes(const char *table, struct dp_str id, char ***out, size_t *n, struct dp_err *err) {
     struct dp_buf list = {0};
     char root[PATH_MAX], **v = NULL;
     size_t cap = 0;
@@ -170,8 +156,7 @@ enum dp_status dp_delta_tier_homes(const char *table, struct dp_str id, char ***
 }
 
 /* What lies inside of a table is that table's, and its vacuum takes it. */
-static enum dp_status check_outside(const char *dir, struct dp_err *err)
-{
+static enum dp_status check_outside(const char *dir, struct dp_err *err) {
     char real[PATH_MAX];
     if (!realpath(dir, real)) return dp_err_sys(err, DP_IO, "tier %s", dir);
     for (char *end = real + strlen(real); end > real; *end = 0) {
@@ -182,8 +167,7 @@ static enum dp_status check_outside(const char *dir, struct dp_err *err)
 }
 
 /* Is there another table of this id where the marker says? */
-static bool is_other(const char *owner, struct dp_str id)
-{
+static bool is_other(const char *owner, struct dp_str id) {
     struct dp_delta_snapshot *s = NULL;
     bool yes = dp_delta_is_table(owner) && dp_delta_open_how(owner, -1, &(struct dp_delta_how){.skip_stats = true}, &s, NULL) == DP_OK && dp_str_eq(s->metadata.id, id);
     dp_delta_close(s);
@@ -191,8 +175,7 @@ static bool is_other(const char *owner, struct dp_str id)
 }
 
 /* *marked: the home is there, with the marker of this table at this path; *listed: the table's list names it. */
-static enum dp_status look(const char *table, struct dp_str id, const char *dir, const char *root, bool *marked, bool *listed, struct dp_err *err)
-{
+static enum dp_status look(const char *table, struct dp_str id, const char *dir, const char *root, bool *marked, bool *listed, struct dp_err *err) {
     struct dp_buf list = {0};
     char *owner = NULL, *home = NULL;
     enum dp_status status;
@@ -212,16 +195,14 @@ out:
     return status;
 }
 
-enum dp_status dp_delta_tier_check(const char *table, struct dp_str id, const char *dir, struct dp_err *err)
-{
+enum dp_status dp_delta_tier_check(const char *table, struct dp_str id, const char *dir, struct dp_err *err) {
     char root[PATH_MAX];
     bool marked, listed;
     if (!realpath(table, root)) return dp_err_sys(err, DP_IO, "%s", table);
     return look(table, id, dir, root, &marked, &listed, err);
 }
 
-static enum dp_status mark_home(const char *home, struct dp_str id, const char *root, struct dp_err *err)
-{
+static enum dp_status mark_home(const char *home, struct dp_str id, const char *root, struct dp_err *err) {
     struct dp_buf text = {0};
     char *marker = dp_path_join(home, MARKER);
     dp_buf_addf(&text, HEAD "%.*s\n%s\n", DP_STR_FMT(id), root);
@@ -231,8 +212,7 @@ static enum dp_status mark_home(const char *home, struct dp_str id, const char *
     return status;
 }
 
-static enum dp_status list_home(const char *table, const char *home, struct dp_err *err)
-{
+static enum dp_status list_home(const char *table, const char *home, struct dp_err *err) {
     struct dp_buf list = {0};
     char *name = dp_path_join(table, LIST);
     enum dp_status status = read_list(table, &list, err);
@@ -243,8 +223,7 @@ static enum dp_status list_home(const char *table, const char *home, struct dp_e
     return status;
 }
 
-enum dp_status dp_delta_tier_claim(const char *table, struct dp_str id, const char *dir, char **out, int *lock, struct dp_err *err)
-{
+enum dp_status dp_delta_tier_claim(const char *table, struct dp_str id, const char *dir, char **out, int *lock, struct dp_err *err) {
     char root[PATH_MAX], *home = home_in(dir, id);
     bool marked, listed;
     int fd = -1;
@@ -270,8 +249,7 @@ enum dp_status dp_delta_tier_claim(const char *table, struct dp_str id, const ch
 
 struct lost { uint64_t files, bytes; struct dp_buf first; bool is_tier; };
 
-static enum dp_status look_for(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, struct lost *l, struct dp_buf *path, struct dp_err *err)
-{
+static enum dp_status look_for(const struct dp_delta_snapshot *s, const struct dp_delta_file *f, struct lost *l, struct dp_buf *path, struct dp_err *err) {
     dp_buf_reset(path);
     DP_TRY(dp_delta_path_resolve(s->table, f->path, path, err));
     if (access(dp_buf_z(path), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) return DP_OK; /* what else hinders is told when it is opened */
@@ -283,8 +261,7 @@ static enum dp_status look_for(const struct dp_delta_snapshot *s, const struct d
     return DP_OK;
 }
 
-enum dp_status dp_delta_tier_reach(const struct dp_delta_snapshot *s, struct dp_delta_skipper *skipper, struct dp_err *err)
-{
+enum dp_status dp_delta_tier_reach(const struct dp_delta_snapshot *s, struct dp_delta_skipper *skipper, struct dp_err *err) {
     struct lost l = {0};
     struct dp_buf path = {0};
     const struct dp_delta_file *f;

@@ -30,15 +30,13 @@ struct dp_zip {
 
 /* ---- little-endian fields ---- */
 
-static void put(struct dp_buf *b, uint64_t v, unsigned bytes)
-{
+static void put(struct dp_buf *b, uint64_t v, unsigned bytes) {
     for (unsigned i = 0; i < bytes; i++) dp_buf_addc(b, (char)(v >> (8 * i) & 0xff));
 }
 
 static uint64_t narrow(uint64_t v) { return v < UINT32_MAX ? v : UINT32_MAX; }
 
-static enum dp_status write_at(struct dp_zip *z, const void *p, size_t n, uint64_t at, struct dp_err *err)
-{
+static enum dp_status write_at(struct dp_zip *z, const void *p, size_t n, uint64_t at, struct dp_err *err) {
     for (const char *c = p; n;) {
         ssize_t did = pwrite(z->fd, c, n, (off_t)at);
         if (did < 0 && errno == EINTR) continue;
@@ -48,16 +46,14 @@ static enum dp_status write_at(struct dp_zip *z, const void *p, size_t n, uint64
     return DP_OK;
 }
 
-static enum dp_status append(struct dp_zip *z, const void *p, size_t n, struct dp_err *err)
-{
+static enum dp_status append(struct dp_zip *z, const void *p, size_t n, struct dp_err *err) {
     DP_TRY(write_at(z, p, n, z->at, err));
     z->at += n;
     return DP_OK;
 }
 
 /* DOS date and time (two seconds fine). */
-static void set_time(struct dp_zip *z, int64_t micros)
-{
+static void set_time(struct dp_zip *z, int64_t micros) {
     int64_t seconds = micros / 1000000 - (micros % 1000000 < 0), days = seconds / 86400 - (seconds % 86400 < 0), year;
     unsigned month, day, of_day = (unsigned)(seconds - days * 86400);
     dp_civil_from_days(days, &year, &month, &day);
@@ -69,8 +65,7 @@ static void set_time(struct dp_zip *z, int64_t micros)
 
 /* ---- members ---- */
 
-enum dp_status dp_zip_open(int fd, int64_t micros, struct dp_zip **out, struct dp_err *err)
-{
+enum dp_status dp_zip_open(int fd, int64_t micros, struct dp_zip **out, struct dp_err *err) {
     struct dp_zip *z = *out = dp_calloc(1, sizeof *z);
     z->fd = fd;
     set_time(z, micros);
@@ -79,14 +74,12 @@ enum dp_status dp_zip_open(int fd, int64_t micros, struct dp_zip **out, struct d
 }
 
 /* What both headers of a member have alike. */
-static void put_facts(const struct dp_zip *z, const struct zip_item *m, bool wide, struct dp_buf *b)
-{
+static void put_facts(const struct dp_zip *z, const struct zip_item *m, bool wide, struct dp_buf *b) {
     put(b, wide ? 45 : 20, 2), put(b, 0, 2), put(b, Z_DEFLATED, 2), put(b, z->time, 2), put(b, z->date, 2), put(b, m->crc, 4);
     put(b, wide ? UINT32_MAX : m->packed, 4), put(b, wide ? UINT32_MAX : m->bytes, 4), put(b, strlen(m->name), 2);
 }
 
-static enum dp_status write_header(struct dp_zip *z, const struct zip_item *m, struct dp_err *err)
-{
+static enum dp_status write_header(struct dp_zip *z, const struct zip_item *m, struct dp_err *err) {
     struct dp_buf b = {0};
     put(&b, 0x04034b50, 4);
     put_facts(z, m, m->is_large, &b);
@@ -98,8 +91,7 @@ static enum dp_status write_header(struct dp_zip *z, const struct zip_item *m, s
     return status;
 }
 
-enum dp_status dp_zip_begin(struct dp_zip *z, const char *name, uint64_t most, struct dp_err *err)
-{
+enum dp_status dp_zip_begin(struct dp_zip *z, const char *name, uint64_t most, struct dp_err *err) {
     if (strlen(name) > UINT16_MAX) return dp_err_set(err, DP_LIMIT, "a member's name has more than %u bytes", UINT16_MAX);
     z->v = dp_grow(z->v, &z->cap, z->n + 1, sizeof *z->v);
     /* packed bytes may be some more than unpacked ones */
@@ -113,8 +105,7 @@ enum dp_status dp_zip_begin(struct dp_zip *z, const char *name, uint64_t most, s
     return DP_OK;
 }
 
-static enum dp_status pump(struct dp_zip *z, int flush, struct dp_err *err)
-{
+static enum dp_status pump(struct dp_zip *z, int flush, struct dp_err *err) {
     int r;
     do {
         z->deflate.next_out = z->out, z->deflate.avail_out = OUT;
@@ -125,8 +116,7 @@ static enum dp_status pump(struct dp_zip *z, int flush, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_zip_write(struct dp_zip *z, const void *p, size_t n, struct dp_err *err)
-{
+enum dp_status dp_zip_write(struct dp_zip *z, const void *p, size_t n, struct dp_err *err) {
     struct zip_item *m = &z->v[z->n - 1];
     if (n > z->most - m->bytes) return dp_err_set(err, DP_LIMIT, "%s has more than %llu bytes", m->name, (unsigned long long)z->most);
     dp_sha256_add(&z->sha, p, n);
@@ -140,8 +130,7 @@ enum dp_status dp_zip_write(struct dp_zip *z, const void *p, size_t n, struct dp
     return DP_OK;
 }
 
-enum dp_status dp_zip_end(struct dp_zip *z, struct dp_zip_member *out, struct dp_err *err)
-{
+enum dp_status dp_zip_end(struct dp_zip *z, struct dp_zip_member *out, struct dp_err *err) {
     struct zip_item *m = &z->v[z->n - 1];
     z->deflate.next_in = NULL, z->deflate.avail_in = 0;
     DP_TRY(pump(z, Z_FINISH, err));
@@ -154,8 +143,7 @@ enum dp_status dp_zip_end(struct dp_zip *z, struct dp_zip_member *out, struct dp
 
 /* ---- the directory ---- */
 
-static void put_entry(const struct dp_zip *z, const struct zip_item *m, struct dp_buf *b)
-{
+static void put_entry(const struct dp_zip *z, const struct zip_item *m, struct dp_buf *b) {
     bool wide = m->is_large, far = m->at >= UINT32_MAX;
     put(b, 0x02014b50, 4), put(b, 3 << 8 | 45, 2); /* made on Unix: its modes stand in the external attributes */
     put_facts(z, m, wide, b);
@@ -167,8 +155,7 @@ static void put_entry(const struct dp_zip *z, const struct zip_item *m, struct d
     if (far) put(b, m->at, 8);
 }
 
-enum dp_status dp_zip_finish(struct dp_zip *z, struct dp_err *err)
-{
+enum dp_status dp_zip_finish(struct dp_zip *z, struct dp_err *err) {
     struct dp_buf b = {0};
     uint64_t at = z->at;
     for (size_t i = 0; i < z->n; i++) put_entry(z, &z->v[i], &b);
@@ -184,8 +171,7 @@ enum dp_status dp_zip_finish(struct dp_zip *z, struct dp_err *err)
     return status;
 }
 
-void dp_zip_close(struct dp_zip *z)
-{
+void dp_zip_close(struct dp_zip *z) {
     if (!z) return;
     deflateEnd(&z->deflate);
     for (size_t i = 0; i < z->n; i++) free(z->v[i].name);

@@ -24,16 +24,14 @@
 #define LOCK_WAIT_MS 10000
 #define TAIL_FIRST 4096u /* what is read of a segment's end at first: most entries are shorter */
 
-char *dp_audit_directory(const char *dir)
-{
+char *dp_audit_directory(const char *dir) {
     if (dir && *dir) return dp_strdup(dir);
     char *state = dp_state_home(), *path = state ? dp_path_join(state, "dp/audit") : NULL;
     free(state);
     return path;
 }
 
-char *dp_audit_object(const char *path)
-{
+char *dp_audit_object(const char *path) {
     char *plain = dp_path_of_url(path), *here = NULL;
     if (plain) path = plain;
     char *real = realpath(path, NULL);
@@ -51,8 +49,7 @@ char *dp_audit_object(const char *path)
 
 /* ---- opening ---- */
 
-static char *login_name(void)
-{
+static char *login_name(void) {
     struct passwd entry, *found = NULL;
     char text[4096], id[32];
     if (getpwuid_r(getuid(), &entry, text, sizeof text, &found) == 0 && found) return dp_strdup(found->pw_name);
@@ -60,15 +57,13 @@ static char *login_name(void)
     return dp_strdup(id);
 }
 
-static char *host_name(void)
-{
+static char *host_name(void) {
     char name[256] = "";
     if (gethostname(name, sizeof name - 1) != 0) name[0] = 0;
     return dp_strdup(name);
 }
 
-static enum dp_status make_directory(const char *dir, struct dp_err *err)
-{
+static enum dp_status make_directory(const char *dir, struct dp_err *err) {
     struct stat st;
     if (stat(dir, &st) == 0) return DP_OK;
     char *parent = dp_path_dir(dir);
@@ -79,8 +74,7 @@ static enum dp_status make_directory(const char *dir, struct dp_err *err)
     return status;
 }
 
-static enum dp_status set_sizes(struct dp_audit *a, struct dp_err *err)
-{
+static enum dp_status set_sizes(struct dp_audit *a, struct dp_err *err) {
     const char *text = getenv("DP_AUDIT_SEGMENT");
     a->segment_bytes = SEGMENT_BYTES;
     a->segment_entries = SEGMENT_ENTRIES;
@@ -89,8 +83,7 @@ static enum dp_status set_sizes(struct dp_audit *a, struct dp_err *err)
     return status == DP_OK ? DP_OK : (dp_err_prefix(err, "DP_AUDIT_SEGMENT: "), status);
 }
 
-enum dp_status dp_audit_open(const struct dp_run *run, const char *dir, struct dp_audit **out, struct dp_err *err)
-{
+enum dp_status dp_audit_open(const struct dp_run *run, const char *dir, struct dp_audit **out, struct dp_err *err) {
     struct dp_audit *a = dp_calloc(1, sizeof *a);
     struct stat st;
     enum dp_status status = DP_OK;
@@ -116,8 +109,7 @@ out:
     return status;
 }
 
-void dp_audit_close(struct dp_audit *a)
-{
+void dp_audit_close(struct dp_audit *a) {
     if (!a) return;
     if (a->tip.fd >= 0) close(a->tip.fd);
     if (a->dir_fd >= 0) close(a->dir_fd);
@@ -125,24 +117,21 @@ void dp_audit_close(struct dp_audit *a)
     free(a->open), free(a->dir), free(a->login), free(a->host), free(a);
 }
 
-void dp_audit_set_segment(struct dp_audit *a, uint64_t bytes, uint64_t entries)
-{
+void dp_audit_set_segment(struct dp_audit *a, uint64_t bytes, uint64_t entries) {
     if (bytes) a->segment_bytes = bytes;
     if (entries) a->segment_entries = entries;
 }
 
 /* ---- where it ends ---- */
 
-static enum dp_status damaged(const struct dp_audit *a, const char *why, struct dp_err *err)
-{
+static enum dp_status damaged(const struct dp_audit *a, const char *why, struct dp_err *err) {
     char name[AUDIT_NAME];
     audit_name(name, a->tip.segment);
     return dp_err_set(err, DP_FORMAT, "the audit log %s is damaged: %s: %s; `dp-retain audit verify` tells more", a->dir, name, why);
 }
 
 /* The last whole line of a segment of `size` bytes, with `want` bytes of its end in b.  False: it needs more of them. */
-static enum dp_status last_line(struct dp_audit *a, uint64_t size, size_t want, struct dp_buf *b, struct dp_str *line, bool *found, struct dp_err *err)
-{
+static enum dp_status last_line(struct dp_audit *a, uint64_t size, size_t want, struct dp_buf *b, struct dp_str *line, bool *found, struct dp_err *err) {
     size_t n = want < size ? want : (size_t)size;
     dp_buf_reset(b);
     *found = false;
@@ -162,8 +151,7 @@ static enum dp_status last_line(struct dp_audit *a, uint64_t size, size_t want, 
 }
 
 /* The segment's head: whose log it is, and its first entry. */
-static enum dp_status read_head(struct dp_audit *a, uint64_t size, struct dp_err *err)
-{
+static enum dp_status read_head(struct dp_audit *a, uint64_t size, struct dp_err *err) {
     char text[512];
     struct audit_line l;
     size_t n = size < sizeof text ? (size_t)size : sizeof text;
@@ -176,8 +164,7 @@ static enum dp_status read_head(struct dp_audit *a, uint64_t size, struct dp_err
     return DP_OK;
 }
 
-static enum dp_status read_tip(struct dp_audit *a, struct dp_err *err)
-{
+static enum dp_status read_tip(struct dp_audit *a, struct dp_err *err) {
     struct dp_buf b = {0};
     struct dp_str line = {0};
     struct audit_line l;
@@ -201,8 +188,7 @@ static enum dp_status read_tip(struct dp_audit *a, struct dp_err *err)
     return status;
 }
 
-static enum dp_status find_tip(struct dp_audit *a, struct dp_err *err)
-{
+static enum dp_status find_tip(struct dp_audit *a, struct dp_err *err) {
     struct audit_list l = {0};
     if (a->tip.fd >= 0) close(a->tip.fd);
     memset(&a->tip, 0, sizeof a->tip);
@@ -230,8 +216,7 @@ static enum dp_status find_tip(struct dp_audit *a, struct dp_err *err)
 
 /* ---- the lock ---- */
 
-enum dp_status audit_lock(struct dp_audit *a, struct dp_err *err)
-{
+enum dp_status audit_lock(struct dp_audit *a, struct dp_err *err) {
     int64_t until = dp_time_monotonic_ms() + LOCK_WAIT_MS;
     while (flock(a->dir_fd, LOCK_EX | LOCK_NB) != 0) {
         uint16_t r;
@@ -250,8 +235,7 @@ void audit_unlock(struct dp_audit *a) { (void)flock(a->dir_fd, LOCK_UN); }
 /* ---- one line ---- */
 
 /* Names of files need not be UTF-8: their other bytes stand as %XX. */
-static void add_text(struct dp_buf *b, const char *text)
-{
+static void add_text(struct dp_buf *b, const char *text) {
     size_t bad = 0, n = strlen(text);
     if (dp_utf8_valid(text, n, NULL)) {
         dp_json_add_string(b, dp_str(text, n));
@@ -268,16 +252,14 @@ static void add_text(struct dp_buf *b, const char *text)
     dp_buf_release(&clean);
 }
 
-static void add_time(struct dp_buf *b, const char *key, int64_t micros)
-{
+static void add_time(struct dp_buf *b, const char *key, int64_t micros) {
     char text[40];
     dp_buf_addf(b, ",\"%s\":\"", key);
     dp_buf_add(b, text, dp_time_print_micros(text, micros, true, 6));
     dp_buf_addc(b, '"');
 }
 
-static void add_actor(const struct dp_audit *a, struct dp_buf *b)
-{
+static void add_actor(const struct dp_audit *a, struct dp_buf *b) {
     const char *as = getenv("DP_ACTOR");
     dp_buf_addf(b, ",\"actor\":{\"uid\":%lu,\"login\":", (unsigned long)getuid());
     add_text(b, a->login);
@@ -287,13 +269,11 @@ static void add_actor(const struct dp_audit *a, struct dp_buf *b)
     dp_buf_addc(b, '}');
 }
 
-static const char *outcome_word(enum dp_status s)
-{
+static const char *outcome_word(enum dp_status s) {
     return s == DP_OK || s == DP_EMPTY || s == DP_END ? "done" : s == DP_SIGNALLED ? "stopped" : "failed";
 }
 
-static void add_body(const struct dp_audit *a, const struct audit_add *add, uint64_t seq, struct dp_buf *b)
-{
+static void add_body(const struct dp_audit *a, const struct audit_add *add, uint64_t seq, struct dp_buf *b) {
     const struct dp_audit_intent *i = add->intent;
     dp_buf_addf(b, "{\"seq\":%llu", (unsigned long long)seq);
     add_time(b, "time", dp_time_now_micros()); /* the clock, whatever --now says */
@@ -309,8 +289,7 @@ static void add_body(const struct dp_audit *a, const struct audit_add *add, uint
 }
 
 /* At `at` of the newest segment, whole and on disk, or not at all. */
-static enum dp_status write_line(struct dp_audit *a, struct dp_str line, struct dp_err *err)
-{
+static enum dp_status write_line(struct dp_audit *a, struct dp_str line, struct dp_err *err) {
     size_t done = 0;
     bool ok = true;
     while (ok && done < line.n) {
@@ -331,8 +310,7 @@ static enum dp_status write_line(struct dp_audit *a, struct dp_str line, struct 
     return status;
 }
 
-static enum dp_status put_line(struct dp_audit *a, const struct audit_add *add, uint64_t *seq, struct dp_err *err)
-{
+static enum dp_status put_line(struct dp_audit *a, const struct audit_add *add, uint64_t *seq, struct dp_err *err) {
     struct dp_buf b = {0};
     char hash[DP_AUDIT_HASH];
     enum dp_status status = DP_OK;
@@ -352,8 +330,7 @@ static enum dp_status put_line(struct dp_audit *a, const struct audit_add *add, 
 
 /* ---- segments ---- */
 
-enum dp_status audit_rotate(struct dp_audit *a, struct dp_err *err)
-{
+enum dp_status audit_rotate(struct dp_audit *a, struct dp_err *err) {
     struct dp_newfile f = {.slot = -1};
     struct dp_buf b = {0};
     char hash[DP_AUDIT_HASH];
@@ -374,8 +351,7 @@ enum dp_status audit_rotate(struct dp_audit *a, struct dp_err *err)
 }
 
 /* A torn line is written over by the entry that tells of it. */
-enum dp_status audit_repair(struct dp_audit *a, struct dp_err *err)
-{
+enum dp_status audit_repair(struct dp_audit *a, struct dp_err *err) {
     struct dp_buf torn = {0}, what = {0};
     uint8_t sum[DP_SHA256_SIZE];
     char hex[2 * DP_SHA256_SIZE];
@@ -392,8 +368,7 @@ enum dp_status audit_repair(struct dp_audit *a, struct dp_err *err)
     return status;
 }
 
-enum dp_status audit_append(struct dp_audit *a, const struct audit_add *add, uint64_t *seq, struct dp_err *err)
-{
+enum dp_status audit_append(struct dp_audit *a, const struct audit_add *add, uint64_t *seq, struct dp_err *err) {
     if (!a->tip.segment) DP_TRY(audit_rotate(a, err));
     DP_TRY(audit_repair(a, err));
     if (a->tip.seq >= a->tip.first && (a->tip.size >= a->segment_bytes || a->tip.seq - a->tip.first + 1 >= a->segment_entries)) DP_TRY(audit_rotate(a, err));
@@ -402,24 +377,21 @@ enum dp_status audit_append(struct dp_audit *a, const struct audit_add *add, uin
 
 /* ---- what programs call ---- */
 
-static enum dp_status append(struct dp_audit *a, const struct audit_add *add, uint64_t *seq, struct dp_err *err)
-{
+static enum dp_status append(struct dp_audit *a, const struct audit_add *add, uint64_t *seq, struct dp_err *err) {
     DP_TRY(audit_lock(a, err));
     enum dp_status status = audit_append(a, add, seq, err);
     audit_unlock(a);
     return status;
 }
 
-enum dp_status dp_audit_begin(struct dp_audit *a, const struct dp_audit_intent *i, uint64_t *ticket, struct dp_err *err)
-{
+enum dp_status dp_audit_begin(struct dp_audit *a, const struct dp_audit_intent *i, uint64_t *ticket, struct dp_err *err) {
     DP_TRY(append(a, &(struct audit_add){.kind = "begin", .intent = i}, ticket, err));
     a->open = dp_grow(a->open, &a->cap_open, a->n_open + 1, sizeof *a->open);
     a->open[a->n_open++] = (struct ticket){.seq = *ticket, .action = dp_strdup(i->action), .object = i->object ? dp_strdup(i->object) : NULL};
     return DP_OK;
 }
 
-enum dp_status dp_audit_end(struct dp_audit *a, uint64_t ticket, enum dp_status outcome, struct dp_str what, struct dp_err *err)
-{
+enum dp_status dp_audit_end(struct dp_audit *a, uint64_t ticket, enum dp_status outcome, struct dp_str what, struct dp_err *err) {
     struct dp_err late = DP_ERR_INIT;
     uint64_t seq;
     size_t k = 0;
@@ -437,8 +409,7 @@ enum dp_status dp_audit_end(struct dp_audit *a, uint64_t ticket, enum dp_status 
     return status;
 }
 
-enum dp_status dp_audit_note(struct dp_audit *a, const struct dp_audit_intent *i, struct dp_err *err)
-{
+enum dp_status dp_audit_note(struct dp_audit *a, const struct dp_audit_intent *i, struct dp_err *err) {
     uint64_t seq;
     return append(a, &(struct audit_add){.kind = "note", .intent = i}, &seq, err);
 }

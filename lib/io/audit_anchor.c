@@ -9,8 +9,7 @@
 #define TAG "dp-audit-anchor"
 #define SIGNED " ed25519 "
 
-enum dp_status dp_audit_anchor_print(const struct dp_audit_seen *seen, const struct dp_sign_key *key, struct dp_buf *out, struct dp_err *err)
-{
+enum dp_status dp_audit_anchor_print(const struct dp_audit_seen *seen, const struct dp_sign_key *key, struct dp_buf *out, struct dp_err *err) {
     uint8_t signature[DP_SIGN_SIZE];
     char text[DP_SIGN_SIZE * 2];
     size_t from = out->n;
@@ -26,8 +25,7 @@ enum dp_status dp_audit_anchor_print(const struct dp_audit_seen *seen, const str
 }
 
 /* The next word and the blank behind it. */
-static struct dp_str word(struct dp_str *s)
-{
+static struct dp_str word(struct dp_str *s) {
     struct dp_str w = {s->p, 0};
     while (w.n < s->n && w.p[w.n] != ' ') w.n++;
     s->p += w.n, s->n -= w.n;
@@ -36,8 +34,7 @@ static struct dp_str word(struct dp_str *s)
 }
 
 /* Letters, digits and what stands in ids and times. */
-static bool copy_word(struct dp_str *s, char *to, size_t least, size_t cap)
-{
+static bool copy_word(struct dp_str *s, char *to, size_t least, size_t cap) {
     struct dp_str w = word(s);
     if (w.n < least || w.n >= cap) return false;
     for (size_t i = 0; i < w.n; i++) {
@@ -49,8 +46,7 @@ static bool copy_word(struct dp_str *s, char *to, size_t least, size_t cap)
     return true;
 }
 
-static enum dp_status check_signature(struct dp_str body, struct dp_str rest, const struct dp_sign_public *key, struct dp_err *err)
-{
+static enum dp_status check_signature(struct dp_str body, struct dp_str rest, const struct dp_sign_public *key, struct dp_err *err) {
     uint8_t signature[DP_SIGN_SIZE];
     size_t n = 0;
     if (!word(&rest).n) return dp_err_set(err, DP_FORMAT, "this anchor has no signature, and --public-key asks for one");
@@ -60,8 +56,7 @@ static enum dp_status check_signature(struct dp_str body, struct dp_str rest, co
     return dp_sign_verify(key, TAG, body, signature, err);
 }
 
-static enum dp_status add_line(struct dp_audit_anchors *a, struct dp_str line, const char *source, uint64_t at, const struct dp_sign_public *key, struct dp_err *err)
-{
+static enum dp_status add_line(struct dp_audit_anchors *a, struct dp_str line, const char *source, uint64_t at, const struct dp_sign_public *key, struct dp_err *err) {
     struct dp_audit_anchor k = {.source = source, .line = at};
     struct dp_str s = line;
     struct dp_timestamp t;
@@ -79,8 +74,7 @@ static enum dp_status add_line(struct dp_audit_anchors *a, struct dp_str line, c
     return DP_OK;
 }
 
-enum dp_status dp_audit_anchors_add(struct dp_audit_anchors *a, struct dp_str text, const char *source, const struct dp_sign_public *key, struct dp_err *err)
-{
+enum dp_status dp_audit_anchors_add(struct dp_audit_anchors *a, struct dp_str text, const char *source, const struct dp_sign_public *key, struct dp_err *err) {
     for (uint64_t at = 1; text.n; at++) {
         const char *end = memchr(text.p, '\n', text.n);
         struct dp_str line = dp_str(text.p, end ? (size_t)(end - text.p) : text.n);

@@ -18,8 +18,7 @@ struct survey {
     size_t n, cap;
 };
 
-static void see_line(void *ctx, uint64_t segment, const struct audit_line *l)
-{
+static void see_line(void *ctx, uint64_t segment, const struct audit_line *l) {
     struct survey *s = ctx;
     if (l->is_head) {
         s->v = dp_grow(s->v, &s->cap, s->n + 1, sizeof *s->v);
@@ -32,31 +31,27 @@ static void see_line(void *ctx, uint64_t segment, const struct audit_line *l)
     audit_copy(s->v[s->n - 1].end, DP_AUDIT_HASH, l->hash), audit_copy(s->v[s->n - 1].to, sizeof s->v->to, l->time);
 }
 
-static bool is_older(const struct audit_tomb *t, int64_t before)
-{
+static bool is_older(const struct audit_tomb *t, int64_t before) {
     struct dp_timestamp time;
     int64_t micros;
     return dp_time_parse(dp_str_z(t->to), false, false, &time) && dp_time_micros(&time, &micros) && micros < before;
 }
 
 /* How many of the first segments go. The newest only has to when it holds entries. */
-static size_t count_old(const struct survey *s, int64_t before)
-{
+static size_t count_old(const struct survey *s, int64_t before) {
     size_t n = 0;
     while (n < s->n && is_older(&s->v[n], before)) n++;
     if (n == s->n && n && s->v[n - 1].last < s->v[n - 1].first) n--;
     return n;
 }
 
-static uint64_t file_bytes(const char *path)
-{
+static uint64_t file_bytes(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 /* Segments up to number `last`: their bytes, or away with them. */
-static enum dp_status each_gone(struct dp_audit *a, uint64_t last, bool remove, struct dp_audit_expired *out, struct dp_err *err)
-{
+static enum dp_status each_gone(struct dp_audit *a, uint64_t last, bool remove, struct dp_audit_expired *out, struct dp_err *err) {
     struct audit_list l = {0};
     enum dp_status status = audit_list(a->dir, &l, err);
     out->bytes = 0;
@@ -70,8 +65,7 @@ static enum dp_status each_gone(struct dp_audit *a, uint64_t last, bool remove, 
     return status == DP_OK && remove ? dp_fsync_dir(a->dir, err) : status;
 }
 
-static void describe(struct dp_buf *b, int64_t before, const struct dp_audit_expired *x, struct dp_str tombs)
-{
+static void describe(struct dp_buf *b, int64_t before, const struct dp_audit_expired *x, struct dp_str tombs) {
     uint8_t sum[DP_SHA256_SIZE];
     char hex[2 * DP_SHA256_SIZE], time[40];
     dp_sha256(tombs.p, tombs.n, sum);
@@ -82,8 +76,7 @@ static void describe(struct dp_buf *b, int64_t before, const struct dp_audit_exp
     dp_buf_addf(b, ",\"tombstones\":\"%.64s\"}", hex);
 }
 
-static enum dp_status write_tombs(struct dp_audit *a, const struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status write_tombs(struct dp_audit *a, const struct dp_buf *b, struct dp_err *err) {
     struct dp_newfile f = {.slot = -1};
     char *path = dp_path_join(a->dir, AUDIT_EXPIRED);
     enum dp_status status = dp_newfile_open(&f, path, a->mode, err);
@@ -95,8 +88,7 @@ static enum dp_status write_tombs(struct dp_audit *a, const struct dp_buf *b, st
 }
 
 /* Says it, writes the tombstones, removes the segments up to `last`, says that it is done. */
-static enum dp_status remove_segments(struct dp_audit *a, uint64_t last, int64_t before, const char *why, const struct dp_buf *tombs, struct dp_audit_expired *x, struct dp_err *err)
-{
+static enum dp_status remove_segments(struct dp_audit *a, uint64_t last, int64_t before, const char *why, const struct dp_buf *tombs, struct dp_audit_expired *x, struct dp_err *err) {
     struct dp_buf what = {0};
     struct dp_err late = DP_ERR_INIT;
     uint64_t seq = 0, end = 0;
@@ -117,8 +109,7 @@ static enum dp_status remove_segments(struct dp_audit *a, uint64_t last, int64_t
     return status;
 }
 
-static enum dp_status expire(struct dp_audit *a, int64_t before, const char *why, bool dry_run, struct dp_audit_expired *out, struct survey *s, struct dp_buf *tombs, struct dp_err *err)
-{
+static enum dp_status expire(struct dp_audit *a, int64_t before, const char *why, bool dry_run, struct dp_audit_expired *out, struct survey *s, struct dp_buf *tombs, struct dp_err *err) {
     struct dp_audit_seen seen;
     struct dp_audit_reader r = {0};
     uint64_t last = 0;
@@ -142,8 +133,7 @@ static enum dp_status expire(struct dp_audit *a, int64_t before, const char *why
     return remove_segments(a, last, before, why, tombs, out, err);
 }
 
-enum dp_status dp_audit_expire(struct dp_audit *a, int64_t before_micros, const char *why, bool dry_run, struct dp_audit_expired *out, struct dp_err *err)
-{
+enum dp_status dp_audit_expire(struct dp_audit *a, int64_t before_micros, const char *why, bool dry_run, struct dp_audit_expired *out, struct dp_err *err) {
     struct survey s = {0};
     struct dp_buf tombs = {0};
     memset(out, 0, sizeof *out);

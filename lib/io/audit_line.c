@@ -20,21 +20,18 @@
 
 void audit_name(char out[AUDIT_NAME], uint64_t segment) { snprintf(out, AUDIT_NAME, "segment-%06llu.ndjson", (unsigned long long)segment); }
 
-char *audit_path(const char *dir, uint64_t segment)
-{
+char *audit_path(const char *dir, uint64_t segment) {
     char name[AUDIT_NAME];
     audit_name(name, segment);
     return dp_path_join(dir, name);
 }
 
-static int by_number(const void *a, const void *b)
-{
+static int by_number(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return (x > y) - (x < y);
 }
 
-enum dp_status audit_list(const char *dir, struct audit_list *l, struct dp_err *err)
-{
+enum dp_status audit_list(const char *dir, struct audit_list *l, struct dp_err *err) {
     DIR *d = opendir(dir);
     struct dirent *e;
     if (!d) return dp_err_sys(err, DP_IO, "can't read the audit log %s", dir);
@@ -59,15 +56,13 @@ enum dp_status audit_list(const char *dir, struct audit_list *l, struct dp_err *
 
 /* ---- lines ---- */
 
-void audit_copy(char *to, size_t cap, struct dp_str s)
-{
+void audit_copy(char *to, size_t cap, struct dp_str s) {
     size_t n = s.n < cap ? s.n : cap - 1;
     if (n) memcpy(to, s.p, n);
     to[n] = 0;
 }
 
-void audit_seal(struct dp_buf *b, size_t from, const char *prev, char hash[DP_AUDIT_HASH])
-{
+void audit_seal(struct dp_buf *b, size_t from, const char *prev, char hash[DP_AUDIT_HASH]) {
     uint8_t sum[DP_SHA256_SIZE];
     dp_buf_addf(b, "%s%s\"", PREV, prev);
     dp_sha256(b->p + from, b->n - from, sum);
@@ -76,16 +71,14 @@ void audit_seal(struct dp_buf *b, size_t from, const char *prev, char hash[DP_AU
 }
 
 /* Takes `text` off the front of *s. */
-static bool take(struct dp_str *s, struct dp_str text)
-{
+static bool take(struct dp_str *s, struct dp_str text) {
     if (!dp_str_starts(*s, text)) return false;
     s->p += text.n, s->n -= text.n;
     return true;
 }
 
 /* Digits as they are printed: no sign, no zero in front. */
-static bool take_number(struct dp_str *s, uint64_t *v)
-{
+static bool take_number(struct dp_str *s, uint64_t *v) {
     size_t n = 0;
     while (n < s->n && n < 20 && s->p[n] >= '0' && s->p[n] <= '9') n++;
     if (!n || (s->p[0] == '0' && n > 1) || !dp_parse_u64(dp_str(s->p, n), v)) return false;
@@ -94,8 +87,7 @@ static bool take_number(struct dp_str *s, uint64_t *v)
 }
 
 /* A string without escapes, and its closing quote. */
-static bool take_text(struct dp_str *s, size_t most, struct dp_str *out)
-{
+static bool take_text(struct dp_str *s, size_t most, struct dp_str *out) {
     size_t n = 0;
     while (n < s->n && s->p[n] != '"' && s->p[n] != '\\' && (unsigned char)s->p[n] >= 0x20) n++;
     if (!n || n > most || n == s->n || s->p[n] != '"') return false;
@@ -104,28 +96,24 @@ static bool take_text(struct dp_str *s, size_t most, struct dp_str *out)
     return true;
 }
 
-static bool is_hex(struct dp_str s)
-{
+static bool is_hex(struct dp_str s) {
     for (size_t i = 0; i < s.n; i++)
         if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f'))) return false;
     return true;
 }
 
-static bool parse_head(struct dp_str s, struct audit_line *out)
-{
+static bool parse_head(struct dp_str s, struct audit_line *out) {
     out->is_head = true;
     return take_text(&s, DP_AUDIT_ID - 1, &out->log) && take(&s, DP_STR(",\"segment\":")) && take_number(&s, &out->segment) && out->segment &&
            take(&s, DP_STR(",\"seq\":")) && take_number(&s, &out->seq) && out->seq && take(&s, DP_STR(",\"time\":\"")) && take_text(&s, 40, &out->time) && !s.n;
 }
 
-static bool parse_entry(struct dp_str s, struct audit_line *out)
-{
+static bool parse_entry(struct dp_str s, struct audit_line *out) {
     return take_number(&s, &out->seq) && out->seq && take(&s, DP_STR(",\"time\":\"")) && take_text(&s, 40, &out->time) && take(&s, DP_STR(",\"kind\":\"")) &&
            take_text(&s, 16, &out->kind) && take(&s, DP_STR(",\"action\":\"")) && take_text(&s, 256, &out->action);
 }
 
-const char *audit_parse(struct dp_str line, struct audit_line *out)
-{
+const char *audit_parse(struct dp_str line, struct audit_line *out) {
     uint8_t sum[DP_SHA256_SIZE];
     char hex[2 * DP_SHA256_SIZE];
     struct dp_str s = line;
@@ -149,22 +137,19 @@ const char *audit_parse(struct dp_str line, struct audit_line *out)
 
 /* ---- tombstones ---- */
 
-void audit_tomb_print(struct dp_buf *b, const struct audit_tomb *t)
-{
+void audit_tomb_print(struct dp_buf *b, const struct audit_tomb *t) {
     dp_buf_addf(b, "{\"expired\":%llu,\"log\":\"%s\",\"first\":%llu,\"last\":%llu,\"from\":\"%s\",\"to\":\"%s\",\"prev\":\"%s\",\"end\":\"%s\"}\n",
                 (unsigned long long)t->segment, t->log, (unsigned long long)t->first, (unsigned long long)t->last, t->from, t->to, t->prev, t->end);
 }
 
-static bool take_copy(struct dp_str *s, struct dp_str key, char *to, size_t cap)
-{
+static bool take_copy(struct dp_str *s, struct dp_str key, char *to, size_t cap) {
     struct dp_str text;
     if (!take(s, key) || !take_text(s, cap - 1, &text)) return false;
     audit_copy(to, cap, text);
     return true;
 }
 
-const char *audit_tomb_parse(struct dp_str s, struct audit_tomb *t)
-{
+const char *audit_tomb_parse(struct dp_str s, struct audit_tomb *t) {
     memset(t, 0, sizeof *t);
     bool ok = take(&s, DP_STR("{\"expired\":")) && take_number(&s, &t->segment) && t->segment && take_copy(&s, DP_STR(",\"log\":\""), t->log, sizeof t->log) &&
               take(&s, DP_STR(",\"first\":")) && take_number(&s, &t->first) && t->first && take(&s, DP_STR(",\"last\":")) && take_number(&s, &t->last) &&
@@ -174,8 +159,7 @@ const char *audit_tomb_parse(struct dp_str s, struct audit_tomb *t)
     return ok ? NULL : "it is no tombstone of a segment";
 }
 
-enum dp_status audit_tombs_read(const char *dir, struct dp_buf *b, struct dp_err *err)
-{
+enum dp_status audit_tombs_read(const char *dir, struct dp_buf *b, struct dp_err *err) {
     char *path = dp_path_join(dir, AUDIT_EXPIRED);
     enum dp_status status = DP_OK;
     if (access(path, F_OK) == 0 || errno != ENOENT) status = dp_file_read_regular(path, DP_LIMIT_AUDIT_EXPIRED, b, err);

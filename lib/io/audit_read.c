@@ -39,8 +39,7 @@ struct chain {
 };
 
 static enum dp_status finding(struct chain *c, const char *source, uint64_t line, struct dp_err *err, const char *fmt, ...) DP_PRINTF(5, 6);
-static enum dp_status finding(struct chain *c, const char *source, uint64_t line, struct dp_err *err, const char *fmt, ...)
-{
+static enum dp_status finding(struct chain *c, const char *source, uint64_t line, struct dp_err *err, const char *fmt, ...) {
     char text[384];
     va_list ap;
     va_start(ap, fmt);
@@ -57,14 +56,12 @@ static enum dp_status finding(struct chain *c, const char *source, uint64_t line
 
 /* ---- anchors ---- */
 
-static int by_seq(const void *a, const void *b)
-{
+static int by_seq(const void *a, const void *b) {
     const struct dp_audit_anchor *x = a, *y = b;
     return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-static void sort_anchors(struct chain *c)
-{
+static void sort_anchors(struct chain *c) {
     c->n_anchors = c->r->n_anchors;
     if (!c->n_anchors) return;
     c->anchor = dp_realloc_array(NULL, c->n_anchors, sizeof *c->anchor);
@@ -73,8 +70,7 @@ static void sort_anchors(struct chain *c)
 }
 
 /* Anchors of entries up to `seq`, of which the last has this hash (NULL: it is not known).  `expired`: those before it went by the rules. */
-static enum dp_status meet_anchors(struct chain *c, uint64_t seq, const char *hash, bool expired, struct dp_err *err)
-{
+static enum dp_status meet_anchors(struct chain *c, uint64_t seq, const char *hash, bool expired, struct dp_err *err) {
     for (; c->at < c->n_anchors && c->anchor[c->at].seq <= seq; c->at++) {
         const struct dp_audit_anchor *k = &c->anchor[c->at];
         if (strcmp(k->log, c->seen->log) != 0) {
@@ -91,8 +87,7 @@ static enum dp_status meet_anchors(struct chain *c, uint64_t seq, const char *ha
     return DP_OK;
 }
 
-static enum dp_status end_anchors(struct chain *c, struct dp_err *err)
-{
+static enum dp_status end_anchors(struct chain *c, struct dp_err *err) {
     for (; c->at < c->n_anchors; c->at++) {
         const struct dp_audit_anchor *k = &c->anchor[c->at];
         if (c->seen->log[0] && strcmp(k->log, c->seen->log) != 0)
@@ -106,8 +101,7 @@ static enum dp_status end_anchors(struct chain *c, struct dp_err *err)
 /* ---- lines ---- */
 
 /* Where a good line stands in the chain. */
-static enum dp_status check_place(struct chain *c, const struct audit_line *l, bool *ok, struct dp_err *err)
-{
+static enum dp_status check_place(struct chain *c, const struct audit_line *l, bool *ok, struct dp_err *err) {
     const char *what = l->is_head ? "the segment's first entry" : "entry";
     *ok = false;
     if (l->is_head != (c->line == 1))
@@ -122,16 +116,14 @@ static enum dp_status check_place(struct chain *c, const struct audit_line *l, b
     return DP_OK;
 }
 
-static bool holds(struct dp_str text, const char *what)
-{
+static bool holds(struct dp_str text, const char *what) {
     size_t n = strlen(what);
     for (size_t i = 0; n <= text.n && i <= text.n - n; i++)
         if (text.p[i] == what[0] && memcmp(text.p + i, what, n) == 0) return true;
     return false;
 }
 
-static enum dp_status take_entry(struct chain *c, const struct audit_line *l, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status take_entry(struct chain *c, const struct audit_line *l, struct dp_str text, struct dp_err *err) {
     struct dp_audit_seen *s = c->seen;
     if (!s->entries++) s->first = l->seq;
     s->last = l->seq;
@@ -143,8 +135,7 @@ static enum dp_status take_entry(struct chain *c, const struct audit_line *l, st
     return c->r->entry(c->r->ctx, &(struct dp_audit_entry){.seq = l->seq, .segment = c->name, .line = c->line, .text = text}, err);
 }
 
-static enum dp_status take_line(struct chain *c, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status take_line(struct chain *c, struct dp_str text, struct dp_err *err) {
     struct audit_line l;
     bool ok;
     c->line++;
@@ -167,8 +158,7 @@ static enum dp_status take_line(struct chain *c, struct dp_str text, struct dp_e
 }
 
 /* What stands behind the last newline of a segment. */
-static enum dp_status take_rest(struct chain *c, size_t n, struct dp_err *err)
-{
+static enum dp_status take_rest(struct chain *c, size_t n, struct dp_err *err) {
     if (!n && c->line) return DP_OK;
     if (!n) return finding(c, c->name, 0, err, "the segment is empty");
     c->knows_prev = c->knows_next = false;
@@ -180,8 +170,7 @@ static enum dp_status take_rest(struct chain *c, size_t n, struct dp_err *err)
 /* A line may be this long at most, in memory. */
 #define LONGEST ((size_t)DP_LIMIT_AUDIT_ENTRY)
 
-static enum dp_status read_lines(struct chain *c, int fd, uint64_t size, struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status read_lines(struct chain *c, int fd, uint64_t size, struct dp_buf *b, struct dp_err *err) {
     uint64_t at = 0;
     bool skips = false; /* in a line that is too long */
     dp_buf_reset(b);
@@ -210,8 +199,7 @@ static enum dp_status read_lines(struct chain *c, int fd, uint64_t size, struct 
 
 /* ---- tombstones ---- */
 
-static enum dp_status take_tomb(struct chain *c, struct dp_str text, uint64_t line, uint64_t *last, struct dp_err *err)
-{
+static enum dp_status take_tomb(struct chain *c, struct dp_str text, uint64_t line, uint64_t *last, struct dp_err *err) {
     struct audit_tomb t;
     const char *why = audit_tomb_parse(text, &t);
     if (why) return finding(c, AUDIT_EXPIRED, line, err, "the tombstone of segment %llu was changed: %s", ULL(*last + 1), why);
@@ -226,8 +214,7 @@ static enum dp_status take_tomb(struct chain *c, struct dp_str text, uint64_t li
     return meet_anchors(c, t.last, t.last >= t.first ? t.end : NULL, true, err);
 }
 
-static enum dp_status take_tombs(struct chain *c, uint64_t *last, struct dp_err *err)
-{
+static enum dp_status take_tombs(struct chain *c, uint64_t *last, struct dp_err *err) {
     uint8_t sum[DP_SHA256_SIZE];
     struct dp_str in = dp_buf_str(&c->tombs);
     uint64_t line = 0;
@@ -249,8 +236,7 @@ static enum dp_status take_tombs(struct chain *c, uint64_t *last, struct dp_err 
 /* ---- the whole ---- */
 
 /* Segments that are missing before number `k`. */
-static enum dp_status check_number(struct chain *c, uint64_t k, struct dp_err *err)
-{
+static enum dp_status check_number(struct chain *c, uint64_t k, struct dp_err *err) {
     uint64_t from = c->segment + 1;
     if (k == from) return DP_OK;
     c->knows_prev = c->knows_next = false;
@@ -258,8 +244,7 @@ static enum dp_status check_number(struct chain *c, uint64_t k, struct dp_err *e
     return finding(c, c->dir, 0, err, "segments %llu to %llu are missing, which begin with entry %llu", ULL(from), ULL(k - 1), ULL(c->next));
 }
 
-static enum dp_status read_segment(struct chain *c, uint64_t k, uint64_t size, struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status read_segment(struct chain *c, uint64_t k, uint64_t size, struct dp_buf *b, struct dp_err *err) {
     struct stat st;
     DP_TRY(check_number(c, k, err));
     char *path = audit_path(c->dir, k);
@@ -278,8 +263,7 @@ static enum dp_status read_segment(struct chain *c, uint64_t k, uint64_t size, s
 }
 
 /* What is there now: segments, the last one's size, tombstones.  Between two writes of others, where it can be locked. */
-static enum dp_status look(struct chain *c, bool locked, struct audit_list *l, uint64_t *size, struct dp_err *err)
-{
+static enum dp_status look(struct chain *c, bool locked, struct audit_list *l, uint64_t *size, struct dp_err *err) {
     struct stat st;
     int fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return dp_err_set(err, DP_IO, "there is no audit log in %s", c->dir);
@@ -303,16 +287,14 @@ static enum dp_status look(struct chain *c, bool locked, struct audit_list *l, u
     return status;
 }
 
-static void start_chain(struct chain *c, struct dp_audit_seen *seen)
-{
+static void start_chain(struct chain *c, struct dp_audit_seen *seen) {
     memset(seen, 0, sizeof *seen);
     memcpy(c->prev, AUDIT_ZERO, sizeof AUDIT_ZERO);
     c->next = 1;
     c->knows_prev = c->knows_next = true;
 }
 
-enum dp_status audit_read(const char *dir, const struct dp_audit_reader *r, const struct audit_lines *lines, bool locked, struct dp_audit_seen *seen, struct dp_err *err)
-{
+enum dp_status audit_read(const char *dir, const struct dp_audit_reader *r, const struct audit_lines *lines, bool locked, struct dp_audit_seen *seen, struct dp_err *err) {
     struct chain c = {.dir = dir, .r = r, .lines = lines, .seen = seen};
     struct audit_list l = {0};
     struct dp_buf b = {0};
@@ -335,8 +317,7 @@ enum dp_status audit_read(const char *dir, const struct dp_audit_reader *r, cons
     return status;
 }
 
-enum dp_status audit_read_segment(int fd, uint64_t size, const struct dp_audit_reader *r, struct dp_audit_seen *seen, struct dp_err *err)
-{
+enum dp_status audit_read_segment(int fd, uint64_t size, const struct dp_audit_reader *r, struct dp_audit_seen *seen, struct dp_err *err) {
     struct chain c = {.dir = ".", .r = r, .seen = seen, .segment = 1, .is_last = true};
     struct dp_buf b = {0};
     start_chain(&c, seen);

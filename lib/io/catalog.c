@@ -76,13 +76,11 @@ static const char *const from_1_sql =
 
 /* ---- where it is ---- */
 
-bool dp_catalog_is_store(const char *name)
-{
+bool dp_catalog_is_store(const char *name) {
     return dp_str_ends(dp_str_z(name), DP_STR(".db")) || dp_str_ends(dp_str_z(name), DP_STR(".sqlite"));
 }
 
-char *dp_catalog_default(void)
-{
+char *dp_catalog_default(void) {
     const char *named = getenv("DP_LINEAGE");
     char *own = named && dp_catalog_is_store(named) ? dp_path_of_url(named) : NULL;
     if (own) return own;
@@ -93,23 +91,20 @@ char *dp_catalog_default(void)
 
 /* ---- SQL ---- */
 
-enum dp_status dp_cat_failed(const struct dp_catalog *c, int rc, struct dp_err *err)
-{
+enum dp_status dp_cat_failed(const struct dp_catalog *c, int rc, struct dp_err *err) {
     rc &= 0xff; /* extended codes have the plain one in their low byte */
     if (rc == SQ_BUSY || rc == SQ_LOCKED) return dp_err_set(err, DP_AGAIN, "%s: other programs keep the store busy", c->path);
     if (rc == SQ_NOTADB) return dp_err_set(err, DP_USAGE, "%s is no store of lineage", c->path);
     return dp_err_set(err, rc == SQ_CORRUPT ? DP_FORMAT : DP_IO, "store %s: %s", c->path, c->db ? c->sq.errmsg(c->db) : "can't be opened");
 }
 
-enum dp_status dp_cat_sql(struct dp_catalog *c, const char *sql, struct dp_err *err)
-{
+enum dp_status dp_cat_sql(struct dp_catalog *c, const char *sql, struct dp_err *err) {
     c->waited_from = 0;
     int rc = c->sq.exec(c->db, sql, NULL, NULL, NULL);
     return rc == SQ_OK ? DP_OK : dp_cat_failed(c, rc, err);
 }
 
-int dp_cat_bind(struct dp_catalog *c, void *st, const char *form, va_list ap)
-{
+int dp_cat_bind(struct dp_catalog *c, void *st, const char *form, va_list ap) {
     int rc = SQ_OK;
     for (int i = 1; *form && rc == SQ_OK; form++, i++) {
         if (*form == 'i') {
@@ -123,8 +118,7 @@ int dp_cat_bind(struct dp_catalog *c, void *st, const char *form, va_list ap)
     return rc;
 }
 
-enum dp_status dp_cat_query(struct dp_catalog *c, void **st, struct dp_err *err, const char *sql, const char *form, ...)
-{
+enum dp_status dp_cat_query(struct dp_catalog *c, void **st, struct dp_err *err, const char *sql, const char *form, ...) {
     va_list ap;
     *st = NULL;
     c->waited_from = 0;
@@ -139,8 +133,7 @@ enum dp_status dp_cat_query(struct dp_catalog *c, void **st, struct dp_err *err,
 
 int dp_cat_kept(struct dp_catalog *c, int slot, const char *sql) { return c->st[slot] ? SQ_OK : c->sq.prepare(c->db, sql, -1, &c->st[slot], NULL); }
 
-void *dp_cat_ask(struct dp_catalog *c, int slot, const char *sql, enum dp_status *status, struct dp_err *err)
-{
+void *dp_cat_ask(struct dp_catalog *c, int slot, const char *sql, enum dp_status *status, struct dp_err *err) {
     if (*status) return NULL;
     int rc = dp_cat_kept(c, slot, sql);
     if (rc != SQ_OK) *status = dp_cat_failed(c, rc, err);
@@ -148,30 +141,26 @@ void *dp_cat_ask(struct dp_catalog *c, int slot, const char *sql, enum dp_status
     return *status ? NULL : c->st[slot];
 }
 
-bool dp_cat_next(struct dp_catalog *c, void *st, enum dp_status *status, struct dp_err *err)
-{
+bool dp_cat_next(struct dp_catalog *c, void *st, enum dp_status *status, struct dp_err *err) {
     if (*status) return false;
     int rc = c->sq.step(st);
     if (rc != SQ_ROW && rc != SQ_DONE) *status = dp_cat_failed(c, rc, err);
     return rc == SQ_ROW;
 }
 
-bool dp_cat_next_kept(struct dp_catalog *c, void *st, enum dp_status *status, struct dp_err *err)
-{
+bool dp_cat_next_kept(struct dp_catalog *c, void *st, enum dp_status *status, struct dp_err *err) {
     bool more = dp_cat_next(c, st, status, err);
     if (!more && st) c->sq.reset(st);
     return more;
 }
 
-struct dp_str dp_cat_str(struct dp_catalog *c, void *st, int column)
-{
+struct dp_str dp_cat_str(struct dp_catalog *c, void *st, int column) {
     const char *p = c->sq.column_blob(st, column);
     if (!p && c->sq.column_type(st, column) != SQ_NULL) p = "";
     return dp_str(p, p ? (size_t)c->sq.column_bytes(st, column) : 0);
 }
 
-enum dp_status dp_cat_number(struct dp_catalog *c, const char *sql, long long *v, struct dp_err *err)
-{
+enum dp_status dp_cat_number(struct dp_catalog *c, const char *sql, long long *v, struct dp_err *err) {
     void *st = NULL;
     enum dp_status status = dp_cat_query(c, &st, err, sql, "");
     if (dp_cat_next(c, st, &status, err)) *v = c->sq.column_int64(st, 0);
@@ -182,8 +171,7 @@ enum dp_status dp_cat_number(struct dp_catalog *c, const char *sql, long long *v
 /* ---- opening ---- */
 
 /* Short naps of uneven length: who waits gets in between the transactions of one who writes much. */
-static int wait_more(void *ctx, int times)
-{
+static int wait_more(void *ctx, int times) {
     struct dp_catalog *c = ctx;
     int64_t now = dp_time_monotonic_ms();
     if (times == 0 || !c->waited_from) c->waited_from = now;
@@ -197,8 +185,7 @@ static int wait_more(void *ctx, int times)
 /* What is to be done before a store can be used. */
 enum kind { KIND_READY, KIND_NEW, KIND_OLD };
 
-static enum dp_status check_kind(struct dp_catalog *c, enum kind *kind, struct dp_err *err)
-{
+static enum dp_status check_kind(struct dp_catalog *c, enum kind *kind, struct dp_err *err) {
     long long id = 0, form = 0, tables = 0;
     /* The tables first: who makes them sets the rest with them, and may do so between two of these looks. */
     DP_TRY(dp_cat_number(c, "SELECT count(*) FROM sqlite_master", &tables, err));
@@ -212,8 +199,7 @@ static enum dp_status check_kind(struct dp_catalog *c, enum kind *kind, struct d
 }
 
 /* Makes the tables, or brings those of an older form up to this one. */
-static enum dp_status make_tables(struct dp_catalog *c, struct dp_err *err)
-{
+static enum dp_status make_tables(struct dp_catalog *c, struct dp_err *err) {
     enum kind kind = KIND_READY;
     struct dp_buf sql = {0};
     DP_TRY(dp_cat_sql(c, "BEGIN IMMEDIATE", err));
@@ -226,8 +212,7 @@ static enum dp_status make_tables(struct dp_catalog *c, struct dp_err *err)
 }
 
 /* Made by us, so that its mode is ours; SQLite gives its companions the same. */
-static enum dp_status make_file(const char *path, struct dp_err *err)
-{
+static enum dp_status make_file(const char *path, struct dp_err *err) {
     struct stat st;
     if (stat(path, &st) == 0) return S_ISREG(st.st_mode) ? DP_OK : dp_err_set(err, DP_USAGE, "%s is no regular file, so no store", path);
     char *dir = dp_path_dir(path);
@@ -240,8 +225,7 @@ static enum dp_status make_file(const char *path, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status open_writer(struct dp_catalog *c, bool brief, struct dp_err *err)
-{
+static enum dp_status open_writer(struct dp_catalog *c, bool brief, struct dp_err *err) {
     enum kind kind = KIND_READY;
     DP_TRY(make_file(c->path, err));
     int rc = c->sq.open(c->path, &c->db, SQ_OPEN_READWRITE | SQ_OPEN_NOMUTEX, NULL);
@@ -263,8 +247,7 @@ static enum dp_status open_writer(struct dp_catalog *c, bool brief, struct dp_er
 }
 
 /* A reader of a WAL wants to write beside it (its index of the log); where nothing can be written, nobody else does either. */
-static enum dp_status open_reader(struct dp_catalog *c, struct dp_err *err)
-{
+static enum dp_status open_reader(struct dp_catalog *c, struct dp_err *err) {
     struct stat st;
     enum kind kind = KIND_READY;
     if (stat(c->path, &st) != 0) {
@@ -297,8 +280,7 @@ static enum dp_status open_reader(struct dp_catalog *c, struct dp_err *err)
     return dp_cat_sql(c, "PRAGMA query_only=1; PRAGMA mmap_size=1073741824; PRAGMA cache_size=-16384; BEGIN", err);
 }
 
-enum dp_status dp_catalog_open(const char *path, enum dp_catalog_mode mode, int64_t wait_ms, struct dp_catalog **out, struct dp_err *err)
-{
+enum dp_status dp_catalog_open(const char *path, enum dp_catalog_mode mode, int64_t wait_ms, struct dp_catalog **out, struct dp_err *err) {
     struct dp_catalog *c = dp_calloc(1, sizeof *c);
     c->path = dp_strdup(path);
     c->wait_ms = wait_ms;
@@ -314,16 +296,14 @@ enum dp_status dp_catalog_open(const char *path, enum dp_catalog_mode mode, int6
 
 /* ---- transactions ---- */
 
-void dp_cat_forget(struct dp_catalog *c)
-{
+void dp_cat_forget(struct dp_catalog *c) {
     dp_map_reset(&c->datasets), dp_map_reset(&c->jobs), dp_map_reset(&c->fields), dp_map_reset(&c->bodies), dp_map_reset(&c->flows);
     dp_map_reset(&c->facets), dp_map_reset(&c->job_ios), dp_map_reset(&c->edges);
     c->n_dirty = 0;
     dp_arena_reset(&c->cache_arena);
 }
 
-enum dp_status dp_catalog_commit(struct dp_catalog *c, struct dp_err *err)
-{
+enum dp_status dp_catalog_commit(struct dp_catalog *c, struct dp_err *err) {
     if (!c->in_transaction) return DP_OK;
     enum dp_status status = dp_cat_flush(c, err);
     if (status == DP_OK) status = dp_cat_sql(c, "COMMIT", err);
@@ -335,14 +315,12 @@ enum dp_status dp_catalog_commit(struct dp_catalog *c, struct dp_err *err)
 
 uint64_t dp_catalog_repeated(const struct dp_catalog *c) { return c->repeated; }
 
-void dp_catalog_leave(struct dp_catalog *c)
-{
+void dp_catalog_leave(struct dp_catalog *c) {
     if (c && c->db) c->sq.config(c->db, SQ_CONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     dp_catalog_close(c);
 }
 
-void dp_catalog_close(struct dp_catalog *c)
-{
+void dp_catalog_close(struct dp_catalog *c) {
     if (!c) return;
     for (size_t i = 0; i < DP_CATALOG_STATEMENTS; i++)
         if (c->st[i]) c->sq.finalize(c->st[i]);

@@ -125,22 +125,19 @@ struct adding {
 /* ---- statements ---- */
 
 /* Binds and takes the first step: SQ_ROW, SQ_DONE or a fault. The caller resets. */
-static int start(struct dp_catalog *c, int which, const char *form, va_list ap)
-{
+static int start(struct dp_catalog *c, int which, const char *form, va_list ap) {
     int rc = dp_cat_kept(c, which, statements[which]);
     if (rc == SQ_OK) rc = dp_cat_bind(c, c->st[which], form, ap);
     return rc == SQ_OK ? c->sq.step(c->st[which]) : rc;
 }
 
-static enum dp_status done(struct adding *a, int which, int rc)
-{
+static enum dp_status done(struct adding *a, int which, int rc) {
     enum dp_status status = rc == SQ_ROW || rc == SQ_DONE ? DP_OK : dp_cat_failed(a->c, rc, a->err);
     if (a->c->st[which]) a->c->sq.reset(a->c->st[which]);
     return status;
 }
 
-static enum dp_status run_st(struct adding *a, int which, const char *form, ...)
-{
+static enum dp_status run_st(struct adding *a, int which, const char *form, ...) {
     va_list ap;
     va_start(ap, form);
     int rc = start(a->c, which, form, ap);
@@ -149,8 +146,7 @@ static enum dp_status run_st(struct adding *a, int which, const char *form, ...)
 }
 
 /* Up to n numbers of the first row, 0 for null; *found. */
-static enum dp_status get_row(struct adding *a, int which, int64_t *v, int n, bool *found, const char *form, ...)
-{
+static enum dp_status get_row(struct adding *a, int which, int64_t *v, int n, bool *found, const char *form, ...) {
     va_list ap;
     va_start(ap, form);
     int rc = start(a->c, which, form, ap);
@@ -162,22 +158,19 @@ static enum dp_status get_row(struct adding *a, int which, int64_t *v, int n, bo
 
 /* ---- what is written at the transaction's end ---- */
 
-static void list(struct dp_catalog *c, struct node *n)
-{
+static void list(struct dp_catalog *c, struct node *n) {
     if (n->is_listed) return;
     n->is_listed = true;
     c->dirty = dp_grow(c->dirty, &c->cap_dirty, c->n_dirty + 1, sizeof *c->dirty);
     c->dirty[c->n_dirty++] = n;
 }
 
-static void set_dirty(struct dp_catalog *c, struct node *n)
-{
+static void set_dirty(struct dp_catalog *c, struct node *n) {
     n->is_dirty = true;
     list(c, n);
 }
 
-static struct span *span_of(struct dp_catalog *c, struct dp_map *of, int64_t x, int64_t y, int64_t z, bool make)
-{
+static struct span *span_of(struct dp_catalog *c, struct dp_map *of, int64_t x, int64_t y, int64_t z, bool make) {
     const int64_t key[3] = {x, y, z};
     struct dp_str bytes = dp_str((const char *)key, sizeof key);
     struct dp_map_item *it = make ? dp_map_put(of, bytes, NULL) : dp_map_get(of, bytes);
@@ -188,14 +181,12 @@ static struct span *span_of(struct dp_catalog *c, struct dp_map *of, int64_t x, 
     return it ? it->v.p : NULL;
 }
 
-static void widen(struct span *s, int64_t first_at, int64_t last_at)
-{
+static void widen(struct span *s, int64_t first_at, int64_t last_at) {
     if (first_at < s->first_at) s->first_at = first_at;
     if (last_at > s->last_at) s->last_at = last_at;
 }
 
-static int by_key(const void *x, const void *y)
-{
+static int by_key(const void *x, const void *y) {
     const struct span *p = *(struct span *const *)x, *q = *(struct span *const *)y;
     for (int i = 0; i < 3; i++)
         if (p->key[i] != q->key[i]) return p->key[i] < q->key[i] ? -1 : 1;
@@ -203,8 +194,7 @@ static int by_key(const void *x, const void *y)
 }
 
 /* In the order of their keys, which is that of the pages they go to. */
-static enum dp_status write_spans(struct adding *a, struct dp_map *of, bool edges)
-{
+static enum dp_status write_spans(struct adding *a, struct dp_map *of, bool edges) {
     struct span **v = dp_calloc(of->n + 1, sizeof(struct span *));
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < of->n; i++) v[i] = of->items[i].v.p;
@@ -219,14 +209,12 @@ static enum dp_status write_spans(struct adding *a, struct dp_map *of, bool edge
     return status;
 }
 
-static int by_id(const void *x, const void *y)
-{
+static int by_id(const void *x, const void *y) {
     const struct node *p = *(struct node *const *)x, *q = *(struct node *const *)y;
     return p->id < q->id ? -1 : p->id > q->id;
 }
 
-enum dp_status dp_cat_flush(struct dp_catalog *c, struct dp_err *err)
-{
+enum dp_status dp_cat_flush(struct dp_catalog *c, struct dp_err *err) {
     struct adding a = {.c = c, .err = err};
     if (c->n_dirty) qsort(c->dirty, c->n_dirty, sizeof *c->dirty, by_id);
     for (size_t i = 0; i < c->n_dirty; i++) {
@@ -246,8 +234,7 @@ static int64_t last_id(const struct adding *a) { return a->c->sq.last_insert_row
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 static int64_t greatest(int64_t x, int64_t y) { return x > y ? x : y; }
 
-static enum dp_status changed(struct adding *a, struct node *n)
-{
+static enum dp_status changed(struct adding *a, struct node *n) {
     if (n->is_told) return DP_OK;
     list(a->c, n);
     n->is_told = true;
@@ -256,23 +243,20 @@ static enum dp_status changed(struct adding *a, struct node *n)
 
 /* ---- nodes ---- */
 
-static struct dp_str key_of(struct dp_catalog *c, struct dp_cat_name n)
-{
+static struct dp_str key_of(struct dp_catalog *c, struct dp_cat_name n) {
     dp_buf_reset(&c->work);
     dp_buf_adds(&c->work, n.name), dp_buf_addc(&c->work, 0), dp_buf_adds(&c->work, n.ns);
     return dp_buf_str(&c->work);
 }
 
-static void seen_at(struct adding *a, struct node *v, int64_t at)
-{
+static void seen_at(struct adding *a, struct node *v, int64_t at) {
     if (at >= v->first_at && at <= v->last_at) return;
     v->first_at = least(v->first_at, at), v->last_at = greatest(v->last_at, at);
     set_dirty(a->c, v);
 }
 
 /* A dataset or job that was seen at the event's time. */
-static enum dp_status node_at(struct adding *a, bool is_job, struct dp_cat_name n, struct node **out)
-{
+static enum dp_status node_at(struct adding *a, bool is_job, struct dp_cat_name n, struct node **out) {
     struct dp_catalog *c = a->c;
     bool is_new, found = true;
     int64_t at = a->e->at;
@@ -297,8 +281,7 @@ struct column { int64_t id, first_at; };
 struct said { struct dp_str type, description; int64_t ordinal, schema; };
 
 /* *made (may be NULL): it is new, and is as it is said. */
-static enum dp_status field_at(struct adding *a, const struct node *of, struct dp_str name, const struct said *said, int64_t *id, bool *made)
-{
+static enum dp_status field_at(struct adding *a, const struct node *of, struct dp_str name, const struct said *said, int64_t *id, bool *made) {
     static const struct said nothing = {.ordinal = -1};
     int64_t dataset = of->id;
     struct dp_catalog *c = a->c;
@@ -327,8 +310,7 @@ static enum dp_status field_at(struct adding *a, const struct node *of, struct d
 /* ---- facets ---- */
 
 /* Of column lineage only that it is the same again: what it says is in flow, its words in the event, and it is the longest of all. */
-static enum dp_status body_of(struct adding *a, struct dp_str text, bool is_flow, int64_t *id)
-{
+static enum dp_status body_of(struct adding *a, struct dp_str text, bool is_flow, int64_t *id) {
     bool is_new, found = true;
     XXH128_hash_t h = XXH3_128bits(text.p, text.n);
     struct dp_str digest = dp_str((const char *)&h, sizeof h);
@@ -345,15 +327,13 @@ static enum dp_status body_of(struct adding *a, struct dp_str text, bool is_flow
     return DP_OK;
 }
 
-static uint32_t list_of(const struct dp_cat_event *e, uint32_t facet, const char *name)
-{
+static uint32_t list_of(const struct dp_cat_event *e, uint32_t facet, const char *name) {
     uint32_t list = facet ? dp_json_member(e->r, facet, name) : 0;
     return dp_cat_is(e, list, DP_KIND_ARRAY) ? list : 0;
 }
 
 /* Tags, owners and other names are those of the latest facet; `since`: when it was first said as it is. */
-static enum dp_status derive(struct adding *a, const char *kind, int64_t owner, struct dp_str key, uint32_t facet, int64_t since)
-{
+static enum dp_status derive(struct adding *a, const char *kind, int64_t owner, struct dp_str key, uint32_t facet, int64_t since) {
     struct dp_cat_event *e = a->e;
     struct dp_str k = dp_str_z(kind);
     bool tags = dp_str_eqz(key, "tags"), owners = dp_str_eqz(key, "ownership"), links = dp_str_eqz(key, "symlinks") && *kind == 'd';
@@ -381,8 +361,7 @@ static enum dp_status derive(struct adding *a, const char *kind, int64_t owner, 
 struct latest { int64_t at, body; bool found; };
 
 /* When a facet was said last, and what; owned by the store's memory but for that of a run, which is *own. */
-static enum dp_status latest_of(struct adding *a, const char *kind, int64_t owner, const struct node *of, struct dp_str key, struct latest *own, struct latest **out)
-{
+static enum dp_status latest_of(struct adding *a, const char *kind, int64_t owner, const struct node *of, struct dp_str key, struct latest *own, struct latest **out) {
     struct dp_catalog *c = a->c;
     int64_t v[2] = {0};
     bool is_new, none = *kind == 'r' ? !a->run_found : of && of->is_fresh;
@@ -401,8 +380,7 @@ static enum dp_status latest_of(struct adding *a, const char *kind, int64_t owne
 }
 
 /* `of`: the dataset or job, NULL of a run. */
-static enum dp_status facet_at(struct adding *a, const char *kind, int64_t owner, struct node *of, struct dp_str key, uint32_t facet)
-{
+static enum dp_status facet_at(struct adding *a, const char *kind, int64_t owner, struct node *of, struct dp_str key, uint32_t facet) {
     struct dp_str k = dp_str_z(kind);
     int64_t body = 0, since = a->e->at;
     struct latest own, *now;
@@ -423,8 +401,7 @@ static enum dp_status facet_at(struct adding *a, const char *kind, int64_t owner
     return derive(a, kind, owner, key, body ? facet : 0, since);
 }
 
-static enum dp_status facets_at(struct adding *a, const char *kind, int64_t owner, struct node *of, uint32_t facets)
-{
+static enum dp_status facets_at(struct adding *a, const char *kind, int64_t owner, struct node *of, uint32_t facets) {
     const struct dp_cat_event *e = a->e;
     for (uint32_t k = facets + 1; facets && k < e->r->nodes[facets].next; k = e->r->nodes[k].next)
         if (dp_cat_is(e, k + 1, DP_KIND_OBJECT)) DP_TRY(facet_at(a, kind, owner, of, dp_cat_text(e, k), k + 1));
@@ -433,8 +410,7 @@ static enum dp_status facets_at(struct adding *a, const char *kind, int64_t owne
 
 /* ---- schemas ---- */
 
-static enum dp_status fields_at(struct adding *a, const struct node *d, uint32_t list, struct dp_str prefix, int64_t body, const struct node *now, unsigned depth)
-{
+static enum dp_status fields_at(struct adding *a, const struct node *d, uint32_t list, struct dp_str prefix, int64_t body, const struct node *now, unsigned depth) {
     struct dp_cat_event *e = a->e;
     int64_t place = 0;
     for (uint32_t i = list + 1; list && i < e->r->nodes[list].next; i = e->r->nodes[i].next) {
@@ -462,8 +438,7 @@ static enum dp_status fields_at(struct adding *a, const struct node *d, uint32_t
  * The dataset's schema is the one said latest.  Said again at the same or a later time it costs its time alone: a column of it holds as long as the schema does.  When another follows,
  * columns get the time at which they were seen last.
  */
-static enum dp_status schema_at(struct adding *a, struct node *d, uint32_t facets)
-{
+static enum dp_status schema_at(struct adding *a, struct node *d, uint32_t facets) {
     struct dp_cat_event *e = a->e;
     uint32_t facet = facets ? dp_json_member(e->r, facets, "schema") : 0;
     int64_t body = 0;
@@ -500,8 +475,7 @@ _Static_assert(RUN_N == sizeof ((struct adding *)0)->old / sizeof(int64_t), "a r
 static enum dp_status find_run(struct adding *a, struct dp_str uuid) { return get_row(a, ST_RUN_GET, a->old, RUN_N, &a->run_found, "s", uuid); }
 
 /* Its row as it is now. */
-static enum dp_status write_run(struct adding *a, struct dp_str uuid, int64_t job, int64_t state, int64_t state_at, int64_t started, int64_t ended)
-{
+static enum dp_status write_run(struct adding *a, struct dp_str uuid, int64_t job, int64_t state, int64_t state_at, int64_t started, int64_t ended) {
     if (a->run_found) return run_st(a, ST_RUN_SET, "iiiiiiii", a->run, job, state, state_at, started, ended, a->first_at, a->last_at);
     DP_TRY(run_st(a, ST_RUN_PUT, "siiiiiii", uuid, job, state, state_at, started, ended, a->first_at, a->last_at));
     a->run = last_id(a);
@@ -509,8 +483,7 @@ static enum dp_status write_run(struct adding *a, struct dp_str uuid, int64_t jo
 }
 
 /* The run that was found, or not; what was declared without a run has one of its own. */
-static enum dp_status run_at(struct adding *a, struct dp_str uuid)
-{
+static enum dp_status run_at(struct adding *a, struct dp_str uuid) {
     const struct dp_cat_event *e = a->e;
     int64_t *v = a->old;
     bool found = a->run_found;
@@ -535,8 +508,7 @@ static enum dp_status run_at(struct adding *a, struct dp_str uuid)
 }
 
 /* A run that another names as its parent or root. */
-static enum dp_status named_run(struct adding *a, struct dp_str uuid, struct dp_cat_name job, int64_t *id)
-{
+static enum dp_status named_run(struct adding *a, struct dp_str uuid, struct dp_cat_name job, int64_t *id) {
     int64_t v[2] = {0};
     bool found;
     struct node *j = NULL;
@@ -551,8 +523,7 @@ static enum dp_status named_run(struct adding *a, struct dp_str uuid, struct dp_
     return run_st(a, ST_RUN_JOB, "ii", v[0], j->id);
 }
 
-static enum dp_status parents_at(struct adding *a)
-{
+static enum dp_status parents_at(struct adding *a) {
     const struct dp_cat_event *e = a->e;
     int64_t parent = 0, root = 0;
     if (!e->parent.p) return DP_OK;
@@ -563,8 +534,7 @@ static enum dp_status parents_at(struct adding *a)
 
 /* ---- what a run reads and writes ---- */
 
-static struct io *find_io(struct adding *a, int64_t dataset, int side)
-{
+static struct io *find_io(struct adding *a, int64_t dataset, int side) {
     if (a->n_io < 32) {
         for (size_t i = 0; i < a->n_io; i++)
             if (a->io[i].dataset == dataset && a->io[i].side == side) return &a->io[i];
@@ -580,15 +550,13 @@ static struct io *find_io(struct adding *a, int64_t dataset, int side)
     return it ? &a->io[it->v.u] : NULL;
 }
 
-static struct io *append_io(struct adding *a, struct io x)
-{
+static struct io *append_io(struct adding *a, struct io x) {
     a->io = dp_grow(a->io, &a->cap_io, a->n_io + 1, sizeof *a->io);
     a->io[a->n_io] = x;
     return &a->io[a->n_io++];
 }
 
-static enum dp_status load_io(struct adding *a)
-{
+static enum dp_status load_io(struct adding *a) {
     struct dp_catalog *c = a->c;
     int64_t v[4];
     enum dp_status status = DP_OK;
@@ -608,8 +576,7 @@ static enum dp_status load_io(struct adding *a)
 static void job_io_at(struct adding *a, int64_t job, int64_t dataset, int64_t side) { widen(span_of(a->c, &a->c->job_ios, job, side, dataset, true), a->e->at, a->e->at); }
 
 /* What is new of the run, once all of it is known. */
-static enum dp_status write_io(struct adding *a)
-{
+static enum dp_status write_io(struct adding *a) {
     for (size_t i = 0; i < a->n_io; i++) {
         struct io *x = &a->io[i];
         if (x->is_written) continue;
@@ -619,8 +586,7 @@ static enum dp_status write_io(struct adding *a)
     return DP_OK;
 }
 
-static struct io *io_at(struct adding *a, int64_t dataset, int side)
-{
+static struct io *io_at(struct adding *a, int64_t dataset, int side) {
     struct io *x = find_io(a, dataset, side);
     if (!x)
         x = append_io(a, (struct io){.dataset = dataset, .side = side, .flow_at = INT64_MIN, .version_at = INT64_MIN, .stat_at = INT64_MIN, .rows = -1, .bytes = -1, .files = -1, .is_new = true});
@@ -632,15 +598,13 @@ static struct io *io_at(struct adding *a, int64_t dataset, int side)
 static bool is_said(const struct adding *a) { return a->e->kind != DP_CAT_RUN_EVENT || a->e->type < DP_STATE_FAIL; }
 
 /* An edge that was said as such. */
-static void edge_at(struct adding *a, int64_t src, int64_t dst, int64_t job)
-{
+static void edge_at(struct adding *a, int64_t src, int64_t dst, int64_t job) {
     struct span *s = span_of(a->c, &a->c->edges, src, dst, job, true);
     widen(s, a->e->at, a->e->at);
     s->said |= is_said(a);
 }
 
-static void job_io_said(struct adding *a, int64_t job, int64_t dataset, int64_t side)
-{
+static void job_io_said(struct adding *a, int64_t job, int64_t dataset, int64_t side) {
     job_io_at(a, job, dataset, side);
     span_of(a->c, &a->c->job_ios, job, side, dataset, true)->said |= is_said(a);
 }
@@ -648,8 +612,7 @@ static void job_io_said(struct adding *a, int64_t job, int64_t dataset, int64_t 
 /* By how much this event changes the number of failed runs of what the run has. */
 static int more_failed(const struct adding *a, bool is_new) { return (int)a->has_failed - (int)(!is_new && a->had_failed); }
 
-static void count(struct adding *a, struct span *s, bool is_new)
-{
+static void count(struct adding *a, struct span *s, bool is_new) {
     bool is_run = a->e->kind == DP_CAT_RUN_EVENT;
     s->runs += is_new && is_run;
     s->failed += more_failed(a, is_new);
@@ -657,8 +620,7 @@ static void count(struct adding *a, struct span *s, bool is_new)
 }
 
 /* The run's own, which is there already where neither end is new. */
-static enum dp_status run_edge(struct adding *a, int64_t src, int64_t dst, bool is_new)
-{
+static enum dp_status run_edge(struct adding *a, int64_t src, int64_t dst, bool is_new) {
     bool counts = is_new || more_failed(a, false);
     struct span *s = span_of(a->c, &a->c->edges, src, dst, a->job, counts);
     if (!counts && !a->span_grew) return DP_OK;
@@ -669,8 +631,7 @@ static enum dp_status run_edge(struct adding *a, int64_t src, int64_t dst, bool 
 }
 
 /* From each input of the run to each of its outputs. */
-static enum dp_status edges_at(struct adding *a)
-{
+static enum dp_status edges_at(struct adding *a) {
     uint64_t n[3] = {0};
     for (size_t i = 0; i < a->n_io; i++) n[a->io[i].side]++;
     if (n[DP_SIDE_IN] * n[DP_SIDE_OUT] > DP_LIMIT_LINEAGE_PAIRS)
@@ -694,8 +655,7 @@ static enum dp_status edges_at(struct adding *a)
 /* What a text of column lineage came to, for the next event that says it. */
 struct flow { int64_t id, least_at; size_t n_src; struct node **src; };
 
-static int by_place(const void *x, const void *y)
-{
+static int by_place(const void *x, const void *y) {
     const struct dp_catalog_flow_edge *p = x, *q = y;
     if (p->dst != q->dst) return p->dst < q->dst ? -1 : 1;
     return p->src < q->src ? -1 : p->src > q->src;
@@ -704,15 +664,13 @@ static int by_place(const void *x, const void *y)
 static bool carries(uint32_t how) { return (how & (DP_HOW_IDENTITY | DP_HOW_TRANSFORMATION | DP_HOW_AGGREGATION)) || !(how & DP_HOW_ALL_INDIRECT); }
 
 /* Two ways between the same columns: masked where each that carries values is; one that only chooses rows shows none. */
-static uint32_t both(uint32_t x, uint32_t y)
-{
+static uint32_t both(uint32_t x, uint32_t y) {
     uint32_t mask = carries(x) == carries(y) ? x & y : carries(x) ? x : y;
     return ((x | y) & ~(uint32_t)DP_HOW_MASKING) | (mask & DP_HOW_MASKING);
 }
 
 /* Sorted, each pair once: all ways together. */
-static size_t pack(struct dp_catalog_flow_edge *v, size_t n)
-{
+static size_t pack(struct dp_catalog_flow_edge *v, size_t n) {
     size_t k = 0;
     qsort(v, n, sizeof *v, by_place);
     for (size_t i = 0; i < n; i++) {
@@ -722,8 +680,7 @@ static size_t pack(struct dp_catalog_flow_edge *v, size_t n)
     return k;
 }
 
-static enum dp_status edges_of(struct adding *a, const struct dp_cat_dataset *d, const struct node *dataset, struct dp_buf *edges, struct flow *f)
-{
+static enum dp_status edges_of(struct adding *a, const struct dp_cat_dataset *d, const struct node *dataset, struct dp_buf *edges, struct flow *f) {
     struct dp_map seen = {0};
     enum dp_status status = DP_OK;
     f->src = dp_arena_alloc(&a->c->cache_arena, (d->n_refs + d->n_from + 1) * sizeof *f->src);
@@ -747,8 +704,7 @@ static enum dp_status edges_of(struct adding *a, const struct dp_cat_dataset *d,
 }
 
 /* *made: it is new, and counts the run. */
-static enum dp_status flow_row(struct adding *a, int64_t dataset, int64_t job, const struct dp_buf *edges, const struct flow *f, int64_t *id, bool *made)
-{
+static enum dp_status flow_row(struct adding *a, int64_t dataset, int64_t job, const struct dp_buf *edges, const struct flow *f, int64_t *id, bool *made) {
     bool found = false;
     XXH128_hash_t h = XXH3_128bits(edges->p, edges->n);
     struct dp_str digest = dp_str((const char *)&h, sizeof h);
@@ -763,8 +719,7 @@ static enum dp_status flow_row(struct adding *a, int64_t dataset, int64_t job, c
     return DP_OK;
 }
 
-static enum dp_status let_go(struct adding *a, int64_t flow)
-{
+static enum dp_status let_go(struct adding *a, int64_t flow) {
     dp_map_reset(&a->c->flows); /* its id may be gone */
     DP_TRY(write_io(a));
     DP_TRY(run_st(a, ST_FLOW_RUNS, "ii", flow, (int64_t)-1));
@@ -773,8 +728,7 @@ static enum dp_status let_go(struct adding *a, int64_t flow)
     return run_st(a, ST_FLOW_AGAIN, "i", flow);
 }
 
-static struct dp_str flow_key(struct adding *a, const struct dp_cat_dataset *d, int64_t dataset, int64_t job)
-{
+static struct dp_str flow_key(struct adding *a, const struct dp_cat_dataset *d, int64_t dataset, int64_t job) {
     const struct dp_cat_event *e = a->e;
     dp_buf_reset(&a->c->work);
     dp_buf_add(&a->c->work, &dataset, sizeof dataset), dp_buf_add(&a->c->work, &job, sizeof job);
@@ -788,8 +742,7 @@ static struct dp_str flow_key(struct adding *a, const struct dp_cat_dataset *d, 
 }
 
 /* Which the run has now; what it had is let go. */
-static enum dp_status set_flow(struct adding *a, size_t io, int64_t job, struct flow *f, const struct dp_buf *edges)
-{
+static enum dp_status set_flow(struct adding *a, size_t io, int64_t job, struct flow *f, const struct dp_buf *edges) {
     struct io *x = &a->io[io];
     int64_t old = x->flow, id = f->id;
     bool made = false;
@@ -805,8 +758,7 @@ static enum dp_status set_flow(struct adding *a, size_t io, int64_t job, struct 
     return old ? let_go(a, old) : DP_OK;
 }
 
-static enum dp_status flow_at(struct adding *a, const struct dp_cat_dataset *d, const struct node *own_node)
-{
+static enum dp_status flow_at(struct adding *a, const struct dp_cat_dataset *d, const struct node *own_node) {
     int64_t dataset = own_node->id;
     struct dp_catalog *c = a->c;
     bool said = d->inner || (d->side == DP_SIDE_IN && a->e->kind != DP_CAT_DATASET_EVENT), is_new = true;
@@ -840,15 +792,13 @@ out:
 
 /* ---- datasets ---- */
 
-static int64_t number_of(const struct dp_cat_event *e, uint32_t facet, const char *name)
-{
+static int64_t number_of(const struct dp_cat_event *e, uint32_t facet, const char *name) {
     int64_t v;
     uint32_t node = dp_json_member(e->r, facet, name);
     return node && dp_json_get_i64(e->r, node, &v) && v >= 0 ? v : -1;
 }
 
-static enum dp_status figures_at(struct adding *a, const struct dp_cat_dataset *d, struct io *x)
-{
+static enum dp_status figures_at(struct adding *a, const struct dp_cat_dataset *d, struct io *x) {
     int64_t dataset = x->dataset;
     const struct dp_cat_event *e = a->e;
     int64_t side = d->side;
@@ -868,8 +818,7 @@ static enum dp_status figures_at(struct adding *a, const struct dp_cat_dataset *
     return run_st(a, ST_IO_STAT, "iiiiiii", a->run, dataset, side, rows, bytes, files, e->at);
 }
 
-static enum dp_status life_at(struct adding *a, const struct dp_cat_dataset *d, int64_t dataset)
-{
+static enum dp_status life_at(struct adding *a, const struct dp_cat_dataset *d, int64_t dataset) {
     const struct dp_cat_event *e = a->e;
     uint32_t life = d->facets ? dp_json_member(e->r, d->facets, "lifecycleStateChange") : 0;
     if (!dp_cat_is(e, life, DP_KIND_OBJECT)) return DP_OK;
@@ -889,8 +838,7 @@ static enum dp_status life_at(struct adding *a, const struct dp_cat_dataset *d, 
     return run_st(a, ST_DATASET_DROP, "iii", old->id, e->at, a->run);
 }
 
-static enum dp_status dataset_at(struct adding *a, const struct dp_cat_dataset *d)
-{
+static enum dp_status dataset_at(struct adding *a, const struct dp_cat_dataset *d) {
     struct node *n;
     DP_TRY(node_at(a, false, d->id, &n));
     if (!d->inner) {
@@ -904,8 +852,7 @@ static enum dp_status dataset_at(struct adding *a, const struct dp_cat_dataset *
     return flow_at(a, d, n);
 }
 
-static enum dp_status link_end(struct adding *a, struct dp_cat_name n, bool is_job, int64_t *id)
-{
+static enum dp_status link_end(struct adding *a, struct dp_cat_name n, bool is_job, int64_t *id) {
     struct node *v;
     *id = a->job;
     if (!n.name.p) return DP_OK;
@@ -914,8 +861,7 @@ static enum dp_status link_end(struct adding *a, struct dp_cat_name n, bool is_j
     return DP_OK;
 }
 
-static enum dp_status links_at(struct adding *a)
-{
+static enum dp_status links_at(struct adding *a) {
     const struct dp_cat_event *e = a->e;
     for (size_t i = 0; i < e->n_links; i++) {
         const struct dp_cat_link *l = &e->links[i];
@@ -939,8 +885,7 @@ static enum dp_status links_at(struct adding *a)
 
 /* ---- the event ---- */
 
-static enum dp_status keep_event(struct adding *a, int64_t dataset, bool *is_new)
-{
+static enum dp_status keep_event(struct adding *a, int64_t dataset, bool *is_new) {
     const struct dp_cat_event *e = a->e;
     DP_TRY(run_st(a, ST_EVENT, "biiiiiib", dp_str((const char *)e->digest, sizeof e->digest), e->at, (int64_t)e->type, e->kind == DP_CAT_RUN_EVENT ? a->run : (int64_t)0, a->job, dataset,
                   (int64_t)e->r->raw_n, e->packed));
@@ -948,8 +893,7 @@ static enum dp_status keep_event(struct adding *a, int64_t dataset, bool *is_new
     return DP_OK;
 }
 
-static enum dp_status apply(struct adding *a)
-{
+static enum dp_status apply(struct adding *a) {
     const struct dp_cat_event *e = a->e;
     struct node *job = NULL, *own = NULL;
     bool is_new;
@@ -980,8 +924,7 @@ static enum dp_status apply(struct adding *a)
     return edges_at(a);
 }
 
-static enum dp_status begin(struct adding *a)
-{
+static enum dp_status begin(struct adding *a) {
     struct dp_catalog *c = a->c;
     long long version;
     if (c->in_transaction) return DP_OK;
@@ -994,8 +937,7 @@ static enum dp_status begin(struct adding *a)
 }
 
 /* Could it have more pairs than are allowed?  Then what it writes is made so that it can be undone alone. */
-static enum dp_status is_wide(struct adding *a, bool *wide)
-{
+static enum dp_status is_wide(struct adding *a, bool *wide) {
     const struct dp_cat_event *e = a->e;
     int64_t n = 0;
     bool found;
@@ -1008,8 +950,7 @@ static enum dp_status is_wide(struct adding *a, bool *wide)
 }
 
 /* *refused: the event alone is undone. */
-static enum dp_status add(struct adding *a, bool *refused)
-{
+static enum dp_status add(struct adding *a, bool *refused) {
     bool wide;
     DP_TRY(begin(a));
     DP_TRY(is_wide(a, &wide));
@@ -1025,8 +966,7 @@ static enum dp_status add(struct adding *a, bool *refused)
     return status;
 }
 
-enum dp_status dp_catalog_put(struct dp_catalog *c, struct dp_cat_event *e, struct dp_err *err)
-{
+enum dp_status dp_catalog_put(struct dp_catalog *c, struct dp_cat_event *e, struct dp_err *err) {
     struct dp_err none = DP_ERR_INIT, fault = DP_ERR_INIT;
     struct adding a = {.c = c, .e = e, .err = &fault};
     bool refused = false;
@@ -1043,8 +983,7 @@ enum dp_status dp_catalog_put(struct dp_catalog *c, struct dp_cat_event *e, stru
     return status == DP_FORMAT ? (err->status = DP_IO) : status; /* a store that is damaged is no fault of the event */
 }
 
-enum dp_status dp_catalog_add(struct dp_catalog *c, struct dp_str event, bool strict, size_t *warnings, struct dp_err *err)
-{
+enum dp_status dp_catalog_add(struct dp_catalog *c, struct dp_str event, bool strict, size_t *warnings, struct dp_err *err) {
     struct dp_record r;
     struct dp_cat_event *e;
     struct dp_err none = DP_ERR_INIT;

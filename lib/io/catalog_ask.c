@@ -78,8 +78,7 @@ static const char *const diff_sql =
     ") ORDER BY CASE what WHEN 'dataset' THEN 1 WHEN 'job' THEN 2 WHEN 'edge' THEN 3 WHEN 'column' THEN 4 ELSE 5 END, name, change, detail";
 
 enum dp_status dp_catalog_ask(struct dp_catalog *c, enum dp_catalog_question q, const struct dp_catalog_args *args,
-                              enum dp_status (*fn)(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err), void *ctx, struct dp_err *err)
-{
+                              enum dp_status (*fn)(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err), void *ctx, struct dp_err *err) {
     const char *sql = NULL;
     void *st;
     struct dp_catalog_cell cells[16];
@@ -116,8 +115,7 @@ enum dp_status dp_catalog_ask(struct dp_catalog *c, enum dp_catalog_question q, 
 
 /* ---- events ---- */
 
-enum dp_status dp_catalog_events(struct dp_catalog *c, const struct dp_catalog_args *args, enum dp_status (*fn)(void *ctx, struct dp_str event, struct dp_err *err), void *ctx, struct dp_err *err)
-{
+enum dp_status dp_catalog_events(struct dp_catalog *c, const struct dp_catalog_args *args, enum dp_status (*fn)(void *ctx, struct dp_str event, struct dp_err *err), void *ctx, struct dp_err *err) {
     void *st;
     struct dp_buf text = {0};
     enum dp_status status = dp_cat_query(c, &st, err,
@@ -147,8 +145,7 @@ enum dp_status dp_catalog_events(struct dp_catalog *c, const struct dp_catalog_a
 /* ---- the graph ---- */
 
 enum dp_status dp_catalog_edges(struct dp_catalog *c, int64_t as_of, enum dp_status (*fn)(void *ctx, int64_t src, int64_t dst, int64_t job, int64_t first_at, int64_t last_at, struct dp_err *err),
-                                void *ctx, struct dp_err *err)
-{
+                                void *ctx, struct dp_err *err) {
     void *st;
     enum dp_status status = dp_cat_query(c, &st, err, "SELECT src, dst, job, first_at, last_at FROM edge WHERE first_at <= ?1", "i", as_of);
     while (dp_cat_next(c, st, &status, err))
@@ -158,8 +155,7 @@ enum dp_status dp_catalog_edges(struct dp_catalog *c, int64_t as_of, enum dp_sta
 }
 
 enum dp_status dp_catalog_flows(struct dp_catalog *c, int64_t as_of, enum dp_status (*fn)(void *ctx, int64_t dataset, int64_t job, const struct dp_catalog_flow_edge *edges, size_t n, struct dp_err *err),
-                                void *ctx, struct dp_err *err)
-{
+                                void *ctx, struct dp_err *err) {
     void *st;
     struct dp_buf b = {0};
     enum dp_status status = dp_cat_query(c, &st, err, "SELECT dataset, job, edges FROM flow WHERE first_at <= ?1 ORDER BY id", "i", as_of);

@@ -45,8 +45,7 @@ struct classing {
 
 /* ---- gathering ---- */
 
-static void *start(struct classing *k, int q, int64_t a, int64_t b, enum dp_status *status)
-{
+static void *start(struct classing *k, int q, int64_t a, int64_t b, enum dp_status *status) {
     void *st = dp_cat_ask(k->c, DP_CAT_ST_CLASSES + q, sqls[q], status, k->err);
     if (!st) return NULL;
     k->c->sq.bind_int64(st, 1, a);
@@ -56,16 +55,14 @@ static void *start(struct classing *k, int q, int64_t a, int64_t b, enum dp_stat
 
 static bool has_field(const struct classing *k, int64_t id) { return id > 0 && id <= k->max_field; }
 
-static void ask_for(struct classing *k, int64_t dataset)
-{
+static void ask_for(struct classing *k, int64_t dataset) {
     if (dataset <= 0 || dataset > k->max_dataset || k->is_queued[dataset]) return;
     k->is_queued[dataset] = true;
     k->datasets = dp_grow(k->datasets, &k->cap_datasets, k->n_datasets + 1, sizeof *k->datasets);
     k->datasets[k->n_datasets++] = (uint32_t)dataset;
 }
 
-static enum dp_status hang(struct classing *k, int64_t from, int64_t to, bool masked)
-{
+static enum dp_status hang(struct classing *k, int64_t from, int64_t to, bool masked) {
     if (!has_field(k, from) || !has_field(k, to) || from == to) return DP_OK;
     if (k->n_links >= UINT32_MAX - 1) return dp_err_set(k->err, DP_LIMIT, "store %s: more than %u column edges", k->c->path, UINT32_MAX - 1);
     k->links = dp_grow(k->links, &k->cap_links, k->n_links + 1, sizeof *k->links);
@@ -75,8 +72,7 @@ static enum dp_status hang(struct classing *k, int64_t from, int64_t to, bool ma
 }
 
 /* What a person says goes before what events say; of the same, the strictest. */
-static void say(struct classing *k, uint32_t *at, struct said s)
-{
+static void say(struct classing *k, uint32_t *at, struct said s) {
     if (*at) {
         const struct said *b = &k->said[*at - 1];
         if (b->person != s.person ? b->person : b->rank >= s.rank) return;
@@ -87,8 +83,7 @@ static void say(struct classing *k, uint32_t *at, struct said s)
     *at = (uint32_t)k->n_said;
 }
 
-static enum dp_status gather_words(struct classing *k, int64_t dataset)
-{
+static enum dp_status gather_words(struct classing *k, int64_t dataset) {
     enum dp_status status = DP_OK;
     void *st = start(k, Q_FIELDS, dataset, 0, &status);
     while (dp_cat_next_kept(k->c, st, &status, k->err)) {
@@ -106,8 +101,7 @@ static enum dp_status gather_words(struct classing *k, int64_t dataset)
     return status;
 }
 
-static enum dp_status gather_edges(struct classing *k, struct dp_str edges)
-{
+static enum dp_status gather_edges(struct classing *k, struct dp_str edges) {
     for (size_t i = 0; i + sizeof(struct dp_catalog_flow_edge) <= edges.n; i += sizeof(struct dp_catalog_flow_edge)) {
         struct dp_catalog_flow_edge e;
         memcpy(&e, edges.p + i, sizeof e);
@@ -119,15 +113,13 @@ static enum dp_status gather_edges(struct classing *k, struct dp_str edges)
     return DP_OK;
 }
 
-static int by_target(const void *a, const void *b)
-{
+static int by_target(const void *a, const void *b) {
     const struct alias *x = a, *y = b;
     return x->to != y->to ? (x->to < y->to ? -1 : 1) : (x->from > y->from) - (x->from < y->from);
 }
 
 /* Columns of the same name in what is the same dataset, or was it before. */
-static enum dp_status gather_aliases(struct classing *k, int64_t dataset)
-{
+static enum dp_status gather_aliases(struct classing *k, int64_t dataset) {
     size_t low = 0, high = k->n_aliases;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -144,8 +136,7 @@ static enum dp_status gather_aliases(struct classing *k, int64_t dataset)
     return DP_OK;
 }
 
-static enum dp_status load_aliases(struct classing *k)
-{
+static enum dp_status load_aliases(struct classing *k) {
     void *st;
     enum dp_status status = dp_cat_query(k->c, &st, k->err, "SELECT dataset, other FROM symlink UNION SELECT other, dataset FROM symlink UNION SELECT new, old FROM rename", "");
     while (dp_cat_next(k->c, st, &status, k->err)) {
@@ -159,8 +150,7 @@ static enum dp_status load_aliases(struct classing *k)
     return status;
 }
 
-static enum dp_status gather(struct classing *k)
-{
+static enum dp_status gather(struct classing *k) {
     for (size_t i = 0; i < k->n_datasets; i++) {
         enum dp_status status = DP_OK;
         int64_t d = k->datasets[i];
@@ -175,8 +165,7 @@ static enum dp_status gather(struct classing *k)
 
 /* ---- down the edges ---- */
 
-static void settle(struct classing *k, uint32_t field, uint32_t word, uint32_t from)
-{
+static void settle(struct classing *k, uint32_t field, uint32_t word, uint32_t from) {
     struct column *x = &k->cols[field];
     x->is_settled = true;
     x->word = word, x->from = from;
@@ -184,8 +173,7 @@ static void settle(struct classing *k, uint32_t field, uint32_t word, uint32_t f
     k->queue[k->n_queue++] = field;
 }
 
-static void go_on(struct classing *k, uint32_t field)
-{
+static void go_on(struct classing *k, uint32_t field) {
     const struct column x = k->cols[field];
     uint32_t origin = x.own || x.from_dataset ? field : x.from;
     for (uint32_t i = x.first; i; i = k->links[i - 1].next) {
@@ -201,8 +189,7 @@ static void go_on(struct classing *k, uint32_t field)
     }
 }
 
-static void propagate(struct classing *k)
-{
+static void propagate(struct classing *k) {
     size_t done = 0;
     for (int rank = 4; rank >= 0; rank--) {
         for (int64_t f = 1; f <= k->max_field; f++) {
@@ -218,8 +205,7 @@ static void propagate(struct classing *k)
 
 /* ---- the answer ---- */
 
-static void answer(struct classing *k, const bool *is_asked, struct dp_classes *out)
-{
+static void answer(struct classing *k, const bool *is_asked, struct dp_classes *out) {
     for (int64_t f = 1; f <= k->max_field; f++) {
         const struct column *x = &k->cols[f];
         if (!x->dataset || !is_asked[x->dataset] || (!x->word && !x->masked)) continue;
@@ -236,8 +222,7 @@ static void answer(struct classing *k, const bool *is_asked, struct dp_classes *
     }
 }
 
-static enum dp_status prepare(struct classing *k)
-{
+static enum dp_status prepare(struct classing *k) {
     static const char *const most[] = {"SELECT max(id) FROM field", "SELECT max(id) FROM dataset"};
     long long v[2] = {0};
     for (size_t i = 0; i < 2; i++) {
@@ -251,8 +236,7 @@ static enum dp_status prepare(struct classing *k)
     return load_aliases(k);
 }
 
-static enum dp_status ask_for_all(struct classing *k)
-{
+static enum dp_status ask_for_all(struct classing *k) {
     void *st;
     enum dp_status status = dp_cat_query(k->c, &st, k->err, "SELECT id FROM dataset ORDER BY id", "");
     while (dp_cat_next(k->c, st, &status, k->err)) ask_for(k, dp_cat_i64(k->c, st, 0));
@@ -260,8 +244,7 @@ static enum dp_status ask_for_all(struct classing *k)
     return status;
 }
 
-enum dp_status dp_catalog_classes(struct dp_catalog *c, const int64_t *datasets, size_t n, struct dp_classes *out, struct dp_err *err)
-{
+enum dp_status dp_catalog_classes(struct dp_catalog *c, const int64_t *datasets, size_t n, struct dp_classes *out, struct dp_err *err) {
     struct classing k = {.c = c, .err = err};
     bool *is_asked = NULL;
     *out = (struct dp_classes){.arena = dp_calloc(1, sizeof *out->arena)};
@@ -285,8 +268,7 @@ enum dp_status dp_catalog_classes(struct dp_catalog *c, const int64_t *datasets,
     return status;
 }
 
-const struct dp_class *dp_classes_find(const struct dp_classes *cs, int64_t field)
-{
+const struct dp_class *dp_classes_find(const struct dp_classes *cs, int64_t field) {
     size_t low = 0, high = cs->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -296,8 +278,7 @@ const struct dp_class *dp_classes_find(const struct dp_classes *cs, int64_t fiel
     return low < cs->n && cs->v[low].field == field ? &cs->v[low] : NULL;
 }
 
-void dp_classes_release(struct dp_classes *cs)
-{
+void dp_classes_release(struct dp_classes *cs) {
     if (cs->arena) dp_arena_release(cs->arena), free(cs->arena);
     free(cs->v);
     *cs = (struct dp_classes){0};

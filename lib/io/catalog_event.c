@@ -12,8 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum dp_status dp_cat_lack(struct dp_cat_event *e, const char *fmt, ...)
-{
+enum dp_status dp_cat_lack(struct dp_cat_event *e, const char *fmt, ...) {
     char words[400];
     va_list ap;
     va_start(ap, fmt);
@@ -24,8 +23,7 @@ enum dp_status dp_cat_lack(struct dp_cat_event *e, const char *fmt, ...)
     return DP_OK;
 }
 
-struct dp_str dp_cat_text(const struct dp_cat_event *e, uint32_t node)
-{
+struct dp_str dp_cat_text(const struct dp_cat_event *e, uint32_t node) {
     if (!node || e->r->nodes[node].kind != DP_KIND_STRING) return dp_str(NULL, 0);
     struct dp_str raw = dp_node_str(e->r, node);
     if (!(e->r->nodes[node].flags & DP_NODE_ESCAPED)) return raw.n ? raw : DP_STR("");
@@ -33,8 +31,7 @@ struct dp_str dp_cat_text(const struct dp_cat_event *e, uint32_t node)
     return dp_str(to, dp_json_decode_to(raw, to));
 }
 
-static bool is_uuid(struct dp_str s)
-{
+static bool is_uuid(struct dp_str s) {
     if (s.n != 36) return false;
     for (size_t i = 0; i < 36; i++) {
         char c = s.p[i];
@@ -45,8 +42,7 @@ static bool is_uuid(struct dp_str s)
 }
 
 /* Ids of runs are the same in either case; other texts stay as they are. */
-static struct dp_str lower_uuid(struct dp_arena *a, struct dp_str s)
-{
+static struct dp_str lower_uuid(struct dp_arena *a, struct dp_str s) {
     if (!is_uuid(s)) return s;
     char *p = dp_arena_alloc(a, s.n);
     for (size_t i = 0; i < s.n; i++) p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'F' ? s.p[i] + 32 : s.p[i]);
@@ -56,16 +52,14 @@ static struct dp_str lower_uuid(struct dp_arena *a, struct dp_str s)
 static enum dp_status bad(struct dp_cat_event *e, const char *what, const char *words) { return dp_err_set(e->err, DP_FORMAT, "%s: %s", what, words); }
 
 /* A string that must be there. */
-static enum dp_status need_text(struct dp_cat_event *e, uint32_t object, const char *what, const char *name, struct dp_str *out)
-{
+static enum dp_status need_text(struct dp_cat_event *e, uint32_t object, const char *what, const char *name, struct dp_str *out) {
     uint32_t node = dp_json_member(e->r, object, name);
     *out = dp_cat_text(e, node);
     if (out->p) return DP_OK;
     return dp_err_set(e->err, DP_FORMAT, "%s.%s: %s", what, name, node ? "no string" : "is not there");
 }
 
-static enum dp_status read_time(struct dp_cat_event *e)
-{
+static enum dp_status read_time(struct dp_cat_event *e) {
     struct dp_str text;
     struct dp_timestamp t;
     DP_TRY(need_text(e, 0, "event", "eventTime", &text));
@@ -75,8 +69,7 @@ static enum dp_status read_time(struct dp_cat_event *e)
     return dp_time_micros(&t, &e->at) ? DP_OK : bad(e, "eventTime", "out of range");
 }
 
-static enum dp_status read_type(struct dp_cat_event *e)
-{
+static enum dp_status read_type(struct dp_cat_event *e) {
     static const struct { const char *word; enum dp_catalog_state state; } types[] = {{"START", DP_STATE_START}, {"RUNNING", DP_STATE_RUNNING}, {"COMPLETE", DP_STATE_COMPLETE},
         {"FAIL", DP_STATE_FAIL}, {"ABORT", DP_STATE_ABORT}, {"OTHER", DP_STATE_OTHER}};
     uint32_t node = dp_json_member(e->r, 0, "eventType");
@@ -91,8 +84,7 @@ static enum dp_status read_type(struct dp_cat_event *e)
 }
 
 /* An object of facets: its node, 0 where there is none. */
-static enum dp_status read_facets(struct dp_cat_event *e, uint32_t owner, const char *what, const char *name, char place, uint32_t *out)
-{
+static enum dp_status read_facets(struct dp_cat_event *e, uint32_t owner, const char *what, const char *name, char place, uint32_t *out) {
     uint32_t node = dp_json_member(e->r, owner, name);
     *out = 0;
     if (!node) return DP_OK;
@@ -113,23 +105,20 @@ static enum dp_status read_facets(struct dp_cat_event *e, uint32_t owner, const 
     return dp_cat_facets_check(e, place, node);
 }
 
-bool dp_cat_is_deleted(const struct dp_cat_event *e, uint32_t facet)
-{
+bool dp_cat_is_deleted(const struct dp_cat_event *e, uint32_t facet) {
     bool gone = false;
     uint32_t node = dp_json_member(e->r, facet, "_deleted");
     return node && dp_json_get_bool(e->r, node, &gone) && gone;
 }
 
-struct dp_cat_dataset *dp_cat_event_dataset(struct dp_cat_event *e, struct dp_cat_name id, enum dp_catalog_side side)
-{
+struct dp_cat_dataset *dp_cat_event_dataset(struct dp_cat_event *e, struct dp_cat_name id, enum dp_catalog_side side) {
     e->datasets = dp_arena_grow(e->arena, e->datasets, &e->cap_datasets, e->n_datasets + 1, sizeof *e->datasets); /* in the arena: events are short-lived */
     struct dp_cat_dataset *d = &e->datasets[e->n_datasets++];
     *d = (struct dp_cat_dataset){.id = id, .side = side};
     return d;
 }
 
-static enum dp_status read_dataset(struct dp_cat_event *e, uint32_t node, const char *what, enum dp_catalog_side side)
-{
+static enum dp_status read_dataset(struct dp_cat_event *e, uint32_t node, const char *what, enum dp_catalog_side side) {
     struct dp_cat_name id;
     if (!dp_cat_is(e, node, DP_KIND_OBJECT)) return bad(e, what, "a dataset is an object");
     DP_TRY(need_text(e, node, what, "namespace", &id.ns));
@@ -142,8 +131,7 @@ static enum dp_status read_dataset(struct dp_cat_event *e, uint32_t node, const 
     return dp_cat_flow_read(e, &e->datasets[at]);
 }
 
-static enum dp_status read_datasets(struct dp_cat_event *e, const char *name, enum dp_catalog_side side)
-{
+static enum dp_status read_datasets(struct dp_cat_event *e, const char *name, enum dp_catalog_side side) {
     char what[40];
     uint32_t node = dp_json_member(e->r, 0, name), i = 0;
     if (!node) return DP_OK;
@@ -156,8 +144,7 @@ static enum dp_status read_datasets(struct dp_cat_event *e, const char *name, en
     return DP_OK;
 }
 
-static void read_parent(struct dp_cat_event *e)
-{
+static void read_parent(struct dp_cat_event *e) {
     uint32_t parent = e->run_facets ? dp_json_member(e->r, e->run_facets, "parent") : 0;
     const struct { const char *key; struct dp_str *id; struct dp_cat_name *job; } both[] = {{NULL, &e->parent, &e->parent_job}, {"root", &e->root, &e->root_job}};
     if (!dp_cat_is(e, parent, DP_KIND_OBJECT)) return;
@@ -174,16 +161,14 @@ static void read_parent(struct dp_cat_event *e)
     }
 }
 
-static enum dp_status read_job(struct dp_cat_event *e, uint32_t job)
-{
+static enum dp_status read_job(struct dp_cat_event *e, uint32_t job) {
     if (!dp_cat_is(e, job, DP_KIND_OBJECT)) return bad(e, "job", "no object");
     DP_TRY(need_text(e, job, "job", "namespace", &e->job.ns));
     DP_TRY(need_text(e, job, "job", "name", &e->job.name));
     return read_facets(e, job, "job", "facets", 'j', &e->job_facets);
 }
 
-static enum dp_status read_run(struct dp_cat_event *e, uint32_t run)
-{
+static enum dp_status read_run(struct dp_cat_event *e, uint32_t run) {
     if (!dp_cat_is(e, run, DP_KIND_OBJECT)) return bad(e, "run", "no object");
     DP_TRY(need_text(e, run, "run", "runId", &e->uuid));
     if (!e->uuid.n) return bad(e, "run.runId", "is empty");
@@ -195,8 +180,7 @@ static enum dp_status read_run(struct dp_cat_event *e, uint32_t run)
     return DP_OK;
 }
 
-static enum dp_status read_kind(struct dp_cat_event *e, uint32_t run, uint32_t job, uint32_t dataset)
-{
+static enum dp_status read_kind(struct dp_cat_event *e, uint32_t run, uint32_t job, uint32_t dataset) {
     if (run && job) return e->kind = DP_CAT_RUN_EVENT, DP_OK;
     if (job && dataset) return bad(e, "event", "with a job and a dataset, without a run, it is a JobEvent and a DatasetEvent in one");
     if (job) return e->kind = DP_CAT_JOB_EVENT, DP_OK;
@@ -204,8 +188,7 @@ static enum dp_status read_kind(struct dp_cat_event *e, uint32_t run, uint32_t j
     return bad(e, "event", run ? "a run without its job" : "it has no job and no dataset, so it is no event of OpenLineage");
 }
 
-enum dp_status dp_cat_event_read(const struct dp_record *r, struct dp_arena *arena, bool strict, struct dp_cat_event *e, struct dp_err *err)
-{
+enum dp_status dp_cat_event_read(const struct dp_record *r, struct dp_arena *arena, bool strict, struct dp_cat_event *e, struct dp_err *err) {
     struct dp_err none = DP_ERR_INIT;
     *e = (struct dp_cat_event){.r = r, .arena = arena, .strict = strict, .err = err ? err : &none};
     if (r->nodes[0].kind != DP_KIND_OBJECT) return bad(e, "event", "no JSON object");

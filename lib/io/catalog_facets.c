@@ -61,8 +61,7 @@ struct rule {
     struct dp_str text;      /* the whole rule, for messages */
 };
 
-static bool is_one_of(struct dp_str text, struct dp_str words)
-{
+static bool is_one_of(struct dp_str text, struct dp_str words) {
     while (words.n) {
         const char *bar = memchr(words.p, '|', words.n);
         size_t n = bar ? (size_t)(bar - words.p) : words.n;
@@ -72,15 +71,13 @@ static bool is_one_of(struct dp_str text, struct dp_str words)
     return false;
 }
 
-static bool is_hex_id(struct dp_str s)
-{
+static bool is_hex_id(struct dp_str s) {
     size_t hex = 0;
     for (size_t i = 0; i < s.n; i++) hex += strchr("0123456789abcdefABCDEF", s.p[i]) && s.p[i];
     return s.n == 36 && hex == 32 && s.p[8] == '-' && s.p[13] == '-' && s.p[18] == '-' && s.p[23] == '-';
 }
 
-static bool fits(const struct dp_cat_event *e, uint32_t node, struct dp_str kind)
-{
+static bool fits(const struct dp_cat_event *e, uint32_t node, struct dp_str kind) {
     const struct dp_node *v = &e->r->nodes[node];
     struct dp_timestamp t;
     int64_t i;
@@ -99,16 +96,14 @@ static bool fits(const struct dp_cat_event *e, uint32_t node, struct dp_str kind
 
 static bool is_sign(char c) { return c == '.' || c == '[' || c == '{' || c == '!' || c == '?'; }
 
-static uint32_t member_of(const struct dp_record *r, uint32_t object, struct dp_str name)
-{
+static uint32_t member_of(const struct dp_record *r, uint32_t object, struct dp_str name) {
     for (uint32_t k = object + 1, end = r->nodes[object].next; k < end; k = r->nodes[k + 1].next)
         if ((r->nodes[k].len == name.n || (r->nodes[k].flags & DP_NODE_ESCAPED)) && dp_json_equal(dp_node_str(r, k), r->nodes[k].flags, name)) return k + 1;
     return 0;
 }
 
 /* Follows what is left of the path from a node; a container that is not there or of another kind was told by a rule of its own. */
-static enum dp_status follow(const struct rule *u, uint32_t node, struct dp_str path)
-{
+static enum dp_status follow(const struct rule *u, uint32_t node, struct dp_str path) {
     struct dp_cat_event *e = u->e;
     if (path.n && (path.p[0] == '[' || path.p[0] == '{')) {
         bool map = path.p[0] == '{';
@@ -132,8 +127,7 @@ static enum dp_status follow(const struct rule *u, uint32_t node, struct dp_str 
     return follow(u, member, dp_str(path.p + n + (sign == '.'), path.n - n - (sign == '.')));
 }
 
-static enum dp_status check_one(struct dp_cat_event *e, const struct known *k, uint32_t facet)
-{
+static enum dp_status check_one(struct dp_cat_event *e, const struct known *k, uint32_t facet) {
     for (const char *p = k->rules; *p;) {
         size_t n = strcspn(p, " ");
         struct rule u = {.e = e, .key = dp_str_z(k->key), .text = dp_str(p, n)};
@@ -143,8 +137,7 @@ static enum dp_status check_one(struct dp_cat_event *e, const struct known *k, u
     return DP_OK;
 }
 
-enum dp_status dp_cat_facets_check(struct dp_cat_event *e, char place, uint32_t facets)
-{
+enum dp_status dp_cat_facets_check(struct dp_cat_event *e, char place, uint32_t facets) {
     for (uint32_t k = facets + 1; k < e->r->nodes[facets].next; k = e->r->nodes[k].next) {
         bool deleted = false;
         if (!dp_cat_is(e, k + 1, DP_KIND_OBJECT)) continue;

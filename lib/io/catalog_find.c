@@ -7,14 +7,12 @@
 
 #include <stdlib.h>
 
-void dp_catalog_node_release(struct dp_catalog_node *n)
-{
+void dp_catalog_node_release(struct dp_catalog_node *n) {
     free(n->ns), free(n->name), free(n->field);
     *n = (struct dp_catalog_node){0};
 }
 
-void dp_catalog_node_print(const struct dp_catalog_node *n, struct dp_buf *b)
-{
+void dp_catalog_node_print(const struct dp_catalog_node *n, struct dp_buf *b) {
     if (n->kind == 'j' || strcmp(n->ns, "file") != 0) {
         dp_buf_addz(b, n->ns);
         if (*n->ns && !(n->name[0] == '/' && n->kind != 'j')) dp_buf_addc(b, '/');
@@ -27,8 +25,7 @@ static char *copy(struct dp_str s) { return dp_strndup(s.p ? s.p : "", s.n); }
 
 enum { FEW_NAMES = 300, PART_OF_ALL = 8 }; /* so many, and this part of a table: from there on all of it is read at once, which costs less */
 
-static char *keep(struct dp_catalog *c, struct dp_str s)
-{
+static char *keep(struct dp_catalog *c, struct dp_str s) {
     char *p = dp_arena_alloc(&c->name_arena, s.n + 1);
     if (s.n) memcpy(p, s.p, s.n);
     p[s.n] = 0;
@@ -36,8 +33,7 @@ static char *keep(struct dp_catalog *c, struct dp_str s)
 }
 
 /* Room for all names by id; what nobody asks for is never touched. */
-static enum dp_status make_room(struct dp_catalog *c, int which, struct dp_err *err)
-{
+static enum dp_status make_room(struct dp_catalog *c, int which, struct dp_err *err) {
     static const char *const most[] = {"SELECT max(id) FROM dataset", "SELECT max(id) FROM job", "SELECT max(id) FROM field"};
     struct dp_cat_names *t = &c->names[which];
     long long n = 0;
@@ -51,8 +47,7 @@ static enum dp_status make_room(struct dp_catalog *c, int which, struct dp_err *
 }
 
 /* The row that a statement is at: id, name, and the namespace or a column's dataset. */
-static void keep_row(struct dp_catalog *c, int which, void *st, struct dp_str *last)
-{
+static void keep_row(struct dp_catalog *c, int which, void *st, struct dp_str *last) {
     struct dp_cat_names *t = &c->names[which];
     int64_t id = dp_cat_i64(c, st, 0);
     if (id <= 0 || id > t->n) return;
@@ -65,8 +60,7 @@ static void keep_row(struct dp_catalog *c, int which, void *st, struct dp_str *l
     t->v[2 * id] = keep(c, dp_cat_str(c, st, 1)), t->v[2 * id + 1] = (char *)(uintptr_t)last->p;
 }
 
-static enum dp_status load_names(struct dp_catalog *c, int which, struct dp_err *err)
-{
+static enum dp_status load_names(struct dp_catalog *c, int which, struct dp_err *err) {
     static const char *const all[] = {"SELECT id, name, ns FROM dataset", "SELECT id, name, ns FROM job", "SELECT id, name, dataset FROM field"};
     void *st;
     struct dp_str last = {0};
@@ -77,8 +71,7 @@ static enum dp_status load_names(struct dp_catalog *c, int which, struct dp_err 
     return status;
 }
 
-static enum dp_status look_up(struct dp_catalog *c, int which, int64_t id, struct dp_err *err)
-{
+static enum dp_status look_up(struct dp_catalog *c, int which, int64_t id, struct dp_err *err) {
     static const char *const sql[] = {"SELECT id, name, ns FROM dataset WHERE id = ?1", "SELECT id, name, ns FROM job WHERE id = ?1", "SELECT id, name, dataset FROM field WHERE id = ?1"};
     enum dp_status status = DP_OK;
     void *st = dp_cat_ask(c, DP_CAT_ST_NAMES + which, sql[which], &status, err);
@@ -89,8 +82,7 @@ static enum dp_status look_up(struct dp_catalog *c, int which, int64_t id, struc
     return status;
 }
 
-enum dp_status dp_catalog_view(struct dp_catalog *c, char kind, int64_t id, struct dp_catalog_node *out, struct dp_err *err)
-{
+enum dp_status dp_catalog_view(struct dp_catalog *c, char kind, int64_t id, struct dp_catalog_node *out, struct dp_err *err) {
     int which = kind == 'd' ? 0 : kind == 'j' ? 1 : 2;
     struct dp_cat_names *t = &c->names[which];
     *out = (struct dp_catalog_node){.kind = kind, .id = id, .dataset = id};
@@ -109,8 +101,7 @@ enum dp_status dp_catalog_view(struct dp_catalog *c, char kind, int64_t id, stru
     return out->name ? DP_OK : dp_err_set(err, DP_FORMAT, "store %s: node %c%lld is named and not there", c->path, kind, (long long)id);
 }
 
-enum dp_status dp_catalog_name(struct dp_catalog *c, char kind, int64_t id, struct dp_catalog_node *out, struct dp_err *err)
-{
+enum dp_status dp_catalog_name(struct dp_catalog *c, char kind, int64_t id, struct dp_catalog_node *out, struct dp_err *err) {
     enum dp_status status = dp_catalog_view(c, kind, id, out, err);
     out->ns = status ? NULL : dp_strdup(out->ns), out->name = status ? NULL : dp_strdup(out->name);
     out->field = status || !out->field ? NULL : dp_strdup(out->field);
@@ -124,8 +115,7 @@ struct found {
     size_t n, cap;
 };
 
-static void found_release(struct found *f)
-{
+static void found_release(struct found *f) {
     for (size_t i = 0; i < f->n; i++) dp_catalog_node_release(&f->v[i]);
     free(f->v);
     *f = (struct found){0};
@@ -133,23 +123,20 @@ static void found_release(struct found *f)
 
 enum { MOST_FOUND = 12 }; /* of several, more than are named */
 
-static void add_found(struct dp_catalog *c, char kind, void *st, struct found *f)
-{
+static void add_found(struct dp_catalog *c, char kind, void *st, struct found *f) {
     f->v = dp_grow(f->v, &f->cap, f->n + 1, sizeof *f->v);
     int64_t id = dp_cat_i64(c, st, 0);
     f->v[f->n++] = (struct dp_catalog_node){.kind = kind, .id = id, .dataset = id, .ns = copy(dp_cat_str(c, st, 1)), .name = copy(dp_cat_str(c, st, 2))};
 }
 
-static int by_names(const void *x, const void *y)
-{
+static int by_names(const void *x, const void *y) {
     const struct dp_catalog_node *a = x, *b = y;
     int by = strcmp(a->name, b->name);
     return by ? by : strcmp(a->ns, b->ns);
 }
 
 /* All of a name and a namespace that make the text with `between`: each place where it can be cut is looked up, which the index does faster than going through all names does. */
-static enum dp_status collect_cuts(struct dp_catalog *c, char kind, struct dp_str text, const char *between, struct found *f, struct dp_err *err)
-{
+static enum dp_status collect_cuts(struct dp_catalog *c, char kind, struct dp_str text, const char *between, struct found *f, struct dp_err *err) {
     void *st;
     size_t n = strlen(between);
     enum dp_status status = dp_cat_query(c, &st, err, kind == 'j' ? "SELECT id, ns, name FROM job WHERE name = ?1 AND ns = ?2" : "SELECT id, ns, name FROM dataset WHERE name = ?1 AND ns = ?2", "");
@@ -165,8 +152,7 @@ static enum dp_status collect_cuts(struct dp_catalog *c, char kind, struct dp_st
     return status;
 }
 
-static enum dp_status collect(struct dp_catalog *c, char kind, struct dp_str name, struct dp_str ns, struct found *f, struct dp_err *err)
-{
+static enum dp_status collect(struct dp_catalog *c, char kind, struct dp_str name, struct dp_str ns, struct found *f, struct dp_err *err) {
     void *st;
     char sql[120];
     snprintf(sql, sizeof sql, "SELECT id, ns, name FROM %s WHERE name = ?1%s ORDER BY name, ns LIMIT %d", kind == 'j' ? "job" : "dataset", ns.p ? " AND ns = ?2" : "", MOST_FOUND);
@@ -177,8 +163,7 @@ static enum dp_status collect(struct dp_catalog *c, char kind, struct dp_str nam
 }
 
 /* Names that end in the text, from a separator on: all names are gone through, in their index. */
-static enum dp_status collect_ends(struct dp_catalog *c, char kind, struct dp_str text, struct found *f, struct dp_err *err)
-{
+static enum dp_status collect_ends(struct dp_catalog *c, char kind, struct dp_str text, struct found *f, struct dp_err *err) {
     void *st;
     enum dp_status status = dp_cat_query(c, &st, err, kind == 'j' ? "SELECT id, ns, name FROM job ORDER BY name, ns" : "SELECT id, ns, name FROM dataset ORDER BY name, ns", "");
     while (f->n < MOST_FOUND && dp_cat_next(c, st, &status, err)) {
@@ -190,8 +175,7 @@ static enum dp_status collect_ends(struct dp_catalog *c, char kind, struct dp_st
 }
 
 /* From the sharpest meaning to the vaguest; the first that is there counts.  Behind # of a URL stands a column, which is no part of the dataset's name and not passed over.  `ends`: the end of a name is a meaning too. */
-static enum dp_status by_name(struct dp_catalog *c, char kind, struct dp_str text, const char *cwd, bool ends, struct found *f, struct dp_err *err)
-{
+static enum dp_status by_name(struct dp_catalog *c, char kind, struct dp_str text, const char *cwd, bool ends, struct found *f, struct dp_err *err) {
     static const char *const between[] = {"/", "", ":"};
     struct dp_ol_name id = {0};
     enum dp_status status = DP_OK;
@@ -208,8 +192,7 @@ static enum dp_status by_name(struct dp_catalog *c, char kind, struct dp_str tex
 }
 
 /* The nearest of all last parts of names. */
-static void nearest(struct dp_catalog *c, const char *kinds, struct dp_str text, struct dp_buf *out)
-{
+static void nearest(struct dp_catalog *c, const char *kinds, struct dp_str text, struct dp_buf *out) {
     struct dp_arena a = {0};
     const char **words = NULL;
     size_t n = 0, cap = 0;
@@ -240,8 +223,7 @@ static void nearest(struct dp_catalog *c, const char *kinds, struct dp_str text,
     dp_arena_release(&a);
 }
 
-static enum dp_status several(const struct found *f, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status several(const struct found *f, struct dp_str text, struct dp_err *err) {
     struct dp_buf b = {0};
     for (size_t i = 0; i < f->n && i < 5; i++) {
         dp_buf_addz(&b, i ? ", " : "");
@@ -253,8 +235,7 @@ static enum dp_status several(const struct found *f, struct dp_str text, struct 
     return status;
 }
 
-static enum dp_status find_field(struct dp_catalog *c, struct dp_catalog_node *d, struct dp_str field, struct dp_err *err)
-{
+static enum dp_status find_field(struct dp_catalog *c, struct dp_catalog_node *d, struct dp_str field, struct dp_err *err) {
     void *st;
     const char **words = NULL;
     size_t n = 0, cap = 0;
@@ -281,15 +262,13 @@ static enum dp_status find_field(struct dp_catalog *c, struct dp_catalog_node *d
     return status;
 }
 
-static enum dp_status look(struct dp_catalog *c, struct dp_str text, const char *kinds, const char *cwd, bool ends, struct found *f, struct dp_err *err)
-{
+static enum dp_status look(struct dp_catalog *c, struct dp_str text, const char *kinds, const char *cwd, bool ends, struct found *f, struct dp_err *err) {
     if (strpbrk(kinds, "dc")) DP_TRY(by_name(c, 'd', text, cwd, ends, f, err));
     return strchr(kinds, 'j') ? by_name(c, 'j', text, cwd, ends, f, err) : DP_OK;
 }
 
 /* DATASET#COLUMN where the dataset's name is whole and the column is there: before names are gone through for their ends, which takes its time. */
-static enum dp_status whole_column(struct dp_catalog *c, struct dp_str t, const char *kinds, const char *cwd, struct found *f, struct dp_str *field, struct dp_err *err)
-{
+static enum dp_status whole_column(struct dp_catalog *c, struct dp_str t, const char *kinds, const char *cwd, struct found *f, struct dp_str *field, struct dp_err *err) {
     if (!memchr(t.p, '#', t.n)) return DP_OK;
     DP_TRY(look(c, t, kinds, cwd, false, f, err));
     bool is_name = f->n > 0;
@@ -311,8 +290,7 @@ static enum dp_status whole_column(struct dp_catalog *c, struct dp_str t, const 
     return DP_OK;
 }
 
-enum dp_status dp_catalog_find(struct dp_catalog *c, const char *text, const char *kinds, const char *cwd, struct dp_catalog_node *out, struct dp_err *err)
-{
+enum dp_status dp_catalog_find(struct dp_catalog *c, const char *text, const char *kinds, const char *cwd, struct dp_catalog_node *out, struct dp_err *err) {
     struct found f = {0};
     struct dp_str t = dp_str_z(text), field = {0};
     enum dp_status status = strchr(kinds, 'c') ? whole_column(c, t, kinds, cwd, &f, &field, err) : DP_OK;

@@ -6,8 +6,7 @@
 
 static uint32_t next_of(const struct dp_cat_event *e, uint32_t k) { return e->r->nodes[k].next; }
 
-static uint32_t how_of(struct dp_str type, struct dp_str subtype)
-{
+static uint32_t how_of(struct dp_str type, struct dp_str subtype) {
     static const struct { const char *word; uint32_t how; } words[] = {{"IDENTITY", DP_HOW_IDENTITY}, {"TRANSFORMATION", DP_HOW_TRANSFORMATION}, {"AGGREGATION", DP_HOW_AGGREGATION},
         {"JOIN", DP_HOW_JOIN}, {"GROUP_BY", DP_HOW_GROUP_BY}, {"FILTER", DP_HOW_FILTER}, {"SORT", DP_HOW_SORT}, {"WINDOW", DP_HOW_WINDOW}, {"CONDITIONAL", DP_HOW_CONDITIONAL}};
     bool indirect = type.p && dp_str_eqz(type, "INDIRECT");
@@ -17,8 +16,7 @@ static uint32_t how_of(struct dp_str type, struct dp_str subtype)
 }
 
 /* Of several ways the values take, all direct ones must mask for none to be clear. */
-static uint32_t read_transformations(const struct dp_cat_event *e, uint32_t list)
-{
+static uint32_t read_transformations(const struct dp_cat_event *e, uint32_t list) {
     uint32_t how = 0;
     bool direct = false, direct_masks = true, masks = true, any = false;
     if (!dp_cat_is(e, list, DP_KIND_ARRAY)) return 0;
@@ -36,41 +34,35 @@ static uint32_t read_transformations(const struct dp_cat_event *e, uint32_t list
 }
 
 /* The older form says it once for a column. */
-static uint32_t read_old_form(const struct dp_cat_event *e, uint32_t column)
-{
+static uint32_t read_old_form(const struct dp_cat_event *e, uint32_t column) {
     struct dp_str type = dp_cat_member_text(e, column, "transformationType");
     if (type.p && dp_str_eqz(type, "MASKED")) return DP_HOW_TRANSFORMATION | DP_HOW_MASKING;
     return type.p && dp_str_eqz(type, "IDENTITY") ? DP_HOW_IDENTITY : DP_HOW_TRANSFORMATION;
 }
 
-static void add_ref(struct dp_cat_event *e, struct dp_cat_dataset *d, struct dp_cat_ref ref)
-{
+static void add_ref(struct dp_cat_event *e, struct dp_cat_dataset *d, struct dp_cat_ref ref) {
     d->refs = dp_arena_grow(e->arena, d->refs, &d->cap_refs, d->n_refs + 1, sizeof *d->refs);
     d->refs[d->n_refs++] = ref;
 }
 
-static void add_from(struct dp_cat_event *e, struct dp_cat_dataset *d, struct dp_cat_name from)
-{
+static void add_from(struct dp_cat_event *e, struct dp_cat_dataset *d, struct dp_cat_name from) {
     d->from = dp_arena_grow(e->arena, d->from, &d->cap_from, d->n_from + 1, sizeof *d->from);
     d->from[d->n_from++] = from;
 }
 
-static void add_link(struct dp_cat_event *e, struct dp_cat_link link)
-{
+static void add_link(struct dp_cat_event *e, struct dp_cat_link link) {
     e->links = dp_arena_grow(e->arena, e->links, &e->cap_links, e->n_links + 1, sizeof *e->links);
     e->links[e->n_links++] = link;
 }
 
-static bool read_name(const struct dp_cat_event *e, uint32_t node, struct dp_cat_name *n)
-{
+static bool read_name(const struct dp_cat_event *e, uint32_t node, struct dp_cat_name *n) {
     if (!dp_cat_is(e, node, DP_KIND_OBJECT)) return false;
     *n = (struct dp_cat_name){dp_cat_member_text(e, node, "namespace"), dp_cat_member_text(e, node, "name")};
     return n->ns.p && n->name.p;
 }
 
 /* Entries of inputFields, of `dataset`, and of `inputs` of a lineage facet with a field. `to` p NULL: all rows. */
-static void read_inputs(struct dp_cat_event *e, struct dp_cat_dataset *d, uint32_t list, struct dp_str to, uint32_t how_else)
-{
+static void read_inputs(struct dp_cat_event *e, struct dp_cat_dataset *d, uint32_t list, struct dp_str to, uint32_t how_else) {
     if (!dp_cat_is(e, list, DP_KIND_ARRAY)) return;
     for (uint32_t k = list + 1; k < next_of(e, list); k = next_of(e, k)) {
         struct dp_cat_ref ref = {.to = to};
@@ -94,8 +86,7 @@ static void read_inputs(struct dp_cat_event *e, struct dp_cat_dataset *d, uint32
     }
 }
 
-static void read_columns(struct dp_cat_event *e, struct dp_cat_dataset *d, uint32_t fields, const char *list)
-{
+static void read_columns(struct dp_cat_event *e, struct dp_cat_dataset *d, uint32_t fields, const char *list) {
     if (!dp_cat_is(e, fields, DP_KIND_OBJECT)) return;
     for (uint32_t k = fields + 1; k < next_of(e, fields); k = next_of(e, k)) {
         struct dp_str to = dp_cat_text(e, k);
@@ -103,8 +94,7 @@ static void read_columns(struct dp_cat_event *e, struct dp_cat_dataset *d, uint3
     }
 }
 
-enum dp_status dp_cat_flow_read(struct dp_cat_event *e, struct dp_cat_dataset *d)
-{
+enum dp_status dp_cat_flow_read(struct dp_cat_event *e, struct dp_cat_dataset *d) {
     uint32_t columns = d->facets ? dp_json_member(e->r, d->facets, "columnLineage") : 0, lineage = d->facets ? dp_json_member(e->r, d->facets, "lineage") : 0;
     if (dp_cat_is(e, columns, DP_KIND_OBJECT)) {
         d->says_flow = true;
@@ -126,8 +116,7 @@ enum dp_status dp_cat_flow_read(struct dp_cat_event *e, struct dp_cat_dataset *d
 /* ---- between jobs, and between jobs and datasets ---- */
 
 /* One target with its inputs, of a lineage facet of a job. */
-static void read_entry(struct dp_cat_event *e, uint32_t entry)
-{
+static void read_entry(struct dp_cat_event *e, uint32_t entry) {
     struct dp_cat_name to = {0};
     struct dp_str type = dp_cat_member_text(e, entry, "type");
     uint32_t inputs = dp_json_member(e->r, entry, "inputs"), fields = dp_json_member(e->r, entry, "fields");
@@ -156,8 +145,7 @@ static void read_entry(struct dp_cat_event *e, uint32_t entry)
     }
 }
 
-static void read_dependencies(struct dp_cat_event *e, uint32_t list, bool upstream)
-{
+static void read_dependencies(struct dp_cat_event *e, uint32_t list, bool upstream) {
     if (!dp_cat_is(e, list, DP_KIND_ARRAY)) return;
     for (uint32_t k = list + 1; k < next_of(e, list); k = next_of(e, k)) {
         struct dp_cat_name job;
@@ -167,8 +155,7 @@ static void read_dependencies(struct dp_cat_event *e, uint32_t list, bool upstre
     }
 }
 
-enum dp_status dp_cat_links_read(struct dp_cat_event *e)
-{
+enum dp_status dp_cat_links_read(struct dp_cat_event *e) {
     uint32_t lineage = e->job_facets ? dp_json_member(e->r, e->job_facets, "lineage") : 0, depends = e->run_facets ? dp_json_member(e->r, e->run_facets, "jobDependencies") : 0;
     uint32_t entries = dp_cat_is(e, lineage, DP_KIND_OBJECT) && !dp_cat_is_deleted(e, lineage) ? dp_json_member(e->r, lineage, "entries") : 0;
     for (uint32_t k = entries + 1; dp_cat_is(e, entries, DP_KIND_ARRAY) && k < next_of(e, entries); k = next_of(e, k))

@@ -9,8 +9,7 @@
 
 enum { Q_IS_TABLE };
 
-enum dp_status dp_catalog_is_table(struct dp_catalog *c, int64_t dataset, bool *is_table, struct dp_err *err)
-{
+enum dp_status dp_catalog_is_table(struct dp_catalog *c, int64_t dataset, bool *is_table, struct dp_err *err) {
     static const char sql[] = "SELECT lower(json_extract(text, '$.storageLayer')) IN ('delta', 'iceberg', 'hudi', 'paimon') FROM (SELECT body FROM facet WHERE kind = 'd' AND owner = ?1 AND key = 'storage'"
                               " ORDER BY at DESC LIMIT 1) JOIN body ON body.id = body";
     enum dp_status status = DP_OK;
@@ -24,8 +23,7 @@ enum dp_status dp_catalog_is_table(struct dp_catalog *c, int64_t dataset, bool *
 }
 
 /* All datasets, by name, that the text stands for. */
-static enum dp_status find_datasets(struct dp_catalog *c, struct dp_str text, struct dp_catalog_node **v, size_t *n, struct dp_err *err)
-{
+static enum dp_status find_datasets(struct dp_catalog *c, struct dp_str text, struct dp_catalog_node **v, size_t *n, struct dp_err *err) {
     size_t cap = 0, to_brace = 0;
     void *st;
     struct dp_buf printed = {0};
@@ -55,8 +53,7 @@ static enum dp_status find_datasets(struct dp_catalog *c, struct dp_str text, st
 }
 
 /* Those that have the column, as columns. */
-static enum dp_status find_columns(struct dp_catalog *c, struct dp_str field, struct dp_catalog_node *v, size_t *n, struct dp_err *err)
-{
+static enum dp_status find_columns(struct dp_catalog *c, struct dp_str field, struct dp_catalog_node *v, size_t *n, struct dp_err *err) {
     size_t kept = 0;
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < *n; i++) {
@@ -72,8 +69,7 @@ static enum dp_status find_columns(struct dp_catalog *c, struct dp_str field, st
     return status;
 }
 
-enum dp_status dp_catalog_find_folded(struct dp_catalog *c, const char *text, struct dp_catalog_node **v, size_t *n, struct dp_err *err)
-{
+enum dp_status dp_catalog_find_folded(struct dp_catalog *c, const char *text, struct dp_catalog_node **v, size_t *n, struct dp_err *err) {
     struct dp_str t = dp_str_z(text);
     *v = NULL, *n = 0;
     if (dp_str_starts(t, DP_STR("dataset:"))) t = dp_str(t.p + 8, t.n - 8);

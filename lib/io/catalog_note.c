@@ -25,16 +25,14 @@ static const char *const which[] = {
     [DP_NOTE_CLASS] = "class WHERE ?1 = 'd' AND dataset = ?2 AND field IS ?3 AND ?4 IS NULL"};
 static const char *const value_is[] = {[DP_NOTE_TAG] = "value", [DP_NOTE_OWNER] = "type", [DP_NOTE_CLASS] = "class"};
 
-static enum dp_status step(struct noting *g, void *st, enum dp_status status)
-{
+static enum dp_status step(struct noting *g, void *st, enum dp_status status) {
     dp_cat_next(g->c, st, &status, g->err);
     g->c->sq.finalize(st);
     return status;
 }
 
 /* Does somebody say so now?  *same: with this value. */
-static enum dp_status look(struct noting *g, bool by_event, bool *there, bool *same)
-{
+static enum dp_status look(struct noting *g, bool by_event, bool *there, bool *same) {
     char sql[300];
     void *st;
     const struct dp_note *n = g->n;
@@ -46,8 +44,7 @@ static enum dp_status look(struct noting *g, bool by_event, bool *there, bool *s
     return status;
 }
 
-static enum dp_status end_rows(struct noting *g)
-{
+static enum dp_status end_rows(struct noting *g) {
     char sql[300];
     void *st;
     const struct dp_note *n = g->n;
@@ -57,8 +54,7 @@ static enum dp_status end_rows(struct noting *g)
     return step(g, st, status);
 }
 
-static enum dp_status put_row(struct noting *g)
-{
+static enum dp_status put_row(struct noting *g) {
     static const char *const sql[] = {
         [DP_NOTE_TAG] = "INSERT INTO tag(kind, owner, field, key, value, source, at, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
         [DP_NOTE_OWNER] = "INSERT INTO owner(kind, id, name, type, source, at, event) SELECT ?1, ?2, ?4, ?5, ?6, ?7, 0 WHERE ?3 IS NULL",
@@ -69,8 +65,7 @@ static enum dp_status put_row(struct noting *g)
     return step(g, st, status);
 }
 
-static enum dp_status note(struct noting *g, enum dp_note_done *done)
-{
+static enum dp_status note(struct noting *g, enum dp_note_done *done) {
     const struct dp_note *n = g->n;
     bool there, same, by_event;
     void *st;
@@ -92,8 +87,7 @@ static enum dp_status note(struct noting *g, enum dp_note_done *done)
     return step(g, st, status);
 }
 
-enum dp_status dp_catalog_note(struct dp_catalog *c, const struct dp_catalog_node *node, const struct dp_note *n, enum dp_note_done *done, struct dp_err *err)
-{
+enum dp_status dp_catalog_note(struct dp_catalog *c, const struct dp_catalog_node *node, const struct dp_note *n, enum dp_note_done *done, struct dp_err *err) {
     struct noting g = {.c = c, .node = node, .n = n, .err = err};
     *done = DP_NOTE_SAME;
     if (n->kind == DP_NOTE_OWNER && node->kind == 'c') return dp_err_set(err, DP_USAGE, "%s#%s: datasets and jobs have owners, columns have those of their dataset", node->name, node->field);

@@ -61,8 +61,7 @@ static const char *const schemas_sql =
     " ORDER BY last_at DESC, 1, 2" LIMITED
 #define OF_JOB(side) "SELECT " NAME("d") " AS dataset, NULL AS job, x.last_at AS last_at FROM job_io x JOIN dataset d ON d.id = x.dataset WHERE x.job = ?1 AND x.side = " side " AND " HOLDS("x") " ORDER BY last_at DESC, 1" LIMITED
 
-const char *dp_cat_page_sql(enum dp_catalog_question q, bool is_job)
-{
+const char *dp_cat_page_sql(enum dp_catalog_question q, bool is_job) {
     if (q == DP_ASK_ABOUT) return is_job ? job_sql : dataset_sql;
     if (q == DP_ASK_COLUMNS) return columns_sql;
     if (q == DP_ASK_CHECKS) return checks_sql;

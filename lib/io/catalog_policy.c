@@ -34,8 +34,7 @@ struct dp_catalog_policy {
 
 /* ---- reading ---- */
 
-static enum dp_status get_text(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, const char **out, struct dp_err *err)
-{
+static enum dp_status get_text(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, const char **out, struct dp_err *err) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     if (n->kind == DP_YAML_LIST || n->kind == DP_YAML_MAP || n->kind == DP_YAML_NULL || !n->text.n) return dp_yaml_error(&p->doc, n, err, "%s: expected a word, not %s", key, dp_yaml_kind_name(n->kind));
@@ -43,8 +42,7 @@ static enum dp_status get_text(const struct dp_catalog_policy *p, const struct d
     return DP_OK;
 }
 
-static enum dp_status get_bool(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, bool *out, struct dp_err *err)
-{
+static enum dp_status get_bool(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, bool *out, struct dp_err *err) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     if (n->kind != DP_YAML_BOOL) return dp_yaml_error(&p->doc, n, err, "%s: expected true or false", key);
@@ -53,8 +51,7 @@ static enum dp_status get_bool(const struct dp_catalog_policy *p, const struct d
 }
 
 /* A word or a list of them. */
-static enum dp_status get_words(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, const struct dp_yaml_node **out, struct dp_err *err)
-{
+static enum dp_status get_words(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, const struct dp_yaml_node **out, struct dp_err *err) {
     const struct dp_yaml_node *n = *out = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     bool fits = n->kind == DP_YAML_LIST || (n->kind == DP_YAML_STRING && n->text.n);
@@ -65,23 +62,20 @@ static enum dp_status get_words(const struct dp_catalog_policy *p, const struct 
 static size_t words_n(const struct dp_yaml_node *n) { return !n ? 0 : n->kind == DP_YAML_LIST ? n->n : 1; }
 static struct dp_str word_at(const struct dp_yaml_node *n, size_t i) { return n->kind == DP_YAML_LIST ? n->items[i]->text : n->text; }
 
-static enum dp_status get_pattern(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, struct dp_pattern **out, const char **text, struct dp_err *err)
-{
+static enum dp_status get_pattern(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, struct dp_pattern **out, const char **text, struct dp_err *err) {
     struct dp_err why = DP_ERR_INIT;
     DP_TRY(get_text(p, map, key, text, err));
     if (!*text || dp_pattern_compile(dp_str_z(*text), out, &why) == DP_OK) return DP_OK;
     return dp_yaml_error(&p->doc, dp_yaml_get(map, key), err, "%s: %.200s", key, why.msg);
 }
 
-static void split_tag(struct dp_str word, struct dp_str *key, struct dp_str *value)
-{
+static void split_tag(struct dp_str word, struct dp_str *key, struct dp_str *value) {
     const char *eq = memchr(word.p, '=', word.n);
     *key = eq ? dp_str(word.p, (size_t)(eq - word.p)) : word;
     *value = eq ? dp_str(eq + 1, word.n - key->n - 1) : dp_str(NULL, 0);
 }
 
-static enum dp_status read_severity(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, bool may_be_off, bool *is_warning, bool *off, struct dp_err *err)
-{
+static enum dp_status read_severity(const struct dp_catalog_policy *p, const struct dp_yaml_node *map, const char *key, bool may_be_off, bool *is_warning, bool *off, struct dp_err *err) {
     const char *word = "error";
     DP_TRY(get_text(p, map, key, &word, err));
     *is_warning = !strcmp(word, "warning");
@@ -90,8 +84,7 @@ static enum dp_status read_severity(const struct dp_catalog_policy *p, const str
     return dp_yaml_error(&p->doc, dp_yaml_get(map, key), err, "%s: \"%.60s\" is none of error, warning%s", key, word, may_be_off ? ", off" : "");
 }
 
-static enum dp_status read_rule(struct dp_catalog_policy *p, const struct dp_yaml_node *map, struct dp_err *err)
-{
+static enum dp_status read_rule(struct dp_catalog_policy *p, const struct dp_yaml_node *map, struct dp_err *err) {
     static const char *const keys[] = {"name", "datasets", "jobs", "tagged", "severity", "pattern", "columns", "tags", "owner", "description", "columnDescriptions", "classified", "atMost", NULL};
     const char *tagged = NULL;
     bool off;
@@ -123,8 +116,7 @@ static enum dp_status read_rule(struct dp_catalog_policy *p, const struct dp_yam
     return DP_OK;
 }
 
-static enum dp_status read_file(struct dp_catalog_policy *p, const char *path, struct dp_err *err)
-{
+static enum dp_status read_file(struct dp_catalog_policy *p, const char *path, struct dp_err *err) {
     static const char *const keys[] = {"rules", "weakerClasses", NULL};
     DP_TRY(dp_yaml_read(path, &p->doc, err));
     const struct dp_yaml_node *root = p->doc.root, *rules;
@@ -137,8 +129,7 @@ static enum dp_status read_file(struct dp_catalog_policy *p, const char *path, s
     return DP_OK;
 }
 
-enum dp_status dp_catalog_policy_read(const char *path, struct dp_catalog_policy **out, struct dp_err *err)
-{
+enum dp_status dp_catalog_policy_read(const char *path, struct dp_catalog_policy **out, struct dp_err *err) {
     struct dp_catalog_policy *p = dp_calloc(1, sizeof *p);
     p->rules = dp_grow(NULL, &p->cap, 1, sizeof *p->rules);
     p->rules[p->n++] = (struct rule){.name = "weakerClasses", .at_most = -1};
@@ -153,8 +144,7 @@ enum dp_status dp_catalog_policy_read(const char *path, struct dp_catalog_policy
 
 const char *const *dp_catalog_policy_rules(const struct dp_catalog_policy *p) { return p->names; }
 
-void dp_catalog_policy_free(struct dp_catalog_policy *p)
-{
+void dp_catalog_policy_free(struct dp_catalog_policy *p) {
     if (!p) return;
     for (size_t i = 0; i < p->n; i++) dp_pattern_free(p->rules[i].pattern), dp_pattern_free(p->rules[i].columns);
     dp_yaml_release(&p->doc);
@@ -184,16 +174,14 @@ struct checking {
     uint64_t checked;
 };
 
-static enum dp_status find(struct checking *k, const struct rule *r, char kind, int64_t id)
-{
+static enum dp_status find(struct checking *k, const struct rule *r, char kind, int64_t id) {
     const struct dp_catalog_policy_finding f = {.rule = (size_t)(r - k->p->rules), .is_warning = r->is_warning, .kind = kind, .id = id, .what = dp_buf_z(&k->what)};
     enum dp_status status = k->fn(k->ctx, &f, k->err);
     dp_buf_reset(&k->what);
     return status;
 }
 
-static void *start(struct checking *k, int q, struct dp_str key, struct dp_str value, enum dp_status *status)
-{
+static void *start(struct checking *k, int q, struct dp_str key, struct dp_str value, enum dp_status *status) {
     struct dp_catalog *c = k->c;
     void *st = dp_cat_ask(c, DP_CAT_ST_POLICY + q, sqls[q], status, k->err);
     if (!st) return NULL;
@@ -205,8 +193,7 @@ static void *start(struct checking *k, int q, struct dp_str key, struct dp_str v
     return st;
 }
 
-static enum dp_status is_there(struct checking *k, int q, struct dp_str key, struct dp_str value, bool *there)
-{
+static enum dp_status is_there(struct checking *k, int q, struct dp_str key, struct dp_str value, bool *there) {
     enum dp_status status = DP_OK;
     void *st = start(k, q, key, value, &status);
     *there = dp_cat_next(k->c, st, &status, k->err) && dp_cat_i64(k->c, st, 0);
@@ -214,8 +201,7 @@ static enum dp_status is_there(struct checking *k, int q, struct dp_str key, str
     return status;
 }
 
-static enum dp_status look_at_name(struct checking *k, const struct rule *r, const struct dp_pattern *pattern, const char *text, struct dp_str name, char kind, int64_t id)
-{
+static enum dp_status look_at_name(struct checking *k, const struct rule *r, const struct dp_pattern *pattern, const char *text, struct dp_str name, char kind, int64_t id) {
     bool matches = true;
     if (!pattern) return DP_OK;
     DP_TRY(dp_pattern_match(pattern, k->run, name, &matches, k->err));
@@ -224,8 +210,7 @@ static enum dp_status look_at_name(struct checking *k, const struct rule *r, con
     return find(k, r, kind, id);
 }
 
-static enum dp_status look_at_column(struct checking *k, const struct rule *r, int64_t id, struct dp_str name, bool is_told)
-{
+static enum dp_status look_at_column(struct checking *k, const struct rule *r, int64_t id, struct dp_str name, bool is_told) {
     const struct dp_class *class = dp_classes_find(&k->classes, id);
     DP_TRY(look_at_name(k, r, r->columns, r->columns_text, name, 'c', id));
     if (r->column_descriptions && !is_told) {
@@ -241,8 +226,7 @@ static enum dp_status look_at_column(struct checking *k, const struct rule *r, i
     return find(k, r, 'c', id);
 }
 
-static enum dp_status look_at_columns(struct checking *k, const struct rule *r)
-{
+static enum dp_status look_at_columns(struct checking *k, const struct rule *r) {
     enum dp_status status = DP_OK;
     if (!r->columns && !r->column_descriptions && !r->classified && r->at_most < 0) return DP_OK;
     void *st = start(k, Q_COLUMNS, (struct dp_str){0}, (struct dp_str){0}, &status);
@@ -250,16 +234,14 @@ static enum dp_status look_at_columns(struct checking *k, const struct rule *r)
     return status;
 }
 
-static enum dp_status speaks_of(struct checking *k, const struct rule *r, const char *printed, bool *does)
-{
+static enum dp_status speaks_of(struct checking *k, const struct rule *r, const char *printed, bool *does) {
     const struct dp_yaml_node *names = k->kind == 'j' ? r->jobs : r->datasets;
     *does = false;
     for (size_t i = 0; i < words_n(names) && !*does; i++) *does = dp_glob_match(word_at(names, i).p, printed);
     return *does && r->tag.p ? is_there(k, Q_TAG, r->tag, r->value, does) : DP_OK;
 }
 
-static enum dp_status look_at_node(struct checking *k, const struct rule *r, struct dp_str name)
-{
+static enum dp_status look_at_node(struct checking *k, const struct rule *r, struct dp_str name) {
     static const struct dp_str none;
     bool there;
     DP_TRY(look_at_name(k, r, r->pattern, r->pattern_text, name, k->kind, k->id));
@@ -285,8 +267,7 @@ static enum dp_status look_at_node(struct checking *k, const struct rule *r, str
 }
 
 /* Columns that were given a weaker class than that of what they were made from. */
-static enum dp_status look_at_classes(struct checking *k)
-{
+static enum dp_status look_at_classes(struct checking *k) {
     if (k->p->classes_off) return DP_OK;
     for (size_t i = 0; i < k->classes.n; i++) {
         const struct dp_class *v = &k->classes.v[i];
@@ -301,8 +282,7 @@ static enum dp_status look_at_classes(struct checking *k)
     return DP_OK;
 }
 
-static enum dp_status look(struct checking *k)
-{
+static enum dp_status look(struct checking *k) {
     void *st;
     struct dp_buf name = {0};
     enum dp_status status = dp_cat_query(k->c, &st, k->err, "SELECT 'd', id, name, " NAME("d") " FROM dataset d WHERE NOT " GONE("d") " UNION ALL SELECT 'j', id, name, " JOB_NAME("j") " FROM job j ORDER BY 1, 4", "");
@@ -324,8 +304,7 @@ static enum dp_status look(struct checking *k)
 }
 
 enum dp_status dp_catalog_policy_check(const struct dp_catalog_policy *p, struct dp_catalog *c, enum dp_status (*fn)(void *ctx, const struct dp_catalog_policy_finding *f, struct dp_err *err), void *ctx, uint64_t *checked,
-                               struct dp_err *err)
-{
+                               struct dp_err *err) {
     struct checking k = {.p = p, .c = c, .fn = fn, .ctx = ctx, .err = err};
     enum dp_status status = dp_catalog_classes(c, NULL, 0, &k.classes, err);
     k.run = dp_pattern_run_open();

@@ -9,8 +9,7 @@
 struct dp_catalog_reader { struct dp_codec *codec; };
 
 /* The same for JSON values that are equal: order of members, blanks and escapes don't count. */
-static XXH128_hash_t digest_of(const struct dp_cat_event *e, uint32_t node)
-{
+static XXH128_hash_t digest_of(const struct dp_cat_event *e, uint32_t node) {
     const struct dp_node *v = &e->r->nodes[node];
     XXH128_hash_t h = {.low64 = v->kind, .high64 = 0};
     if (v->kind == DP_KIND_OBJECT) {
@@ -33,8 +32,7 @@ static XXH128_hash_t digest_of(const struct dp_cat_event *e, uint32_t node)
     return XXH3_128bits_withSeed(text.p, text.n, v->kind);
 }
 
-static enum dp_status keep_packed(struct dp_codec *codec, struct dp_cat_event *e, struct dp_err *err)
-{
+static enum dp_status keep_packed(struct dp_codec *codec, struct dp_cat_event *e, struct dp_err *err) {
     struct dp_buf packed = {0};
     enum dp_status status = dp_codec_compress(codec, DP_PQ_ZSTD, 1, e->r->raw, e->r->raw_n, &packed, err);
     e->packed = dp_arena_str(e->arena, dp_buf_str(&packed));
@@ -42,8 +40,7 @@ static enum dp_status keep_packed(struct dp_codec *codec, struct dp_cat_event *e
     return status;
 }
 
-enum dp_status dp_cat_event_ready(struct dp_codec *codec, const struct dp_record *r, struct dp_arena *arena, bool strict, struct dp_cat_event **out, struct dp_err *err)
-{
+enum dp_status dp_cat_event_ready(struct dp_codec *codec, const struct dp_record *r, struct dp_arena *arena, bool strict, struct dp_cat_event **out, struct dp_err *err) {
     struct dp_cat_event *e = *out = dp_arena_calloc(arena, 1, sizeof *e);
     DP_TRY(dp_cat_event_read(r, arena, strict, e, err));
     XXH128_hash_t h = digest_of(e, 0);
@@ -51,21 +48,18 @@ enum dp_status dp_cat_event_ready(struct dp_codec *codec, const struct dp_record
     return keep_packed(codec, e, err);
 }
 
-struct dp_catalog_reader *dp_catalog_reader_open(void)
-{
+struct dp_catalog_reader *dp_catalog_reader_open(void) {
     struct dp_catalog_reader *reader = dp_calloc(1, sizeof *reader);
     reader->codec = dp_codec_open();
     return reader;
 }
 
-void dp_catalog_reader_close(struct dp_catalog_reader *reader)
-{
+void dp_catalog_reader_close(struct dp_catalog_reader *reader) {
     if (reader) dp_codec_close(reader->codec);
     free(reader);
 }
 
-enum dp_status dp_catalog_read(struct dp_catalog_reader *reader, const struct dp_record *r, bool strict, struct dp_arena *arena, struct dp_cat_event **out, size_t *warnings, struct dp_err *err)
-{
+enum dp_status dp_catalog_read(struct dp_catalog_reader *reader, const struct dp_record *r, bool strict, struct dp_arena *arena, struct dp_cat_event **out, size_t *warnings, struct dp_err *err) {
     struct dp_record *own = dp_arena_alloc(arena, sizeof *own);
     struct dp_node *nodes = dp_arena_alloc(arena, r->n_nodes * sizeof *nodes);
     memcpy(nodes, r->nodes, r->n_nodes * sizeof *nodes);

@@ -30,16 +30,14 @@ static const char *const index_sql =
 
 /* ---- the index ---- */
 
-static enum dp_status has_index(struct dp_catalog *c, bool *has, struct dp_err *err)
-{
+static enum dp_status has_index(struct dp_catalog *c, bool *has, struct dp_err *err) {
     long long n = 0;
     DP_TRY(dp_cat_number(c, "SELECT count(*) FROM sqlite_master WHERE name = 'words'", &n, err));
     *has = n > 0;
     return DP_OK;
 }
 
-static enum dp_status bring_up(struct dp_catalog *c, struct dp_err *err)
-{
+static enum dp_status bring_up(struct dp_catalog *c, struct dp_err *err) {
     bool has;
     DP_TRY(has_index(c, &has, err));
     if (!has) {
@@ -50,8 +48,7 @@ static enum dp_status bring_up(struct dp_catalog *c, struct dp_err *err)
     return dp_cat_sql(c, index_sql, err);
 }
 
-enum dp_status dp_catalog_index(struct dp_catalog *c, struct dp_err *err)
-{
+enum dp_status dp_catalog_index(struct dp_catalog *c, struct dp_err *err) {
     enum dp_status status = DP_OK;
     if (!c->in_transaction) {
         DP_TRY(dp_cat_sql(c, "BEGIN IMMEDIATE", err));
@@ -65,8 +62,7 @@ enum dp_status dp_catalog_index(struct dp_catalog *c, struct dp_err *err)
     return status;
 }
 
-enum dp_status dp_catalog_index_is_old(struct dp_catalog *c, bool *is_old, struct dp_err *err)
-{
+enum dp_status dp_catalog_index_is_old(struct dp_catalog *c, bool *is_old, struct dp_err *err) {
     long long n = 0;
     bool has;
     DP_TRY(has_index(c, &has, err));
@@ -84,8 +80,7 @@ static const char *const make_classes_sql = "CREATE TABLE IF NOT EXISTS classed(
 #define STAMP "SELECT coalesce((SELECT max(id) FROM event), 0) || ' ' || (SELECT count(*) || ' ' || count(until) FROM class) || ' '" \
               " || (SELECT count(*) || ' ' || count(until) || ' ' || coalesce(max(rowid), 0) FROM tag WHERE key = 'classification')"
 
-enum dp_status dp_catalog_class_index_is_old(struct dp_catalog *c, bool *is_old, struct dp_err *err)
-{
+enum dp_status dp_catalog_class_index_is_old(struct dp_catalog *c, bool *is_old, struct dp_err *err) {
     long long n = 0;
     *is_old = true;
     DP_TRY(dp_cat_number(c, "SELECT count(*) FROM sqlite_master WHERE name = 'classed_at'", &n, err));
@@ -94,8 +89,7 @@ enum dp_status dp_catalog_class_index_is_old(struct dp_catalog *c, bool *is_old,
     return DP_OK;
 }
 
-static enum dp_status keep_classes(struct dp_catalog *c, const struct dp_classes *cs, struct dp_err *err)
-{
+static enum dp_status keep_classes(struct dp_catalog *c, const struct dp_classes *cs, struct dp_err *err) {
     void *st;
     enum dp_status status = dp_cat_query(c, &st, err, "INSERT OR IGNORE INTO classed(class, dataset) VALUES (?1, ?2)", "");
     for (size_t i = 0; i < cs->n && status == DP_OK; i++) {
@@ -110,8 +104,7 @@ static enum dp_status keep_classes(struct dp_catalog *c, const struct dp_classes
     return status == DP_OK ? dp_cat_sql(c, "INSERT INTO classed_at(stamp) " STAMP, err) : status;
 }
 
-enum dp_status dp_catalog_class_index(struct dp_catalog *c, struct dp_err *err)
-{
+enum dp_status dp_catalog_class_index(struct dp_catalog *c, struct dp_err *err) {
     struct dp_classes cs = {0};
     if (!c->in_transaction) {
         DP_TRY(dp_cat_sql(c, "BEGIN IMMEDIATE", err));
@@ -130,8 +123,7 @@ enum dp_status dp_catalog_class_index(struct dp_catalog *c, struct dp_err *err)
 
 static void add_id(struct dp_map *out, int64_t id) { dp_map_put(out, dp_str((const char *)&id, sizeof id), NULL); }
 
-enum dp_status dp_catalog_of_class(struct dp_catalog *c, struct dp_str word, struct dp_map *out, struct dp_err *err)
-{
+enum dp_status dp_catalog_of_class(struct dp_catalog *c, struct dp_str word, struct dp_map *out, struct dp_err *err) {
     bool is_old;
     void *st;
     DP_TRY(dp_catalog_class_index_is_old(c, &is_old, err));
@@ -157,8 +149,7 @@ static const struct pass { const char *columns; bool whole; enum dp_search_where
 enum { PASSES = sizeof passes / sizeof passes[0], WEIGHED = 1000 }; /* of more hits of one pass than that the first are weighed: many say that the words are no good */
 
 /* Words as FTS5 takes them: {columns}: ("word"* AND ...), whose quotes are doubled. */
-static void add_match(const struct dp_search_conf *conf, const struct pass *pass, struct dp_buf *b)
-{
+static void add_match(const struct dp_search_conf *conf, const struct pass *pass, struct dp_buf *b) {
     dp_buf_addz(b, pass->columns);
     for (size_t i = 0; i < conf->n_words; i++) {
         dp_buf_addz(b, i ? " AND \"" : "\"");
@@ -172,8 +163,7 @@ static void add_match(const struct dp_search_conf *conf, const struct pass *pass
 #define OWNED "(SELECT id * 2 + (kind = 'j') AS node FROM owner WHERE name = ?4 AND until IS NULL)"
 
 /* Where nodes come from: the words, else the rarest that is asked for.  The + keeps a list from being a loop around the words: it is looked into for each hit. */
-static void add_source(const struct dp_search_conf *conf, struct dp_buf *sql)
-{
+static void add_source(const struct dp_search_conf *conf, struct dp_buf *sql) {
     if (conf->n_words) dp_buf_addz(sql, "SELECT node FROM (SELECT rowid AS node, bm25(words) AS weight FROM words WHERE words MATCH ?1");
     else if (conf->tag) dp_buf_addz(sql, "SELECT node FROM (SELECT DISTINCT node FROM " TAGGED ") WHERE ?1 IS NULL");
     else if (conf->owner) dp_buf_addz(sql, "SELECT node FROM (SELECT DISTINCT node FROM " OWNED ") WHERE ?1 IS NULL");
@@ -184,8 +174,7 @@ static void add_source(const struct dp_search_conf *conf, struct dp_buf *sql)
     if (conf->owner && (conf->n_words || conf->tag)) dp_buf_addz(sql, " AND +node IN " OWNED);
 }
 
-static void add_order(const struct dp_search_conf *conf, struct dp_buf *sql)
-{
+static void add_order(const struct dp_search_conf *conf, struct dp_buf *sql) {
     bool bounded = conf->limit && !conf->among; /* who is not among them is told apart behind the query */
     if (conf->n_words && bounded) dp_buf_addf(sql, " LIMIT %lld", (long long)(conf->limit > WEIGHED ? conf->limit : WEIGHED));
     if (conf->n_words) dp_buf_addz(sql, ") ORDER BY weight, node");
@@ -194,8 +183,7 @@ static void add_order(const struct dp_search_conf *conf, struct dp_buf *sql)
     if (bounded) dp_buf_addf(sql, " LIMIT %lld", (long long)conf->limit);
 }
 
-static enum dp_status ask(struct dp_catalog *c, const struct dp_search_conf *conf, const struct pass *pass, struct dp_map *seen, struct dp_search *out, struct dp_err *err)
-{
+static enum dp_status ask(struct dp_catalog *c, const struct dp_search_conf *conf, const struct pass *pass, struct dp_map *seen, struct dp_search *out, struct dp_err *err) {
     struct dp_buf match = {0}, sql = {0};
     void *st;
     if (conf->n_words) add_match(conf, pass, &match);
@@ -217,8 +205,7 @@ static enum dp_status ask(struct dp_catalog *c, const struct dp_search_conf *con
     return status;
 }
 
-enum dp_status dp_catalog_search(struct dp_catalog *c, const struct dp_search_conf *conf, struct dp_search *out, struct dp_err *err)
-{
+enum dp_status dp_catalog_search(struct dp_catalog *c, const struct dp_search_conf *conf, struct dp_search *out, struct dp_err *err) {
     struct dp_map seen = {0};
     enum dp_status status = DP_OK;
     *out = (struct dp_search){0};
@@ -231,8 +218,7 @@ enum dp_status dp_catalog_search(struct dp_catalog *c, const struct dp_search_co
     return status;
 }
 
-void dp_search_release(struct dp_search *s)
-{
+void dp_search_release(struct dp_search *s) {
     free(s->v);
     *s = (struct dp_search){0};
 }

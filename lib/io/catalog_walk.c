@@ -53,8 +53,7 @@ struct walking {
 
 /* ---- statements ---- */
 
-static void *start(struct walking *k, int q, int64_t a, enum dp_status *status)
-{
+static void *start(struct walking *k, int q, int64_t a, enum dp_status *status) {
     void *st = dp_cat_ask(k->c, DP_CAT_ST_WALKS + q, sqls[q], status, k->err);
     if (!st) return NULL;
     k->c->sq.bind_int64(st, 1, a);
@@ -65,8 +64,7 @@ static void *start(struct walking *k, int q, int64_t a, enum dp_status *status)
 
 /* ---- the latest run of each job ---- */
 
-static enum dp_status load_latest(struct walking *k, int64_t job)
-{
+static enum dp_status load_latest(struct walking *k, int64_t job) {
     int64_t key[3] = {job, -1, -1}, run = 0;
     bool is_new;
     enum dp_status status = DP_OK;
@@ -82,16 +80,14 @@ static enum dp_status load_latest(struct walking *k, int64_t job)
     return status;
 }
 
-static bool in_latest(struct walking *k, int64_t job, int64_t dataset, int64_t side, int64_t flow)
-{
+static bool in_latest(struct walking *k, int64_t job, int64_t dataset, int64_t side, int64_t flow) {
     int64_t key[3] = {job, dataset, side};
     struct dp_map_item *it = dp_map_get(&k->current, dp_str((const char *)key, sizeof key));
     return it && (!flow || it->v.i == flow);
 }
 
 /* Is an edge (flow 0) or a flow among those that are asked for?  What no job did is always. */
-static enum dp_status is_wanted(struct walking *k, int64_t job, int64_t src, int64_t dst, int64_t flow, bool *wanted)
-{
+static enum dp_status is_wanted(struct walking *k, int64_t job, int64_t src, int64_t dst, int64_t flow, bool *wanted) {
     *wanted = true;
     if (!k->conf->current || !job) return DP_OK;
     DP_TRY(load_latest(k, job));
@@ -101,20 +97,17 @@ static enum dp_status is_wanted(struct walking *k, int64_t job, int64_t src, int
 
 /* ---- nodes ---- */
 
-static void better(struct dp_walk_node *v, uint8_t level)
-{
+static void better(struct dp_walk_node *v, uint8_t level) {
     if (level > v->level) v->level = level;
 }
 
-static uint32_t *place_of(struct walking *k, char kind, int64_t id)
-{
+static uint32_t *place_of(struct walking *k, char kind, int64_t id) {
     if (id <= 0 || id > (kind == 'd' ? k->max_dataset : kind == 'j' ? k->max_job : k->max_field)) return NULL;
     return kind == 'd' ? &k->dataset_at[id] : kind == 'j' ? &k->job_at[id] : &k->field_at[id];
 }
 
 /* True: it is new.  Ids that the store does not have are passed over. */
-static bool reach(struct walking *k, struct dp_walk_node n)
-{
+static bool reach(struct walking *k, struct dp_walk_node n) {
     uint32_t *at = place_of(k, n.kind, n.id);
     if (!at || *at == UINT32_MAX) return false;
     if (*at) {
@@ -127,29 +120,25 @@ static bool reach(struct walking *k, struct dp_walk_node n)
     return true;
 }
 
-static void push(struct walking *k, int64_t id, uint8_t level)
-{
+static void push(struct walking *k, int64_t id, uint8_t level) {
     k->queue = dp_grow(k->queue, &k->cap_queue, k->n_queue + 1, sizeof *k->queue);
     k->queue[k->n_queue++] = (struct item){id, level};
 }
 
-static int32_t depth_of(struct walking *k, char kind, int64_t id)
-{
+static int32_t depth_of(struct walking *k, char kind, int64_t id) {
     uint32_t *at = place_of(k, kind, id);
     return at && *at && *at != UINT32_MAX ? k->w->v[*at - 1].depth : 0;
 }
 
 /* ---- datasets and jobs ---- */
 
-static void reach_dataset(struct walking *k, int64_t id, int32_t depth, int64_t from, int64_t job)
-{
+static void reach_dataset(struct walking *k, int64_t id, int32_t depth, int64_t from, int64_t job) {
     if (job) reach(k, (struct dp_walk_node){.kind = 'j', .id = job, .depth = depth, .level = DP_WALK_DIRECT, .from = from});
     if (reach(k, (struct dp_walk_node){.kind = 'd', .id = id, .depth = depth, .level = DP_WALK_DIRECT, .from = from, .by = job})) push(k, id, DP_WALK_DIRECT);
 }
 
 /* Datasets that a job writes (or reads), and those of jobs that follow it. */
-static enum dp_status expand_job(struct walking *k, int64_t job, int32_t depth, int64_t from)
-{
+static enum dp_status expand_job(struct walking *k, int64_t job, int32_t depth, int64_t from) {
     enum dp_status status = DP_OK;
     void *st = start(k, Q_JOB_IO, job, &status);
     if (st) k->c->sq.bind_int64(st, 3, k->conf->down ? DP_SIDE_OUT : DP_SIDE_IN);
@@ -166,8 +155,7 @@ static enum dp_status expand_job(struct walking *k, int64_t job, int32_t depth, 
 }
 
 /* Jobs that hang on jobs are few: gone through from the first to those behind it. */
-static enum dp_status follow_jobs(struct walking *k, size_t from)
-{
+static enum dp_status follow_jobs(struct walking *k, size_t from) {
     enum dp_status status = DP_OK;
     for (size_t i = from; i < k->w->n && status == DP_OK && k->has_job_edges; i++) {
         struct dp_walk_node n = k->w->v[i];
@@ -183,8 +171,7 @@ static enum dp_status follow_jobs(struct walking *k, size_t from)
     return status;
 }
 
-static enum dp_status expand_dataset(struct walking *k, int64_t id, int32_t depth)
-{
+static enum dp_status expand_dataset(struct walking *k, int64_t id, int32_t depth) {
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < k->n_aliases; i++)
         if (!k->aliases[i].rename && (k->aliases[i].a == id || k->aliases[i].b == id))
@@ -211,8 +198,7 @@ static enum dp_status expand_dataset(struct walking *k, int64_t id, int32_t dept
     return status;
 }
 
-static enum dp_status walk_datasets(struct walking *k, const struct dp_catalog_node *starts, size_t n)
-{
+static enum dp_status walk_datasets(struct walking *k, const struct dp_catalog_node *starts, size_t n) {
     size_t jobs_at = 0;
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < n; i++) {
@@ -245,16 +231,14 @@ static enum dp_status walk_datasets(struct walking *k, const struct dp_catalog_n
 
 /* ---- columns ---- */
 
-static void hang(struct walking *k, uint32_t *first, struct link l)
-{
+static void hang(struct walking *k, uint32_t *first, struct link l) {
     k->links = dp_grow(k->links, &k->cap_links, k->n_links + 1, sizeof *k->links);
     l.next = *first;
     k->links[k->n_links++] = l;
     *first = (uint32_t)k->n_links;
 }
 
-static void hang_flow(struct walking *k, int64_t flow, int64_t dataset, struct dp_str edges)
-{
+static void hang_flow(struct walking *k, int64_t flow, int64_t dataset, struct dp_str edges) {
     for (size_t i = 0; i + sizeof(struct dp_catalog_flow_edge) <= edges.n; i += sizeof(struct dp_catalog_flow_edge)) {
         struct dp_catalog_flow_edge e;
         memcpy(&e, edges.p + i, sizeof e);
@@ -272,8 +256,7 @@ static void hang_flow(struct walking *k, int64_t flow, int64_t dataset, struct d
     }
 }
 
-static enum dp_status load_flows(struct walking *k, int64_t dataset)
-{
+static enum dp_status load_flows(struct walking *k, int64_t dataset) {
     enum dp_status status = DP_OK;
     if (k->loaded[dataset]) return DP_OK;
     k->loaded[dataset] = 1;
@@ -290,15 +273,13 @@ static enum dp_status load_flows(struct walking *k, int64_t dataset)
     return status;
 }
 
-static uint8_t level_by(uint8_t level, uint32_t how)
-{
+static uint8_t level_by(uint8_t level, uint32_t how) {
     uint8_t most = (how & ~(uint32_t)(DP_HOW_ALL_INDIRECT | DP_HOW_MASKING)) == 0 && (how & DP_HOW_ALL_INDIRECT) ? DP_WALK_INDIRECT : how & DP_HOW_MASKING ? DP_WALK_MASKED : DP_WALK_DIRECT;
     return level < most ? level : most;
 }
 
 /* A column at a level that is better than it had goes on its way. */
-static void reach_column(struct walking *k, int64_t id, int64_t dataset, uint8_t level, int32_t depth, int64_t from, int64_t job)
-{
+static void reach_column(struct walking *k, int64_t id, int64_t dataset, uint8_t level, int32_t depth, int64_t from, int64_t job) {
     uint32_t *at = place_of(k, 'c', id);
     if (!at || *at == UINT32_MAX) return;
     uint8_t before = *at ? k->w->v[*at - 1].level : 0;
@@ -308,8 +289,7 @@ static void reach_column(struct walking *k, int64_t id, int64_t dataset, uint8_t
     if (level > before) push(k, id, level);
 }
 
-static void reach_rows(struct walking *k, int64_t dataset, uint8_t level, int32_t depth, int64_t from, int64_t job)
-{
+static void reach_rows(struct walking *k, int64_t dataset, uint8_t level, int32_t depth, int64_t from, int64_t job) {
     if (job) reach(k, (struct dp_walk_node){.kind = 'j', .id = job, .depth = depth, .level = level, .from = from});
     if (dataset <= 0 || dataset > k->max_dataset) return;
     reach(k, (struct dp_walk_node){.kind = 'd', .id = dataset, .depth = depth, .level = level, .by = job});
@@ -318,8 +298,7 @@ static void reach_rows(struct walking *k, int64_t dataset, uint8_t level, int32_
     push(k, -dataset, level);
 }
 
-static void follow(struct walking *k, uint32_t first, uint8_t level, int32_t depth, int64_t from)
-{
+static void follow(struct walking *k, uint32_t first, uint8_t level, int32_t depth, int64_t from) {
     for (uint32_t i = first; i; i = k->links[i - 1].next) {
         const struct link l = k->links[i - 1];
         const struct flow *f = &k->flows[l.flow];
@@ -331,8 +310,7 @@ static void follow(struct walking *k, uint32_t first, uint8_t level, int32_t dep
 }
 
 /* Jobs that read the dataset: those that wrote another without a word of columns may have put anything into it; those that wrote nothing still read it. */
-static enum dp_status follow_silent(struct walking *k, int64_t dataset, int32_t depth)
-{
+static enum dp_status follow_silent(struct walking *k, int64_t dataset, int32_t depth) {
     if (!k->asks_silent) return DP_OK;
     struct { int64_t dst, job; } *silent = NULL;
     size_t n = 0, cap = 0;
@@ -374,8 +352,7 @@ static enum dp_status follow_silent(struct walking *k, int64_t dataset, int32_t 
 }
 
 /* The column of the same name in what is the same dataset, or was it before. */
-static enum dp_status follow_aliases(struct walking *k, int64_t field, int64_t dataset, uint8_t level, int32_t depth)
-{
+static enum dp_status follow_aliases(struct walking *k, int64_t field, int64_t dataset, uint8_t level, int32_t depth) {
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < k->n_aliases && status == DP_OK; i++) {
         const struct alias *x = &k->aliases[i];
@@ -399,8 +376,7 @@ static enum dp_status follow_aliases(struct walking *k, int64_t field, int64_t d
 }
 
 /* All columns of a dataset whose rows depend on the start, and all that is made of them. */
-static enum dp_status expand_rows(struct walking *k, int64_t dataset, uint8_t level, int32_t depth)
-{
+static enum dp_status expand_rows(struct walking *k, int64_t dataset, uint8_t level, int32_t depth) {
     enum dp_status status = follow_aliases(k, -1, dataset, level, depth);
     if (status || (k->conf->depth && depth >= k->conf->depth)) return status;
     DP_TRY(load_flows(k, dataset));
@@ -415,8 +391,7 @@ static enum dp_status expand_rows(struct walking *k, int64_t dataset, uint8_t le
     return status ? status : follow_silent(k, dataset, depth);
 }
 
-static enum dp_status expand_column(struct walking *k, struct item x)
-{
+static enum dp_status expand_column(struct walking *k, struct item x) {
     uint32_t at = k->field_at[x.id];
     struct dp_walk_node n = at == UINT32_MAX ? (struct dp_walk_node){0} : k->w->v[at - 1];
     if (at != UINT32_MAX && n.level > x.level) return DP_OK; /* it is there again, better */
@@ -429,8 +404,7 @@ static enum dp_status expand_column(struct walking *k, struct item x)
     return first ? follow_silent(k, n.dataset, n.depth) : DP_OK;
 }
 
-static enum dp_status walk_columns(struct walking *k, const struct dp_catalog_node *starts, size_t n)
-{
+static enum dp_status walk_columns(struct walking *k, const struct dp_catalog_node *starts, size_t n) {
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < n && status == DP_OK; i++) {
         if (starts[i].kind == 'c') {
@@ -464,8 +438,7 @@ static enum dp_status walk_columns(struct walking *k, const struct dp_catalog_no
 
 /* ---- the walk ---- */
 
-static enum dp_status load_aliases(struct walking *k)
-{
+static enum dp_status load_aliases(struct walking *k) {
     void *st;
     enum dp_status status = dp_cat_query(k->c, &st, k->err, k->conf->apart ? "SELECT old, new, 1 FROM rename WHERE at <= ?1" : "SELECT dataset, other, 0 FROM symlink WHERE at <= ?1 UNION ALL SELECT old, new, 1 FROM rename WHERE at <= ?1", "i", k->conf->as_of);
     while (dp_cat_next(k->c, st, &status, k->err)) {
@@ -476,8 +449,7 @@ static enum dp_status load_aliases(struct walking *k)
     return status;
 }
 
-static enum dp_status prepare(struct walking *k, bool columns)
-{
+static enum dp_status prepare(struct walking *k, bool columns) {
     static const char *const most[] = {"SELECT max(id) FROM dataset", "SELECT max(id) FROM job", "SELECT max(id) FROM field", "SELECT max(id) FROM flow", "SELECT EXISTS(SELECT 1 FROM job_edge)"};
     long long v[5] = {0};
     for (size_t i = 0; i < 5; i++) {
@@ -498,8 +470,7 @@ static enum dp_status prepare(struct walking *k, bool columns)
     return load_aliases(k);
 }
 
-enum dp_status dp_catalog_walk(struct dp_catalog *c, const struct dp_catalog_node *starts, size_t n, const struct dp_walk_conf *conf, struct dp_walk *w, struct dp_err *err)
-{
+enum dp_status dp_catalog_walk(struct dp_catalog *c, const struct dp_catalog_node *starts, size_t n, const struct dp_walk_conf *conf, struct dp_walk *w, struct dp_err *err) {
     struct walking k = {.c = c, .conf = conf, .w = w, .err = err};
     bool columns = conf->columns;
     for (size_t i = 0; i < n; i++) columns = columns || starts[i].kind == 'c';
@@ -517,8 +488,7 @@ enum dp_status dp_catalog_walk(struct dp_catalog *c, const struct dp_catalog_nod
     return status;
 }
 
-void dp_walk_release(struct dp_walk *w)
-{
+void dp_walk_release(struct dp_walk *w) {
     free(w->v);
     *w = (struct dp_walk){0};
 }

@@ -6,8 +6,7 @@
 #include <dp/delta/commit.h>
 
 /* Behind what the target has of this table under this job. */
-static enum dp_status since_target(const struct dp_run *run, const char *table, const char *target, struct dp_changes_start *out, struct dp_err *err)
-{
+static enum dp_status since_target(const struct dp_run *run, const char *table, const char *target, struct dp_changes_start *out, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL, *t = NULL;
     struct dp_buf id = {0}, app = {0};
     const struct dp_delta_how how = {.skip_stats = true}; /* nothing is asked of files */
@@ -31,8 +30,7 @@ static enum dp_status since_target(const struct dp_run *run, const char *table, 
     return status;
 }
 
-enum dp_status dp_changes_since(const struct dp_run *run, const char *table, const char *text, struct dp_changes_start *out, struct dp_err *err)
-{
+enum dp_status dp_changes_since(const struct dp_run *run, const char *table, const char *text, struct dp_changes_start *out, struct dp_err *err) {
     *out = (struct dp_changes_start){.since = 0, .target_version = -1};
     if (!text) return dp_delta_feed_start(table, &out->since, err);
     int64_t instant;

@@ -52,8 +52,7 @@ struct clone {
     char *block;
 };
 
-char *dp_branch_dest(const char *table, const char *name)
-{
+char *dp_branch_dest(const char *table, const char *name) {
     struct dp_buf b = {0};
     size_t n = strlen(table);
     while (n > 1 && table[n - 1] == '/') n--;
@@ -66,16 +65,14 @@ char *dp_branch_dest(const char *table, const char *name)
 /* ---- the description of the new table ---- */
 
 /* Catalogs, and the times of the source's own versions, are not the clone's. */
-static bool is_copied(struct dp_str key)
-{
+static bool is_copied(struct dp_str key) {
     return !dp_str_starts(key, DP_STR("delta.coordinatedCommits.")) && !dp_str_starts(key, DP_STR("delta.feature.")) && !dp_str_starts(key, DP_STR("dp.branch.")) &&
            !dp_str_eqz(key, "delta.inCommitTimestampEnablementVersion") && !dp_str_eqz(key, "delta.inCommitTimestampEnablementTimestamp") &&
            !dp_str_eqz(key, DP_DELTA_KEY_ROW_ID) && !dp_str_eqz(key, DP_DELTA_KEY_ROW_VERSION) && /* rows are numbered afresh: ids in the source's files are not the clone's */
            !dp_str_eqz(key, "io.unitycatalog.tableId") && !dp_str_eqz(key, "ucTableId");
 }
 
-static void put(struct clone *c, const char *key, struct dp_str value)
-{
+static void put(struct clone *c, const char *key, struct dp_str value) {
     struct dp_delta_pairs *p = &c->metadata.configuration;
     for (size_t i = 0; i < p->n; i++)
         if (dp_str_eqz(p->v[i].key, key)) {
@@ -85,8 +82,7 @@ static void put(struct clone *c, const char *key, struct dp_str value)
     p->v[p->n++] = (struct dp_delta_pair){dp_str_z(key), dp_arena_str(&c->arena, value), false};
 }
 
-static enum dp_status note_branch(struct clone *c, struct dp_err *err)
-{
+static enum dp_status note_branch(struct clone *c, struct dp_err *err) {
     const char *features[] = {"changeDataFeed"};
     char text[24];
     bool changed;
@@ -97,8 +93,7 @@ static enum dp_status note_branch(struct clone *c, struct dp_err *err)
     return dp_delta_check_feed(&c->protocol, &c->metadata, c->s->schema, err);
 }
 
-static enum dp_status describe(struct clone *c, struct dp_err *err)
-{
+static enum dp_status describe(struct clone *c, struct dp_err *err) {
     const struct dp_delta_pairs *from = &c->s->metadata.configuration;
     const struct dp_map_item *domain = dp_map_get(&c->s->domains, DP_STR(DP_DELTA_CLUSTERING));
     char id[37];
@@ -117,8 +112,7 @@ static enum dp_status describe(struct clone *c, struct dp_err *err)
 
 /* ---- files: named where they are, or copied ---- */
 
-static void absolute_uri(struct clone *c, const char *path, struct dp_str *out)
-{
+static void absolute_uri(struct clone *c, const char *path, struct dp_str *out) {
     struct dp_buf b = {0};
     dp_buf_addz(&b, "file://");
     dp_delta_path_encode(dp_str_z(path), &b);
@@ -127,8 +121,7 @@ static void absolute_uri(struct clone *c, const char *path, struct dp_str *out)
 }
 
 /* Files of a deletion vector's storage type u and p to one of type p. */
-static enum dp_status name_shallow(struct clone *c, struct dp_delta_file *f, struct dp_err *err)
-{
+static enum dp_status name_shallow(struct clone *c, struct dp_delta_file *f, struct dp_err *err) {
     struct dp_buf path = {0};
     enum dp_status status = dp_delta_path_resolve(c->root, f->path, &path, err);
     if (status == DP_OK) absolute_uri(c, dp_buf_z(&path), &f->path);
@@ -144,8 +137,7 @@ static enum dp_status name_shallow(struct clone *c, struct dp_delta_file *f, str
 }
 
 /* A path below DEST that no other file of the clone has: as in the source, or the bare name of one that stands outside. */
-static void choose_target(struct clone *c, const char *path, struct dp_buf *out)
-{
+static void choose_target(struct clone *c, const char *path, struct dp_buf *out) {
     size_t n = strlen(c->root);
     bool is_inside = strncmp(path, c->root, n) == 0 && path[n] == '/';
     bool is_new = false;
@@ -158,8 +150,7 @@ static void choose_target(struct clone *c, const char *path, struct dp_buf *out)
     }
 }
 
-static enum dp_status flush_batch(struct clone *c, struct dp_err *err)
-{
+static enum dp_status flush_batch(struct clone *c, struct dp_err *err) {
     struct dp_newfile *f[BATCH];
     for (size_t i = 0; i < c->n_batch; i++) f[i] = &c->batch[i];
     enum dp_status status = dp_newfiles_sync(f, c->n_batch, err);
@@ -173,8 +164,7 @@ static enum dp_status flush_batch(struct clone *c, struct dp_err *err)
     return status;
 }
 
-static enum dp_status copy_bytes(struct clone *c, int from, int to, const char *path, int64_t size, struct dp_err *err)
-{
+static enum dp_status copy_bytes(struct clone *c, int from, int to, const char *path, int64_t size, struct dp_err *err) {
 #ifdef __linux__
     if (ioctl(to, CLONE_RANGE, from) == 0) return DP_OK;
 #endif
@@ -190,8 +180,7 @@ static enum dp_status copy_bytes(struct clone *c, int from, int to, const char *
     return DP_OK;
 }
 
-static enum dp_status draft_copy(struct clone *c, int from, const char *path, const char *target, int64_t size, struct dp_err *err)
-{
+static enum dp_status draft_copy(struct clone *c, int from, const char *path, const char *target, int64_t size, struct dp_err *err) {
     struct dp_newfile *f = &c->batch[c->n_batch];
     char *draft = dp_path_join(c->staging, "copy"), *dir = dp_path_dir(target);
     enum dp_status status = dp_newfile_open(f, draft, 0666, err);
@@ -210,8 +199,7 @@ static enum dp_status draft_copy(struct clone *c, int from, const char *path, co
 }
 
 /* size: what it must have, -1: what it has. */
-static enum dp_status copy_file(struct clone *c, const char *path, const char *relative, int64_t size, struct dp_err *err)
-{
+static enum dp_status copy_file(struct clone *c, const char *path, const char *relative, int64_t size, struct dp_err *err) {
     struct stat st, there;
     char *target = dp_path_join(c->o->dest, relative);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -231,8 +219,7 @@ static enum dp_status copy_file(struct clone *c, const char *path, const char *r
 }
 
 /* The 16 bytes of "deletion_vector_<uuid>.bin", false: it is named otherwise. */
-static bool uuid_of(const char *name, unsigned char out[16])
-{
+static bool uuid_of(const char *name, unsigned char out[16]) {
     static const char prefix[] = "deletion_vector_";
     size_t k = 0;
     if (strncmp(name, prefix, sizeof prefix - 1)) return false;
@@ -248,8 +235,7 @@ static bool uuid_of(const char *name, unsigned char out[16])
 }
 
 /* A vector's file gets a name of its own kind at DEST's root, once for all vectors in it. */
-static enum dp_status copy_vector(struct clone *c, struct dp_delta_dv *dv, struct dp_err *err)
-{
+static enum dp_status copy_vector(struct clone *c, struct dp_delta_dv *dv, struct dp_err *err) {
     struct dp_buf path = {0}, id = {0}, name = {0};
     unsigned char uuid[16];
     bool is_new = false;
@@ -273,8 +259,7 @@ static enum dp_status copy_vector(struct clone *c, struct dp_delta_dv *dv, struc
     return status;
 }
 
-static enum dp_status name_deep(struct clone *c, struct dp_delta_file *f, struct dp_err *err)
-{
+static enum dp_status name_deep(struct clone *c, struct dp_delta_file *f, struct dp_err *err) {
     struct dp_buf path = {0}, relative = {0}, encoded = {0};
     enum dp_status status = dp_delta_path_resolve(c->root, f->path, &path, err);
     if (status == DP_OK) {
@@ -290,8 +275,7 @@ static enum dp_status name_deep(struct clone *c, struct dp_delta_file *f, struct
     return status;
 }
 
-static enum dp_status take_files(struct clone *c, struct dp_err *err)
-{
+static enum dp_status take_files(struct clone *c, struct dp_err *err) {
     const struct dp_delta_file *f;
     c->adds = dp_calloc(c->s->n_files + 1, sizeof *c->adds);
     for (size_t cursor = 0; (f = dp_delta_next_file(c->s, &cursor)) != NULL;) {
@@ -310,8 +294,7 @@ static enum dp_status take_files(struct clone *c, struct dp_err *err)
 /* ---- DEST ---- */
 
 /* Does DEST hold nothing but what an earlier attempt at a clone left? */
-static enum dp_status check_dest(const struct clone *c, struct dp_err *err)
-{
+static enum dp_status check_dest(const struct clone *c, struct dp_err *err) {
     const char *dest = c->o->dest;
     char *note = dp_path_join(dest, DP_DELTA_STAGING "/clone/source");
     struct dp_buf text = {0};
@@ -330,8 +313,7 @@ static enum dp_status check_dest(const struct clone *c, struct dp_err *err)
 }
 
 /* A clone within its source would be part of it. */
-static enum dp_status check_apart(const struct clone *c, struct dp_err *err)
-{
+static enum dp_status check_apart(const struct clone *c, struct dp_err *err) {
     char *dir = dp_path_dir(c->o->dest), full[PATH_MAX];
     size_t n = strlen(c->root);
     bool is_there = realpath(c->o->dest, full) || realpath(dir, full);
@@ -342,8 +324,7 @@ static enum dp_status check_apart(const struct clone *c, struct dp_err *err)
 }
 
 /* Whose clone it is, and the lock of whoever works on it. */
-static enum dp_status open_staging(struct clone *c, struct dp_err *err)
-{
+static enum dp_status open_staging(struct clone *c, struct dp_err *err) {
     c->staging = dp_path_join(c->o->dest, DP_DELTA_STAGING "/clone");
     DP_TRY(dp_mkdirs(c->staging, err));
     char *lock = dp_path_join(c->staging, DP_DELTA_STAGING_LOCK), *note = dp_path_join(c->staging, "source");
@@ -361,8 +342,7 @@ static enum dp_status open_staging(struct clone *c, struct dp_err *err)
     return status;
 }
 
-static void remove_staging(struct clone *c)
-{
+static void remove_staging(struct clone *c) {
     static const char *const names[] = {"source", DP_DELTA_STAGING_LOCK};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = dp_path_join(c->staging, names[i]);
@@ -372,8 +352,7 @@ static void remove_staging(struct clone *c)
     (void)rmdir(c->staging);
 }
 
-static enum dp_status publish(struct clone *c, struct dp_err *err)
-{
+static enum dp_status publish(struct clone *c, struct dp_err *err) {
     struct dp_buf parameters = {0};
     struct dp_delta_change change = {.reads = DP_DELTA_READ_TABLE, .operation = "CLONE", .protocol = &c->protocol, .metadata = &c->metadata, .adds = c->adds, .n_adds = c->n_adds,
                                      .domains = c->clustering, .n_domains = c->clustering != NULL, .rows = -1, .now_ms = c->run->now_micros / 1000};
@@ -388,8 +367,7 @@ static enum dp_status publish(struct clone *c, struct dp_err *err)
     return status;
 }
 
-static enum dp_status clone(struct clone *c, struct dp_err *err)
-{
+static enum dp_status clone(struct clone *c, struct dp_err *err) {
     const struct dp_clone_opts *o = c->o;
     struct dp_delta_intent intent = {0};
     int64_t version = -1;
@@ -414,8 +392,7 @@ static enum dp_status clone(struct clone *c, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_clone_table(struct dp_run *run, const struct dp_clone_opts *o, struct dp_cloned *out, struct dp_err *err)
-{
+enum dp_status dp_clone_table(struct dp_run *run, const struct dp_clone_opts *o, struct dp_cloned *out, struct dp_err *err) {
     struct clone c = {.run = run, .o = o, .out = out, .lock = -1};
     *out = (struct dp_cloned){0};
     enum dp_status status = clone(&c, err);

@@ -37,24 +37,21 @@ struct commit {
     bool lost;                   /* the race for the next version, to a commit that is in conflict */
 };
 
-static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct commit *c = ctx;
     (void)err;
     commit_batch_begin(&c->b, begin);
     return DP_OK;
 }
 
-static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct commit *c = ctx;
     (void)err;
     dp_dataset_header(c->output, begin);
     return DP_OK;
 }
 
-static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
-{
+static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err) {
     struct commit *c = ctx;
     (void)err;
     c->paths = dp_grow(c->paths, &c->cap_paths, c->n_paths + 1, sizeof *c->paths);
@@ -63,23 +60,20 @@ static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status on_finish(void *ctx, struct dp_err *err)
-{
+static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     struct commit *c = ctx;
     (void)err;
     commit_batch_end(&c->b, dp_stream_end(dp_stream_of(c->run)));
     return DP_OK;
 }
 
-static void set_done(struct commit *c, int64_t version)
-{
+static void set_done(struct commit *c, int64_t version) {
     c->out->result = DP_COMMIT_ALREADY;
     c->out->version = version;
 }
 
 /* *go: the batch is new. */
-static enum dp_status judge(struct commit *c, bool *go, struct dp_err *err)
-{
+static enum dp_status judge(struct commit *c, bool *go, struct dp_err *err) {
     enum dp_delta_batch verdict;
     size_t which = 0;
     int64_t have = 0, version;
@@ -106,8 +100,7 @@ static enum dp_status judge(struct commit *c, bool *go, struct dp_err *err)
 
 /* A table that is not there yet is made of what the files say of themselves. */
 static enum dp_status describe_new(struct commit *c, struct dp_delta_change *change, struct dp_delta_protocol *protocol,
-                                   struct dp_delta_metadata *metadata, struct dp_err *err)
-{
+                                   struct dp_delta_metadata *metadata, struct dp_err *err) {
     struct dp_delta_pairs none = {0};
     struct dp_str cause;
     if (c->snapshot) return DP_OK;
@@ -121,8 +114,7 @@ static enum dp_status describe_new(struct commit *c, struct dp_delta_change *cha
     return DP_OK;
 }
 
-static void print_parameters(const struct commit *c, struct dp_buf *out)
-{
+static void print_parameters(const struct commit *c, struct dp_buf *out) {
     static const char *const modes[] = {"Append", "Overwrite", "Overwrite"};
     const struct dp_delta_strs *by = dp_delta_landing_partition_columns(c->landing);
     struct dp_buf list = {0};
@@ -139,15 +131,13 @@ static void print_parameters(const struct commit *c, struct dp_buf *out)
     dp_buf_release(&list);
 }
 
-void commit_after(struct dp_run *run, const char *table, int64_t now_ms, int64_t version, const struct dp_err *after)
-{
+void commit_after(struct dp_run *run, const char *table, int64_t now_ms, int64_t version, const struct dp_err *after) {
     dp_delta_staging_sweep(table, now_ms / 1000, 86400);
     if (after->status != DP_OK) /* the next checkpoint that is due makes up for it */
         dp_run_log(run, DP_LOG_WARN, "no checkpoint at version %lld: %s", (long long)version, after->msg);
 }
 
-static void note_published(struct commit *c, const struct dp_delta_change *change, int64_t version)
-{
+static void note_published(struct commit *c, const struct dp_delta_change *change, int64_t version) {
     uint64_t bytes = 0;
     const struct dp_delta_snapshot *s = dp_delta_landing_snapshot(c->landing);
     if (!c->output) return;
@@ -160,8 +150,7 @@ static void note_published(struct commit *c, const struct dp_delta_change *chang
     else if (change->metadata) dp_dataset_lifecycle(c->output, DP_OL_ALTER);
 }
 
-static enum dp_status publish(struct commit *c, struct dp_err *err)
-{
+static enum dp_status publish(struct commit *c, struct dp_err *err) {
     struct dp_delta_protocol protocol;
     struct dp_delta_metadata metadata;
     struct dp_delta_change change = {.mode = c->o->mode, .operation = "WRITE", .checked = true, .txns = c->b.txns, .n_txns = c->b.n_txns,
@@ -190,8 +179,7 @@ static enum dp_status publish(struct commit *c, struct dp_err *err)
     return status;
 }
 
-static enum dp_status check_files(struct commit *c, struct dp_err *err)
-{
+static enum dp_status check_files(struct commit *c, struct dp_err *err) {
     struct dp_delta_intent intent = {.removes = c->o->mode != 0, .writes = c->n_paths > 0, .checks = true};
     if (c->snapshot)
         DP_TRY(dp_delta_check_write(&c->snapshot->protocol, &c->snapshot->metadata, c->snapshot->schema, &intent, err));
@@ -213,8 +201,7 @@ static enum dp_status check_files(struct commit *c, struct dp_err *err)
     return c->o->check_contract && is_new ? dp_commit_check(c->run, c->table, dp_delta_landing_snapshot(c->landing), c->landing, c->o->verdict, err) : DP_OK;
 }
 
-static enum dp_status commit_once(struct commit *c, struct dp_err *err)
-{
+static enum dp_status commit_once(struct commit *c, struct dp_err *err) {
     bool go;
     if (dp_delta_is_table(c->table)) DP_TRY(dp_delta_open(c->table, -1, &c->snapshot, err));
     DP_TRY(judge(c, &go, err));
@@ -233,8 +220,7 @@ static enum dp_status commit_once(struct commit *c, struct dp_err *err)
     return publish(c, err);
 }
 
-static void forget_attempt(struct commit *c)
-{
+static void forget_attempt(struct commit *c) {
     dp_delta_landing_close(c->landing);
     dp_delta_evolve_close(c->evolved);
     dp_delta_close(c->snapshot);
@@ -247,8 +233,7 @@ static void forget_attempt(struct commit *c)
  * Reads the table again where a concurrent commit is in conflict or carries our transaction, and decides again: the files are checked against what the table
  * is by then, and its schema may have grown by the very columns that they bring.
  */
-static enum dp_status commit_now(struct commit *c, struct dp_err *err)
-{
+static enum dp_status commit_now(struct commit *c, struct dp_err *err) {
     enum dp_status status = commit_once(c, err);
     for (unsigned tries = 1; (status == DP_END || (status == DP_AGAIN && c->lost)) && tries < LOST_TRIES; tries++) {
         c->lost = false;
@@ -269,16 +254,14 @@ static enum dp_status commit_now(struct commit *c, struct dp_err *err)
     return DP_OK;
 }
 
-static void forget_batch(struct commit *c)
-{
+static void forget_batch(struct commit *c) {
     for (size_t i = 0; i < c->n_paths; i++) free(c->paths[i]);
     c->n_paths = 0;
     commit_batch_forget(&c->b);
 }
 
 /* Everything before here is covered by positions, and it is time: a version of its own. */
-static enum dp_status commit_part(struct commit *c, struct dp_err *err)
-{
+static enum dp_status commit_part(struct commit *c, struct dp_err *err) {
     int64_t now = dp_time_monotonic_ms();
     if (!c->o->in_parts || !c->covered || !c->b.n_txns || now < c->next_part) return DP_OK;
     if (!c->run->now_fixed) c->b.now_ms = dp_time_now_micros() / 1000;
@@ -295,8 +278,7 @@ static enum dp_status commit_part(struct commit *c, struct dp_err *err)
     return status;
 }
 
-static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err)
-{
+static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
     struct commit *c = ctx;
     *pass = false;
     if (m->kind == DP_MARK_CHECKPOINT) {
@@ -308,8 +290,7 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, st
 }
 
 /* What stands behind the last part, or all of it. */
-static enum dp_status commit_rest(struct commit *c, struct dp_err *err)
-{
+static enum dp_status commit_rest(struct commit *c, struct dp_err *err) {
     c->out->has_rest = true;
     if (c->o->in_parts && !c->n_checkpoints && c->n_paths)
         dp_run_log(c->run, DP_LOG_INFO, "no checkpoint came: --commit-every had nothing to go by, and all is one commit");
@@ -322,8 +303,7 @@ static enum dp_status commit_rest(struct commit *c, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts *o, struct dp_committed *out, struct dp_err *err)
-{
+enum dp_status dp_commit_stream(struct dp_run *run, const struct dp_commit_opts *o, struct dp_committed *out, struct dp_err *err) {
     struct commit c = {.run = run, .o = o, .out = out, .table = o->table, .b = {.run = run, .now_ms = run->now_micros / 1000, .seen_version = -1}};
     struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_PASS}, .sink = true, .strict = !o->eof_commits};
     struct dp_stream_ops ops = {.begin = on_begin, .header = on_header, .path = on_path, .mark = on_mark, .finish = on_finish};

@@ -5,16 +5,14 @@
 
 #include <stdlib.h>
 
-void commit_batch_begin(struct commit_batch *b, const struct dp_mark *begin)
-{
+void commit_batch_begin(struct commit_batch *b, const struct dp_mark *begin) {
     free(b->job), free(b->run_id);
     b->job = begin->job ? dp_strdup(begin->job) : NULL;
     b->run_id = begin->run ? dp_strdup(begin->run) : NULL;
     b->seen_version = begin->table_version;
 }
 
-static void put_txn(struct commit_batch *b, struct dp_str app_id, int64_t version)
-{
+static void put_txn(struct commit_batch *b, struct dp_str app_id, int64_t version) {
     for (size_t i = 0; i < b->n_txns; i++)
         if (dp_str_eq(b->txns[i].app_id, app_id)) {
             b->txns[i].version = version;
@@ -24,8 +22,7 @@ static void put_txn(struct commit_batch *b, struct dp_str app_id, int64_t versio
     b->txns[b->n_txns++] = (struct dp_delta_txn){dp_arena_str(&b->arena, app_id), version, b->now_ms};
 }
 
-enum dp_status commit_batch_position(struct commit_batch *b, const struct dp_mark *m, struct dp_err *err)
-{
+enum dp_status commit_batch_position(struct commit_batch *b, const struct dp_mark *m, struct dp_err *err) {
     struct dp_buf app = {0};
     int64_t version;
     if (!m->source || !m->position) return DP_OK;
@@ -37,15 +34,13 @@ enum dp_status commit_batch_position(struct commit_batch *b, const struct dp_mar
     return DP_OK;
 }
 
-void commit_batch_end(struct commit_batch *b, const struct dp_mark *end)
-{
+void commit_batch_end(struct commit_batch *b, const struct dp_mark *end) {
     if (!end || !end->hash) return;
     free(b->end_hash);
     b->end_hash = dp_strdup(end->hash);
 }
 
-enum dp_status commit_batch_name(struct commit_batch *b, const char *txn, bool has_content, struct dp_err *err)
-{
+enum dp_status commit_batch_name(struct commit_batch *b, const char *txn, bool has_content, struct dp_err *err) {
     const char *colon = txn ? strrchr(txn, ':') : NULL;
     int64_t version;
     if (txn) {
@@ -63,8 +58,7 @@ enum dp_status commit_batch_name(struct commit_batch *b, const char *txn, bool h
     return DP_OK;
 }
 
-void commit_batch_print(const struct commit_batch *b, struct dp_buf *out)
-{
+void commit_batch_print(const struct commit_batch *b, struct dp_buf *out) {
     dp_buf_addz(out, ",\"job\":{\"jobName\":");
     dp_json_add_string(out, dp_str_z(b->job ? b->job : b->run->job));
     dp_buf_addz(out, ",\"runId\":");
@@ -72,14 +66,12 @@ void commit_batch_print(const struct commit_batch *b, struct dp_buf *out)
     dp_buf_addc(out, '}');
 }
 
-void commit_batch_forget(struct commit_batch *b)
-{
+void commit_batch_forget(struct commit_batch *b) {
     b->n_txns = 0;
     dp_arena_reset(&b->arena);
 }
 
-void commit_batch_release(struct commit_batch *b)
-{
+void commit_batch_release(struct commit_batch *b) {
     free(b->txns), free(b->job), free(b->run_id), free(b->end_hash);
     dp_arena_release(&b->arena);
 }

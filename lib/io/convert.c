@@ -52,8 +52,7 @@ struct convert {
 
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static enum dp_status see_file(struct convert *c, const char *path, const char *relative, struct dp_err *err)
-{
+static enum dp_status see_file(struct convert *c, const char *path, const char *relative, struct dp_err *err) {
     if (!dp_typed_is(path)) {
         c->out->passed_over++;
         dp_run_log(c->run, DP_LOG_VERBOSE, "%s is not Parquet, and no part of the table", path);
@@ -65,8 +64,7 @@ static enum dp_status see_file(struct convert *c, const char *path, const char *
     return DP_OK;
 }
 
-static enum dp_status walk(struct convert *c, const char *dir, const char *relative, int depth, struct dp_err *err)
-{
+static enum dp_status walk(struct convert *c, const char *dir, const char *relative, int depth, struct dp_err *err) {
     char **names = NULL;
     size_t n = 0, cap = 0;
     enum dp_status status = DP_OK;
@@ -101,8 +99,7 @@ static enum dp_status walk(struct convert *c, const char *dir, const char *relat
 /* ---- partition values ---- */
 
 /* The name=value directories of a path. */
-static void read_values(struct convert *c, struct source *x)
-{
+static void read_values(struct convert *c, struct source *x) {
     struct dp_buf name = {0}, value = {0};
     size_t cap = 0;
     const char *slash;
@@ -119,8 +116,7 @@ static void read_values(struct convert *c, struct source *x)
     dp_buf_release(&name), dp_buf_release(&value);
 }
 
-static enum dp_status check_keys(const struct convert *c, const struct source *x, struct dp_err *err)
-{
+static enum dp_status check_keys(const struct convert *c, const struct source *x, struct dp_err *err) {
     const struct dp_delta_pairs *a = &c->v[0].values, *b = &x->values;
     bool same = a->n == b->n;
     for (size_t i = 0; same && i < a->n; i++) same = dp_str_eq(a->v[i].key, b->v[i].key);
@@ -129,8 +125,7 @@ static enum dp_status check_keys(const struct convert *c, const struct source *x
 }
 
 /* The type that holds all values of a key exactly: long, date, else string. */
-static enum dp_type_id infer(const struct convert *c, size_t key)
-{
+static enum dp_type_id infer(const struct convert *c, size_t key) {
     bool is_long = true, is_date = true, any = false;
     for (size_t i = 0; i < c->n; i++) {
         const struct dp_delta_pair *p = &c->v[i].values.v[key];
@@ -145,8 +140,7 @@ static enum dp_type_id infer(const struct convert *c, size_t key)
     return any && is_long ? DP_TYPE_INT64 : any && is_date ? DP_TYPE_DATE : DP_TYPE_STRING;
 }
 
-static struct dp_type *type_of_key(const struct convert *c, const struct dp_type *files, size_t key)
-{
+static struct dp_type *type_of_key(const struct convert *c, const struct dp_type *files, size_t key) {
     struct dp_str name = c->v[0].values.v[key].key;
     const struct dp_type *said = c->declared ? dp_type_child(c->declared, name) : NULL;
     if (!said) said = dp_type_child(files, name);
@@ -159,8 +153,7 @@ static struct dp_type *type_of_key(const struct convert *c, const struct dp_type
 }
 
 /* Each value must be one of its column's type; a whole number loses the zeros in front of it. */
-static enum dp_status check_values(struct convert *c, struct source *x, struct dp_err *err)
-{
+static enum dp_status check_values(struct convert *c, struct source *x, struct dp_err *err) {
     struct dp_buf json = {0};
     char text[24];
     int64_t v;
@@ -180,8 +173,7 @@ static enum dp_status check_values(struct convert *c, struct source *x, struct d
 
 /* ---- the types that are said ---- */
 
-static enum dp_status read_by(struct convert *c, struct dp_err *err)
-{
+static enum dp_status read_by(struct convert *c, struct dp_err *err) {
     for (const char *p = c->o->by; p && *p;) {
         int depth = 0;
         const char *end = p;
@@ -203,8 +195,7 @@ static enum dp_status read_by(struct convert *c, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status read_declared(struct convert *c, struct dp_err *err)
-{
+static enum dp_status read_declared(struct convert *c, struct dp_err *err) {
     struct dp_contract contract = {0};
     const struct dp_contract_object *object;
     struct dp_type *schema = NULL;
@@ -223,8 +214,7 @@ static enum dp_status read_declared(struct convert *c, struct dp_err *err)
 
 /* ---- the schema ---- */
 
-static enum dp_status join_files(struct convert *c, struct dp_type **files, struct dp_err *err)
-{
+static enum dp_status join_files(struct convert *c, struct dp_type **files, struct dp_err *err) {
     const char **names = dp_calloc(c->n + 1, sizeof *names);
     for (size_t i = 0; i < c->n; i++) names[i] = c->v[i].path;
     enum dp_status status = dp_evolve_schema(c->run, names, c->n, NULL, false, files, err);
@@ -232,8 +222,7 @@ static enum dp_status join_files(struct convert *c, struct dp_type **files, stru
     return status;
 }
 
-static enum dp_status check_by(const struct convert *c, struct dp_err *err)
-{
+static enum dp_status check_by(const struct convert *c, struct dp_err *err) {
     const char *p = c->o->by;
     for (size_t i = 0; p && i < c->declared->n_children; i++) {
         const struct dp_type *t = c->declared->children[i];
@@ -246,8 +235,7 @@ static enum dp_status check_by(const struct convert *c, struct dp_err *err)
 }
 
 /* Columns of the files in their order, then the partition columns that they do not have. */
-static enum dp_status settle_schema(struct convert *c, struct dp_err *err)
-{
+static enum dp_status settle_schema(struct convert *c, struct dp_err *err) {
     struct dp_type *files = NULL, *all = NULL;
     DP_TRY(join_files(c, &files, err));
     size_t n = c->v[0].values.n;
@@ -277,8 +265,7 @@ static enum dp_status settle_schema(struct convert *c, struct dp_err *err)
 
 /* ---- files to actions ---- */
 
-static enum dp_status check_file(const struct convert *c, const struct dp_pq_file *f, struct dp_err *err)
-{
+static enum dp_status check_file(const struct convert *c, const struct dp_pq_file *f, struct dp_err *err) {
     const struct dp_type *own = dp_pq_schema(f);
     struct dp_buf why = {0};
     enum dp_status status = DP_OK;
@@ -292,8 +279,7 @@ static enum dp_status check_file(const struct convert *c, const struct dp_pq_fil
     return status;
 }
 
-static enum dp_status take_file(struct convert *c, size_t i, const struct dp_type *data, const struct dp_delta_stats_opts *opts, struct dp_err *err)
-{
+static enum dp_status take_file(struct convert *c, size_t i, const struct dp_type *data, const struct dp_delta_stats_opts *opts, struct dp_err *err) {
     struct source *x = &c->v[i];
     struct dp_delta_file *f = &c->adds[i];
     struct dp_pq_file *file = NULL;
@@ -323,8 +309,7 @@ static enum dp_status take_file(struct convert *c, size_t i, const struct dp_typ
     return status;
 }
 
-static enum dp_status take_files(struct convert *c, struct dp_err *err)
-{
+static enum dp_status take_files(struct convert *c, struct dp_err *err) {
     struct dp_delta_pairs none = {0};
     struct dp_delta_stats_opts opts;
     struct dp_type *data = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
@@ -345,8 +330,7 @@ static enum dp_status take_files(struct convert *c, struct dp_err *err)
 
 /* ---- the table ---- */
 
-static enum dp_status publish(struct convert *c, struct dp_err *err)
-{
+static enum dp_status publish(struct convert *c, struct dp_err *err) {
     struct dp_delta_protocol protocol;
     struct dp_delta_metadata metadata;
     struct dp_delta_pairs none = {0};
@@ -380,8 +364,7 @@ static enum dp_status publish(struct convert *c, struct dp_err *err)
     return status;
 }
 
-static enum dp_status convert(struct convert *c, struct dp_err *err)
-{
+static enum dp_status convert(struct convert *c, struct dp_err *err) {
     if (dp_delta_is_table(c->o->dir)) return dp_err_set(err, DP_USAGE, "%s is a table already", c->o->dir);
     DP_TRY(read_declared(c, err));
     DP_TRY(walk(c, c->o->dir, "", 0, err));
@@ -395,8 +378,7 @@ static enum dp_status convert(struct convert *c, struct dp_err *err)
     return publish(c, err);
 }
 
-enum dp_status dp_convert_directory(struct dp_run *run, const struct dp_convert_opts *o, struct dp_converted *out, struct dp_err *err)
-{
+enum dp_status dp_convert_directory(struct dp_run *run, const struct dp_convert_opts *o, struct dp_converted *out, struct dp_err *err) {
     struct convert c = {.run = run, .o = o, .out = out};
     *out = (struct dp_converted){0};
     enum dp_status status = convert(&c, err);

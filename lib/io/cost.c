@@ -21,8 +21,7 @@ struct job {
     enum dp_status status;
 };
 
-static void table_release(struct dp_cost_table *t)
-{
+static void table_release(struct dp_cost_table *t) {
     cost_names_release(&t->tags);
     cost_names_release(&t->owners);
     for (int i = 0; i < DP_COST_WAYS; i++) free(t->savings[i].rule);
@@ -30,8 +29,7 @@ static void table_release(struct dp_cost_table *t)
 }
 
 /* What a plan by the same rules would free, and which rules these are. */
-static enum dp_status retention(struct costing *c, const struct retain_place *place, const struct dp_delta_snapshot *s, struct dp_cost_table *t, struct dp_err *err)
-{
+static enum dp_status retention(struct costing *c, const struct retain_place *place, const struct dp_delta_snapshot *s, struct dp_cost_table *t, struct dp_err *err) {
     struct retain_table r = {.path = place->path, .below = place->below, .all = &c->rules, .now = c->run->now_micros};
     struct dp_cost_saving *save = &t->savings[DP_COST_RETENTION];
     const struct dp_retain_plan_opts o = {.rules = c->o->rules, .n_rules = c->o->n_rules, .contract = c->o->contract};
@@ -52,8 +50,7 @@ out:
     return status;
 }
 
-static enum dp_status cost_table(struct costing *c, const struct retain_place *place, struct dp_cost_table *t, struct dp_err *err)
-{
+static enum dp_status cost_table(struct costing *c, const struct retain_place *place, struct dp_cost_table *t, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     char *real = realpath(place->path, NULL);
     uint64_t bytes = 0;
@@ -74,8 +71,7 @@ out:
     return status;
 }
 
-static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
-{
+static enum dp_status produce(void *ctx, void *slot, struct dp_err *err) {
     struct costing *c = ctx;
     struct job *job = slot;
     if (dp_run_stopped(c->run, err)) return DP_SIGNALLED;
@@ -92,8 +88,7 @@ static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err)
-{
+static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err) {
     struct job *job = slot;
     struct dp_err why = DP_ERR_INIT;
     (void)worker, (void)err;
@@ -106,8 +101,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err
     return DP_OK;
 }
 
-static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)
-{
+static enum dp_status consume(void *ctx, void *slot, struct dp_err *err) {
     struct costing *c = ctx;
     struct job *job = slot;
     if (job->status != DP_OK && *c->worst == DP_OK) *c->worst = job->status;
@@ -115,16 +109,14 @@ static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)
     return c->o->each(c->o->ctx, &job->t, err);
 }
 
-static void release(void *ctx, void *slot)
-{
+static void release(void *ctx, void *slot) {
     struct job *job = slot;
     (void)ctx;
     table_release(&job->t);
     dp_buf_release(&job->fault);
 }
 
-enum dp_status dp_cost_tables(struct dp_run *run, const struct dp_cost_opts *o, enum dp_status *worst, struct dp_err *err)
-{
+enum dp_status dp_cost_tables(struct dp_run *run, const struct dp_cost_opts *o, enum dp_status *worst, struct dp_err *err) {
     static const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release};
     struct costing c = {.run = run, .o = o, .worst = worst};
     enum dp_status status;

@@ -29,8 +29,7 @@ struct measuring {
 /* ---- names of the log ---- */
 
 /* Relative to the table, without "." and doubled slashes; nothing of what lies elsewhere. */
-static void relative(const struct measuring *m, struct dp_str path, struct dp_buf *out)
-{
+static void relative(const struct measuring *m, struct dp_str path, struct dp_buf *out) {
     size_t n = strlen(m->real), i = 0;
     if (path.n && path.p[0] == '/') {
         if (path.n <= n + 1 || memcmp(path.p, m->real, n) != 0 || path.p[n] != '/') return;
@@ -47,8 +46,7 @@ static void relative(const struct measuring *m, struct dp_str path, struct dp_bu
     }
 }
 
-static void name(struct measuring *m, struct dp_str log_path, bool is_decoded, enum dp_cost_kind kind)
-{
+static void name(struct measuring *m, struct dp_str log_path, bool is_decoded, enum dp_cost_kind kind) {
     struct dp_buf key = {0}, rel = {0};
     bool is_new;
     if (!is_decoded) dp_delta_path_key(log_path, &key);
@@ -61,8 +59,7 @@ static void name(struct measuring *m, struct dp_str log_path, bool is_decoded, e
     dp_buf_release(&rel);
 }
 
-static void name_file(struct measuring *m, const struct dp_delta_file *f, enum dp_cost_kind data, enum dp_cost_kind vector)
-{
+static void name_file(struct measuring *m, const struct dp_delta_file *f, enum dp_cost_kind data, enum dp_cost_kind vector) {
     struct dp_buf dv = {0};
     name(m, f->path, false, data);
     if (f->dv.storage.p && dp_str_eqz(f->dv.storage, "p")) name(m, f->dv.path, false, vector);
@@ -70,8 +67,7 @@ static void name_file(struct measuring *m, const struct dp_delta_file *f, enum d
     dp_buf_release(&dv);
 }
 
-static void name_all(struct measuring *m)
-{
+static void name_all(struct measuring *m) {
     struct dp_delta_skipper *rows = dp_delta_skipper_open(m->s, NULL);
     const struct dp_delta_file *f;
     for (size_t cursor = 0; (f = dp_delta_next_file(m->s, &cursor)) != NULL;) {
@@ -88,22 +84,19 @@ static void name_all(struct measuring *m)
 
 /* ---- what is there ---- */
 
-static void count(struct measuring *m, enum dp_cost_kind kind, uint64_t bytes)
-{
+static void count(struct measuring *m, enum dp_cost_kind kind, uint64_t bytes) {
     m->t->kinds[kind].files++;
     m->t->kinds[kind].bytes += bytes;
 }
 
 
 /* `name` has a NUL behind it. */
-static bool is_reject(struct dp_str name)
-{
+static bool is_reject(struct dp_str name) {
     return dp_str_starts(name, DP_STR("reject")) && strstr(name.p, ".ndjson") != NULL; /* maybe compressed */
 }
 
 /* What the directories at the top of a table are for; -1: their files have to be asked for. */
-static int of_directory(struct dp_str name, bool at_top, int inherited)
-{
+static int of_directory(struct dp_str name, bool at_top, int inherited) {
     if (!at_top) return inherited;
     if (dp_str_eqz(name, "_delta_log")) return DP_COST_LOG;
     if (dp_str_eqz(name, "_change_data")) return DP_COST_CHANGES;
@@ -111,8 +104,7 @@ static int of_directory(struct dp_str name, bool at_top, int inherited)
     return dp_str_eqz(name, "_dp_staging") ? DP_COST_LEFTOVERS : -1;
 }
 
-static void see_file(struct measuring *m, struct dp_str base, int inherited, uint64_t bytes)
-{
+static void see_file(struct measuring *m, struct dp_str base, int inherited, uint64_t bytes) {
     struct dp_map_item *item = inherited < 0 || inherited == DP_COST_LEFTOVERS ? dp_map_get(&m->names, dp_buf_str(&m->rel)) : NULL;
     if (item) count(m, (enum dp_cost_kind)(item->v.u - 1), bytes);
     else if (dp_newfile_is_tmp(base)) count(m, DP_COST_LEFTOVERS, bytes);
@@ -121,8 +113,7 @@ static void see_file(struct measuring *m, struct dp_str base, int inherited, uin
     else dp_map_put(&m->strangers, dp_buf_str(&m->rel), NULL)->v.u = bytes;
 }
 
-static enum dp_status walk(struct measuring *m, int at, const char *dir, int inherited, unsigned depth)
-{
+static enum dp_status walk(struct measuring *m, int at, const char *dir, int inherited, unsigned depth) {
     struct stat st;
     size_t n = m->rel.n;
     enum dp_status status = DP_OK;
@@ -147,8 +138,7 @@ static enum dp_status walk(struct measuring *m, int at, const char *dir, int inh
 }
 
 /* Files that the log named once are history, others are left over. */
-static enum dp_status settle_strangers(struct measuring *m)
-{
+static enum dp_status settle_strangers(struct measuring *m) {
     struct dp_delta_lives lives = {0};
     if (!m->strangers.n) return DP_OK;
     DP_TRY(dp_delta_lives_read(m->s, &lives, m->err));
@@ -159,8 +149,7 @@ static enum dp_status settle_strangers(struct measuring *m)
     return DP_OK;
 }
 
-enum dp_status cost_measure(const char *path, const char *real, const struct dp_delta_snapshot *s, struct dp_cost_table *t, struct dp_err *err)
-{
+enum dp_status cost_measure(const char *path, const char *real, const struct dp_delta_snapshot *s, struct dp_cost_table *t, struct dp_err *err) {
     struct measuring m = {.path = path, .real = real, .s = s, .t = t, .err = err};
     name_all(&m);
     enum dp_status status = walk(&m, AT_FDCWD, path, -1, 0);

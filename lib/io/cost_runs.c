@@ -27,15 +27,13 @@ struct summing {
     struct dp_err *err;
 };
 
-static struct dp_str text_of(const struct dp_record *r, const char *key, struct dp_buf *to)
-{
+static struct dp_str text_of(const struct dp_record *r, const char *key, struct dp_buf *to) {
     uint32_t node = dp_json_member(r, 0, key);
     dp_buf_reset(to);
     return node && dp_json_get_string(r, node, to) ? dp_buf_str(to) : dp_str("", 0);
 }
 
-static bool number_of(const struct dp_record *r, uint32_t object, const char *key, uint64_t *out)
-{
+static bool number_of(const struct dp_record *r, uint32_t object, const char *key, uint64_t *out) {
     int64_t v;
     uint32_t node = dp_json_member(r, object, key);
     if (!node || !dp_json_get_i64(r, node, &v) || v < 0) return false;
@@ -43,13 +41,11 @@ static bool number_of(const struct dp_record *r, uint32_t object, const char *ke
     return true;
 }
 
-static void add(uint64_t *to, uint64_t n)
-{
+static void add(uint64_t *to, uint64_t n) {
     if (__builtin_add_overflow(*to, n, to)) *to = UINT64_MAX;
 }
 
-static bool add_report(struct summing *g, const struct dp_record *r)
-{
+static bool add_report(struct summing *g, const struct dp_record *r) {
     uint64_t user = 0, sys = 0, peak = 0, in = 0, out = 0, rows = 0;
     struct dp_str program = text_of(r, "program", &g->a), run = text_of(r, "run", &g->b);
     if (!program.n || !dp_json_member(r, 0, "run") || !dp_json_member(r, 0, "exit")) return false;
@@ -76,16 +72,14 @@ static bool add_report(struct summing *g, const struct dp_record *r)
     return true;
 }
 
-static enum dp_status too_long(struct summing *g, const char *path, uint64_t line)
-{
+static enum dp_status too_long(struct summing *g, const char *path, uint64_t line) {
     (void)dp_err_set(g->err, DP_LIMIT, "a line of more than %u bytes", DP_LIMIT_REPORT_LINE);
     dp_err_at(g->err, path, line, DP_NO_OFFSET);
     return DP_LIMIT;
 }
 
 /* Whole lines in text[0..n). */
-static enum dp_status add_lines(struct summing *g, const char *path, size_t n, uint64_t *line)
-{
+static enum dp_status add_lines(struct summing *g, const char *path, size_t n, uint64_t *line) {
     struct dp_record r;
     struct dp_err why = DP_ERR_INIT;
     (void)dp_buf_reserve(&g->text, DP_SCAN_PAD);
@@ -108,8 +102,7 @@ static enum dp_status add_lines(struct summing *g, const char *path, size_t n, u
     return DP_OK;
 }
 
-static enum dp_status add_file(struct summing *g, const char *path)
-{
+static enum dp_status add_file(struct summing *g, const char *path) {
     uint64_t line = 0;
     enum dp_status status = DP_OK;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -140,8 +133,7 @@ static enum dp_status add_file(struct summing *g, const char *path)
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static enum dp_status add_directory(struct summing *g, const char *dir)
-{
+static enum dp_status add_directory(struct summing *g, const char *dir) {
     static const char *const ends[] = {".json", ".ndjson", ".jsonl"};
     char **v = NULL;
     size_t n = 0, cap = 0;
@@ -165,14 +157,12 @@ static enum dp_status add_directory(struct summing *g, const char *dir)
     return status;
 }
 
-static int by_job(const void *a, const void *b)
-{
+static int by_job(const void *a, const void *b) {
     const struct dp_map_item *const *x = a, *const *y = b;
     return dp_str_cmp((*x)->key, (*y)->key);
 }
 
-static enum dp_status tell(struct summing *g, enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx)
-{
+static enum dp_status tell(struct summing *g, enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx) {
     const struct dp_map_item **v = dp_calloc(g->jobs.n + 1, sizeof(struct dp_map_item *));
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < g->jobs.n; i++) v[i] = &g->jobs.items[i];
@@ -183,8 +173,7 @@ static enum dp_status tell(struct summing *g, enum dp_status (*each)(void *ctx, 
 }
 
 enum dp_status dp_cost_runs(const struct dp_run *run, const char *const *names, size_t n,
-                            enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx, struct dp_err *err)
-{
+                            enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx, struct dp_err *err) {
     struct summing g = {.run = run, .scan = dp_scan_open(DP_LIMIT_REPORT_LINE, DP_SCAN_AUTO), .err = err};
     enum dp_status status = DP_OK;
     for (int pass = 0; pass < 2; pass++) {

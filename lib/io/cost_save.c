@@ -7,21 +7,18 @@
 /* Small files of a partition. */
 struct small { uint64_t files, bytes, dead; };
 
-static void partition_key(const struct dp_delta_file *f, struct dp_buf *key)
-{
+static void partition_key(const struct dp_delta_file *f, struct dp_buf *key) {
     dp_buf_reset(key);
     dp_delta_pairs_print(&f->partition_values, key);
 }
 
 /* Bytes of deleted rows, if all rows were of one size. */
-static uint64_t dead_bytes(const struct dp_delta_file *f, int64_t rows)
-{
+static uint64_t dead_bytes(const struct dp_delta_file *f, int64_t rows) {
     if (!f->dv.storage.p || f->dv.cardinality <= 0 || rows <= 0 || f->dv.cardinality > rows) return 0;
     return (uint64_t)((dp_u128)(uint64_t)f->size * (uint64_t)f->dv.cardinality / (uint64_t)rows);
 }
 
-void cost_compaction(const struct dp_delta_snapshot *s, const struct dp_cost_opts *o, struct dp_cost_table *t)
-{
+void cost_compaction(const struct dp_delta_snapshot *s, const struct dp_cost_opts *o, struct dp_cost_table *t) {
     struct dp_delta_skipper *rows = dp_delta_skipper_open(s, NULL);
     struct dp_map at = {0};
     struct small *v = NULL;
@@ -59,8 +56,7 @@ void cost_compaction(const struct dp_delta_snapshot *s, const struct dp_cost_opt
     free(v);
 }
 
-void cost_tiering(const struct dp_delta_snapshot *s, const struct dp_cost_opts *o, int64_t now_ms, struct dp_cost_table *t)
-{
+void cost_tiering(const struct dp_delta_snapshot *s, const struct dp_cost_opts *o, int64_t now_ms, struct dp_cost_table *t) {
     const struct dp_prices *p = o->prices;
     struct dp_cost_saving *save = &t->savings[DP_COST_TIERING];
     struct dp_buf rule = {0};

@@ -14,8 +14,7 @@
 
 /* ---- lists of names ---- */
 
-void cost_names_add(struct dp_cost_names *l, struct dp_str name)
-{
+void cost_names_add(struct dp_cost_names *l, struct dp_str name) {
     size_t i = 0;
     int order = 1;
     if (!name.n) return;
@@ -27,16 +26,14 @@ void cost_names_add(struct dp_cost_names *l, struct dp_str name)
     l->n++;
 }
 
-void cost_names_release(struct dp_cost_names *l)
-{
+void cost_names_release(struct dp_cost_names *l) {
     for (size_t i = 0; i < l->n; i++) free(l->v[i]);
     free(l->v);
     *l = (struct dp_cost_names){0};
 }
 
 /* KEY=VALUE; a tag that is only there is KEY. */
-static void add_tag(struct dp_cost_names *l, struct dp_str key, struct dp_str value)
-{
+static void add_tag(struct dp_cost_names *l, struct dp_str key, struct dp_str value) {
     struct dp_buf b = {0};
     dp_buf_adds(&b, key);
     if (value.n && !dp_str_eqz(value, "true")) dp_buf_addc(&b, '='), dp_buf_adds(&b, value);
@@ -47,8 +44,7 @@ static void add_tag(struct dp_cost_names *l, struct dp_str key, struct dp_str va
 /* ---- contracts ---- */
 
 /* Members of the objects of a list. */
-static void add_items(struct dp_cost_names *l, const struct dp_record *r, uint32_t list, bool tags)
-{
+static void add_items(struct dp_cost_names *l, const struct dp_record *r, uint32_t list, bool tags) {
     struct dp_buf key = {0}, value = {0};
     if (!list && r->nodes[0].kind != DP_KIND_ARRAY) return;
     for (uint32_t i = list + 1; i < r->nodes[list].next; i = r->nodes[i].next) {
@@ -63,8 +59,7 @@ static void add_items(struct dp_cost_names *l, const struct dp_record *r, uint32
     dp_buf_release(&value);
 }
 
-static void add_json(struct dp_cost_names *l, char open, const struct dp_buf *items, char close, bool tags)
-{
+static void add_json(struct dp_cost_names *l, char open, const struct dp_buf *items, char close, bool tags) {
     struct dp_buf b = {0};
     struct dp_record r;
     if (!items->n) return;
@@ -82,15 +77,13 @@ static void add_json(struct dp_cost_names *l, char open, const struct dp_buf *it
     dp_buf_release(&b);
 }
 
-static void take_about(const struct dp_ol_about *a, struct dp_cost_table *t)
-{
+static void take_about(const struct dp_ol_about *a, struct dp_cost_table *t) {
     add_json(&t->tags, '[', &a->tags, ']', true);
     add_json(&t->owners, '{', &a->facets, '}', false);
 }
 
 /* The contract that the table keeps itself; false: none that can be read. */
-static bool take_own(const struct dp_delta_snapshot *s, struct dp_cost_table *t)
-{
+static bool take_own(const struct dp_delta_snapshot *s, struct dp_cost_table *t) {
     struct dp_str text = dp_delta_property(s, "dp.contract", ""), name = dp_delta_property(s, "dp.contract.object", "");
     struct dp_contract c = {.objects = NULL};
     const struct dp_contract_object *o = NULL;
@@ -111,8 +104,7 @@ static bool take_own(const struct dp_delta_snapshot *s, struct dp_cost_table *t)
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static enum dp_status read_directory(struct cost_who *w, const char *dir, struct dp_err *err)
-{
+static enum dp_status read_directory(struct cost_who *w, const char *dir, struct dp_err *err) {
     char **v = NULL;
     size_t n = 0, cap = 0;
     enum dp_status status = DP_OK;
@@ -134,8 +126,7 @@ static enum dp_status read_directory(struct cost_who *w, const char *dir, struct
 }
 
 /* Directories above a table, up to the operand's (of an operand that is a table, the one that it lies in), each once. */
-static enum dp_status read_above(struct cost_who *w, struct dp_map *seen, const struct retain_place *p, struct dp_err *err)
-{
+static enum dp_status read_above(struct cost_who *w, struct dp_map *seen, const struct retain_place *p, struct dp_err *err) {
     char *dir = realpath(p->path, NULL);
     size_t up = 1;
     enum dp_status status = DP_OK;
@@ -153,8 +144,7 @@ static enum dp_status read_above(struct cost_who *w, struct dp_map *seen, const 
 
 /* ---- the store ---- */
 
-static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *c, size_t n, struct dp_err *err)
-{
+static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *c, size_t n, struct dp_err *err) {
     struct cost_who *w = ctx;
     (void)n, (void)err;
     struct dp_map_item *item = dp_map_put(&w->store, c[0].text, NULL);
@@ -165,8 +155,7 @@ static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *c, size_t 
     return DP_OK;
 }
 
-static enum dp_status read_store(struct cost_who *w, const char *path, struct dp_err *err)
-{
+static enum dp_status read_store(struct cost_who *w, const char *path, struct dp_err *err) {
     struct dp_catalog *c = NULL;
     const struct dp_catalog_args args = {.from = INT64_MIN, .to = INT64_MAX};
     DP_TRY(dp_catalog_open(path, DP_CATALOG_READ, 10000, &c, err));
@@ -175,8 +164,7 @@ static enum dp_status read_store(struct cost_who *w, const char *path, struct dp
     return status;
 }
 
-enum dp_status cost_who_open(struct cost_who *w, const struct retain_place *places, size_t n, const char *store, struct dp_err *err)
-{
+enum dp_status cost_who_open(struct cost_who *w, const struct retain_place *places, size_t n, const char *store, struct dp_err *err) {
     struct dp_map seen = {0};
     enum dp_status status = DP_OK;
     *w = (struct cost_who){.contracts = {.v = NULL}};
@@ -186,8 +174,7 @@ enum dp_status cost_who_open(struct cost_who *w, const struct retain_place *plac
     return status;
 }
 
-void cost_who_close(struct cost_who *w)
-{
+void cost_who_close(struct cost_who *w) {
     lake_contracts_release(&w->contracts);
     for (size_t i = 0; i < w->store.n; i++) {
         struct cost_said *said = w->store.items[i].v.p;
@@ -198,13 +185,11 @@ void cost_who_close(struct cost_who *w)
     dp_map_release(&w->store);
 }
 
-static void take_names(struct dp_cost_names *to, const struct dp_cost_names *from)
-{
+static void take_names(struct dp_cost_names *to, const struct dp_cost_names *from) {
     for (size_t i = 0; i < from->n; i++) cost_names_add(to, dp_str_z(from->v[i]));
 }
 
-void cost_who_ask(const struct cost_who *w, const char *real, const struct dp_delta_snapshot *s, struct dp_cost_table *t)
-{
+void cost_who_ask(const struct cost_who *w, const char *real, const struct dp_delta_snapshot *s, struct dp_cost_table *t) {
     static const char prefix[] = "dp.tag.";
     if (!take_own(s, t)) {
         const struct lake_contract *c = lake_contracts_find(&w->contracts, real, NULL);

@@ -23,8 +23,7 @@ struct create {
     struct dp_delta_pairs configuration;
 };
 
-void dp_create_warn(struct dp_run *run, const char *table, struct dp_str cause)
-{
+void dp_create_warn(struct dp_run *run, const char *table, struct dp_str cause) {
     struct dp_buf name = {0};
     if (!cause.p) return;
     dp_json_add_string(&name, cause);
@@ -33,8 +32,7 @@ void dp_create_warn(struct dp_run *run, const char *table, struct dp_str cause)
 }
 
 /* A key that is made by a function is a column of its own. */
-static enum dp_status choose_partitions(struct create *c, struct dp_err *err)
-{
+static enum dp_status choose_partitions(struct create *c, struct dp_err *err) {
     size_t index[64], n = c->o->n_by ? 0 : dp_contract_partitions(c->object, index, 64);
     if (n > 64) return dp_err_set(err, DP_LIMIT, "more than 64 partition columns");
     for (size_t i = 0; i < n; i++) DP_TRY(dp_layout_add_column(&c->layout, dp_str_z(c->object->properties[index[i]].name), err));
@@ -49,14 +47,12 @@ static enum dp_status choose_partitions(struct create *c, struct dp_err *err)
     return DP_OK;
 }
 
-static void put_property(struct create *c, struct dp_str key, struct dp_str value)
-{
+static void put_property(struct create *c, struct dp_str key, struct dp_str value) {
     c->configuration.v[c->configuration.n++] = (struct dp_delta_pair){dp_arena_str(&c->arena, key), dp_arena_str(&c->arena, value), false};
 }
 
 /* What a protocol feature that dp does not write would have to stand behind is not dp's to switch on. */
-static enum dp_status check_property(struct dp_str key, struct dp_err *err)
-{
+static enum dp_status check_property(struct dp_str key, struct dp_err *err) {
     static const char *const free_keys[] = {"delta.checkpointInterval", "delta.logRetentionDuration", "delta.deletedFileRetentionDuration", "delta.appendOnly",
                                             "delta.dataSkippingNumIndexedCols", "delta.dataSkippingStatsColumns", "delta.dataSkippingStringPrefixLength",
                                             "delta.setTransactionRetentionDuration", "delta.checkpoint.writeStatsAsJson", "delta.parquet.compression.codec",
@@ -71,8 +67,7 @@ static enum dp_status check_property(struct dp_str key, struct dp_err *err)
 }
 
 /* Spark stops at a switch that is neither. */
-static enum dp_status check_switch(struct dp_str key, struct dp_str value, struct dp_err *err)
-{
+static enum dp_status check_switch(struct dp_str key, struct dp_str value, struct dp_err *err) {
     static const char *const more[] = {"delta.appendOnly", "delta.checkpoint.writeStatsAsJson", "delta.checkpoint.writeStatsAsStruct", NULL};
     bool is_switch = dp_str_starts(key, DP_STR("delta.enable"));
     for (size_t i = 0; more[i] && !is_switch; i++) is_switch = dp_str_eqz(key, more[i]);
@@ -81,8 +76,7 @@ static enum dp_status check_switch(struct dp_str key, struct dp_str value, struc
 }
 
 /* FILE#OBJECT, unless a file has that whole name. */
-static enum dp_status read_contract_text(const char *name, struct dp_buf *text, struct dp_err *err)
-{
+static enum dp_status read_contract_text(const char *name, struct dp_buf *text, struct dp_err *err) {
     struct dp_err first = DP_ERR_INIT;
     const char *hash = strrchr(name, '#');
     enum dp_status status = dp_file_read(name, 1u << 20, text, &first);
@@ -99,8 +93,7 @@ static enum dp_status read_contract_text(const char *name, struct dp_buf *text, 
 }
 
 /* Those given, the contract, and the keys of the layout. */
-static enum dp_status choose_properties(struct create *c, struct dp_err *err)
-{
+static enum dp_status choose_properties(struct create *c, struct dp_err *err) {
     struct dp_buf text = {0};
     c->configuration.v = dp_arena_calloc(&c->arena, c->o->n_property + 3, sizeof *c->configuration.v);
     for (size_t i = 0; i < c->o->n_property; i++) {
@@ -123,8 +116,7 @@ static enum dp_status choose_properties(struct create *c, struct dp_err *err)
 }
 
 /* A table may have no layout (others made it): then none contradicts. */
-static enum dp_status compare_layout(const struct create *c, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status compare_layout(const struct create *c, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_str theirs = dp_delta_property(s, DP_LAYOUT_PROPERTY, "");
     struct dp_buf ours = {0};
     enum dp_status status = DP_OK;
@@ -136,8 +128,7 @@ static enum dp_status compare_layout(const struct create *c, const struct dp_del
 }
 
 /* A table that is there keeps its properties: who asked for others is told. */
-static void warn_of_properties(const struct create *c, struct dp_run *run, const struct dp_delta_snapshot *s)
-{
+static void warn_of_properties(const struct create *c, struct dp_run *run, const struct dp_delta_snapshot *s) {
     for (size_t i = 0; i < c->o->n_property; i++) {
         struct dp_str key = c->configuration.v[i].key, theirs = dp_delta_property(s, c->configuration.v[i].key.p, "");
         if (dp_str_starts(key, DP_STR("delta.feature.")) || dp_str_eq(theirs, c->configuration.v[i].value)) continue;
@@ -147,8 +138,7 @@ static void warn_of_properties(const struct create *c, struct dp_run *run, const
 }
 
 /* The same table again is no error: a script that begins with create can run twice.  Names and types count, not how they are mapped. */
-static enum dp_status compare_existing(struct create *c, struct dp_run *run, struct dp_created *out, struct dp_err *err)
-{
+static enum dp_status compare_existing(struct create *c, struct dp_run *run, struct dp_created *out, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     struct dp_buf theirs = {0}, ours = {0};
     enum dp_status status = DP_OK;
@@ -172,8 +162,7 @@ static enum dp_status compare_existing(struct create *c, struct dp_run *run, str
     return status;
 }
 
-static void print_parameters(const struct create *c, struct dp_buf *out)
-{
+static void print_parameters(const struct create *c, struct dp_buf *out) {
     struct dp_buf by = {0};
     dp_buf_addc(&by, '[');
     for (size_t i = 0; i < c->by.n; i++) {
@@ -187,8 +176,7 @@ static void print_parameters(const struct create *c, struct dp_buf *out)
     dp_buf_release(&by);
 }
 
-static enum dp_status create_new(struct create *c, struct dp_run *run, struct dp_created *out, struct dp_err *err)
-{
+static enum dp_status create_new(struct create *c, struct dp_run *run, struct dp_created *out, struct dp_err *err) {
     struct dp_delta_protocol protocol;
     struct dp_delta_metadata metadata;
     struct dp_buf parameters = {0};
@@ -211,8 +199,7 @@ static enum dp_status create_new(struct create *c, struct dp_run *run, struct dp
     return status;
 }
 
-enum dp_status dp_create_table(struct dp_run *run, const struct dp_create_opts *o, struct dp_created *out, struct dp_err *err)
-{
+enum dp_status dp_create_table(struct dp_run *run, const struct dp_create_opts *o, struct dp_created *out, struct dp_err *err) {
     struct create c = {.o = o};
     struct dp_type *declared = NULL;
     *out = (struct dp_created){0};

@@ -24,16 +24,14 @@ struct dp_datasets {
     char *cwd;
 };
 
-static char *working_directory(void)
-{
+static char *working_directory(void) {
     char *p = getcwd(NULL, 0);
     return p ? p : dp_strdup("/");
 }
 
 /* ---- facets ---- */
 
-static void facet_put(struct datasets_facets *f, const char *key, struct dp_str members)
-{
+static void facet_put(struct datasets_facets *f, const char *key, struct dp_str members) {
     size_t i = 0;
     while (i < f->n && strcmp(f->v[i].key, key) != 0) i++;
     if (i == f->n) {
@@ -44,15 +42,13 @@ static void facet_put(struct datasets_facets *f, const char *key, struct dp_str 
     f->v[i].members = dp_strndup(members.n ? members.p : "", members.n);
 }
 
-static void facets_release(struct datasets_facets *f)
-{
+static void facets_release(struct datasets_facets *f) {
     for (size_t i = 0; i < f->n; i++) free(f->v[i].key), free(f->v[i].members);
     free(f->v);
     *f = (struct datasets_facets){.v = NULL};
 }
 
-static void facets_print(const struct datasets_facets *f, enum dp_ol_place place, struct dp_buf *b)
-{
+static void facets_print(const struct datasets_facets *f, enum dp_ol_place place, struct dp_buf *b) {
     for (size_t i = 0; i < f->n; i++) {
         dp_ol_facet(b, place, f->v[i].key);
         if (*f->v[i].members) dp_buf_addc(b, ','), dp_buf_addz(b, f->v[i].members);
@@ -62,16 +58,14 @@ static void facets_print(const struct datasets_facets *f, enum dp_ol_place place
 
 /* ---- the list ---- */
 
-struct dp_datasets *dp_datasets_open(void)
-{
+struct dp_datasets *dp_datasets_open(void) {
     struct dp_datasets *d = dp_calloc(1, sizeof *d);
     pthread_mutex_init(&d->lock, NULL);
     d->cwd = working_directory();
     return d;
 }
 
-static void dataset_free(struct dp_dataset *d)
-{
+static void dataset_free(struct dp_dataset *d) {
     dp_ol_dataset_release(&d->d);
     facets_release(&d->facets);
     facets_release(&d->side_facets);
@@ -80,8 +74,7 @@ static void dataset_free(struct dp_dataset *d)
     free(d);
 }
 
-void dp_datasets_close(struct dp_datasets *d)
-{
+void dp_datasets_close(struct dp_datasets *d) {
     if (!d) return;
     for (size_t i = 0; i < d->n; i++) dataset_free(d->v[i]);
     free(d->v);
@@ -94,8 +87,7 @@ void dp_datasets_close(struct dp_datasets *d)
 }
 
 /* A file of a table stands for the table.  Caller frees; NULL: it is in none. */
-static char *table_around(const char *file)
-{
+static char *table_around(const char *file) {
     struct stat st;
     if (strstr(file, "://") || stat(file, &st) != 0 || !S_ISREG(st.st_mode)) return NULL;
     char *dir = dp_path_dir(file);
@@ -113,8 +105,7 @@ static char *table_around(const char *file)
     return NULL;
 }
 
-static enum dp_status name_of(const char *what, const char *cwd, bool is_output, struct dp_ol_name *id)
-{
+static enum dp_status name_of(const char *what, const char *cwd, bool is_output, struct dp_ol_name *id) {
     char *table = is_output ? NULL : table_around(what);
     enum dp_status status = dp_ol_name_of(table ? table : what, cwd, id, NULL);
     free(table);
@@ -122,8 +113,7 @@ static enum dp_status name_of(const char *what, const char *cwd, bool is_output,
 }
 
 /* Takes ownership of the name.  NULL: there are so many already that nobody would follow them. */
-static struct dp_dataset *note(struct dp_datasets *all, struct dp_ol_name id, bool is_output)
-{
+static struct dp_dataset *note(struct dp_datasets *all, struct dp_ol_name id, bool is_output) {
     struct dp_buf key = {NULL, 0, 0};
     bool is_new = false;
     dp_buf_addf(&key, "%c%s\n%s", is_output ? 'O' : 'I', id.ns, id.name);
@@ -145,8 +135,7 @@ static struct dp_dataset *note(struct dp_datasets *all, struct dp_ol_name id, bo
     return found;
 }
 
-static struct dp_dataset *note_path(struct dp_run *run, const char *what, bool is_output)
-{
+static struct dp_dataset *note_path(struct dp_run *run, const char *what, bool is_output) {
     struct dp_ol_name id = {NULL, NULL};
     if (!run->datasets || !what || !*what || strcmp(what, "-") == 0) return NULL;
     if (name_of(what, run->datasets->cwd, is_output, &id) != DP_OK) return NULL; /* what has no name is in no graph */
@@ -158,15 +147,13 @@ struct dp_dataset *dp_dataset_output(struct dp_run *run, const char *what) { ret
 
 /* ---- what is known of one ---- */
 
-static void replace(char **field, const char *text)
-{
+static void replace(char **field, const char *text) {
     char *copy = text ? dp_strdup(text) : NULL;
     free(*field);
     *field = copy;
 }
 
-void dp_dataset_header(struct dp_dataset *d, const struct dp_mark *begin)
-{
+void dp_dataset_header(struct dp_dataset *d, const struct dp_mark *begin) {
     if (!d || !begin) return;
     pthread_mutex_lock(&d->all->lock);
     replace(&d->fields, begin->fields);
@@ -177,8 +164,7 @@ void dp_dataset_header(struct dp_dataset *d, const struct dp_mark *begin)
     pthread_mutex_unlock(&d->all->lock);
 }
 
-void dp_dataset_schema(struct dp_dataset *d, const struct dp_type *schema)
-{
+void dp_dataset_schema(struct dp_dataset *d, const struct dp_type *schema) {
     if (!d || !schema) return;
     struct dp_type *copy = dp_type_copy(schema);
     pthread_mutex_lock(&d->all->lock);
@@ -187,8 +173,7 @@ void dp_dataset_schema(struct dp_dataset *d, const struct dp_type *schema)
     pthread_mutex_unlock(&d->all->lock);
 }
 
-void dp_dataset_storage(struct dp_dataset *d, const char *layer, const char *format)
-{
+void dp_dataset_storage(struct dp_dataset *d, const char *layer, const char *format) {
     if (!d) return;
     pthread_mutex_lock(&d->all->lock);
     if (layer) replace(&d->d.layer, layer);
@@ -196,8 +181,7 @@ void dp_dataset_storage(struct dp_dataset *d, const char *layer, const char *for
     pthread_mutex_unlock(&d->all->lock);
 }
 
-void dp_dataset_version(struct dp_dataset *d, int64_t version)
-{
+void dp_dataset_version(struct dp_dataset *d, int64_t version) {
     char text[32];
     if (!d || version < 0) return;
     snprintf(text, sizeof text, "%lld", (long long)version);
@@ -206,16 +190,14 @@ void dp_dataset_version(struct dp_dataset *d, int64_t version)
     pthread_mutex_unlock(&d->all->lock);
 }
 
-void dp_dataset_lifecycle(struct dp_dataset *d, enum dp_ol_lifecycle what)
-{
+void dp_dataset_lifecycle(struct dp_dataset *d, enum dp_ol_lifecycle what) {
     if (!d) return;
     pthread_mutex_lock(&d->all->lock);
     d->d.lifecycle = what;
     pthread_mutex_unlock(&d->all->lock);
 }
 
-void dp_dataset_part(struct dp_dataset *d, const char *name)
-{
+void dp_dataset_part(struct dp_dataset *d, const char *name) {
     if (!d) return;
     pthread_mutex_lock(&d->all->lock);
     size_t i = 0;
@@ -227,14 +209,12 @@ void dp_dataset_part(struct dp_dataset *d, const char *name)
     pthread_mutex_unlock(&d->all->lock);
 }
 
-static void add(uint64_t *to, uint64_t n)
-{
+static void add(uint64_t *to, uint64_t n) {
     if (n == UINT64_MAX) return;
     *to = *to == UINT64_MAX ? n : *to + n;
 }
 
-void dp_dataset_count(struct dp_dataset *d, uint64_t rows, uint64_t bytes, uint64_t files)
-{
+void dp_dataset_count(struct dp_dataset *d, uint64_t rows, uint64_t bytes, uint64_t files) {
     if (!d) return;
     pthread_mutex_lock(&d->all->lock);
     add(&d->d.rows, rows);
@@ -243,16 +223,14 @@ void dp_dataset_count(struct dp_dataset *d, uint64_t rows, uint64_t bytes, uint6
     pthread_mutex_unlock(&d->all->lock);
 }
 
-void dp_dataset_facet(struct dp_dataset *d, bool of_side, const char *key, struct dp_str members)
-{
+void dp_dataset_facet(struct dp_dataset *d, bool of_side, const char *key, struct dp_str members) {
     if (!d) return;
     pthread_mutex_lock(&d->all->lock);
     facet_put(of_side ? &d->side_facets : &d->facets, key, members);
     pthread_mutex_unlock(&d->all->lock);
 }
 
-size_t dp_datasets_inputs(struct dp_run *run)
-{
+size_t dp_datasets_inputs(struct dp_run *run) {
     struct dp_datasets *d = run->datasets;
     size_t n = 0;
     if (!d) return 0;
@@ -262,8 +240,7 @@ size_t dp_datasets_inputs(struct dp_run *run)
     return n;
 }
 
-void dp_datasets_inputs_facet(struct dp_run *run, bool of_side, const char *key, struct dp_str members)
-{
+void dp_datasets_inputs_facet(struct dp_run *run, bool of_side, const char *key, struct dp_str members) {
     struct dp_datasets *d = run->datasets;
     if (!d) return;
     pthread_mutex_lock(&d->lock);
@@ -272,8 +249,7 @@ void dp_datasets_inputs_facet(struct dp_run *run, bool of_side, const char *key,
     pthread_mutex_unlock(&d->lock);
 }
 
-void dp_datasets_run_facet(struct dp_run *run, bool of_job, const char *key, struct dp_str members)
-{
+void dp_datasets_run_facet(struct dp_run *run, bool of_job, const char *key, struct dp_str members) {
     struct dp_datasets *d = run->datasets;
     if (!d) return;
     pthread_mutex_lock(&d->lock);
@@ -283,8 +259,7 @@ void dp_datasets_run_facet(struct dp_run *run, bool of_job, const char *key, str
 
 /* ---- the header's origins ---- */
 
-void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *what)
-{
+void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *what) {
     struct dp_ol_name id = {NULL, NULL};
     struct dp_buf item = {NULL, 0, 0}, b = {NULL, 0, 0};
     if (!what || !*what || strcmp(what, "-") == 0 || (begin->origins && strlen(begin->origins) >= DP_LIMIT_ORIGINS - DP_LIMIT_PATH)) return;
@@ -309,8 +284,7 @@ void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *w
     free(cwd);
 }
 
-void dp_datasets_of_header(struct dp_run *run, const struct dp_mark *begin)
-{
+void dp_datasets_of_header(struct dp_run *run, const struct dp_mark *begin) {
     size_t n = 0;
     if (!run->datasets || !begin || !begin->origins) return;
     struct datasets_origin *o = datasets_origins(begin->origins, &n);
@@ -318,8 +292,7 @@ void dp_datasets_of_header(struct dp_run *run, const struct dp_mark *begin)
     datasets_origins_free(o, n);
 }
 
-void dp_datasets_operands(struct dp_run *run, const char *const *names, size_t n, struct dp_mark *begin)
-{
+void dp_datasets_operands(struct dp_run *run, const char *const *names, size_t n, struct dp_mark *begin) {
     if (!run->datasets && !run->marks) return;
     for (size_t i = 0; i < n; i++) {
         (void)dp_dataset_input(run, names[i]);
@@ -327,8 +300,7 @@ void dp_datasets_operands(struct dp_run *run, const char *const *names, size_t n
     }
 }
 
-struct dp_dataset *dp_dataset_copied(struct dp_run *run, const char *from, const char *to, const struct dp_type *schema)
-{
+struct dp_dataset *dp_dataset_copied(struct dp_run *run, const char *from, const char *to, const struct dp_type *schema) {
     struct dp_mark begin = {.kind = DP_MARK_BEGIN, .table_version = -1};
     if (!run->datasets) return NULL;
     dp_datasets_operands(run, &from, 1, &begin);
@@ -345,8 +317,7 @@ struct dp_dataset *dp_dataset_copied(struct dp_run *run, const char *from, const
 
 static char *copy_of(const char *text) { return text ? dp_strdup(text) : NULL; }
 
-static void copy_dataset(const struct dp_dataset *from, struct dp_ol_dataset *to)
-{
+static void copy_dataset(const struct dp_dataset *from, struct dp_ol_dataset *to) {
     const struct dp_ol_dataset *d = &from->d;
     *to = *d;
     to->id = (struct dp_ol_name){dp_strdup(d->id.ns), dp_strdup(d->id.name)};
@@ -362,16 +333,14 @@ static void copy_dataset(const struct dp_dataset *from, struct dp_ol_dataset *to
     if (from->has_header && d->is_output) datasets_columns(from, &to->columns, &to->columns_all);
 }
 
-static int by_side_and_name(const void *a, const void *b)
-{
+static int by_side_and_name(const void *a, const void *b) {
     const struct dp_dataset *x = *(struct dp_dataset *const *)a, *y = *(struct dp_dataset *const *)b;
     if (x->d.is_output != y->d.is_output) return x->d.is_output ? 1 : -1;
     int by_ns = strcmp(x->d.id.ns, y->d.id.ns);
     return by_ns ? by_ns : strcmp(x->d.id.name, y->d.id.name);
 }
 
-struct dp_ol_dataset *dp_datasets_list(struct dp_datasets *d, size_t *n)
-{
+struct dp_ol_dataset *dp_datasets_list(struct dp_datasets *d, size_t *n) {
     *n = 0;
     if (!d) return NULL;
     pthread_mutex_lock(&d->lock);
@@ -386,8 +355,7 @@ struct dp_ol_dataset *dp_datasets_list(struct dp_datasets *d, size_t *n)
     return out;
 }
 
-void dp_datasets_facets(struct dp_datasets *d, struct dp_ol_run *r)
-{
+void dp_datasets_facets(struct dp_datasets *d, struct dp_ol_run *r) {
     if (!d) return;
     pthread_mutex_lock(&d->lock);
     facets_print(&d->run_facets, DP_OL_OF_RUN, &r->facets);

@@ -26,23 +26,20 @@ struct parsed {
     bool ok;
 };
 
-static void parse(struct parsed *p, const char *json)
-{
+static void parse(struct parsed *p, const char *json) {
     p->scan = dp_scan_open(DP_LIMIT_MARK, DP_SCAN_PORTABLE);
     dp_buf_addz(&p->text, json);
     memset(dp_buf_reserve(&p->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     p->ok = dp_scan_value(p->scan, p->text.p, p->text.n, &p->r, NULL) == DP_OK && p->r.nodes[0].kind == DP_KIND_ARRAY;
 }
 
-static void parsed_release(struct parsed *p)
-{
+static void parsed_release(struct parsed *p) {
     dp_scan_close(p->scan);
     dp_buf_release(&p->text);
 }
 
 /* The string that is the member `key`; NULL: there is none. */
-static char *text_member(const struct dp_record *r, uint32_t of, const char *key)
-{
+static char *text_member(const struct dp_record *r, uint32_t of, const char *key) {
     struct dp_buf b = {NULL, 0, 0};
     uint32_t at = dp_json_member(r, of, key);
     if (at && dp_json_get_string(r, at, &b)) return dp_buf_detach(&b);
@@ -52,8 +49,7 @@ static char *text_member(const struct dp_record *r, uint32_t of, const char *key
 
 /* ---- origins ---- */
 
-struct datasets_origin *datasets_origins(const char *origins, size_t *n)
-{
+struct datasets_origin *datasets_origins(const char *origins, size_t *n) {
     struct parsed p = {.ok = false};
     struct datasets_origin *v = NULL;
     size_t cap = 0;
@@ -71,8 +67,7 @@ struct datasets_origin *datasets_origins(const char *origins, size_t *n)
     return v;
 }
 
-void datasets_origins_free(struct datasets_origin *o, size_t n)
-{
+void datasets_origins_free(struct datasets_origin *o, size_t n) {
     for (size_t i = 0; i < n; i++) free(o[i].ns), free(o[i].name), free(o[i].source);
     free(o);
 }
@@ -89,8 +84,7 @@ struct columns {
     struct dp_map inputs;  /* of the column at hand: namespace, LF, name, LF, field; how often each: bit 2 * how + masking */
 };
 
-static void add_input(struct columns *c, const char *source, struct dp_str field, unsigned how, bool masking)
-{
+static void add_input(struct columns *c, const char *source, struct dp_str field, unsigned how, bool masking) {
     struct dp_buf key = {NULL, 0, 0};
     for (size_t i = 0; i < c->n_origins; i++) {
         const struct datasets_origin *o = &c->origins[i];
@@ -104,8 +98,7 @@ static void add_input(struct columns *c, const char *source, struct dp_str field
     dp_buf_release(&key);
 }
 
-static void add_entry(struct columns *c, uint32_t entry)
-{
+static void add_entry(struct columns *c, uint32_t entry) {
     const struct dp_record *r = &c->fields.r;
     uint32_t from = dp_json_member(r, entry, "from");
     struct dp_buf field = {NULL, 0, 0};
@@ -125,8 +118,7 @@ static void add_entry(struct columns *c, uint32_t entry)
     dp_buf_release(&field);
 }
 
-static void print_inputs(struct columns *c, struct dp_buf *b)
-{
+static void print_inputs(struct columns *c, struct dp_buf *b) {
     for (size_t i = 0; i < c->inputs.n; i++) {
         const char *comma = "";
         dp_buf_addf(b, "%s{\"namespace\":", i ? "," : "");
@@ -144,8 +136,7 @@ static void print_inputs(struct columns *c, struct dp_buf *b)
 
 /* ---- columns ---- */
 
-static void print_column(struct columns *c, struct dp_str name, const struct dp_type *names, struct dp_buf *b)
-{
+static void print_column(struct columns *c, struct dp_str name, const struct dp_type *names, struct dp_buf *b) {
     const struct dp_map_item *it = dp_map_get(&c->entries, name);
     if (it && dp_json_member(&c->fields.r, (uint32_t)it->v.u, "from")) add_entry(c, (uint32_t)it->v.u);
     else if (it || (names ? dp_type_child(names, name) != NULL : !c->none)) add_input(c, NULL, name, 0, false);
@@ -157,8 +148,7 @@ static void print_column(struct columns *c, struct dp_str name, const struct dp_
     dp_buf_addz(b, "]}");
 }
 
-static void read_entries(struct columns *c, const char *fields)
-{
+static void read_entries(struct columns *c, const char *fields) {
     parse(&c->fields, fields ? fields : "[]");
     const struct dp_record *r = &c->fields.r;
     for (uint32_t i = 1; c->fields.ok && i < r->nodes[0].next; i = r->nodes[i].next) {
@@ -175,8 +165,7 @@ static void read_entries(struct columns *c, const char *fields)
     free(others);
 }
 
-void datasets_columns(const struct dp_dataset *d, char **columns, char **of_all)
-{
+void datasets_columns(const struct dp_dataset *d, char **columns, char **of_all) {
     struct columns c = {.of_all = 0};
     struct dp_buf b = {NULL, 0, 0};
     const struct dp_type *of = d->d.schema ? d->d.schema : d->names;

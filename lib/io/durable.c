@@ -11,8 +11,7 @@
 #define OURS "\0\0\0\0\0\0\0\0t"
 enum { OURS_N = 9 };
 
-enum dp_status durable_open(struct durable *k, const char *program, struct dp_str query, struct dp_err *err)
-{
+enum dp_status durable_open(struct durable *k, const char *program, struct dp_str query, struct dp_err *err) {
     if (!k->dir) return DP_OK;
     if (k->run->dry_run) {
         char *path = dp_path_join(k->dir, "state.json");
@@ -24,8 +23,7 @@ enum dp_status durable_open(struct durable *k, const char *program, struct dp_st
     return dp_state_open(k->run, k->dir, program, query, k->run->dry_run, &k->state, err);
 }
 
-void durable_release(struct durable *k)
-{
+void durable_release(struct durable *k) {
     dp_state_close(k->state);
     late_close(&k->late);
     dp_map_release(&k->restored);
@@ -34,8 +32,7 @@ void durable_release(struct durable *k)
 
 /* ---- restoring ---- */
 
-bool durable_is_own(struct dp_str key, char *kind, struct dp_str *name)
-{
+bool durable_is_own(struct dp_str key, char *kind, struct dp_str *name) {
     if (key.n <= OURS_N || memcmp(key.p, OURS, OURS_N) != 0) return false;
     *kind = key.p[OURS_N];
     *name = dp_str(key.p + OURS_N + 1, key.n - OURS_N - 1);
@@ -44,8 +41,7 @@ bool durable_is_own(struct dp_str key, char *kind, struct dp_str *name)
 
 static enum dp_status damaged(struct dp_err *err) { return dp_err_set(err, DP_FORMAT, "an entry of the state is damaged"); }
 
-enum dp_status durable_load(struct durable *k, char kind, struct dp_str name, struct dp_str value, struct dp_err *err)
-{
+enum dp_status durable_load(struct durable *k, char kind, struct dp_str name, struct dp_str value, struct dp_err *err) {
     uint64_t v;
     if (kind == 'w') {
         struct dp_str in = value;
@@ -61,15 +57,13 @@ enum dp_status durable_load(struct durable *k, char kind, struct dp_str name, st
     return DP_OK;
 }
 
-const char *durable_resume_id(const struct durable *k)
-{
+const char *durable_resume_id(const struct durable *k) {
     if (!k->has_begin) return NULL;
     const struct dp_mark *begin = dp_stream_begin(dp_stream_of(k->run));
     return begin && begin->id ? begin->id : "";
 }
 
-void durable_check_resume(struct durable *k, const char *what)
-{
+void durable_check_resume(struct durable *k, const char *what) {
     struct dp_state_point p;
     k->is_restored = true;
     if (k->state && k->has_begin && !dp_stream_begin(dp_stream_of(k->run))->id && dp_state_list(k->state, 0, &p))
@@ -78,8 +72,7 @@ void durable_check_resume(struct durable *k, const char *what)
 
 /* ---- saving ---- */
 
-enum dp_status durable_put_own(struct durable *k, char kind, struct dp_str name, struct dp_str value, struct dp_err *err)
-{
+enum dp_status durable_put_own(struct durable *k, char kind, struct dp_str name, struct dp_str value, struct dp_err *err) {
     struct dp_buf key = {0};
     dp_buf_add(&key, OURS, OURS_N);
     dp_buf_addc(&key, kind);
@@ -89,14 +82,12 @@ enum dp_status durable_put_own(struct durable *k, char kind, struct dp_str name,
     return status;
 }
 
-static enum dp_status put_number(struct durable *k, char kind, struct dp_str name, uint64_t v, struct dp_err *err)
-{
+static enum dp_status put_number(struct durable *k, char kind, struct dp_str name, uint64_t v, struct dp_err *err) {
     char text[24];
     return durable_put_own(k, kind, name, dp_str(text, dp_print_u64(text, v)), err);
 }
 
-static enum dp_status put_ours(struct durable *k, bool all, struct dp_err *err)
-{
+static enum dp_status put_ours(struct durable *k, bool all, struct dp_err *err) {
     struct dp_buf b = {0};
     const struct dp_str none = {"", 0};
     dp_watermark_save(k->watermark, &b);
@@ -110,8 +101,7 @@ static enum dp_status put_ours(struct durable *k, bool all, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status durable_save(struct durable *k, const char *id, durable_put put, void *ctx, struct dp_err *err)
-{
+enum dp_status durable_save(struct durable *k, const char *id, durable_put put, void *ctx, struct dp_err *err) {
     bool all = false;
     if (!k->state || k->run->dry_run) return DP_OK;
     DP_TRY(late_flush(&k->late, true, err));
@@ -127,8 +117,7 @@ enum dp_status durable_save(struct durable *k, const char *id, durable_put put, 
 /* ---- positions of named files ---- */
 
 /* `restored` is not written to once sources are opened, so any thread may ask. */
-enum dp_status durable_resume(void *ctx, struct dp_origin *o, uint64_t *from, struct dp_err *err)
-{
+enum dp_status durable_resume(void *ctx, struct dp_origin *o, uint64_t *from, struct dp_err *err) {
     struct durable *k = ctx;
     char *best = NULL;
     (void)err;
@@ -149,7 +138,6 @@ enum dp_status durable_resume(void *ctx, struct dp_origin *o, uint64_t *from, st
     return DP_OK;
 }
 
-void durable_note(struct durable *k, const struct dp_origin *o, uint64_t position)
-{
+void durable_note(struct durable *k, const struct dp_origin *o, uint64_t position) {
     if (k->keeps_positions && o && o->position_id) dp_map_put(&k->positions, dp_str_z(o->position_id), NULL)->v.u = position;
 }

@@ -20,22 +20,19 @@
 
 /* ---- rows that are hit ---- */
 
-static struct edit_file *add_file(struct edit *e, const struct dp_delta_file *action)
-{
+static struct edit_file *add_file(struct edit *e, const struct dp_delta_file *action) {
     e->files = dp_grow(e->files, &e->files_cap, e->n_files + 1, sizeof *e->files);
     e->files[e->n_files] = (struct edit_file){.action = action};
     return &e->files[e->n_files++];
 }
 
-void edit_drop(struct edit *e, const struct dp_delta_file *action)
-{
+void edit_drop(struct edit *e, const struct dp_delta_file *action) {
     struct edit_file *f = add_file(e, action);
     int64_t rows = dp_delta_file_rows(action);
     f->live = rows < 0 ? -1 : action->dv.storage.p ? rows - action->dv.cardinality : rows;
 }
 
-struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *action, int64_t rows)
-{
+struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *action, int64_t rows) {
     if (e->n_files && e->files[e->n_files - 1].action == action) return &e->files[e->n_files - 1].hits;
     struct edit_file *f = add_file(e, action);
     dp_delta_deleted_open(&f->hits, rows);
@@ -43,26 +40,22 @@ struct dp_delta_deleted *edit_hits(struct edit *e, const struct dp_delta_file *a
     return &f->hits;
 }
 
-int64_t edit_file_rows(const struct dp_delta_task *t)
-{
+int64_t edit_file_rows(const struct dp_delta_task *t) {
     return dp_pq_meta_rows(dp_pq_meta(dp_delta_task_file(t)));
 }
 
-static int by_number(const void *a, const void *b)
-{
+static int by_number(const void *a, const void *b) {
     const struct edit_file *x = a, *y = b;
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-void edit_sort(struct edit *e)
-{
+void edit_sort(struct edit *e) {
     if (e->n_files) qsort(e->files, e->n_files, sizeof *e->files, by_number);
 }
 
 /* ---- change data ---- */
 
-void edit_tell(const struct dp_batch *rows, const uint8_t *types, enum edit_type type, struct dp_batch *out)
-{
+void edit_tell(const struct dp_batch *rows, const uint8_t *types, enum edit_type type, struct dp_batch *out) {
     static const char *const words[] = {"insert", "update_preimage", "update_postimage", "delete"};
     for (size_t i = 0; i < rows->n_columns; i++) dp_column_append(&out->columns[i], &rows->columns[i], 0, rows->length);
     for (int64_t i = 0; i < rows->length; i++) {
@@ -72,8 +65,7 @@ void edit_tell(const struct dp_batch *rows, const uint8_t *types, enum edit_type
     out->length += rows->length;
 }
 
-static void add_ids(struct edit *e, const int64_t *ids)
-{
+static void add_ids(struct edit *e, const int64_t *ids) {
     size_t at = e->schema->n_children;
     struct dp_batch *rows = &e->rows.rows;
     if (!e->keeps_ids) return;
@@ -85,8 +77,7 @@ static void add_ids(struct edit *e, const int64_t *ids)
 }
 
 /* Every row that is new to the table passes here or through the plan's `change`: NOT NULL is judged at landing. */
-enum dp_status edit_insert(struct edit *e, const uint8_t *types, const int64_t *ids, struct dp_err *err)
-{
+enum dp_status edit_insert(struct edit *e, const uint8_t *types, const int64_t *ids, struct dp_err *err) {
     const struct dp_batch rows = edit_columns(e, &e->rows.rows);
     if (!rows.length) return DP_OK;
     add_ids(e, ids);
@@ -104,8 +95,7 @@ enum dp_status edit_insert(struct edit *e, const uint8_t *types, const int64_t *
 
 /* ---- outputs ---- */
 
-static enum dp_status on_done(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err)
-{
+static enum dp_status on_done(void *ctx, const char *path, int64_t rows, uint64_t bytes, struct dp_err *err) {
     struct edit_output *o = ctx;
     (void)rows, (void)bytes, (void)err;
     o->done.v = dp_grow(o->done.v, &o->done.cap, o->done.n + 1, sizeof *o->done.v);
@@ -113,13 +103,11 @@ static enum dp_status on_done(void *ctx, const char *path, int64_t rows, uint64_
     return DP_OK;
 }
 
-enum dp_status edit_need(struct edit *e, struct edit_output *o, struct dp_err *err)
-{
+enum dp_status edit_need(struct edit *e, struct edit_output *o, struct dp_err *err) {
     return o->lay ? DP_OK : dp_lay_open(e->run, &o->opts, on_done, o, &o->lay, err);
 }
 
-static void set_outputs(struct edit *e)
-{
+static void set_outputs(struct edit *e) {
     struct dp_lay_opts o = {.dir = e->table, .staging = true, .table = e->s, .layout = &e->layout, .schema = e->stored, .tracks_rows = e->keeps_ids,
                             .memory = e->run->memory / 5};
     e->fresh.opts = e->rest.opts = e->cdc.opts = o;
@@ -130,8 +118,7 @@ static void set_outputs(struct edit *e)
     e->cdc.opts.row_group_bytes = 8 << 20; /* read once and in one go, if ever */
 }
 
-static enum dp_status set_layouts(struct edit *e, struct dp_err *err)
-{
+static enum dp_status set_layouts(struct edit *e, struct dp_err *err) {
     const struct dp_delta_strs *by = &e->s->metadata.partition_columns;
     for (size_t i = 0; i < by->n; i++) {
         DP_TRY(dp_layout_add_column(&e->layout, by->v[i], err));
@@ -141,16 +128,14 @@ static enum dp_status set_layouts(struct edit *e, struct dp_err *err)
     return dp_layout_bind(&e->cdc_layout, e->cdc_schema, err);
 }
 
-static struct dp_type *with_change_type(const struct dp_type *schema)
-{
+static struct dp_type *with_change_type(const struct dp_type *schema) {
     struct dp_type *t = dp_type_copy(schema);
     dp_type_add(t, dp_type_new(DP_TYPE_STRING, DP_STR(DP_DELTA_CHANGE_TYPE)));
     return t;
 }
 
 /* Rows that move keep their ids where the table has columns for these; else the commit says that they don't. */
-static enum dp_status set_schemas(struct edit *e, struct dp_err *err)
-{
+static enum dp_status set_schemas(struct edit *e, struct dp_err *err) {
     const struct dp_delta_row_columns names = dp_delta_row_columns(&e->s->metadata);
     e->schema = e->stored = dp_delta_scan_schema(e->shape);
     e->keeps_ids = dp_delta_tracks_rows(&e->s->protocol, &e->s->metadata) && names.id.n && names.version.n;
@@ -159,8 +144,7 @@ static enum dp_status set_schemas(struct edit *e, struct dp_err *err)
     return dp_delta_scan_row_ids(e->shape, err);
 }
 
-enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited *counts, struct edit **out, struct dp_err *err)
-{
+enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited *counts, struct edit **out, struct dp_err *err) {
     const struct dp_delta_intent intent = {.removes = true, .writes = true, .checks = true};
     struct edit *e = dp_calloc(1, sizeof *e);
     enum dp_status status;
@@ -187,15 +171,13 @@ out:
     return status;
 }
 
-static void release_output(struct edit_output *o)
-{
+static void release_output(struct edit_output *o) {
     dp_lay_close(o->lay);
     for (size_t i = 0; i < o->done.n; i++) free(o->done.v[i]);
     free(o->done.v);
 }
 
-void edit_close(struct edit *e)
-{
+void edit_close(struct edit *e) {
     if (!e) return;
     dp_lay_rows_release(&e->rows);
     dp_lay_rows_release(&e->cdc_rows);
@@ -222,8 +204,7 @@ void edit_close(struct edit *e)
 /* ---- publishing ---- */
 
 /* Partition values of a change data file, by its own metadata. */
-static enum dp_status read_values(struct edit *e, const char *path, struct dp_delta_pairs *out, struct dp_err *err)
-{
+static enum dp_status read_values(struct edit *e, const char *path, struct dp_delta_pairs *out, struct dp_err *err) {
     struct dp_pq_file *f = NULL;
     enum dp_status status = dp_pq_open(path, &f, err);
     if (status == DP_OK) status = dp_delta_file_values(dp_pq_meta(f), &e->arena, out, err);
@@ -232,8 +213,7 @@ static enum dp_status read_values(struct edit *e, const char *path, struct dp_de
 }
 
 /* Change data files to T/_change_data. */
-static enum dp_status place_changes(struct edit *e, struct dp_delta_file **out, struct dp_err *err)
-{
+static enum dp_status place_changes(struct edit *e, struct dp_delta_file **out, struct dp_err *err) {
     enum dp_status status = DP_OK;
     struct dp_delta_file *cdcs = dp_arena_calloc(&e->arena, e->cdc.done.n + 1, sizeof *cdcs);
     char *dir = dp_path_join(e->table, "_change_data");
@@ -257,8 +237,7 @@ static enum dp_status place_changes(struct edit *e, struct dp_delta_file **out, 
     return status;
 }
 
-static enum dp_status land(struct edit *e, struct edit_output *o, struct dp_err *err)
-{
+static enum dp_status land(struct edit *e, struct edit_output *o, struct dp_err *err) {
     if (o->lay) DP_TRY(dp_lay_finish(o->lay, err));
     for (size_t i = 0; i < o->done.n && o != &e->cdc; i++) {
         if (dp_run_stopped(e->run, err)) return DP_SIGNALLED;
@@ -268,8 +247,7 @@ static enum dp_status land(struct edit *e, struct edit_output *o, struct dp_err 
 }
 
 /* Those of the landing and those with new deletion vectors. */
-static enum dp_status gather_adds(struct edit *e, struct dp_delta_change *c, struct dp_err *err)
-{
+static enum dp_status gather_adds(struct edit *e, struct dp_delta_change *c, struct dp_err *err) {
     const struct dp_delta_file *landed;
     size_t n;
     DP_TRY(dp_delta_landing_place(e->landing, &landed, &n, err));
@@ -283,8 +261,7 @@ static enum dp_status gather_adds(struct edit *e, struct dp_delta_change *c, str
     return DP_OK;
 }
 
-static void gather_removes(struct edit *e, struct dp_delta_change *c)
-{
+static void gather_removes(struct edit *e, struct dp_delta_change *c) {
     const struct dp_delta_file **removes = dp_arena_calloc(&e->arena, e->n_files + 1, sizeof *removes);
     size_t n = 0;
     for (size_t i = 0; i < e->n_files; i++)
@@ -293,8 +270,7 @@ static void gather_removes(struct edit *e, struct dp_delta_change *c)
 }
 
 /* The directory of staged files, emptied and no longer locked. */
-static void leave_staging(struct edit_output *o)
-{
+static void leave_staging(struct edit_output *o) {
     char *dir = o->done.n ? dp_path_dir(o->done.v[0]) : NULL;
     dp_lay_close(o->lay);
     o->lay = NULL;
@@ -307,8 +283,7 @@ static void leave_staging(struct edit_output *o)
 }
 
 /* The commit lost: no log names these files, and none will. */
-static void take_away(struct edit *e)
-{
+static void take_away(struct edit *e) {
     for (size_t i = 0; i < dp_delta_landing_count(e->landing); i++) {
         const struct dp_delta_file *f = &dp_delta_landing_files(e->landing)[i];
         struct dp_buf path = {0};
@@ -318,8 +293,7 @@ static void take_away(struct edit *e)
     for (size_t i = 0; i < e->n_placed; i++) (void)unlink(e->placed[i]);
 }
 
-enum dp_status edit_publish(struct edit *e, struct dp_delta_change *c, edit_metrics metrics, void *ctx, int64_t *version, struct dp_err *err)
-{
+enum dp_status edit_publish(struct edit *e, struct dp_delta_change *c, edit_metrics metrics, void *ctx, int64_t *version, struct dp_err *err) {
     struct dp_buf extra = {0}, numbers = {0};
     struct dp_err after = DP_ERR_INIT;
     struct dp_delta_file *cdcs;

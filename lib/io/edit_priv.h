@@ -73,8 +73,7 @@ enum dp_status edit_open(struct dp_run *run, const char *table, struct dp_edited
 void edit_close(struct edit *e); /* NULL is legal; what was not published is removed */
 
 /* The table's columns of stored rows; borrows them. */
-static inline struct dp_batch edit_columns(const struct edit *e, const struct dp_batch *stored)
-{
+static inline struct dp_batch edit_columns(const struct edit *e, const struct dp_batch *stored) {
     struct dp_batch b = *stored;
     b.schema = e->schema, b.n_columns = e->schema->n_children;
     return b;

@@ -46,21 +46,18 @@ static bool is_copied(const struct edit *e, const struct edit_file *f) { return 
 
 /* ---- in order: row groups and rows ---- */
 
-static bool group_is_hit(const struct edit_file *f, const struct dp_delta_task *t)
-{
+static bool group_is_hit(const struct edit_file *f, const struct dp_delta_task *t) {
     int64_t rows = dp_pq_meta(dp_delta_task_file(t))->row_groups[dp_delta_task_row_group(t)].num_rows;
     return !f->hits.bits || dp_bits_count(f->hits.bits, dp_delta_task_first_row(t), rows) > 0;
 }
 
-static bool can_copy(const struct rewriting *w, struct dp_delta_task *t)
-{
+static bool can_copy(const struct rewriting *w, struct dp_delta_task *t) {
     const struct group g = group_of_task(t);
     return group_can_copy(&g, &w->e->rest.opts, w->encoder);
 }
 
 /* The next row group that rows are read from, or that is copied as a whole (then *copy has it). */
-static enum dp_status next_group(struct rewriting *w, struct dp_delta_task **copy, struct dp_err *err)
-{
+static enum dp_status next_group(struct rewriting *w, struct dp_delta_task **copy, struct dp_err *err) {
     *copy = NULL;
     while (!w->read) {
         DP_TRY(dp_delta_scan_next(w->e->shape, &w->task, err));
@@ -78,15 +75,13 @@ static enum dp_status next_group(struct rewriting *w, struct dp_delta_task **cop
     return DP_OK;
 }
 
-static void end_group(struct rewriting *w)
-{
+static void end_group(struct rewriting *w) {
     dp_delta_read_close(w->read);
     dp_delta_task_release(w->task);
     w->read = NULL, w->task = NULL;
 }
 
-static void divide(const struct rewriting *w, struct job *j)
-{
+static void divide(const struct rewriting *w, struct job *j) {
     size_t n = (size_t)j->in.length;
     j->hit = dp_grow(j->hit, &j->hit_cap, n + 1, sizeof *j->hit);
     j->stay = dp_grow(j->stay, &j->stay_cap, n + 1, sizeof *j->stay);
@@ -103,8 +98,7 @@ static void divide(const struct rewriting *w, struct job *j)
     j->keeps = is_copied(w->e, w->file);
 }
 
-static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status produce(void *ctx, void *job, struct dp_err *err) {
     struct rewriting *w = ctx;
     struct job *j = job;
     if (dp_run_stopped(w->e->run, err)) return DP_SIGNALLED;
@@ -127,21 +121,18 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
 
 /* ---- any thread: what becomes of the rows ---- */
 
-static void begin_rows(struct dp_lay_rows *r, const struct dp_lay_opts *o)
-{
+static void begin_rows(struct dp_lay_rows *r, const struct dp_lay_opts *o) {
     if (!r->is_open) dp_lay_rows_open(o, r);
     dp_batch_reset(&r->rows);
 }
 
-static void begin_batch(struct dp_batch *b, const struct dp_type *schema)
-{
+static void begin_batch(struct dp_batch *b, const struct dp_type *schema) {
     if (!b->schema) dp_batch_init(b, schema);
     dp_batch_reset(b);
 }
 
 /* All rows in their order, those that were hit with their new values. */
-static void put_in_place(const struct job *j, struct dp_batch *out)
-{
+static void put_in_place(const struct job *j, struct dp_batch *out) {
     int64_t at = 0;
     for (size_t i = 0, n; i < j->n_hit; i += n) {
         for (n = 1; i + n < j->n_hit && j->hit[i + n] == j->hit[i] + n; n++) {}
@@ -153,16 +144,14 @@ static void put_in_place(const struct job *j, struct dp_batch *out)
 }
 
 /* A row with new values is the same row; the version that wrote it is the one that the log will say of its file. */
-static void keep_ids(const struct edit *e, struct job *j)
-{
+static void keep_ids(const struct edit *e, struct job *j) {
     size_t at = e->schema->n_children;
     if (!e->keeps_ids) return;
     dp_column_append(&j->after.columns[at], &j->before.columns[at], 0, j->after.length);
     dp_column_append_nulls(&j->after.columns[at + 1], j->after.length);
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
-{
+static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err) {
     struct rewriting *w = ctx;
     struct edit *e = w->e;
     struct job *j = job;
@@ -196,23 +185,20 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
 
 /* ---- in order: to the files ---- */
 
-static enum dp_status copy(struct edit *e, struct dp_delta_task *t, struct dp_err *err)
-{
+static enum dp_status copy(struct edit *e, struct dp_delta_task *t, struct dp_err *err) {
     const struct group g = group_of_task(t);
     DP_TRY(group_copy(&g, &e->rest.opts, e->rest.lay, &e->key, err));
     e->counts->copied += g.rows;
     return DP_OK;
 }
 
-static enum dp_status add(struct edit *e, struct edit_output *o, const struct dp_lay_rows *r, struct dp_err *err)
-{
+static enum dp_status add(struct edit *e, struct edit_output *o, const struct dp_lay_rows *r, struct dp_err *err) {
     if (!r->rows.length) return DP_OK;
     DP_TRY(edit_need(e, o, err));
     return dp_lay_add(o->lay, r, err);
 }
 
-static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     struct rewriting *w = ctx;
     struct edit *e = w->e;
     struct job *j = job;
@@ -230,8 +216,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     return w->e->tells ? add(e, &e->cdc, &j->cdc, err) : DP_OK;
 }
 
-static void release(void *ctx, void *job)
-{
+static void release(void *ctx, void *job) {
     struct job *j = job;
     (void)ctx;
     dp_delta_task_release(j->copy);
@@ -251,8 +236,7 @@ static void release(void *ctx, void *job)
  * Statistics of a file with a new vector: numRecords is exact, bounds are wide from now on.  Null counts of bounds that were tight beside an older vector
  * spoke of live rows, which wide ones must not: they are left out.
  */
-static void print_stats(const struct edit_file *f, struct dp_buf *out)
-{
+static void print_stats(const struct edit_file *f, struct dp_buf *out) {
     struct dp_str text = f->action->stats.n ? f->action->stats : f->action->stats_parsed;
     struct dp_buf padded = {0};
     struct dp_record r;
@@ -277,8 +261,7 @@ static void print_stats(const struct edit_file *f, struct dp_buf *out)
     dp_buf_release(&padded);
 }
 
-static enum dp_status write_vector(struct edit *e, struct edit_file *f, struct dp_err *err)
-{
+static enum dp_status write_vector(struct edit *e, struct edit_file *f, struct dp_err *err) {
     struct dp_delta_file add = *f->action;
     struct dp_delta_deleted old;
     struct dp_buf stats = {0};
@@ -303,8 +286,7 @@ static enum dp_status write_vector(struct edit *e, struct edit_file *f, struct d
 
 /* ---- the whole ---- */
 
-static enum dp_status choose_files(struct rewriting *w, struct dp_err *err)
-{
+static enum dp_status choose_files(struct rewriting *w, struct dp_err *err) {
     struct edit *e = w->e;
     w->only = dp_calloc(e->n_files + 1, sizeof *w->only);
     w->paths = dp_calloc(e->n_files + 1, sizeof *w->paths);
@@ -322,8 +304,7 @@ static enum dp_status choose_files(struct rewriting *w, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status read_files(struct rewriting *w, bool copies, struct dp_err *err)
-{
+static enum dp_status read_files(struct rewriting *w, bool copies, struct dp_err *err) {
     const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release};
     enum dp_status status = choose_files(w, err);
     if (status == DP_OK && copies) status = edit_need(w->e, &w->e->rest, err);
@@ -336,8 +317,7 @@ static enum dp_status read_files(struct rewriting *w, bool copies, struct dp_err
     return status;
 }
 
-enum dp_status edit_rewrite(struct edit *e, const struct edit_plan *plan, struct dp_err *err)
-{
+enum dp_status edit_rewrite(struct edit *e, const struct edit_plan *plan, struct dp_err *err) {
     struct rewriting w = {.e = e, .plan = plan};
     bool copies = false;
     e->counts->files_removed = e->counts->vectors = 0;

@@ -54,14 +54,12 @@ struct edit_where {
 
 /* ---- words of the command line ---- */
 
-static enum dp_status no_column(const struct edit *e, const char *option, const char *name, struct dp_err *err)
-{
+static enum dp_status no_column(const struct edit *e, const char *option, const char *name, struct dp_err *err) {
     return dp_type_no_child(e->schema, option, e->table, dp_str_z(name), err);
 }
 
 /* A misspelled name would read as null, of which much is true: it is refused. */
-static enum dp_status choose_columns(struct edit_where *x, struct dp_err *err)
-{
+static enum dp_status choose_columns(struct edit_where *x, struct dp_err *err) {
     const char *const *fields;
     size_t n;
     if (!dp_expr_fields(x->where, &fields, &n)) return DP_OK;
@@ -74,8 +72,7 @@ static enum dp_status choose_columns(struct edit_where *x, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status read_set(struct edit_where *x, const char *text, struct dp_err *err)
-{
+static enum dp_status read_set(struct edit_where *x, const char *text, struct dp_err *err) {
     const char *equals = strchr(text, '=');
     struct set *s = &x->sets[x->n_sets];
     const struct dp_type *schema = x->e->schema;
@@ -98,8 +95,7 @@ static enum dp_status read_set(struct edit_where *x, const char *text, struct dp
 }
 
 /* What the table makes of the columns that are set. */
-static enum dp_status find_followers(struct edit_where *x, struct dp_err *err)
-{
+static enum dp_status find_followers(struct edit_where *x, struct dp_err *err) {
     const struct dp_type *schema = x->e->schema;
     if (!x->n_sets) return DP_OK;
     DP_TRY(dp_generated_open(x->e->s, schema, &x->generated, err));
@@ -112,8 +108,7 @@ static enum dp_status find_followers(struct edit_where *x, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status read_words(struct edit_where *x, const struct dp_edit_opts *o, struct dp_err *err)
-{
+static enum dp_status read_words(struct edit_where *x, const struct dp_edit_opts *o, struct dp_err *err) {
     x->sets = dp_calloc(o->n_sets + 1, sizeof *x->sets);
     x->made = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     x->made->nullable = false;
@@ -125,8 +120,7 @@ static enum dp_status read_words(struct edit_where *x, const struct dp_edit_opts
 
 /* ---- workers ---- */
 
-static struct worker *worker_of(struct edit_where *x, unsigned n)
-{
+static struct worker *worker_of(struct edit_where *x, unsigned n) {
     struct worker *w = &x->workers[n];
     if (w->is_open) return w;
     w->is_open = true;
@@ -139,8 +133,7 @@ static struct worker *worker_of(struct edit_where *x, unsigned n)
     return w;
 }
 
-static void close_worker(struct edit_where *x, struct worker *w)
-{
+static void close_worker(struct edit_where *x, struct worker *w) {
     if (!w->is_open) return;
     dp_scan_close(w->scan);
     if (w->where) dp_expr_run_close(w->where);
@@ -154,8 +147,7 @@ static void close_worker(struct edit_where *x, struct worker *w)
     dp_buf_release(&w->line);
 }
 
-static void begin_text(struct worker *w, struct dp_buf *text)
-{
+static void begin_text(struct worker *w, struct dp_buf *text) {
     memset(dp_buf_reserve(text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     dp_scan_begin(w->scan, text->p, text->n);
 }
@@ -171,15 +163,13 @@ struct find_job {
 };
 
 /* The number of a live file; asked in their order. */
-static size_t number_of(struct edit_where *x, const struct dp_delta_file *f)
-{
+static size_t number_of(struct edit_where *x, const struct dp_delta_file *f) {
     while (x->seen != f && (x->seen = dp_delta_next_file(x->e->s, &x->seen_cursor)) != NULL) x->at++;
     return x->at - 1;
 }
 
 /* Files of which the log or the caller knows that all of their rows go are dropped unread. */
-static void judge_files(struct edit_where *x)
-{
+static void judge_files(struct edit_where *x) {
     struct dp_delta_skipper *skipper = x->where ? dp_delta_skipper_open(x->e->s, x->where) : NULL;
     const struct dp_delta_file *f;
     size_t n = 0;
@@ -197,8 +187,7 @@ static void judge_files(struct edit_where *x)
     dp_delta_skipper_close(skipper);
 }
 
-static enum dp_status find_next(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status find_next(void *ctx, void *job, struct dp_err *err) {
     struct edit_where *x = ctx;
     struct find_job *j = job;
     if (dp_run_stopped(x->run, err)) return DP_SIGNALLED;
@@ -216,8 +205,7 @@ static enum dp_status find_next(void *ctx, void *job, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status test_rows(struct worker *w, const struct dp_delta_read *read, struct find_job *j, struct dp_err *err)
-{
+static enum dp_status test_rows(struct worker *w, const struct dp_delta_read *read, struct find_job *j, struct dp_err *err) {
     struct dp_record r;
     int64_t first = dp_delta_task_first_row(j->task);
     dp_buf_reset(&w->text);
@@ -241,8 +229,7 @@ static enum dp_status test_rows(struct worker *w, const struct dp_delta_read *re
     return DP_OK;
 }
 
-static enum dp_status find_work(void *ctx, unsigned worker, void *job, struct dp_err *err)
-{
+static enum dp_status find_work(void *ctx, unsigned worker, void *job, struct dp_err *err) {
     struct edit_where *x = ctx;
     struct find_job *j = job;
     struct worker *w = worker_of(x, worker);
@@ -256,8 +243,7 @@ static enum dp_status find_work(void *ctx, unsigned worker, void *job, struct dp
     return status == DP_END ? DP_OK : status;
 }
 
-static enum dp_status find_done(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status find_done(void *ctx, void *job, struct dp_err *err) {
     struct edit_where *x = ctx;
     struct find_job *j = job;
     (void)err;
@@ -276,8 +262,7 @@ static enum dp_status find_done(void *ctx, void *job, struct dp_err *err)
     return DP_OK;
 }
 
-static void find_release(void *ctx, void *job)
-{
+static void find_release(void *ctx, void *job) {
     struct find_job *j = job;
     (void)ctx;
     dp_delta_task_release(j->task);
@@ -285,16 +270,14 @@ static void find_release(void *ctx, void *job)
 }
 
 /* Does the expression read partition columns alone?  Then a file's values say exactly whether it is true of its rows. */
-static bool is_of_partitions(const struct edit_where *x)
-{
+static bool is_of_partitions(const struct edit_where *x) {
     for (size_t i = 0; i < x->n_columns; i++)
         if (!dp_delta_is_partition(x->e->s, dp_str_z(x->columns[i]))) return false;
     return x->columns != NULL;
 }
 
 /* Where the log alone says of each file whether all of its rows are hit or none: those files go.  False: rows are to be read, and nothing is done. */
-static bool find_files(struct edit_where *x)
-{
+static bool find_files(struct edit_where *x) {
     struct dp_delta_skipper *skipper = x->where ? dp_delta_skipper_open(x->e->s, x->where) : NULL;
     const struct dp_delta_file *f;
     bool *hits = NULL, decided = true;
@@ -315,8 +298,7 @@ static bool find_files(struct edit_where *x)
     return decided;
 }
 
-static enum dp_status find_rows(struct edit_where *x, struct dp_err *err)
-{
+static enum dp_status find_rows(struct edit_where *x, struct dp_err *err) {
     const struct dp_pool_ops ops = {.job_size = sizeof(struct find_job), .produce = find_next, .work = find_work, .consume = find_done, .release = find_release};
     if (!x->o->judge && (!x->where || is_of_partitions(x)) && find_files(x)) return DP_OK;
     if (!x->n_sets && (x->where || x->o->judge)) judge_files(x);
@@ -330,8 +312,7 @@ static enum dp_status find_rows(struct edit_where *x, struct dp_err *err)
 }
 
 /* -1: of a file that goes as a whole nobody knows. */
-static int64_t count_hits(const struct edit *e)
-{
+static int64_t count_hits(const struct edit *e) {
     int64_t n = 0;
     for (size_t i = 0; i < e->n_files; i++) {
         int64_t here = e->files[i].hits.bits ? e->files[i].hits.count : e->files[i].live;
@@ -346,8 +327,7 @@ static int64_t count_hits(const struct edit *e)
 static enum dp_status bad_value(const struct set *s, const char *why, struct dp_err *err) { return dp_err_set(err, DP_RULE, "--set %s: %s", s->column, why); }
 
 /* One record with the values of all sets behind w->made. */
-static enum dp_status make_values(const struct edit_where *x, struct worker *w, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status make_values(const struct edit_where *x, struct worker *w, const struct dp_record *r, struct dp_err *err) {
     for (size_t i = 0; i < x->n_sets; i++) {
         size_t outputs = 0;
         dp_buf_reset(&w->line);
@@ -364,8 +344,7 @@ static enum dp_status make_values(const struct edit_where *x, struct worker *w, 
     return DP_OK;
 }
 
-static enum dp_status change(void *ctx, unsigned worker, const struct dp_batch *before, struct dp_batch *after, struct dp_err *err)
-{
+static enum dp_status change(void *ctx, unsigned worker, const struct dp_batch *before, struct dp_batch *after, struct dp_err *err) {
     struct edit_where *x = ctx;
     struct worker *w = worker_of(x, worker);
     struct dp_shred_reject why;
@@ -396,8 +375,7 @@ static enum dp_status change(void *ctx, unsigned worker, const struct dp_batch *
 
 /* ---- one attempt ---- */
 
-static void print_predicate(const struct dp_edit_opts *o, struct dp_buf *out)
-{
+static void print_predicate(const struct dp_edit_opts *o, struct dp_buf *out) {
     struct dp_buf list = {0};
     dp_buf_addc(&list, '[');
     if (o->predicate || o->where) dp_json_add_string(&list, dp_str_z(o->predicate ? o->predicate : o->where));
@@ -408,8 +386,7 @@ static void print_predicate(const struct dp_edit_opts *o, struct dp_buf *out)
     dp_buf_release(&list);
 }
 
-static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *out)
-{
+static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *out) {
     const struct dp_edit_opts *o = ctx;
     dp_buf_addf(out, ",\"numAddedFiles\":\"%llu\"", (unsigned long long)c->files_added);
     if (o->n_sets) dp_buf_addf(out, ",\"numUpdatedRows\":\"%lld\"", (long long)c->updated);
@@ -419,8 +396,7 @@ static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *o
 }
 
 /* `. + {"c":(if WHERE then EXPR else .["c"] end),...}`: what --set makes of a row. */
-static void print_program(const struct edit_where *x, const struct dp_edit_opts *o, struct dp_buf *out)
-{
+static void print_program(const struct edit_where *x, const struct dp_edit_opts *o, struct dp_buf *out) {
     dp_buf_addz(out, ". + {");
     for (size_t i = 0; i < x->n_sets; i++) {
         const char *expr = strchr(o->sets[i], '=');
@@ -434,14 +410,12 @@ static void print_program(const struct edit_where *x, const struct dp_edit_opts 
 }
 
 /* Did a deletion take every file, and put none in its place?  Then the table stands without a row. */
-static bool leaves_nothing(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d)
-{
+static bool leaves_nothing(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d) {
     return !o->n_sets && x->e->n_files == x->e->s->n_files && !d->files_added && !d->vectors;
 }
 
 /* For lineage: the table, made of itself. */
-static void note(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d)
-{
+static void note(const struct edit_where *x, const struct dp_edit_opts *o, const struct dp_edited *d) {
     struct dp_mark begin = {.kind = DP_MARK_BEGIN, .table_version = -1};
     struct dp_buf program = {0};
     struct dp_expr *e = NULL;
@@ -462,8 +436,7 @@ static void note(const struct edit_where *x, const struct dp_edit_opts *o, const
     dp_mark_release(&begin);
 }
 
-static enum dp_status publish(struct edit_where *x, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
-{
+static enum dp_status publish(struct edit_where *x, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err) {
     struct dp_buf parameters = {0};
     struct dp_delta_change c = {.reads = x->where ? DP_DELTA_READ_WHERE : o->judge ? DP_DELTA_READ_NOTHING : DP_DELTA_READ_TABLE, .txns = o->txn, .n_txns = o->txn != NULL, .where = x->where, .keeps_row_ids = true, .operation = o->n_sets ? "UPDATE" : "DELETE", .rows = -1};
     int64_t version = -1;
@@ -475,8 +448,7 @@ static enum dp_status publish(struct edit_where *x, const struct dp_edit_opts *o
     return status;
 }
 
-static enum dp_status attempt(struct edit_where *x, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
-{
+static enum dp_status attempt(struct edit_where *x, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err) {
     DP_TRY(edit_open(x->run, o->table, out, &x->e, err));
     if (o->check) {
         enum dp_status status = o->check(o->ctx, x->e->s, err);
@@ -496,8 +468,7 @@ static enum dp_status attempt(struct edit_where *x, const struct dp_edit_opts *o
     return publish(x, o, out, err);
 }
 
-static void forget(struct edit_where *x)
-{
+static void forget(struct edit_where *x) {
     for (unsigned i = 0; i < x->n_workers; i++) close_worker(x, &x->workers[i]);
     for (size_t i = 0; i < x->n_sets; i++) {
         free(x->sets[i].column);
@@ -512,8 +483,7 @@ static void forget(struct edit_where *x)
     dp_expr_free(x->where);
 }
 
-static enum dp_status run_edit(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
-{
+static enum dp_status run_edit(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err) {
     enum dp_status status = DP_AGAIN;
     (void)dp_dataset_input(run, o->table), (void)dp_dataset_output(run, o->table);
     bool is_refused = false;
@@ -527,13 +497,11 @@ static enum dp_status run_edit(struct dp_run *run, const struct dp_edit_opts *o,
     return status;
 }
 
-enum dp_status dp_edit_delete(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
-{
+enum dp_status dp_edit_delete(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err) {
     return run_edit(run, o, out, err);
 }
 
-enum dp_status dp_edit_update(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err)
-{
+enum dp_status dp_edit_update(struct dp_run *run, const struct dp_edit_opts *o, struct dp_edited *out, struct dp_err *err) {
     if (!o->n_sets) return dp_err_set(err, DP_USAGE, "--set COLUMN=EXPR is needed");
     return run_edit(run, o, out, err);
 }

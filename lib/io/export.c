@@ -15,8 +15,7 @@
 /* ---- names in the package ---- */
 
 /* The dataset's last name in letters, digits, _ and - alone: no way out of the folder, and no name that a system keeps for itself. */
-static char *member_name(struct export *x, const char *place)
-{
+static char *member_name(struct export *x, const char *place) {
     struct dp_buf b = {0};
     const char *base = dp_path_base(place);
     bool is_new = false;
@@ -41,8 +40,7 @@ static char *member_name(struct export *x, const char *place)
 /* ---- what is found ---- */
 
 /* A dataset that breaks in the middle is told as one that could not be searched: nothing of it is in the package. */
-static enum dp_status search(struct export *x, struct export_table *t, struct dp_err *err)
-{
+static enum dp_status search(struct export *x, struct export_table *t, struct dp_err *err) {
     struct dp_subject_place *p = &x->places.v[t - x->tables];
     struct dp_err why = DP_ERR_INIT;
     uint64_t was = x->spooled;
@@ -61,8 +59,7 @@ static enum dp_status search(struct export *x, struct export_table *t, struct dp
     return DP_OK;
 }
 
-static enum dp_status search_all(struct export *x, struct dp_err *err)
-{
+static enum dp_status search_all(struct export *x, struct dp_err *err) {
     struct dp_export_result *r = x->out;
     x->tables = dp_calloc(x->places.n + 1, sizeof *x->tables);
     for (size_t i = 0; i < x->places.n; i++) {
@@ -85,8 +82,7 @@ static enum dp_status search_all(struct export *x, struct dp_err *err)
 
 /* ---- the package ---- */
 
-static enum dp_status digest(struct export *x, int fd, struct dp_err *err)
-{
+static enum dp_status digest(struct export *x, int fd, struct dp_err *err) {
     struct dp_sha256_state s;
     struct stat st;
     uint8_t sum[DP_SHA256_SIZE];
@@ -105,8 +101,7 @@ static enum dp_status digest(struct export *x, int fd, struct dp_err *err)
     return status;
 }
 
-static enum dp_status write_members(struct export *x, struct dp_err *err)
-{
+static enum dp_status write_members(struct export *x, struct dp_err *err) {
     DP_TRY(export_page(x, err));
     for (size_t i = 0; i < x->places.n; i++) {
         if (!x->tables[i].seen.found) continue;
@@ -119,8 +114,7 @@ static enum dp_status write_members(struct export *x, struct dp_err *err)
 
 static enum dp_status exists(const char *path, struct dp_err *err) { return dp_err_set(err, DP_USAGE, "%s is there already: a package takes the place of no file", path); }
 
-static enum dp_status write_package(struct export *x, struct dp_err *err)
-{
+static enum dp_status write_package(struct export *x, struct dp_err *err) {
     struct dp_newfile f = {0};
     enum dp_status status = dp_newfile_open(&f, x->o->output, 0600, err);
     if (status == DP_OK) status = dp_zip_open(f.fd, x->run->now_micros, &x->zip, err);
@@ -135,8 +129,7 @@ static enum dp_status write_package(struct export *x, struct dp_err *err)
 /* ---- all ---- */
 
 /* What the audit log is told before: nothing of the person but a salted digest. */
-static void print_intent(const struct export *x, struct dp_buf *b)
-{
+static void print_intent(const struct export *x, struct dp_buf *b) {
     char salt[33], sum[65];
     dp_subject_digest(x->o->subject, salt, sum);
     dp_buf_addf(b, "{\"law\":\"%s\",\"received\":\"%s\",\"due\":\"%s\",\"subject\":{\"salt\":\"%s\",\"digest\":\"%s\",\"identifiers\":%zu}", x->o->law == DP_EXPORT_GDPR ? "gdpr" : "ccpa", x->out->received,
@@ -145,8 +138,7 @@ static void print_intent(const struct export *x, struct dp_buf *b)
     dp_buf_addc(b, '}');
 }
 
-static enum dp_status act(struct export *x, struct dp_err *err)
-{
+static enum dp_status act(struct export *x, struct dp_err *err) {
     for (size_t i = 0; i < x->o->n_graphs; i++) DP_TRY(dp_subject_close_over(x->run, x->o->subject, x->o->graphs[i], err));
     x->out->identifiers = x->o->subject->n;
     DP_TRY(dp_subject_find(x->run, x->o->subject, &x->o->where, &x->places, err));
@@ -155,14 +147,12 @@ static enum dp_status act(struct export *x, struct dp_err *err)
     return write_package(x, err);
 }
 
-static void names_release(struct export_names *v)
-{
+static void names_release(struct export_names *v) {
     for (size_t i = 0; i < v->n; i++) free(v->v[i]);
     free(v->v);
 }
 
-static void release(struct export *x)
-{
+static void release(struct export *x) {
     for (size_t i = 0; x->tables && i < x->places.n; i++) {
         struct export_table *t = &x->tables[i];
         dp_map_release(&t->columns);
@@ -180,8 +170,7 @@ static void release(struct export *x)
     if (x->spool >= 0) close(x->spool);
 }
 
-enum dp_status dp_export(struct dp_run *run, const struct dp_export_opts *o, struct dp_export_result *out, struct dp_err *err)
-{
+enum dp_status dp_export(struct dp_run *run, const struct dp_export_opts *o, struct dp_export_result *out, struct dp_err *err) {
     struct export x = {.run = run, .o = o, .out = out, .spool = -1, .scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO)};
     struct dp_audit *log = NULL;
     struct dp_buf what = {0};

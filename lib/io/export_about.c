@@ -16,8 +16,7 @@
 
 /* ---- contracts ---- */
 
-enum dp_status export_contracts(struct export *x, struct dp_err *err)
-{
+enum dp_status export_contracts(struct export *x, struct dp_err *err) {
     size_t n = x->o->n_contracts;
     x->contracts = dp_calloc(n + 1, sizeof *x->contracts);
     x->objects = dp_calloc(n + 1, sizeof *x->objects);
@@ -30,27 +29,23 @@ enum dp_status export_contracts(struct export *x, struct dp_err *err)
 }
 
 /* The path's last name, as it is or without what stands behind a dot. */
-static bool is_named(const char *path, const char *name)
-{
+static bool is_named(const char *path, const char *name) {
     const char *base = dp_path_base(path);
     size_t n = name ? strlen(name) : 0;
     return n && !strncmp(base, name, n) && (!base[n] || base[n] == '.');
 }
 
-static void set(char **to, const char *text)
-{
+static void set(char **to, const char *text) {
     if (*to || !text || !*text) return;
     *to = dp_strdup(text);
 }
 
-static const char *text_of(const struct dp_yaml_node *map, const char *key)
-{
+static const char *text_of(const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *n = map ? dp_yaml_get(map, key) : NULL;
     return n && n->kind == DP_YAML_STRING ? n->text.p : NULL;
 }
 
-static void take_retention(const struct dp_contract *c, const struct dp_contract_object *o, struct export_table *t)
-{
+static void take_retention(const struct dp_contract *c, const struct dp_contract_object *o, struct export_table *t) {
     for (size_t i = 0; i < c->n_sla && !t->retention; i++) {
         const struct dp_contract_sla *s = &c->sla[i];
         struct dp_buf b = {0};
@@ -63,8 +58,7 @@ static void take_retention(const struct dp_contract *c, const struct dp_contract
     }
 }
 
-static void take_object(const struct dp_contract *c, const struct dp_contract_object *o, struct export_table *t)
-{
+static void take_object(const struct dp_contract *c, const struct dp_contract_object *o, struct export_table *t) {
     const struct dp_yaml_node *of_all = dp_yaml_get(c->doc.root, "description");
     set(&t->description, o->description);
     set(&t->purpose, text_of(of_all, "purpose"));
@@ -72,8 +66,7 @@ static void take_object(const struct dp_contract *c, const struct dp_contract_ob
     take_retention(c, o, t);
 }
 
-static bool take_contract(const struct dp_contract *c, const struct dp_contract_object *only, struct export_table *t)
-{
+static bool take_contract(const struct dp_contract *c, const struct dp_contract_object *only, struct export_table *t) {
     bool found = false;
     for (size_t i = 0; i < c->n_objects; i++) {
         const struct dp_contract_object *o = &c->objects[i];
@@ -85,8 +78,7 @@ static bool take_contract(const struct dp_contract *c, const struct dp_contract_
 }
 
 /* The contract that a table keeps itself. */
-static void take_own(struct export_table *t)
-{
+static void take_own(struct export_table *t) {
     struct dp_delta_snapshot *s = NULL;
     struct dp_contract c = {.objects = NULL};
     const struct dp_contract_object *o = NULL;
@@ -106,16 +98,14 @@ static void take_own(struct export_table *t)
 /* Other datasets, each once; the jobs that read or wrote without one, where nothing else is known. */
 struct listing { struct export_names *datasets, jobs; };
 
-static void add_name(struct export_names *v, struct dp_str name)
-{
+static void add_name(struct export_names *v, struct dp_str name) {
     for (size_t i = 0; i < v->n; i++)
         if (dp_str_eqz(name, v->v[i])) return;
     v->v = dp_grow(v->v, &v->cap, v->n + 1, sizeof *v->v);
     v->v[v->n++] = dp_strndup(name.p, name.n);
 }
 
-static enum dp_status on_edge(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_edge(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct listing *l = ctx;
     (void)n, (void)err;
     if (!cells[0].is_null) add_name(l->datasets, cells[0].text);
@@ -123,8 +113,7 @@ static enum dp_status on_edge(void *ctx, const struct dp_catalog_cell *cells, si
     return DP_OK;
 }
 
-static enum dp_status ask_edges(struct export *x, enum dp_catalog_question q, const struct dp_catalog_args *args, struct export_names *out, struct dp_err *err)
-{
+static enum dp_status ask_edges(struct export *x, enum dp_catalog_question q, const struct dp_catalog_args *args, struct export_names *out, struct dp_err *err) {
     struct listing l = {.datasets = out};
     enum dp_status status = dp_catalog_ask(x->o->where.store, q, args, on_edge, &l, err);
     if (!out->n) {
@@ -136,16 +125,14 @@ static enum dp_status ask_edges(struct export *x, enum dp_catalog_question q, co
     return status;
 }
 
-static enum dp_status on_about(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_about(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct export_table *t = ctx;
     (void)n, (void)err;
     if (cells[0].is_text && cells[0].text.n && !t->description) t->description = dp_strndup(cells[0].text.p, cells[0].text.n);
     return DP_OK;
 }
 
-enum dp_status export_about(struct export *x, struct export_table *t, struct dp_err *err)
-{
+enum dp_status export_about(struct export *x, struct export_table *t, struct dp_err *err) {
     const struct dp_catalog_args args = {.dataset = t->place->dataset, .from = INT64_MIN, .to = INT64_MAX, .limit = 100};
     bool found = false;
     for (size_t i = 0; i < x->o->n_contracts; i++) found = take_contract(&x->contracts[i], x->objects[i], t) || found;
@@ -160,14 +147,12 @@ enum dp_status export_about(struct export *x, struct export_table *t, struct dp_
 
 enum { DAY = 86400 };
 
-static int64_t day_of(int64_t micros)
-{
+static int64_t day_of(int64_t micros) {
     int64_t seconds = micros / 1000000 - (micros % 1000000 < 0);
     return seconds / DAY - (seconds % DAY < 0);
 }
 
-static int64_t add_months(int64_t day, unsigned months)
-{
+static int64_t add_months(int64_t day, unsigned months) {
     int64_t year;
     unsigned month, of_month;
     dp_civil_from_days(day, &year, &month, &of_month);
@@ -176,13 +161,11 @@ static int64_t add_months(int64_t day, unsigned months)
     return same < next ? same : next - 1;
 }
 
-static void print_day(char out[41], int64_t day)
-{
+static void print_day(char out[41], int64_t day) {
     out[dp_date_print(out, (int32_t)day)] = 0;
 }
 
-void export_clock(struct export *x)
-{
+void export_clock(struct export *x) {
     int64_t received = day_of(x->o->received != INT64_MIN ? x->o->received : x->run->now_micros), due = received, extended = received;
     switch (x->o->law) {
     case DP_EXPORT_GDPR: due = add_months(received, 1), extended = add_months(received, 3); break;

@@ -19,8 +19,7 @@ enum { BLOCK = 256 << 10 };
 
 struct collecting { struct export *x; struct export_table *t; struct dp_buf line; };
 
-static bool is_hidden(const struct export *x, const struct export_table *t, struct dp_str column)
-{
+static bool is_hidden(const struct export *x, const struct export_table *t, struct dp_str column) {
     const char *place = t->place->name;
     for (size_t i = 0; i < x->o->n_redact; i++) {
         const char *word = x->o->redact[i], *hash = strrchr(word, '#');
@@ -32,8 +31,7 @@ static bool is_hidden(const struct export *x, const struct export_table *t, stru
 }
 
 /* Notes the columns; true when one of them is not to be shown. */
-static bool take_columns(struct collecting *c, const struct dp_record *r)
-{
+static bool take_columns(struct collecting *c, const struct dp_record *r) {
     struct dp_buf name = {0};
     bool hides = false;
     for (uint32_t m = 0, at = 1; m < r->n_members; m++, at = r->nodes[at + 1].next) {
@@ -48,8 +46,7 @@ static bool take_columns(struct collecting *c, const struct dp_record *r)
     return hides;
 }
 
-static void add_redacted(struct collecting *c, const struct dp_record *r)
-{
+static void add_redacted(struct collecting *c, const struct dp_record *r) {
     struct dp_buf name = {0};
     dp_buf_addc(&c->line, '{');
     for (uint32_t m = 0, at = 1; m < r->n_members; m++, at = r->nodes[at + 1].next) {
@@ -68,8 +65,7 @@ static void add_redacted(struct collecting *c, const struct dp_record *r)
     dp_buf_release(&name);
 }
 
-static enum dp_status collect(void *ctx, struct dp_str lines, uint64_t n, struct dp_err *err)
-{
+static enum dp_status collect(void *ctx, struct dp_str lines, uint64_t n, struct dp_err *err) {
     struct collecting *c = ctx;
     struct dp_record r;
     struct dp_buf text = {0};
@@ -94,8 +90,7 @@ static enum dp_status collect(void *ctx, struct dp_str lines, uint64_t n, struct
     return status;
 }
 
-enum dp_status export_collect(struct export *x, struct export_table *t, struct dp_err *err)
-{
+enum dp_status export_collect(struct export *x, struct export_table *t, struct dp_err *err) {
     struct collecting c = {.x = x, .t = t};
     t->from = x->spooled;
     enum dp_status status = dp_subject_read(x->run, x->o->subject, t->place, collect, &c, &t->seen, err);
@@ -107,8 +102,7 @@ enum dp_status export_collect(struct export *x, struct export_table *t, struct d
 /* ---- out of it ---- */
 
 /* More bytes behind those of b, which has no whole line, or none at all. */
-static enum dp_status fill(const struct export *x, const struct export_table *t, uint64_t *at, struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status fill(const struct export *x, const struct export_table *t, uint64_t *at, struct dp_buf *b, struct dp_err *err) {
     size_t n = t->to - *at < BLOCK ? (size_t)(t->to - *at) : BLOCK;
     DP_TRY(dp_fd_pread(x->spool, dp_buf_reserve(b, n + DP_SCAN_PAD), n, *at, err));
     b->n += n, *at += n;
@@ -116,15 +110,13 @@ static enum dp_status fill(const struct export *x, const struct export_table *t,
 }
 
 /* Bytes up to and with the last newline; 0: there is none. */
-static size_t whole_lines(const struct dp_buf *b)
-{
+static size_t whole_lines(const struct dp_buf *b) {
     size_t n = b->n;
     while (n && b->p[n - 1] != '\n') n--;
     return n;
 }
 
-enum dp_status export_rows(struct export *x, const struct export_table *t, uint64_t most, export_row_fn fn, void *ctx, struct dp_err *err)
-{
+enum dp_status export_rows(struct export *x, const struct export_table *t, uint64_t most, export_row_fn fn, void *ctx, struct dp_err *err) {
     struct dp_buf b = {0};
     uint64_t at = t->from;
     enum dp_status status = DP_OK;
@@ -147,15 +139,13 @@ enum dp_status export_rows(struct export *x, const struct export_table *t, uint6
     return status;
 }
 
-uint32_t export_value(const struct dp_record *r, struct dp_str column)
-{
+uint32_t export_value(const struct dp_record *r, struct dp_str column) {
     for (uint32_t m = 0, at = 1; m < r->n_members; m++, at = r->nodes[at + 1].next)
         if (dp_json_equal(dp_node_str(r, at), r->nodes[at].flags, column)) return at + 1;
     return 0;
 }
 
-void export_cell(const struct dp_record *r, uint32_t node, struct dp_buf *out)
-{
+void export_cell(const struct dp_record *r, uint32_t node, struct dp_buf *out) {
     if (!node || r->nodes[node].kind == DP_KIND_NULL) return;
     if (r->nodes[node].kind == DP_KIND_STRING) dp_json_decode(dp_node_str(r, node), out);
     else dp_buf_adds(out, dp_node_str(r, node));
@@ -163,30 +153,26 @@ void export_cell(const struct dp_record *r, uint32_t node, struct dp_buf *out)
 
 /* ---- members ---- */
 
-enum dp_status export_begin(struct export *x, const char *name, uint64_t most, struct dp_err *err)
-{
+enum dp_status export_begin(struct export *x, const char *name, uint64_t most, struct dp_err *err) {
     x->files = dp_grow(x->files, &x->cap_files, x->n_files + 1, sizeof *x->files);
     x->files[x->n_files++] = (struct export_file){.name = dp_strdup(name)};
     dp_buf_reset(&x->text);
     return dp_zip_begin(x->zip, name, most, err);
 }
 
-enum dp_status export_flush(struct export *x, bool all, struct dp_err *err)
-{
+enum dp_status export_flush(struct export *x, bool all, struct dp_err *err) {
     if (!x->text.n || (!all && x->text.n < BLOCK)) return DP_OK;
     DP_TRY(dp_zip_write(x->zip, x->text.p, x->text.n, err));
     dp_buf_reset(&x->text);
     return DP_OK;
 }
 
-enum dp_status export_end(struct export *x, struct dp_err *err)
-{
+enum dp_status export_end(struct export *x, struct dp_err *err) {
     DP_TRY(export_flush(x, true, err));
     return dp_zip_end(x->zip, &x->files[x->n_files - 1].m, err);
 }
 
-static void add_csv(struct dp_buf *out, struct dp_str cell, bool is_text)
-{
+static void add_csv(struct dp_buf *out, struct dp_str cell, bool is_text) {
     bool guards = is_text && cell.n && memchr("=+-@\t\r", cell.p[0], 6);
     bool quotes = (is_text && !cell.n) || (cell.n && (cell.p[0] == ' ' || cell.p[cell.n - 1] == ' '));
     for (size_t i = 0; i < cell.n && !quotes; i++) quotes = cell.p[i] == ',' || cell.p[i] == '"' || cell.p[i] == '\n' || cell.p[i] == '\r';
@@ -201,8 +187,7 @@ static void add_csv(struct dp_buf *out, struct dp_str cell, bool is_text)
 
 struct printing { struct export *x; const struct export_table *t; struct dp_buf cell; uint64_t n; };
 
-static enum dp_status csv_row(void *ctx, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status csv_row(void *ctx, const struct dp_record *r, struct dp_err *err) {
     struct printing *p = ctx;
     for (size_t i = 0; i < p->t->columns.n; i++) {
         uint32_t node = export_value(r, p->t->columns.items[i].key);
@@ -216,16 +201,14 @@ static enum dp_status csv_row(void *ctx, const struct dp_record *r, struct dp_er
 }
 
 /* At most: each byte doubled, quotes and a comma around each cell. */
-static uint64_t csv_most(const struct export_table *t)
-{
+static uint64_t csv_most(const struct export_table *t) {
     uint64_t most;
     if (__builtin_mul_overflow(t->seen.found + 1, (uint64_t)t->columns.n * 4 + 2, &most) || __builtin_add_overflow(most, 2 * (t->to - t->from), &most)) return UINT64_MAX;
     for (size_t i = 0; i < t->columns.n; i++) most += 2 * t->columns.items[i].key.n;
     return most;
 }
 
-enum dp_status export_csv(struct export *x, const struct export_table *t, struct dp_err *err)
-{
+enum dp_status export_csv(struct export *x, const struct export_table *t, struct dp_err *err) {
     struct printing p = {.x = x, .t = t};
     struct dp_buf name = {0};
     dp_buf_addf(&name, "data/%s.csv", t->member);
@@ -242,16 +225,14 @@ enum dp_status export_csv(struct export *x, const struct export_table *t, struct
     return status;
 }
 
-static enum dp_status json_row(void *ctx, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status json_row(void *ctx, const struct dp_record *r, struct dp_err *err) {
     struct printing *p = ctx;
     dp_buf_addz(&p->x->text, p->n++ ? ",\n" : "\n");
     dp_buf_add(&p->x->text, r->raw, r->raw_n);
     return export_flush(p->x, false, err);
 }
 
-enum dp_status export_json(struct export *x, const struct export_table *t, struct dp_err *err)
-{
+enum dp_status export_json(struct export *x, const struct export_table *t, struct dp_err *err) {
     struct printing p = {.x = x, .t = t};
     struct dp_buf name = {0};
     dp_buf_addf(&name, "data/%s.json", t->member);

@@ -11,14 +11,12 @@
 enum { ROWS = 100, COLUMNS = 60, CELL = 400, PAGE = 64 << 20 };
 
 /* The text itself where it is UTF-8, else with a question mark for each byte that is no ASCII. */
-static void clean_name(const char *z, struct dp_buf *out)
-{
+static void clean_name(const char *z, struct dp_buf *out) {
     bool fine = dp_utf8_valid(z, strlen(z), NULL);
     for (; *z; z++) dp_buf_addc(out, fine || !(*z & 0x80) ? *z : '?');
 }
 
-static void add_text(struct dp_buf *b, struct dp_str s)
-{
+static void add_text(struct dp_buf *b, struct dp_str s) {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c == '&') dp_buf_addz(b, "&amp;");
@@ -31,24 +29,21 @@ static void add_text(struct dp_buf *b, struct dp_str s)
     }
 }
 /* Names of files may be any bytes. */
-static void add_z(struct dp_buf *b, const char *z)
-{
+static void add_z(struct dp_buf *b, const char *z) {
     struct dp_buf clean = {0};
     clean_name(z, &clean);
     add_text(b, dp_buf_str(&clean));
     dp_buf_release(&clean);
 }
 
-static void row(struct dp_buf *b, const char *head, const char *text)
-{
+static void row(struct dp_buf *b, const char *head, const char *text) {
     if (!text || !*text) return;
     dp_buf_addf(b, "<tr><th>%s</th><td>", head);
     add_z(b, text);
     dp_buf_addz(b, "</td></tr>\n");
 }
 
-static void list_row(struct dp_buf *b, const char *head, const struct export_names *v)
-{
+static void list_row(struct dp_buf *b, const char *head, const struct export_names *v) {
     if (!v->n) return;
     dp_buf_addf(b, "<tr><th>%s</th><td><ul>", head);
     for (size_t i = 0; i < v->n; i++) dp_buf_addz(b, "<li>"), add_z(b, v->v[i]), dp_buf_addz(b, "</li>");
@@ -59,8 +54,7 @@ static void list_row(struct dp_buf *b, const char *head, const struct export_nam
 
 struct page { struct export *x; const struct export_table *t; struct dp_buf cell; };
 
-static enum dp_status page_row(void *ctx, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status page_row(void *ctx, const struct dp_record *r, struct dp_err *err) {
     struct page *p = ctx;
     dp_buf_addz(&p->x->text, "<tr>");
     for (size_t i = 0; i < p->t->columns.n && i < COLUMNS; i++) {
@@ -76,8 +70,7 @@ static enum dp_status page_row(void *ctx, const struct dp_record *r, struct dp_e
     return export_flush(p->x, false, err);
 }
 
-static enum dp_status page_rows(struct export *x, const struct export_table *t, struct dp_err *err)
-{
+static enum dp_status page_rows(struct export *x, const struct export_table *t, struct dp_err *err) {
     struct page p = {.x = x, .t = t};
     dp_buf_addz(&x->text, "<div class=\"rows\"><table><thead><tr>");
     for (size_t i = 0; i < t->columns.n && i < COLUMNS; i++) dp_buf_addz(&x->text, "<th>"), add_text(&x->text, t->columns.items[i].key), dp_buf_addz(&x->text, "</th>");
@@ -93,8 +86,7 @@ static enum dp_status page_rows(struct export *x, const struct export_table *t, 
 
 static const char *const why_words[] = {"by its name", "as it was told", "its values are copies"};
 
-static void add_columns(struct dp_buf *b, const struct dp_subject_place *p)
-{
+static void add_columns(struct dp_buf *b, const struct dp_subject_place *p) {
     for (size_t i = 0; i < p->n_columns; i++) {
         dp_buf_addz(b, i ? "; " : "");
         add_z(b, p->columns[i].column);
@@ -105,8 +97,7 @@ static void add_columns(struct dp_buf *b, const struct dp_subject_place *p)
     for (size_t i = 0; i < p->n_masked; i++) dp_buf_addz(b, i || p->n_columns ? "; " : ""), add_z(b, p->masked[i]), dp_buf_addz(b, " (pseudonymised: nobody is found in it by a clear value)");
 }
 
-static enum dp_status add_table(struct export *x, const struct export_table *t, bool with_rows, struct dp_err *err)
-{
+static enum dp_status add_table(struct export *x, const struct export_table *t, bool with_rows, struct dp_err *err) {
     struct dp_buf *b = &x->text;
     dp_buf_addz(b, "<section><h3>");
     add_z(b, t->member);
@@ -137,8 +128,7 @@ static const char *const head =
     ".rows{overflow-x:auto}.rows td{overflow-wrap:normal;max-width:30rem}section{margin:2rem 0}.note{border-left:.3rem solid #c60;padding-left:.8rem}ul{margin:0;padding-left:1.2rem}\n"
     "</style></head><body>\n<h1>Your personal data</h1>\n";
 
-static void add_request(const struct export *x, struct dp_buf *b)
-{
+static void add_request(const struct export *x, struct dp_buf *b) {
     const struct dp_export_result *r = x->out;
     bool gdpr = x->o->law == DP_EXPORT_GDPR;
     char n[192];
@@ -158,8 +148,7 @@ static void add_request(const struct export *x, struct dp_buf *b)
     if (!r->rows) dp_buf_addz(b, "<p class=\"note\"><strong>Nothing was found about you.</strong></p>\n");
 }
 
-static void add_place(struct dp_buf *b, const struct export_table *t)
-{
+static void add_place(struct dp_buf *b, const struct export_table *t) {
     dp_buf_addz(b, "<li>");
     add_z(b, t->place->name);
     if (t->place->fault) dp_buf_addz(b, ": "), add_z(b, t->place->fault);
@@ -168,8 +157,7 @@ static void add_place(struct dp_buf *b, const struct export_table *t)
     dp_buf_addz(b, "</li>\n");
 }
 
-static enum dp_status add_places(struct export *x, const char *title, const char *text, enum dp_subject_state state, struct dp_err *err)
-{
+static enum dp_status add_places(struct export *x, const char *title, const char *text, enum dp_subject_state state, struct dp_err *err) {
     bool any = false;
     for (size_t i = 0; i < x->places.n; i++) {
         if (x->places.v[i].state != state) continue;
@@ -182,8 +170,7 @@ static enum dp_status add_places(struct export *x, const char *title, const char
     return DP_OK;
 }
 
-static enum dp_status add_search(struct export *x, struct dp_err *err)
-{
+static enum dp_status add_search(struct export *x, struct dp_err *err) {
     dp_buf_addz(&x->text, "<section><h2>Where was looked</h2>\n");
     DP_TRY(add_places(x, "Could not be searched", "What they hold about you is not in this package.", DP_SUBJECT_UNREACHABLE, err));
     DP_TRY(add_places(x, "Searched", "The rows whose named columns hold one of the identifiers above.", DP_SUBJECT_SEARCHED, err));
@@ -194,8 +181,7 @@ static enum dp_status add_search(struct export *x, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status export_page(struct export *x, struct dp_err *err)
-{
+enum dp_status export_page(struct export *x, struct dp_err *err) {
     DP_TRY(export_begin(x, "index.html", (uint64_t)1 << 31, err));
     dp_buf_addz(&x->text, head);
     add_request(x, &x->text);
@@ -217,30 +203,26 @@ enum dp_status export_page(struct export *x, struct dp_err *err)
 
 /* ---- for programs ---- */
 
-static void add_string(struct dp_buf *b, const char *z)
-{
+static void add_string(struct dp_buf *b, const char *z) {
     struct dp_buf clean = {0};
     clean_name(z, &clean);
     dp_json_add_string(b, dp_buf_str(&clean));
     dp_buf_release(&clean);
 }
 
-static void member(struct dp_buf *b, const char *key, const char *text, bool first)
-{
+static void member(struct dp_buf *b, const char *key, const char *text, bool first) {
     dp_buf_addf(b, "%s\"%s\":", first ? "" : ",", key);
     if (text) add_string(b, text);
     else dp_buf_addz(b, "null");
 }
 
-static void add_names(struct dp_buf *b, const char *key, char *const *v, size_t n)
-{
+static void add_names(struct dp_buf *b, const char *key, char *const *v, size_t n) {
     dp_buf_addf(b, ",\"%s\":[", key);
     for (size_t i = 0; i < n; i++) dp_buf_addz(b, i ? "," : ""), add_string(b, v[i]);
     dp_buf_addc(b, ']');
 }
 
-static void manifest_place(struct dp_buf *b, const struct export_table *t)
-{
+static void manifest_place(struct dp_buf *b, const struct export_table *t) {
     static const char *const states[] = {"searched", "no-column", "gone", "unreachable"}, *const whys[] = {"name", "told", "lineage"};
     const struct dp_subject_place *p = t->place;
     dp_buf_addz(b, "\n{");
@@ -260,8 +242,7 @@ static void manifest_place(struct dp_buf *b, const struct export_table *t)
     dp_buf_addc(b, '}');
 }
 
-enum dp_status export_manifest(struct export *x, struct dp_err *err)
-{
+enum dp_status export_manifest(struct export *x, struct dp_err *err) {
     struct dp_buf *b = &x->text;
     size_t n_files = x->n_files;
     DP_TRY(export_begin(x, "manifest.json", (uint64_t)1 << 31, err));

@@ -6,8 +6,7 @@
 
 #include <dp/parquet/writer.h>
 
-struct group group_of_task(struct dp_delta_task *t)
-{
+struct group group_of_task(struct dp_delta_task *t) {
     struct group g = {.file = dp_delta_task_file(t), .task = t, .number = dp_delta_task_row_group(t)};
     g.rows = dp_pq_meta(g.file)->row_groups[g.number].num_rows;
     return g;
@@ -17,8 +16,7 @@ static struct dp_str name_of(const struct dp_type *t) { return dp_str(t->name, t
 /* Is it in the files, or only in what they are partitioned by? */
 static bool is_in_files(const struct dp_lay_opts *o, size_t i) { return !dp_layout_is_value(o->layout, name_of(o->schema->children[i])); }
 
-enum dp_status group_key(const struct group *g, const struct dp_lay_opts *o, struct dp_lay_rows *key, struct dp_err *err)
-{
+enum dp_status group_key(const struct group *g, const struct dp_lay_opts *o, struct dp_lay_rows *key, struct dp_err *err) {
     if (!key->is_open) dp_lay_rows_open(o, key);
     dp_batch_reset(&key->rows);
     if (!o->layout->n) return DP_OK;
@@ -34,8 +32,7 @@ enum dp_status group_key(const struct group *g, const struct dp_lay_opts *o, str
     return dp_lay_group(o, key, err);
 }
 
-bool group_can_copy(const struct group *g, const struct dp_lay_opts *o, const struct dp_pq_encoder *e)
-{
+bool group_can_copy(const struct group *g, const struct dp_lay_opts *o, const struct dp_pq_encoder *e) {
     if (!group_is_whole(g)) return false;
     for (size_t i = 0, to = 0; i < o->schema->n_children; i++) {
         if (!is_in_files(o, i)) continue;
@@ -45,8 +42,7 @@ bool group_can_copy(const struct group *g, const struct dp_lay_opts *o, const st
     return true;
 }
 
-enum dp_status group_copy(const struct group *g, const struct dp_lay_opts *o, struct dp_lay *lay, struct dp_lay_rows *key, struct dp_err *err)
-{
+enum dp_status group_copy(const struct group *g, const struct dp_lay_opts *o, struct dp_lay *lay, struct dp_lay_rows *key, struct dp_err *err) {
     struct dp_pq_writer *w;
     DP_TRY(group_key(g, o, key, err));
     DP_TRY(dp_lay_group_begin(lay, key, &w, err));

@@ -38,15 +38,13 @@ enum { FIRST = 256, WORDS = 256, DAY = 86400, MINUTE = 60, SWEEP_EACH = 16, SWEE
 
 /* ---- the directory and the name ---- */
 
-static bool is_own_dir(const char *path)
-{
+static bool is_own_dir(const char *path) {
     struct stat st;
     return path && *path == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
 /* -1: there is none that is ours alone. */
-static int open_dir(bool make)
-{
+static int open_dir(bool make) {
     const char *runtime = getenv("XDG_RUNTIME_DIR"), *tmp = getenv("TMPDIR");
     struct dp_buf path = {NULL, 0, 0};
     struct stat st;
@@ -61,8 +59,7 @@ static int open_dir(bool make)
 }
 
 /* False: it is no pipe. */
-static bool pipe_name(int fd, char name[64], unsigned long long *inode)
-{
+static bool pipe_name(int fd, char name[64], unsigned long long *inode) {
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode)) return false;
     *inode = (unsigned long long)st.st_ino;
@@ -70,8 +67,7 @@ static bool pipe_name(int fd, char name[64], unsigned long long *inode)
     return true;
 }
 
-static size_t read_small(const char *path, char *out, size_t size)
-{
+static size_t read_small(const char *path, char *out, size_t size) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, out, size - 1) : 0;
     if (fd >= 0) close(fd);
@@ -81,15 +77,13 @@ static size_t read_small(const char *path, char *out, size_t size)
 }
 
 /* No line feed in it; empty where the system doesn't tell. */
-static void boot_id(char out[64])
-{
+static void boot_id(char out[64]) {
     read_small("/proc/sys/kernel/random/boot_id", out, 64);
     out[strcspn(out, "\n")] = 0;
 }
 
 /* When a process began, in the kernel's ticks since the boot; 0: it is not there. */
-static unsigned long long start_of(long pid)
-{
+static unsigned long long start_of(long pid) {
     char path[64], text[1024];
     unsigned long long start = 0;
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
@@ -100,8 +94,7 @@ static unsigned long long start_of(long pid)
     return start;
 }
 
-static unsigned long long hash_of(struct dp_str first)
-{
+static unsigned long long hash_of(struct dp_str first) {
     size_t n = first.n < FIRST ? first.n : FIRST;
     const char *nl = n ? memchr(first.p, '\n', n) : NULL;
     if (nl) n = (size_t)(nl - first.p) + 1;
@@ -111,8 +104,7 @@ static unsigned long long hash_of(struct dp_str first)
 /* ---- putting down ---- */
 
 /* Will nobody come for this file any more? */
-static bool is_left(int dir, const char *name, const char *boot, time_t now)
-{
+static bool is_left(int dir, const char *name, const char *boot, time_t now) {
     char line[WORDS], theirs[64] = "";
     struct stat st;
     long pid = 0;
@@ -129,8 +121,7 @@ static bool is_left(int dir, const char *name, const char *boot, time_t now)
     return !lives && st.st_mtime < now - MINUTE;
 }
 
-static void sweep(int dir, const char *boot)
-{
+static void sweep(int dir, const char *boot) {
     int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     time_t now = time(NULL);
@@ -142,8 +133,7 @@ static void sweep(int dir, const char *boot)
 }
 
 /* The first line tells whose it is, the second is the mark. */
-static void put_down(int fd, struct dp_str mark, struct dp_str first)
-{
+static void put_down(int fd, struct dp_str mark, struct dp_str first) {
     char name[64], fresh[96], boot[64];
     unsigned long long inode;
     struct dp_buf b = {NULL, 0, 0};
@@ -163,21 +153,18 @@ static void put_down(int fd, struct dp_str mark, struct dp_str first)
     close(dir);
 }
 
-static void before_output(void *ctx, int fd, struct dp_str first)
-{
+static void before_output(void *ctx, int fd, struct dp_str first) {
     struct dp_buf *mark = ctx;
     if (mark->n <= DP_LIMIT_MARK) put_down(fd, dp_buf_str(mark), first);
 }
 
-static void drop_mark(void *ctx)
-{
+static void drop_mark(void *ctx) {
     struct dp_buf *mark = ctx;
     dp_buf_release(mark);
     free(mark);
 }
 
-void handover_offer(struct dp_run *run, const struct dp_mark *header)
-{
+void handover_offer(struct dp_run *run, const struct dp_mark *header) {
     char name[64];
     unsigned long long inode;
     if (!run->datasets || !run->out || !pipe_name(dp_out_fd(run->out), name, &inode)) return;
@@ -189,8 +176,7 @@ void handover_offer(struct dp_run *run, const struct dp_mark *header)
 /* ---- taking ---- */
 
 /* Is what the first line says of this pipe, as it is now? */
-static bool is_ours(const char *line, unsigned long long inode, struct dp_str first)
-{
+static bool is_ours(const char *line, unsigned long long inode, struct dp_str first) {
     char boot[64], theirs[64] = "", link[64], out[64], want[64];
     long pid = 0;
     unsigned long long start = 0, hash = 0;
@@ -206,8 +192,7 @@ static bool is_ours(const char *line, unsigned long long inode, struct dp_str fi
     return strncmp(out, "pipe:[", 6) != 0 || strcmp(out, want) == 0; /* a FIFO by name is told by its device and inode alone */
 }
 
-bool handover_take(struct dp_str first, struct dp_mark *header)
-{
+bool handover_take(struct dp_str first, struct dp_mark *header) {
     char name[64];
     unsigned long long inode;
     struct dp_buf b = {NULL, 0, 0};

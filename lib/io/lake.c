@@ -39,8 +39,7 @@ static int64_t micros_of(const struct stat *st) { return (int64_t)st->st_mtim.tv
 
 /* What a file's name says that it is; NULL: nothing. */
 struct form { const char *end, *format; };
-static const struct form *form_of(const char *name)
-{
+static const struct form *form_of(const char *name) {
     static const struct form forms[] = {{".parquet", "parquet"}, {".csv", "csv"}, {".csv.gz", "csv"}, {".csv.zst", "csv"}, {".tsv", "csv"}, {".tsv.gz", "csv"}, {".ndjson", "json"}, {".jsonl", "json"},
         {".ndjson.gz", "json"}, {".ndjson.zst", "json"}, {".jsonl.gz", "json"}, {".jsonl.zst", "json"}, {".avro", "avro"}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
@@ -51,8 +50,7 @@ static const struct form *form_of(const char *name)
 /* ---- datasets ---- */
 
 /* `about`: what its contract says, or NULL. */
-static enum dp_status tell(struct walking *k, struct dp_lake_found *f, struct dp_ol_dataset *d, const struct dp_ol_about *about, const struct dp_err *why)
-{
+static enum dp_status tell(struct walking *k, struct dp_lake_found *f, struct dp_ol_dataset *d, const struct dp_ol_about *about, const struct dp_err *why) {
     if (about) dp_ol_about_dataset(about, d);
     enum dp_status status = dp_ol_name_of(f->path, "/", &d->id, k->err);
     f->d = d;
@@ -63,8 +61,7 @@ static enum dp_status tell(struct walking *k, struct dp_lake_found *f, struct dp
 }
 
 /* By the contract that lies nearest. */
-static const struct dp_ol_about *about_of(const struct walking *k, struct dp_lake_found *f, const char *suffix)
-{
+static const struct dp_ol_about *about_of(const struct walking *k, struct dp_lake_found *f, const char *suffix) {
     const struct lake_contract *c = lake_contracts_find(&k->contracts, f->path, suffix);
     if (!c) return NULL;
     f->contract = c->path;
@@ -72,8 +69,7 @@ static const struct dp_ol_about *about_of(const struct walking *k, struct dp_lak
     return &c->about;
 }
 
-static enum dp_status take_commit_time(void *ctx, const struct dp_delta_action *a, struct dp_err *err)
-{
+static enum dp_status take_commit_time(void *ctx, const struct dp_delta_action *a, struct dp_err *err) {
     (void)err;
     if (a->kind != DP_DELTA_COMMIT_INFO) return DP_OK;
     *(int64_t *)ctx = a->u.commit_info.in_commit_timestamp;
@@ -81,8 +77,7 @@ static enum dp_status take_commit_time(void *ctx, const struct dp_delta_action *
 }
 
 /* When the version was committed: what the commit says, where it says it, else when its file was written, or the log. */
-static int64_t commit_time(const char *table, int64_t version)
-{
+static int64_t commit_time(const char *table, int64_t version) {
     struct dp_arena arena = {0};
     struct dp_buf log = {0};
     struct dp_err none = DP_ERR_INIT;
@@ -102,8 +97,7 @@ static int64_t commit_time(const char *table, int64_t version)
 }
 
 /* The contract that the table keeps itself; false: it has none that can be read. */
-static bool read_own(const struct dp_delta_snapshot *s, struct dp_ol_about *about)
-{
+static bool read_own(const struct dp_delta_snapshot *s, struct dp_ol_about *about) {
     struct dp_str text = dp_delta_property(s, "dp.contract", ""), name = dp_delta_property(s, "dp.contract.object", "");
     struct dp_contract c = {.objects = NULL};
     const struct dp_contract_object *o = NULL;
@@ -117,8 +111,7 @@ static bool read_own(const struct dp_delta_snapshot *s, struct dp_ol_about *abou
     return found;
 }
 
-static enum dp_status tell_table(struct walking *k, const char *path)
-{
+static enum dp_status tell_table(struct walking *k, const char *path) {
     struct dp_ol_dataset d = {.rows = UINT64_MAX, .bytes = UINT64_MAX, .files = UINT64_MAX, .layer = dp_strdup("delta"), .format = dp_strdup("parquet")};
     struct dp_lake_found f = {.path = path};
     struct dp_delta_snapshot *s = NULL;
@@ -141,8 +134,7 @@ static enum dp_status tell_table(struct walking *k, const char *path)
 }
 
 /* Types of the first records: of files that have none. */
-static enum dp_status infer(struct dp_sources *s, struct dp_type **schema, struct dp_err *why)
-{
+static enum dp_status infer(struct dp_sources *s, struct dp_type **schema, struct dp_err *why) {
     struct dp_chunk chunk = {.n = 0};
     enum dp_status status = dp_sources_next(s, &chunk, why);
     if (status == DP_OK) status = dp_sources_convert(s, 0, &chunk, why);
@@ -165,8 +157,7 @@ static enum dp_status infer(struct dp_sources *s, struct dp_type **schema, struc
     return status == DP_END ? DP_OK : status;
 }
 
-enum dp_status lake_learn(struct dp_run *run, const char *file, const char *format, struct dp_type **schema, struct dp_err *why)
-{
+enum dp_status lake_learn(struct dp_run *run, const char *file, const char *format, struct dp_type **schema, struct dp_err *why) {
     if (!strcmp(format, "parquet")) {
         struct dp_typed *t = NULL;
         const struct dp_typed_opts opts = {0};
@@ -186,8 +177,7 @@ enum dp_status lake_learn(struct dp_run *run, const char *file, const char *form
 }
 
 /* `file`: whose schema it is; `path`: the file, or the directory that it is a part of. */
-static enum dp_status tell_file(struct walking *k, const char *path, const char *file, const struct form *form, const struct stat *st)
-{
+static enum dp_status tell_file(struct walking *k, const char *path, const char *file, const struct form *form, const struct stat *st) {
     struct dp_ol_dataset d = {.rows = UINT64_MAX, .bytes = UINT64_MAX, .files = UINT64_MAX, .format = dp_strdup(form->format)};
     struct dp_lake_found f = {.path = path, .at = micros_of(st)};
     struct dp_err why = DP_ERR_INIT;
@@ -199,8 +189,7 @@ static enum dp_status tell_file(struct walking *k, const char *path, const char 
 }
 
 /* A contract's objects are kept, its faults told. */
-static enum dp_status take_contract(struct walking *k, const struct stat *st)
-{
+static enum dp_status take_contract(struct walking *k, const struct stat *st) {
     struct dp_err why = DP_ERR_INIT;
     struct dp_lake_found f = {.path = dp_buf_z(&k->path), .at = micros_of(st)};
     DP_TRY(lake_contracts_add(&k->contracts, f.path, f.at, &why, k->err));
@@ -214,8 +203,7 @@ static enum dp_status take_contract(struct walking *k, const struct stat *st)
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 /* Is it for this walk, by its name and what the directory says that it is?  Where the file system does not say it, lstat will. */
-static bool is_wanted(const struct walking *k, const struct dirent *e)
-{
+static bool is_wanted(const struct walking *k, const struct dirent *e) {
     if (e->d_name[0] == '.' || (e->d_name[0] == '_' && strcmp(e->d_name, "_delta_log") != 0)) return false;
     if (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) return true;
     if (e->d_type != DT_REG) return false;
@@ -225,8 +213,7 @@ static bool is_wanted(const struct walking *k, const struct dirent *e)
 static bool is_part(const struct walking *k, const char *name) { return form_of(name) && (k->in_parts || !strncmp(name, "part-", 5)); }
 
 /* The names in order; of parts the first alone. */
-static enum dp_status list(struct walking *k, int fd, char ***out, size_t *n)
-{
+static enum dp_status list(struct walking *k, int fd, char ***out, size_t *n) {
     char **v = NULL;
     size_t cap = 0, part = SIZE_MAX;
     struct dirent *e;
@@ -261,8 +248,7 @@ static enum dp_status list(struct walking *k, int fd, char ***out, size_t *n)
 
 static enum dp_status walk(struct walking *k);
 
-static enum dp_status walk_file(struct walking *k, size_t dir_n, const char *name, const struct stat *st)
-{
+static enum dp_status walk_file(struct walking *k, size_t dir_n, const char *name, const struct stat *st) {
     if (k->wants_contracts) return lake_names_contract(name) ? take_contract(k, st) : DP_OK;
     const struct form *form = form_of(name);
     if (!form) return DP_OK;
@@ -277,8 +263,7 @@ static enum dp_status walk_file(struct walking *k, size_t dir_n, const char *nam
     return status;
 }
 
-static enum dp_status walk_dir(struct walking *k, size_t dir_n, const char *name)
-{
+static enum dp_status walk_dir(struct walking *k, size_t dir_n, const char *name) {
     bool in_parts = k->in_parts, known = k->parts_known;
     if (k->depth == DP_LIMIT_LAKE_DEPTH) return dp_err_set(k->err, DP_LIMIT, "%s: more than %u directories in each other", dp_buf_z(&k->path), DP_LIMIT_LAKE_DEPTH);
     if (!in_parts && strchr(name, '=')) k->in_parts = true, k->parts_path = dir_n;
@@ -292,8 +277,7 @@ static enum dp_status walk_dir(struct walking *k, size_t dir_n, const char *name
 }
 
 /* The directory whose path is k->path. */
-static enum dp_status walk(struct walking *k)
-{
+static enum dp_status walk(struct walking *k) {
     char **names = NULL;
     size_t n = 0, dir_n = k->path.n;
     int fd = open(dir_n ? dp_buf_z(&k->path) : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC | (k->depth ? O_NOFOLLOW : 0));
@@ -320,8 +304,7 @@ static enum dp_status walk(struct walking *k)
     return status;
 }
 
-enum dp_status dp_lake_walk(struct dp_run *run, const char *dir, dp_lake_fn fn, void *ctx, struct dp_err *err)
-{
+enum dp_status dp_lake_walk(struct dp_run *run, const char *dir, dp_lake_fn fn, void *ctx, struct dp_err *err) {
     struct walking k = {.run = run, .fn = fn, .ctx = ctx, .err = err, .wants_contracts = true};
     char *real = realpath(dir, NULL);
     if (!real) return dp_err_sys(err, DP_IO, "can't open directory %s", dir);

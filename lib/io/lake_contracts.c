@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool lake_names_contract(const char *name)
-{
+bool lake_names_contract(const char *name) {
     static const char *const ends[] = {".yaml", ".yml", ".odcs.json"};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (dp_str_ends(dp_str_z(name), dp_str_z(ends[i]))) return true;
@@ -20,8 +19,7 @@ bool lake_names_contract(const char *name)
 }
 
 /* YAML files have many uses: the kind stands among the first lines of a contract. */
-static bool is_contract(const char *path)
-{
+static bool is_contract(const char *path) {
     char head[16384];
     size_t n = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -38,8 +36,7 @@ static bool is_contract(const char *path)
     return false;
 }
 
-enum dp_status lake_contracts_add(struct lake_contracts *l, const char *path, int64_t at, struct dp_err *why, struct dp_err *err)
-{
+enum dp_status lake_contracts_add(struct lake_contracts *l, const char *path, int64_t at, struct dp_err *why, struct dp_err *err) {
     struct dp_contract c = {.objects = NULL};
     if (!is_contract(path)) return DP_OK;
     if (dp_contract_read(path, &c, why) != DP_OK) return DP_OK;
@@ -62,8 +59,7 @@ enum dp_status lake_contracts_add(struct lake_contracts *l, const char *path, in
 }
 
 /* Does the path end with the name, as a whole part of it?  Dots of a qualified name may be slashes. */
-static bool ends_with(const char *path, size_t n, const char *name)
-{
+static bool ends_with(const char *path, size_t n, const char *name) {
     size_t m = strlen(name);
     if (m >= n || path[n - m - 1] != '/') return false;
     bool as_is = !memcmp(path + n - m, name, m), by_slash = true;
@@ -71,16 +67,14 @@ static bool ends_with(const char *path, size_t n, const char *name)
     return as_is || by_slash;
 }
 
-static size_t common(const char *a, const char *b)
-{
+static size_t common(const char *a, const char *b) {
     size_t last = 0;
     for (size_t i = 0; a[i] && a[i] == b[i]; i++)
         if (a[i] == '/') last = i + 1;
     return last;
 }
 
-const struct lake_contract *lake_contracts_find(const struct lake_contracts *l, const char *path, const char *suffix)
-{
+const struct lake_contract *lake_contracts_find(const struct lake_contracts *l, const char *path, const char *suffix) {
     const struct lake_contract *best = NULL;
     size_t n = strlen(path), m = suffix ? strlen(suffix) : 0, most = 0;
     for (size_t i = 0; i < l->n; i++) {
@@ -93,8 +87,7 @@ const struct lake_contract *lake_contracts_find(const struct lake_contracts *l, 
     return best;
 }
 
-void lake_contracts_release(struct lake_contracts *l)
-{
+void lake_contracts_release(struct lake_contracts *l) {
     for (size_t i = 0; i < l->n; i++) {
         free(l->v[i].path), free(l->v[i].name);
         dp_ol_about_release(&l->v[i].about);

@@ -15,15 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_file(const struct stat *a, const char *name)
-{
+static bool is_file(const struct stat *a, const char *name) {
     struct stat b;
     return (strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &b) : stat(name, &b)) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
 /* It must not replace what is being read. */
-static enum dp_status check_input(struct dp_run *run, const char *path, const char *const *names, size_t n, struct dp_err *err)
-{
+static enum dp_status check_input(struct dp_run *run, const char *path, const char *const *names, size_t n, struct dp_err *err) {
     struct stat st;
     char **list = NULL;
     size_t n_list = 0;
@@ -39,8 +37,7 @@ static enum dp_status check_input(struct dp_run *run, const char *path, const ch
     return is_one ? dp_err_set(err, DP_USAGE, "--late: %s is what is read: late records need a file of their own", path) : DP_OK;
 }
 
-enum dp_status late_open(struct late_file *l, struct dp_run *run, const char *path, bool keeps, const char *const *names, size_t n, struct dp_err *err)
-{
+enum dp_status late_open(struct late_file *l, struct dp_run *run, const char *path, bool keeps, const char *const *names, size_t n, struct dp_err *err) {
     char *final;
     *l = (struct late_file){.path = path};
     if (!path) return DP_OK;
@@ -55,16 +52,14 @@ enum dp_status late_open(struct late_file *l, struct dp_run *run, const char *pa
     return l->is_open ? DP_OK : dp_err_sys(err, DP_IO, "--late: can't open %s", path);
 }
 
-void late_add(struct late_file *l, const char *p, size_t n)
-{
+void late_add(struct late_file *l, const char *p, size_t n) {
     const char *nl = memchr(p, '\n', n);
     if (!l->is_open) return;
     dp_buf_add(&l->buf, p, nl ? (size_t)(nl - p) + 1 : n);
     if (!nl) dp_buf_addc(&l->buf, '\n');
 }
 
-enum dp_status late_flush(struct late_file *l, bool sync, struct dp_err *err)
-{
+enum dp_status late_flush(struct late_file *l, bool sync, struct dp_err *err) {
     if (!l->is_open) return DP_OK;
     if (l->buf.n && dp_fd_write(l->fd, l->buf.p, l->buf.n, err) != DP_OK) return dp_err_prefix(err, "--late: ");
     l->size += l->buf.n;
@@ -73,8 +68,7 @@ enum dp_status late_flush(struct late_file *l, bool sync, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status late_cut(struct late_file *l, uint64_t size, struct dp_err *err)
-{
+enum dp_status late_cut(struct late_file *l, uint64_t size, struct dp_err *err) {
     struct stat st;
     if (!l->is_open || l->is_direct) return DP_OK;
     if (fstat(l->fd, &st) != 0) return dp_err_sys(err, DP_IO, "--late: %s", l->path);
@@ -85,8 +79,7 @@ enum dp_status late_cut(struct late_file *l, uint64_t size, struct dp_err *err)
     return DP_OK;
 }
 
-void late_close(struct late_file *l)
-{
+void late_close(struct late_file *l) {
     if (l->is_open) close(l->fd);
     l->is_open = false;
     dp_buf_release(&l->buf);

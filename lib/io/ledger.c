@@ -31,22 +31,19 @@ enum { VERSION = 2 };
 
 /* ---- SQLite ---- */
 
-enum dp_status ledger_failed(const struct dp_ledger *l, int rc, struct dp_err *err)
-{
+enum dp_status ledger_failed(const struct dp_ledger *l, int rc, struct dp_err *err) {
     rc &= 0xff; /* extended codes have the plain one in their low byte */
     if (rc == SQ_BUSY || rc == SQ_LOCKED) return dp_err_set(err, DP_AGAIN, "%s: another process holds the ledger", l->path);
     if (rc == SQ_NOTADB) return dp_err_set(err, DP_USAGE, "%s is no ledger", l->path);
     return dp_err_set(err, rc == SQ_CORRUPT ? DP_FORMAT : DP_IO, "ledger %s: %s", l->path, l->db ? l->sq.errmsg(l->db) : "can't be opened");
 }
 
-enum dp_status ledger_sql(struct dp_ledger *l, const char *sql, struct dp_err *err)
-{
+enum dp_status ledger_sql(struct dp_ledger *l, const char *sql, struct dp_err *err) {
     int rc = l->sq.exec(l->db, sql, NULL, NULL, NULL);
     return rc == SQ_OK ? DP_OK : ledger_failed(l, rc, err);
 }
 
-enum dp_status ledger_number(struct dp_ledger *l, const char *sql, const char *text, long long n, long long *v, struct dp_err *err)
-{
+enum dp_status ledger_number(struct dp_ledger *l, const char *sql, const char *text, long long n, long long *v, struct dp_err *err) {
     void *st = NULL;
     int rc = l->sq.prepare(l->db, sql, -1, &st, NULL);
     if (rc == SQ_OK && strstr(sql, "?1")) rc = l->sq.bind_text(st, 1, l->job, -1, NULL);
@@ -64,8 +61,7 @@ static enum dp_status pragma(struct dp_ledger *l, const char *sql, long long *v,
 /* ---- opening ---- */
 
 /* Is it ours, or new?  Foreign databases are left alone. */
-static enum dp_status check_kind(struct dp_ledger *l, struct dp_err *err)
-{
+static enum dp_status check_kind(struct dp_ledger *l, struct dp_err *err) {
     long long id = 0, version = 0, tables = 0;
     DP_TRY(pragma(l, "PRAGMA application_id", &id, err));
     DP_TRY(pragma(l, "PRAGMA user_version", &version, err));
@@ -79,8 +75,7 @@ static enum dp_status check_kind(struct dp_ledger *l, struct dp_err *err)
 }
 
 /* Tables that are not there yet: all of them, or those of the second version. */
-static enum dp_status make_tables(struct dp_ledger *l, struct dp_err *err)
-{
+static enum dp_status make_tables(struct dp_ledger *l, struct dp_err *err) {
     if (!l->version)
         DP_TRY(ledger_sql(l,
                           "CREATE TABLE position(job TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, run TEXT NOT NULL,"
@@ -92,8 +87,7 @@ static enum dp_status make_tables(struct dp_ledger *l, struct dp_err *err)
     return ledger_sql(l, "COMMIT", err);
 }
 
-static enum dp_status open_db(struct dp_ledger *l, struct dp_err *err)
-{
+static enum dp_status open_db(struct dp_ledger *l, struct dp_err *err) {
     int rc = l->sq.open(l->path, &l->db, l->read_only ? SQ_OPEN_READONLY : SQ_OPEN_READWRITE | SQ_OPEN_CREATE, NULL);
     if (rc != SQ_OK) return ledger_failed(l, rc, err);
     l->sq.busy_timeout(l->db, l->wait_ms > INT32_MAX ? INT32_MAX : (int)l->wait_ms);
@@ -104,8 +98,7 @@ static enum dp_status open_db(struct dp_ledger *l, struct dp_err *err)
     return make_tables(l, err);
 }
 
-enum dp_status dp_ledger_open(const char *path, const char *job, bool read_only, int64_t wait_ms, struct dp_ledger **out, struct dp_err *err)
-{
+enum dp_status dp_ledger_open(const char *path, const char *job, bool read_only, int64_t wait_ms, struct dp_ledger **out, struct dp_err *err) {
     struct dp_ledger *l = dp_calloc(1, sizeof *l);
     enum dp_status status = DP_OK;
     struct stat st;
@@ -129,8 +122,7 @@ out:
     return status;
 }
 
-void dp_ledger_close(struct dp_ledger *l)
-{
+void dp_ledger_close(struct dp_ledger *l) {
     if (!l) return;
     if (l->db) l->sq.close(l->db);
     if (l->fd >= 0) close(l->fd);
@@ -146,8 +138,7 @@ void dp_ledger_close(struct dp_ledger *l)
 
 /* ---- locks ---- */
 
-static enum dp_status lock_bytes(struct dp_ledger *l, off_t from, off_t n, const char *what, struct dp_err *err)
-{
+static enum dp_status lock_bytes(struct dp_ledger *l, off_t from, off_t n, const char *what, struct dp_err *err) {
     struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = from, .l_len = n};
     const struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
     for (int64_t waited = 0;; waited += 20) {
@@ -159,8 +150,7 @@ static enum dp_status lock_bytes(struct dp_ledger *l, off_t from, off_t n, const
     }
 }
 
-static enum dp_status lock_source(struct dp_ledger *l, struct dp_str source, const char *name, struct dp_err *err)
-{
+static enum dp_status lock_source(struct dp_ledger *l, struct dp_str source, const char *name, struct dp_err *err) {
     const off_t base = (off_t)1 << 62, width = (off_t)1 << 61;
     if (l->read_only || l->all_locked) return DP_OK;
     if (++l->n_locked > MANY_SOURCES) { /* the kernel keeps locks in a list */
@@ -174,8 +164,7 @@ static enum dp_status lock_source(struct dp_ledger *l, struct dp_str source, con
 
 /* ---- positions ---- */
 
-static char *source_of(const struct dp_origin *o)
-{
+static char *source_of(const struct dp_origin *o) {
     struct dp_buf b = {0};
     dp_buf_addz(&b, o->name);
     if (o->member) dp_buf_addf(&b, "#%s", o->member);
@@ -183,8 +172,7 @@ static char *source_of(const struct dp_origin *o)
 }
 
 /* Of the rows of this source, the one whose fingerprint reaches farthest and holds. */
-static enum dp_status look_up(struct dp_ledger *l, const char *source, struct dp_origin *o, uint64_t *position, struct dp_err *err)
-{
+static enum dp_status look_up(struct dp_ledger *l, const char *source, struct dp_origin *o, uint64_t *position, struct dp_err *err) {
     void *st = NULL;
     char *best = NULL;
     uint64_t best_reach = 0;
@@ -208,8 +196,7 @@ static enum dp_status look_up(struct dp_ledger *l, const char *source, struct dp
     return status;
 }
 
-enum dp_status dp_ledger_find(struct dp_ledger *l, struct dp_origin *o, uint64_t *position, struct dp_err *err)
-{
+enum dp_status dp_ledger_find(struct dp_ledger *l, struct dp_origin *o, uint64_t *position, struct dp_err *err) {
     char *source = source_of(o);
     enum dp_status status = DP_OK;
     *position = 0;
@@ -222,8 +209,7 @@ enum dp_status dp_ledger_find(struct dp_ledger *l, struct dp_origin *o, uint64_t
     return status;
 }
 
-void dp_ledger_note(struct dp_ledger *l, const struct dp_origin *o, uint64_t position)
-{
+void dp_ledger_note(struct dp_ledger *l, const struct dp_origin *o, uint64_t position) {
     char *source = source_of(o);
     bool is_new;
     struct dp_map_item *it = dp_map_put(&l->noted, dp_str_z(source), &is_new);
@@ -245,8 +231,7 @@ void dp_ledger_note(struct dp_ledger *l, const struct dp_origin *o, uint64_t pos
 /* The statements of a commit. */
 struct writing { void *before, *del, *put; };
 
-static int write_one(struct dp_ledger *l, const struct writing *w, long long seq, const char *source, const struct noted *n, const char *run, const char *time)
-{
+static int write_one(struct dp_ledger *l, const struct writing *w, long long seq, const char *source, const struct noted *n, const char *run, const char *time) {
     l->sq.bind_text(w->before, 1, l->job, -1, NULL), l->sq.bind_int64(w->before, 2, seq), l->sq.bind_text(w->before, 3, source, -1, NULL);
     l->sq.bind_text(w->before, 4, n->id, -1, NULL), l->sq.bind_text(w->before, 5, n->old_id, -1, NULL);
     int rc = l->sq.step(w->before);
@@ -266,8 +251,7 @@ static int write_one(struct dp_ledger *l, const struct writing *w, long long seq
     return rc == SQ_DONE ? SQ_OK : rc;
 }
 
-static enum dp_status write_all(struct dp_ledger *l, long long seq, const char *run, const char *time, struct dp_err *err)
-{
+static enum dp_status write_all(struct dp_ledger *l, long long seq, const char *run, const char *time, struct dp_err *err) {
     struct writing w = {0};
     int rc = l->sq.prepare(l->db, "INSERT OR REPLACE INTO before(job, seq, source, id, old_id, old_position) VALUES (?1, ?2, ?3, ?4, ?5,"
                                   " (SELECT position FROM position WHERE job = ?1 AND source = ?3 AND id = ?5))", -1, &w.before, NULL);
@@ -284,8 +268,7 @@ static enum dp_status write_all(struct dp_ledger *l, long long seq, const char *
     return status;
 }
 
-static enum dp_status write_noted(struct dp_ledger *l, const char *id, const char *run, int64_t now, struct dp_err *err)
-{
+static enum dp_status write_noted(struct dp_ledger *l, const char *id, const char *run, int64_t now, struct dp_err *err) {
     long long seq = 0;
     char time[40];
     time[dp_time_print_micros(time, now, true, 3)] = '\0';
@@ -299,8 +282,7 @@ static enum dp_status write_noted(struct dp_ledger *l, const char *id, const cha
     return status;
 }
 
-enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *id, const char *run, int64_t now, struct dp_err *err)
-{
+enum dp_status dp_ledger_commit(struct dp_ledger *l, const char *id, const char *run, int64_t now, struct dp_err *err) {
     bool any = false;
     for (size_t i = 0; i < l->noted.n && !any; i++) any = !((const struct noted *)l->noted.items[i].v.p)->is_written;
     if (!any || l->read_only) return DP_OK;

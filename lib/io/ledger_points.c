@@ -17,27 +17,23 @@ const char ledger_points_tables[] = "CREATE TABLE point(job TEXT NOT NULL, seq I
                                     " old_position INTEGER, PRIMARY KEY(job, seq, source)) WITHOUT ROWID;"
                                     "PRAGMA user_version=2";
 
-static enum dp_status latest(struct dp_ledger *l, long long *seq, struct dp_err *err)
-{
+static enum dp_status latest(struct dp_ledger *l, long long *seq, struct dp_err *err) {
     return ledger_number(l, "SELECT coalesce(max(seq), 0) FROM point WHERE job = ?1", NULL, 0, seq, err);
 }
 
-enum dp_status ledger_point_next(struct dp_ledger *l, long long *seq, struct dp_err *err)
-{
+enum dp_status ledger_point_next(struct dp_ledger *l, long long *seq, struct dp_err *err) {
     enum dp_status status = latest(l, seq, err);
     ++*seq;
     return status;
 }
 
 /* A statement of the job and a number. */
-static enum dp_status change(struct dp_ledger *l, const char *sql, long long seq, struct dp_err *err)
-{
+static enum dp_status change(struct dp_ledger *l, const char *sql, long long seq, struct dp_err *err) {
     long long none;
     return ledger_number(l, sql, NULL, seq, &none, err);
 }
 
-enum dp_status ledger_point_add(struct dp_ledger *l, long long seq, const char *id, const char *run, const char *time, struct dp_err *err)
-{
+enum dp_status ledger_point_add(struct dp_ledger *l, long long seq, const char *id, const char *run, const char *time, struct dp_err *err) {
     void *st = NULL;
     int rc = l->sq.prepare(l->db, "INSERT INTO point(job, seq, checkpoint, run, time) VALUES (?1, ?2, ?3, ?4, ?5)", -1, &st, NULL);
     if (rc == SQ_OK) {
@@ -52,8 +48,7 @@ enum dp_status ledger_point_add(struct dp_ledger *l, long long seq, const char *
     return change(l, "DELETE FROM before WHERE job = ?1 AND seq <= ?3", seq - KEEP, err);
 }
 
-enum dp_status ledger_check_moved(struct dp_ledger *l, const char *source, struct dp_err *err)
-{
+enum dp_status ledger_check_moved(struct dp_ledger *l, const char *source, struct dp_err *err) {
     long long moved = 0;
     if (!l->db || l->version < 2) return DP_OK;
     DP_TRY(ledger_number(l, "SELECT 1 FROM before WHERE job = ?1 AND source = ?2 AND seq > ?3", source, l->told, &moved, err));
@@ -62,8 +57,7 @@ enum dp_status ledger_check_moved(struct dp_ledger *l, const char *source, struc
 
 /* ---- where the job is ---- */
 
-static enum dp_status add_positions(struct dp_ledger *l, struct dp_positions *p, const char *job, struct dp_err *err)
-{
+static enum dp_status add_positions(struct dp_ledger *l, struct dp_positions *p, const char *job, struct dp_err *err) {
     void *st = NULL;
     struct dp_buf app = {0};
     int rc = l->sq.prepare(l->db, "SELECT id, position FROM position WHERE job = ?1", -1, &st, NULL);
@@ -84,8 +78,7 @@ static enum dp_status add_positions(struct dp_ledger *l, struct dp_positions *p,
 }
 
 /* The id that the latest commit was made at: names of files that have grown since are others, so it can't be made of the rows again. */
-static enum dp_status name_positions(struct dp_ledger *l, struct dp_positions *p, struct dp_err *err)
-{
+static enum dp_status name_positions(struct dp_ledger *l, struct dp_positions *p, struct dp_err *err) {
     void *st = NULL;
     int rc = l->sq.prepare(l->db, "SELECT checkpoint FROM point WHERE job = ?1 ORDER BY seq DESC LIMIT 1", -1, &st, NULL);
     if (rc == SQ_OK) rc = l->sq.bind_text(st, 1, l->job, -1, NULL);
@@ -97,8 +90,7 @@ static enum dp_status name_positions(struct dp_ledger *l, struct dp_positions *p
     return status;
 }
 
-enum dp_status dp_ledger_positions(struct dp_ledger *l, const char *job, struct dp_positions *p, struct dp_err *err)
-{
+enum dp_status dp_ledger_positions(struct dp_ledger *l, const char *job, struct dp_positions *p, struct dp_err *err) {
     l->told = 0;
     if (!l->db || !l->version) return DP_OK;
     DP_TRY(ledger_sql(l, "BEGIN", err));
@@ -112,8 +104,7 @@ enum dp_status dp_ledger_positions(struct dp_ledger *l, const char *job, struct 
 /* ---- going back ---- */
 
 /* Backwards, one commit at a time. */
-static enum dp_status undo(struct dp_ledger *l, long long to, struct dp_err *err)
-{
+static enum dp_status undo(struct dp_ledger *l, long long to, struct dp_err *err) {
     static const char *const steps[] = {
         "DELETE FROM position WHERE job = ?1 AND EXISTS (SELECT 1 FROM before b WHERE b.job = ?1 AND b.seq = ?3 AND b.source = position.source AND b.id = position.id)",
         ("INSERT OR REPLACE INTO position(job, source, id, position, run, time) SELECT job, source, old_id, old_position, '', '' FROM before"
@@ -129,23 +120,20 @@ static enum dp_status undo(struct dp_ledger *l, long long to, struct dp_err *err
 }
 
 /* Who only looks works on tables of its own, which hide the others. */
-static enum dp_status begin_change(struct dp_ledger *l, struct dp_err *err)
-{
+static enum dp_status begin_change(struct dp_ledger *l, struct dp_err *err) {
     if (l->read_only)
         DP_TRY(ledger_sql(l, "CREATE TEMP TABLE IF NOT EXISTS position AS SELECT * FROM main.position; CREATE TEMP TABLE IF NOT EXISTS point AS SELECT * FROM main.point;"
                              " CREATE TEMP TABLE IF NOT EXISTS before AS SELECT * FROM main.before", err));
     return ledger_sql(l, l->read_only ? "BEGIN" : "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", err);
 }
 
-static enum dp_status end_change(struct dp_ledger *l, enum dp_status status, struct dp_err *err)
-{
+static enum dp_status end_change(struct dp_ledger *l, enum dp_status status, struct dp_err *err) {
     if (status == DP_OK) status = ledger_sql(l, "COMMIT", err);
     if (status) l->sq.exec(l->db, "ROLLBACK", NULL, NULL, NULL);
     return status;
 }
 
-static enum dp_status go_back(struct dp_ledger *l, const char *id, bool *found, struct dp_err *err)
-{
+static enum dp_status go_back(struct dp_ledger *l, const char *id, bool *found, struct dp_err *err) {
     long long to = 0;
     if (*id) DP_TRY(ledger_number(l, "SELECT max(seq) FROM point WHERE job = ?1 AND checkpoint = ?2", id, 0, &to, err));
     else DP_TRY(ledger_number(l, "SELECT seq FROM point WHERE job = ?1 AND seq = 1 AND checkpoint = ''", NULL, 0, &to, err));
@@ -153,24 +141,21 @@ static enum dp_status go_back(struct dp_ledger *l, const char *id, bool *found, 
     return *found ? undo(l, to, err) : DP_OK;
 }
 
-enum dp_status dp_ledger_back(struct dp_ledger *l, const char *id, bool *found, struct dp_err *err)
-{
+enum dp_status dp_ledger_back(struct dp_ledger *l, const char *id, bool *found, struct dp_err *err) {
     *found = false;
     if (!l->db || l->version < 2) return DP_OK;
     DP_TRY(begin_change(l, err));
     return end_change(l, go_back(l, id, found, err), err);
 }
 
-static enum dp_status add_first(struct dp_ledger *l, const char *run, const char *time, bool *is_first, struct dp_err *err)
-{
+static enum dp_status add_first(struct dp_ledger *l, const char *run, const char *time, bool *is_first, struct dp_err *err) {
     long long seq = 0;
     DP_TRY(latest(l, &seq, err));
     *is_first = !seq;
     return *is_first ? ledger_point_add(l, 1, "", run, time, err) : DP_OK;
 }
 
-enum dp_status dp_ledger_begin(struct dp_ledger *l, const char *run, int64_t now, bool *is_first, struct dp_err *err)
-{
+enum dp_status dp_ledger_begin(struct dp_ledger *l, const char *run, int64_t now, bool *is_first, struct dp_err *err) {
     char time[40];
     *is_first = true;
     if (!l->db || l->version < 2) return DP_OK;

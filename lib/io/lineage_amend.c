@@ -19,13 +19,11 @@ struct amend {
     uint32_t run, run_facets, job, job_facets; /* nodes; 0: not there */
 };
 
-bool lineage_amends(const struct dp_lineage_conf *c)
-{
+bool lineage_amends(const struct dp_lineage_conf *c) {
     return c->job_tags.n || c->run_tags.n || c->owners.n || c->variables.n || c->facets_off.n || c->location.n || c->n_filters;
 }
 
-static bool is_filtered(const struct dp_lineage_conf *c, struct dp_str name)
-{
+static bool is_filtered(const struct dp_lineage_conf *c, struct dp_str name) {
     struct dp_pattern_run *run = NULL;
     bool yes = false;
     for (size_t i = 0; i < c->n_filters && !yes; i++) {
@@ -42,8 +40,7 @@ static bool is_filtered(const struct dp_lineage_conf *c, struct dp_str name)
     return yes;
 }
 
-static bool same_letters(const char *a, const char *b, size_t n)
-{
+static bool same_letters(const char *a, const char *b, size_t n) {
     for (size_t i = 0; i < n; i++) {
         char x = a[i], y = b[i];
         if (x >= 'A' && x <= 'Z') x = (char)(x + 32);
@@ -53,16 +50,14 @@ static bool same_letters(const char *a, const char *b, size_t n)
     return true;
 }
 
-static void add_member(struct dp_buf *b, const char *key, const char *value, bool *first)
-{
+static void add_member(struct dp_buf *b, const char *key, const char *value, bool *first) {
     dp_buf_addf(b, "%s\"%s\":", *first ? "" : ",", key);
     dp_json_add_string(b, dp_str_z(value));
     *first = false;
 }
 
 /* The bytes of a value, a string's with its quotes. */
-static struct dp_str raw(const struct dp_record *r, uint32_t i)
-{
+static struct dp_str raw(const struct dp_record *r, uint32_t i) {
     struct dp_str s = dp_node_str(r, i);
     return r->nodes[i].kind == DP_KIND_STRING ? dp_str(s.p - 1, s.n + 2) : s;
 }
@@ -70,8 +65,7 @@ static struct dp_str raw(const struct dp_record *r, uint32_t i)
 /* ---- lists that a facet of the event may have begun ---- */
 
 /* Items of the event's own list, those aside whose `by` is the key of one of ours; our spelling then becomes theirs. */
-static bool own_items(struct amend *a, uint32_t facet, const char *list, const char *by, const struct lineage_pairs *ours, struct dp_str *spelling, bool keep_own)
-{
+static bool own_items(struct amend *a, uint32_t facet, const char *list, const char *by, const struct lineage_pairs *ours, struct dp_str *spelling, bool keep_own) {
     uint32_t at = facet ? dp_json_member(a->r, facet, list) : 0;
     bool any = false;
     if (!at || a->r->nodes[at].kind != DP_KIND_ARRAY) return false;
@@ -89,15 +83,13 @@ static bool own_items(struct amend *a, uint32_t facet, const char *list, const c
     return any;
 }
 
-static void facet_head(struct amend *a, enum dp_ol_place place, const char *key, bool first)
-{
+static void facet_head(struct amend *a, enum dp_ol_place place, const char *key, bool first) {
     size_t from = a->b->n;
     dp_ol_facet(a->b, place, key); /* begins with a comma */
     if (first) memmove(a->b->p + from, a->b->p + from + 1, a->b->n - from - 1), a->b->n--;
 }
 
-static void add_tags(struct amend *a, uint32_t facets, enum dp_ol_place place, const struct lineage_pairs *tags, bool first)
-{
+static void add_tags(struct amend *a, uint32_t facets, enum dp_ol_place place, const struct lineage_pairs *tags, bool first) {
     struct dp_str *spelling = dp_calloc(tags->n, sizeof *spelling);
     facet_head(a, place, "tags", first);
     dp_buf_addz(a->b, ",\"tags\":[");
@@ -117,8 +109,7 @@ static void add_tags(struct amend *a, uint32_t facets, enum dp_ol_place place, c
     free(spelling);
 }
 
-static void add_variables(struct amend *a, bool first)
-{
+static void add_variables(struct amend *a, bool first) {
     struct lineage_pairs set = {NULL, 0, 0};
     for (size_t i = 0; i < a->c->variables.n; i++) {
         const char *value = getenv(a->c->variables.at[i]);
@@ -145,8 +136,7 @@ static void add_variables(struct amend *a, bool first)
     free(set.at);
 }
 
-static void add_owners(struct amend *a, bool first)
-{
+static void add_owners(struct amend *a, bool first) {
     facet_head(a, DP_OL_OF_JOB, "ownership", first);
     dp_buf_addz(a->b, ",\"owners\":[");
     for (size_t i = 0; i < a->c->owners.n; i++) {
@@ -161,8 +151,7 @@ static void add_owners(struct amend *a, bool first)
 
 static bool has(const struct amend *a, uint32_t facets, const char *key) { return facets && dp_json_member(a->r, facets, key); }
 
-static void add_location(struct amend *a, bool first)
-{
+static void add_location(struct amend *a, bool first) {
     const char *url = NULL;
     bool none = false;
     for (size_t i = 0; i < a->c->location.n; i++)
@@ -177,30 +166,26 @@ static void add_location(struct amend *a, bool first)
 
 /* ---- facets ---- */
 
-static bool is_off(const struct dp_lineage_conf *c, const struct dp_record *r, uint32_t key)
-{
+static bool is_off(const struct dp_lineage_conf *c, const struct dp_record *r, uint32_t key) {
     for (size_t i = 0; i < c->facets_off.n; i++)
         if (dp_json_equal(dp_node_str(r, key), r->nodes[key].flags, dp_str_z(c->facets_off.at[i]))) return true;
     return false;
 }
 
 /* Is this member made anew below? */
-static bool is_rebuilt(const struct amend *a, uint32_t facets, struct dp_str key)
-{
+static bool is_rebuilt(const struct amend *a, uint32_t facets, struct dp_str key) {
     const struct lineage_pairs *tags = facets == a->job_facets ? &a->c->job_tags : &a->c->run_tags;
     if (facets != a->job_facets && facets != a->run_facets) return false;
     return (tags->n && dp_str_eqz(key, "tags")) || (facets == a->run_facets && a->c->variables.n && dp_str_eqz(key, "environmentVariables"));
 }
 
-static bool wanted(const struct amend *a, const char *key)
-{
+static bool wanted(const struct amend *a, const char *key) {
     for (size_t i = 0; i < a->c->facets_off.n; i++)
         if (strcmp(a->c->facets_off.at[i], key) == 0) return false;
     return true;
 }
 
-static void add_new(struct amend *a, bool of_job, bool first)
-{
+static void add_new(struct amend *a, bool of_job, bool first) {
     const struct dp_lineage_conf *c = a->c;
     uint32_t facets = of_job ? a->job_facets : a->run_facets;
     size_t from = a->b->n;
@@ -216,8 +201,7 @@ static void add_new(struct amend *a, bool of_job, bool first)
 static bool is_facets(struct dp_str key) { return dp_str_eqz(key, "facets") || dp_str_eqz(key, "inputFacets") || dp_str_eqz(key, "outputFacets"); }
 
 /* Copies a value, and changes facets on the way.  Deep only as far as an event has facets: root, run or job, list of datasets, dataset. */
-static void copy(struct amend *a, uint32_t at, bool of_facets, int depth)
-{
+static void copy(struct amend *a, uint32_t at, bool of_facets, int depth) {
     const struct dp_node *n = &a->r->nodes[at];
     if ((n->kind != DP_KIND_OBJECT && n->kind != DP_KIND_ARRAY) || depth > 5) {
         dp_buf_adds(a->b, raw(a->r, at));
@@ -249,14 +233,12 @@ static void copy(struct amend *a, uint32_t at, bool of_facets, int depth)
     dp_buf_addc(a->b, object ? '}' : ']');
 }
 
-static uint32_t object_member(const struct dp_record *r, uint32_t of, const char *key)
-{
+static uint32_t object_member(const struct dp_record *r, uint32_t of, const char *key) {
     uint32_t at = dp_json_member(r, of, key);
     return at && r->nodes[at].kind == DP_KIND_OBJECT ? at : 0;
 }
 
-bool lineage_amend(const struct dp_lineage_conf *c, struct dp_str event, struct dp_buf *b)
-{
+bool lineage_amend(const struct dp_lineage_conf *c, struct dp_str event, struct dp_buf *b) {
     struct dp_scan *s = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
     struct dp_buf padded = {NULL, 0, 0}, name = {NULL, 0, 0};
     struct dp_err ignored = DP_ERR_INIT;

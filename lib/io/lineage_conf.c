@@ -31,8 +31,7 @@ struct build {
     size_t depth; /* of composites */
 };
 
-void lineage_warn(struct dp_lineage_conf *c, const char *fmt, ...)
-{
+void lineage_warn(struct dp_lineage_conf *c, const char *fmt, ...) {
     char text[600];
     va_list ap;
     va_start(ap, fmt);
@@ -45,8 +44,7 @@ void lineage_warn(struct dp_lineage_conf *c, const char *fmt, ...)
 /* ---- values ---- */
 
 /* DP_USAGE at a node: "FILE:LINE: KEY: ..." or "VARIABLE: ..." */
-static enum dp_status DP_PRINTF(4, 5) wrong(struct build *b, const struct lineage_node *at, const char *key, const char *fmt, ...)
-{
+static enum dp_status DP_PRINTF(4, 5) wrong(struct build *b, const struct lineage_node *at, const char *key, const char *fmt, ...) {
     char text[300];
     va_list ap;
     va_start(ap, fmt);
@@ -56,21 +54,18 @@ static enum dp_status DP_PRINTF(4, 5) wrong(struct build *b, const struct lineag
     return dp_err_at(b->err, at->source, at->line, DP_NO_OFFSET), DP_USAGE;
 }
 
-static const char *where(const struct lineage_node *at, char out[320])
-{
+static const char *where(const struct lineage_node *at, char out[320]) {
     if (at->line) snprintf(out, 320, "%.280s:%u", at->source, at->line);
     else snprintf(out, 320, "%.300s", at->source);
     return out;
 }
 
-static const char *kind_words(const struct lineage_node *n)
-{
+static const char *kind_words(const struct lineage_node *n) {
     static const char *const words[] = {"null", "a boolean", "a number", "a string", "a list", "a map"};
     return words[n->kind];
 }
 
-static enum dp_status get_text(struct build *b, const struct lineage_node *map, const char *key, const char **out)
-{
+static enum dp_status get_text(struct build *b, const struct lineage_node *map, const char *key, const char **out) {
     const struct lineage_node *n = lineage_get(map, key);
     if (!n) return DP_OK;
     if (n->kind >= LINEAGE_LIST) return wrong(b, n, key, "expected a text, got %s", kind_words(n));
@@ -78,8 +73,7 @@ static enum dp_status get_text(struct build *b, const struct lineage_node *map, 
     return DP_OK;
 }
 
-static enum dp_status get_bool(struct build *b, const struct lineage_node *map, const char *key, bool *out)
-{
+static enum dp_status get_bool(struct build *b, const struct lineage_node *map, const char *key, bool *out) {
     const struct lineage_node *n = lineage_get(map, key);
     if (!n) return DP_OK;
     bool yes = n->kind < LINEAGE_LIST && lineage_key_is(n->text, "true"), no = n->kind < LINEAGE_LIST && lineage_key_is(n->text, "false");
@@ -88,8 +82,7 @@ static enum dp_status get_bool(struct build *b, const struct lineage_node *map, 
     return DP_OK;
 }
 
-static enum dp_status number_of(struct build *b, const struct lineage_node *n, const char *key, double low, double high, double *out)
-{
+static enum dp_status number_of(struct build *b, const struct lineage_node *n, const char *key, double low, double high, double *out) {
     double v = 0;
     if (n->kind >= LINEAGE_LIST || !dp_parse_double(dp_str_z(n->text), &v) || !(v >= low && v <= high))
         return wrong(b, n, key, "expected a number from %g to %g, got %.60s", low, high, n->text ? n->text : kind_words(n));
@@ -97,14 +90,12 @@ static enum dp_status number_of(struct build *b, const struct lineage_node *n, c
     return DP_OK;
 }
 
-static enum dp_status get_number(struct build *b, const struct lineage_node *map, const char *key, double low, double high, double *out)
-{
+static enum dp_status get_number(struct build *b, const struct lineage_node *map, const char *key, double low, double high, double *out) {
     const struct lineage_node *n = lineage_get(map, key);
     return n ? number_of(b, n, key, low, high, out) : DP_OK;
 }
 
-static enum dp_status get_int(struct build *b, const struct lineage_node *map, const char *key, int low, int high, int *out)
-{
+static enum dp_status get_int(struct build *b, const struct lineage_node *map, const char *key, int low, int high, int *out) {
     double v = *out;
     const struct lineage_node *n = lineage_get(map, key);
     if (n && n->kind == LINEAGE_BOOL && lineage_key_is(n->text, "false")) return *out = 0, DP_OK; /* as in retry.read: false */
@@ -114,14 +105,12 @@ static enum dp_status get_int(struct build *b, const struct lineage_node *map, c
     return DP_OK;
 }
 
-static void add_word(struct lineage_words *w, const char *text)
-{
+static void add_word(struct lineage_words *w, const char *text) {
     if (w->n == w->cap) w->at = dp_grow(w->at, &w->cap, w->n + 1, sizeof *w->at);
     w->at[w->n++] = text;
 }
 
-static void add_pair(struct lineage_pairs *p, const char *key, const char *value, const char *source)
-{
+static void add_pair(struct lineage_pairs *p, const char *key, const char *value, const char *source) {
     for (size_t i = 0; i < p->n; i++)
         if (strcmp(p->at[i].key, key) == 0) {
             p->at[i] = (struct lineage_pair){key, value, source};
@@ -132,8 +121,7 @@ static void add_pair(struct lineage_pairs *p, const char *key, const char *value
 }
 
 /* A list of texts, or one text with them in "[A;B]", "A;B" or "A,B". */
-static enum dp_status get_words(struct build *b, const struct lineage_node *map, const char *key, struct lineage_words *out)
-{
+static enum dp_status get_words(struct build *b, const struct lineage_node *map, const char *key, struct lineage_words *out) {
     const struct lineage_node *n = lineage_get(map, key);
     if (!n) return DP_OK;
     if (n->kind == LINEAGE_MAP) return wrong(b, n, key, "expected a list, got a map");
@@ -155,8 +143,7 @@ static enum dp_status get_words(struct build *b, const struct lineage_node *map,
 }
 
 /* A map of texts. */
-static enum dp_status get_pairs(struct build *b, const struct lineage_node *map, const char *key, const char *source, struct lineage_pairs *out)
-{
+static enum dp_status get_pairs(struct build *b, const struct lineage_node *map, const char *key, const char *source, struct lineage_pairs *out) {
     const struct lineage_node *n = lineage_get(map, key);
     if (!n) return DP_OK;
     if (n->kind != LINEAGE_MAP) return wrong(b, n, key, "expected a map, got %s", kind_words(n));
@@ -168,15 +155,13 @@ static enum dp_status get_pairs(struct build *b, const struct lineage_node *map,
     return DP_OK;
 }
 
-static enum dp_status get_map(struct build *b, const struct lineage_node *map, const char *key, const struct lineage_node **out)
-{
+static enum dp_status get_map(struct build *b, const struct lineage_node *map, const char *key, const struct lineage_node **out) {
     *out = lineage_get(map, key);
     return *out && (*out)->kind != LINEAGE_MAP ? wrong(b, *out, key, "expected a map, got %s", kind_words(*out)) : DP_OK;
 }
 
 /* Warns of keys that are none of `keys`. */
-static void check_keys(struct build *b, const struct lineage_node *map, const char *what, const char *const *keys)
-{
+static void check_keys(struct build *b, const struct lineage_node *map, const char *what, const char *const *keys) {
     for (size_t i = 0; map && map->kind == LINEAGE_MAP && i < map->n; i++) {
         bool known = false;
         for (const char *const *k = keys; *k && !known; k++) known = lineage_key_is(map->items[i].key, *k);
@@ -190,8 +175,7 @@ static void check_keys(struct build *b, const struct lineage_node *map, const ch
 /* ---- receivers ---- */
 
 /* NULL: a file URL of another host, or without an absolute path. */
-static char *absolute(struct dp_arena *a, const char *path)
-{
+static char *absolute(struct dp_arena *a, const char *path) {
     char *local = dp_path_of_url(path), cwd[4096];
     if (!local) return NULL;
     bool whole = *local == '/' || !getcwd(cwd, sizeof cwd);
@@ -200,8 +184,7 @@ static char *absolute(struct dp_arena *a, const char *path)
     return out;
 }
 
-static struct lineage_receiver *new_receiver(struct dp_lineage_conf *c, enum lineage_kind kind)
-{
+static struct lineage_receiver *new_receiver(struct dp_lineage_conf *c, enum lineage_kind kind) {
     if (c->n == c->cap) c->receivers = dp_grow(c->receivers, &c->cap, c->n + 1, sizeof *c->receivers);
     struct lineage_receiver *r = &c->receivers[c->n++];
     c->n_made = c->n;
@@ -209,8 +192,7 @@ static struct lineage_receiver *new_receiver(struct dp_lineage_conf *c, enum lin
     return r;
 }
 
-static void http_defaults(struct lineage_http *h)
-{
+static void http_defaults(struct lineage_http *h) {
     static const int status[] = {500, 502, 503, 504};
     *h = (struct lineage_http){.timeout_ms = 5000, .verify = true, .retries = 5, .connect_retries = 5, .read_retries = 5, .status_retries = -1, .backoff = 0.3,
                                .retry_post = true, .n_status = 4, .grant_type = JWT_GRANT, .response_type = "token", .expires_field = "expires_in"};
@@ -218,8 +200,7 @@ static void http_defaults(struct lineage_http *h)
 }
 
 /* The address from scheme to the first of "/?#". */
-static size_t origin_length(const char *url)
-{
+static size_t origin_length(const char *url) {
     const char *host = strstr(url, "://");
     return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
 }
@@ -228,8 +209,7 @@ static size_t origin_length(const char *url)
  * Where events are posted.  An endpoint is joined to the URL as a browser follows a link.  Without one, a URL whose path ends in no slash is
  * whole, as the Java client has it; else api/v1/lineage is joined.
  */
-static const char *join_url(struct dp_arena *a, const char *url, const char *endpoint)
-{
+static const char *join_url(struct dp_arena *a, const char *url, const char *endpoint) {
     size_t origin = origin_length(url), n = origin + strcspn(url + origin, "?#");
     if (!endpoint && n > origin && url[n - 1] != '/') return dp_arena_strdup(a, url);
     if (!endpoint) endpoint = ENDPOINT;
@@ -239,8 +219,7 @@ static const char *join_url(struct dp_arena *a, const char *url, const char *end
     return dp_arena_printf(a, "%.*s%s%s", (int)n, url, n > origin ? "" : "/", endpoint);
 }
 
-static const char *decoded(struct dp_arena *a, const char *text, size_t n)
-{
+static const char *decoded(struct dp_arena *a, const char *text, size_t n) {
     struct dp_buf b = {NULL, 0, 0};
     dp_delta_path_decode(dp_str(text, n), &b);
     const char *out = dp_arena_str(a, dp_buf_str(&b)).p;
@@ -249,8 +228,7 @@ static const char *decoded(struct dp_arena *a, const char *text, size_t n)
 }
 
 /* Is what follows the host's colon a number?  Where it is not, a password with a slash in it is taken for host and path, and would be shown. */
-static bool is_port_good(const char *from, const char *end)
-{
+static bool is_port_good(const char *from, const char *end) {
     const char *host = from, *colon = NULL;
     for (const char *p = from; p < end; p++)
         if (*p == '@') host = p + 1;
@@ -264,8 +242,7 @@ static bool is_port_good(const char *from, const char *end)
 }
 
 /* Of http or https, with a host, and with nothing in it that would end the line of a request. */
-static bool is_url(const char *url)
-{
+static bool is_url(const char *url) {
     size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
     for (const char *p = url; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == 127) return false;
@@ -273,8 +250,7 @@ static bool is_url(const char *url)
 }
 
 /* False: it is no http or https URL.  Sets url and basic, and the name to show. */
-static bool set_url(struct dp_lineage_conf *c, struct lineage_receiver *r, const char *url, const char *endpoint)
-{
+static bool set_url(struct dp_lineage_conf *c, struct lineage_receiver *r, const char *url, const char *endpoint) {
     struct dp_arena *a = &c->arena;
     size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
     size_t origin = scheme ? origin_length(url) : 0;
@@ -293,8 +269,7 @@ static bool set_url(struct dp_lineage_conf *c, struct lineage_receiver *r, const
     return true;
 }
 
-static enum dp_status secret_from_file(struct build *b, const struct lineage_node *at, const char *path, const char **out)
-{
+static enum dp_status secret_from_file(struct build *b, const struct lineage_node *at, const char *path, const char **out) {
     struct dp_buf text = {NULL, 0, 0};
     struct stat st;
     if (stat(path, &st)) return wrong(b, at, "api_key_file", "can't look at %.200s: %s", path, strerror(errno));
@@ -313,15 +288,13 @@ static enum dp_status secret_from_file(struct build *b, const struct lineage_nod
 }
 
 /* A secret that stands in a file which others can read is used, as the clients do, and told of. */
-static void check_secret_place(struct build *b, const struct lineage_node *at)
-{
+static void check_secret_place(struct build *b, const struct lineage_node *at) {
     struct stat st;
     if (at && at->line && stat(at->source, &st) == 0 && (st.st_mode & 077))
         lineage_warn(b->c, "%s holds a secret and can be read by others (mode %03o): chmod 600 it", at->source, (unsigned)(st.st_mode & 0777));
 }
 
-static enum dp_status get_oauth2(struct build *b, const struct lineage_node *auth, struct lineage_http *h)
-{
+static enum dp_status get_oauth2(struct build *b, const struct lineage_node *auth, struct lineage_http *h) {
     static const char *const keys[] = {"type", "client_id", "client_secret", "token_endpoint", "scope", "client_auth_method", "token_fields", "expires_in_field", "token_refresh_buffer", NULL};
     const char *method = "client_secret_basic";
     check_keys(b, auth, "auth", keys);
@@ -338,8 +311,7 @@ static enum dp_status get_oauth2(struct build *b, const struct lineage_node *aut
     return DP_OK;
 }
 
-static enum dp_status get_key(struct build *b, const struct lineage_node *auth, struct lineage_http *h)
-{
+static enum dp_status get_key(struct build *b, const struct lineage_node *auth, struct lineage_http *h) {
     static const char *const keys[] = {"type", "api_key", "api_key_file", NULL};
     static const char *const jwt_keys[] = {"type", "api_key", "api_key_file", "token_endpoint", "token_fields", "expires_in_field", "grant_type", "response_type", "token_refresh_buffer", NULL};
     const char *path = NULL;
@@ -355,8 +327,7 @@ static enum dp_status get_key(struct build *b, const struct lineage_node *auth, 
     return get_text(b, auth, "response_type", &h->response_type);
 }
 
-static enum dp_status get_auth(struct build *b, const struct lineage_node *transport, struct lineage_http *h)
-{
+static enum dp_status get_auth(struct build *b, const struct lineage_node *transport, struct lineage_http *h) {
     const struct lineage_node *auth;
     const char *type = NULL;
     DP_TRY(get_map(b, transport, "auth", &auth));
@@ -385,8 +356,7 @@ static enum dp_status get_auth(struct build *b, const struct lineage_node *trans
     return DP_OK;
 }
 
-static enum dp_status get_retry(struct build *b, const struct lineage_node *transport, struct lineage_http *h)
-{
+static enum dp_status get_retry(struct build *b, const struct lineage_node *transport, struct lineage_http *h) {
     static const char *const keys[] = {"total", "read", "connect", "backoff_factor", "status_forcelist", "allowed_methods", "status", "redirect", "other",
                                        "backoff_max", "backoff_jitter", "raise_on_status", "raise_on_redirect", "respect_retry_after_header", "remove_headers_on_redirect", NULL};
     const struct lineage_node *retry, *list;
@@ -417,8 +387,7 @@ static enum dp_status get_retry(struct build *b, const struct lineage_node *tran
     return status;
 }
 
-static void add_parameters(struct dp_arena *a, struct lineage_http *h, const struct lineage_pairs *params)
-{
+static void add_parameters(struct dp_arena *a, struct lineage_http *h, const struct lineage_pairs *params) {
     struct dp_buf b = {NULL, 0, 0};
     dp_buf_addz(&b, h->url);
     for (size_t i = 0; i < params->n; i++) {
@@ -437,8 +406,7 @@ static void add_parameters(struct dp_arena *a, struct lineage_http *h, const str
     dp_buf_release(&b);
 }
 
-static enum dp_status get_timeout(struct build *b, const struct lineage_node *t, struct lineage_http *h)
-{
+static enum dp_status get_timeout(struct build *b, const struct lineage_node *t, struct lineage_http *h) {
     double seconds = 5, millis = -1;
     DP_TRY(get_number(b, t, "timeout", 0.001, 3600, &seconds));
     DP_TRY(get_number(b, t, "timeout_in_millis", 1, 3600000, &millis));
@@ -447,8 +415,7 @@ static enum dp_status get_timeout(struct build *b, const struct lineage_node *t,
 }
 
 /* A header that would end its line, or set what is ours to set, is none. */
-static enum dp_status check_headers(struct build *b, const struct lineage_node *t, const struct lineage_http *h)
-{
+static enum dp_status check_headers(struct build *b, const struct lineage_node *t, const struct lineage_http *h) {
     for (size_t i = 0; i < h->headers.n; i++) {
         bool good = h->headers.at[i].key[0] != '\0';
         for (const char *p = h->headers.at[i].key; *p; p++) good = good && (unsigned char)*p > ' ' && *p != ':' && *p != 127;
@@ -458,8 +425,7 @@ static enum dp_status check_headers(struct build *b, const struct lineage_node *
     return DP_OK;
 }
 
-static enum dp_status add_http(struct build *b, const struct lineage_node *t, struct lineage_receiver *r)
-{
+static enum dp_status add_http(struct build *b, const struct lineage_node *t, struct lineage_receiver *r) {
     static const char *const keys[] = {"type", "name", "priority", "url", "endpoint", "timeout", "timeout_in_millis", "verify", "auth", "compression", "custom_headers", "headers",
                                        "url_params", "retry", "max_queue_size", "max_concurrent_requests", "ssl_context_config", "session", "adapter", NULL};
     struct lineage_http *h = &r->http;
@@ -488,8 +454,7 @@ static enum dp_status add_http(struct build *b, const struct lineage_node *t, st
     return status;
 }
 
-static enum dp_status add_file(struct build *b, const struct lineage_node *t, struct lineage_receiver *r)
-{
+static enum dp_status add_file(struct build *b, const struct lineage_node *t, struct lineage_receiver *r) {
     static const char *const keys[] = {"type", "name", "priority", "log_file_path", "location", "append", "debug_mode", "storage_options", "filesystem", "fs_kwargs", NULL};
     const char *path = NULL, *location = NULL;
     check_keys(b, t, "a file transport", keys);
@@ -513,14 +478,12 @@ static enum dp_status add_file(struct build *b, const struct lineage_node *t, st
 
 static enum dp_status add_transport(struct build *b, const struct lineage_node *t, const char *name);
 
-static int by_priority(const void *a, const void *b)
-{
+static int by_priority(const void *a, const void *b) {
     const struct lineage_receiver *x = a, *y = b;
     return x->priority != y->priority ? (x->priority > y->priority ? -1 : 1) : strcmp(x->name, y->name);
 }
 
-static enum dp_status add_composite(struct build *b, const struct lineage_node *t)
-{
+static enum dp_status add_composite(struct build *b, const struct lineage_node *t) {
     static const char *const keys[] = {"type", "name", "priority", "transports", "continue_on_failure", "continue_on_success", "sort_transports", "with_thread_pool", NULL};
     const struct lineage_node *list = lineage_get(t, "transports");
     bool on_failure = true, on_success = true, sort = false;
@@ -546,8 +509,7 @@ static enum dp_status add_composite(struct build *b, const struct lineage_node *
 static const char *const transport_types[] = {"http", "async_http", "file", "console", "composite", "noop", "kafka", "kinesis", "msk-iam", "nats", "pubsub", "gcplineage", "gcs", "s3",
                                               "dataplex", "datadog", "amazon_datazone_api", "datazone", "transform", NULL};
 
-static enum dp_status no_transport(struct build *b, const struct lineage_node *type)
-{
+static enum dp_status no_transport(struct build *b, const struct lineage_node *type) {
     char place[320];
     for (const char *const *t = transport_types; *t; t++)
         if (lineage_key_is(type->text, *t)) {
@@ -558,8 +520,7 @@ static enum dp_status no_transport(struct build *b, const struct lineage_node *t
     return wrong(b, type, "transport.type", "there is no transport %.60s%s%s%s", type->text, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-static enum dp_status add_transport(struct build *b, const struct lineage_node *t, const char *name)
-{
+static enum dp_status add_transport(struct build *b, const struct lineage_node *t, const char *name) {
     static const char *const console_keys[] = {"type", "name", "priority", NULL};
     if (t->kind != LINEAGE_MAP) return wrong(b, t, name ? name : "transport", "expected a map, got %s", kind_words(t));
     const struct lineage_node *type = lineage_get(t, "type");
@@ -584,8 +545,7 @@ static enum dp_status add_transport(struct build *b, const struct lineage_node *
 /* ---- what goes with them ---- */
 
 /* Java's spelling: "key:value:source", several parted by ";". */
-static enum dp_status get_tag_words(struct build *b, const struct lineage_node *map, struct lineage_pairs *out)
-{
+static enum dp_status get_tag_words(struct build *b, const struct lineage_node *map, struct lineage_pairs *out) {
     struct lineage_words words = {NULL, 0, 0};
     enum dp_status status = get_words(b, map, "tags", &words);
     for (size_t i = 0; i < words.n && status == DP_OK; i++) {
@@ -598,8 +558,7 @@ static enum dp_status get_tag_words(struct build *b, const struct lineage_node *
     return status;
 }
 
-static enum dp_status get_tags(struct build *b, const struct lineage_node *root)
-{
+static enum dp_status get_tags(struct build *b, const struct lineage_node *root) {
     static const char *const tag_keys[] = {"job", "run", NULL}, *const job_keys[] = {"namespace", "name", "tags", "owners", "ownership", NULL}, *const run_keys[] = {"tags", NULL};
     const struct lineage_node *tags, *job, *run;
     struct dp_lineage_conf *c = b->c;
@@ -618,8 +577,7 @@ static enum dp_status get_tags(struct build *b, const struct lineage_node *root)
     return get_pairs(b, job, "ownership", NULL, &c->owners);
 }
 
-static enum dp_status get_location(struct build *b, const struct lineage_node *facets)
-{
+static enum dp_status get_location(struct build *b, const struct lineage_node *facets) {
     static const char *const keys[] = {"disabled", "repo_url", "version", "tag", "branch", "pull_request_number", NULL};
     static const struct { const char *key, *member; } members[] = {{"repo_url", "repoUrl"}, {"version", "version"}, {"tag", "tag"}, {"branch", "branch"}, {"pull_request_number", "pullRequestNumber"}};
     const struct lineage_node *scl;
@@ -636,8 +594,7 @@ static enum dp_status get_location(struct build *b, const struct lineage_node *f
     return DP_OK;
 }
 
-static enum dp_status get_facets(struct build *b, const struct lineage_node *root)
-{
+static enum dp_status get_facets(struct build *b, const struct lineage_node *root) {
     static const char *const keys[] = {"environment_variables", "custom_environment_variables", "disabled", "source_code_location", NULL};
     const struct lineage_node *facets;
     DP_TRY(get_map(b, root, "facets", &facets));
@@ -664,8 +621,7 @@ static enum dp_status get_facets(struct build *b, const struct lineage_node *roo
     return DP_OK;
 }
 
-static enum dp_status add_filter(struct build *b, const struct lineage_node *f)
-{
+static enum dp_status add_filter(struct build *b, const struct lineage_node *f) {
     static const char *const keys[] = {"type", "match", "regex", NULL};
     const char *type = NULL, *match = NULL, *regex = NULL;
     struct lineage_filter made = {NULL, NULL};
@@ -691,8 +647,7 @@ static enum dp_status add_filter(struct build *b, const struct lineage_node *f)
     return DP_OK;
 }
 
-static enum dp_status get_filters(struct build *b, const struct lineage_node *root)
-{
+static enum dp_status get_filters(struct build *b, const struct lineage_node *root) {
     const struct lineage_node *filters = lineage_get(root, "filters");
     if (!filters) return DP_OK;
     if (filters->kind != LINEAGE_LIST) return wrong(b, filters, "filters", "expected a list, got %s", kind_words(filters));
@@ -702,8 +657,7 @@ static enum dp_status get_filters(struct build *b, const struct lineage_node *ro
 
 /* ---- DP_LINEAGE ---- */
 
-static enum dp_status from_dp_lineage(struct dp_lineage_conf *c, const char *what, struct dp_err *err)
-{
+static enum dp_status from_dp_lineage(struct dp_lineage_conf *c, const char *what, struct dp_err *err) {
     struct stat st;
     if (strcmp(what, "console") == 0) {
         new_receiver(c, LINEAGE_CONSOLE);
@@ -729,8 +683,7 @@ static enum dp_status from_dp_lineage(struct dp_lineage_conf *c, const char *wha
     return DP_OK;
 }
 
-struct dp_lineage_conf *lineage_conf_of_store(const char *path)
-{
+struct dp_lineage_conf *lineage_conf_of_store(const char *path) {
     struct dp_lineage_conf *c = dp_calloc(1, sizeof *c);
     struct lineage_receiver *r = new_receiver(c, LINEAGE_STORE);
     c->is_quiet = true;
@@ -741,8 +694,7 @@ struct dp_lineage_conf *lineage_conf_of_store(const char *path)
     return NULL;
 }
 
-enum dp_status dp_lineage_check(struct dp_err *err)
-{
+enum dp_status dp_lineage_check(struct dp_err *err) {
     const char *own = getenv("DP_LINEAGE");
     if (!own || !*own || strcmp(own, "none") == 0 || strcmp(own, "noop") == 0) return DP_OK;
     struct dp_lineage_conf *c = dp_calloc(1, sizeof *c);
@@ -753,8 +705,7 @@ enum dp_status dp_lineage_check(struct dp_err *err)
 
 /* ---- all ---- */
 
-static bool is_off(void)
-{
+static bool is_off(void) {
     const char *off = getenv("OPENLINEAGE_DISABLED"), *own = getenv("DP_LINEAGE");
     if (own && (strcmp(own, "none") == 0 || strcmp(own, "noop") == 0)) return true;
     while (off && *off == ' ') off++;
@@ -762,8 +713,7 @@ static bool is_off(void)
 }
 
 /* One look at the environment: does a variable name a receiver, or parts of one? */
-static bool is_named(void)
-{
+static bool is_named(void) {
     extern char **environ;
     for (char **e = environ; *e; e++)
         if (strncmp(*e, "OPENLINEAGE_", 12) == 0 && (strncmp(*e + 12, "_", 1) == 0 || strncmp(*e + 12, "URL=", 4) == 0 || strncmp(*e + 12, "CONFIG=", 7) == 0)) return true;
@@ -771,8 +721,7 @@ static bool is_named(void)
 }
 
 /* What OPENLINEAGE_URL stands for in a composite has no place in another transport. */
-static void drop_alias(struct lineage_node *transport)
-{
+static void drop_alias(struct lineage_node *transport) {
     const struct lineage_node *type = lineage_get(transport, "type"), *members = lineage_get(transport, "transports");
     if (!members || strcmp(members->source, "OPENLINEAGE_URL") != 0 || (type->text && lineage_key_is(type->text, "composite"))) return;
     for (size_t i = 0; i < transport->n; i++)
@@ -782,8 +731,7 @@ static void drop_alias(struct lineage_node *transport)
         }
 }
 
-static enum dp_status from_tree(struct build *b, bool has_receiver)
-{
+static enum dp_status from_tree(struct build *b, bool has_receiver) {
     static const char *const keys[] = {"transport", "facets", "filters", "tags", "job", "run", "dataset", "circuit_breaker", "metrics", "lineage", NULL};
     struct dp_lineage_conf *c = b->c;
     struct lineage_node *root = NULL;
@@ -807,8 +755,7 @@ static enum dp_status from_tree(struct build *b, bool has_receiver)
     return DP_OK;
 }
 
-enum dp_lineage_told dp_lineage_told(void)
-{
+enum dp_lineage_told dp_lineage_told(void) {
     if (is_off()) return DP_LINEAGE_OFF;
     const char *own = getenv("DP_LINEAGE");
     struct dp_lineage_conf *c = NULL;
@@ -819,8 +766,7 @@ enum dp_lineage_told dp_lineage_told(void)
     return told;
 }
 
-enum dp_status dp_lineage_conf_load(struct dp_lineage_conf **out, struct dp_err *err)
-{
+enum dp_status dp_lineage_conf_load(struct dp_lineage_conf **out, struct dp_err *err) {
     const char *own = getenv("DP_LINEAGE");
     struct dp_err e = DP_ERR_INIT;
     *out = NULL;
@@ -861,8 +807,7 @@ enum dp_status dp_lineage_conf_load(struct dp_lineage_conf **out, struct dp_err 
 
 const char *dp_lineage_conf_namespace(const struct dp_lineage_conf *c) { return c->ns; }
 
-void dp_lineage_conf_free(struct dp_lineage_conf *c)
-{
+void dp_lineage_conf_free(struct dp_lineage_conf *c) {
     if (!c) return;
     for (size_t i = 0; i < c->n_filters; i++) dp_pattern_free(c->filters[i].regex);
     for (size_t i = 0; i < c->n_made; i++) free(c->receivers[i].http.headers.at), free(c->receivers[i].http.token_fields.at);

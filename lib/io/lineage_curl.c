@@ -21,15 +21,13 @@ enum { E_PROXY = 5, E_HOST = 6, E_CONNECT = 7, E_TIMEOUT = 28, E_SSL_CONNECT = 3
 struct wait_fd { int fd; short events, revents; };            /* struct curl_waitfd */
 struct message { int kind; void *easy; union { void *any; int result; } data; }; /* struct CURLMsg */
 
-static bool failed(struct lineage_answer *a, enum lineage_trouble trouble, const char *why)
-{
+static bool failed(struct lineage_answer *a, enum lineage_trouble trouble, const char *why) {
     a->trouble = trouble;
     snprintf(a->why, sizeof a->why, "%s", why);
     return false;
 }
 
-static bool load(struct lineage_curl *c, struct lineage_answer *a)
-{
+static bool load(struct lineage_curl *c, struct lineage_answer *a) {
     const struct {
         const char *name;
         void *where;
@@ -51,16 +49,14 @@ static bool load(struct lineage_curl *c, struct lineage_answer *a)
     return good ? true : failed(a, LINEAGE_NOT_POSSIBLE, "https and proxies need libcurl.so.4 (package libcurl4 or libcurl3-gnutls), which can't be loaded");
 }
 
-static size_t take(char *p, size_t size, size_t n, void *to)
-{
+static size_t take(char *p, size_t size, size_t n, void *to) {
     struct dp_buf *b = to;
     size_t room = b->n < LINEAGE_ANSWER ? LINEAGE_ANSWER - b->n : 0;
     dp_buf_add(b, p, n * size < room ? n * size : room);
     return n * size;
 }
 
-static void *make_header(struct lineage_curl *c, const char *head)
-{
+static void *make_header(struct lineage_curl *c, const char *head) {
     void *list = c->slist_append(NULL, "Expect:");
     for (const char *p = head, *end = strstr(p, "\r\n"); end; p = end + 2, end = strstr(p, "\r\n")) {
         char *line = dp_strndup(p, (size_t)(end - p));
@@ -71,16 +67,14 @@ static void *make_header(struct lineage_curl *c, const char *head)
     return list;
 }
 
-static const char *ca_file(void)
-{
+static const char *ca_file(void) {
     static const char *const names[] = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (getenv(names[i]) && *getenv(names[i])) return getenv(names[i]);
     return NULL;
 }
 
-static void set_up(struct lineage_curl *c, const struct lineage_request *rq, struct lineage_response *rs, void *header, char *error)
-{
+static void set_up(struct lineage_curl *c, const struct lineage_request *rq, struct lineage_response *rs, void *header, char *error) {
     void *h = c->easy;
     c->setopt(h, OPT_URL, rq->url);
     c->setopt(h, OPT_POST, 1L);
@@ -100,8 +94,7 @@ static void set_up(struct lineage_curl *c, const struct lineage_request *rq, str
     if (ca_file()) c->setopt(h, OPT_CAINFO, ca_file());
 }
 
-static enum lineage_trouble trouble_of(int result)
-{
+static enum lineage_trouble trouble_of(int result) {
     switch (result) {
     case E_PEER: case E_CERT_PROBLEM: case E_CA: return LINEAGE_NOT_POSSIBLE;
     case E_PROXY: case E_HOST: case E_CONNECT: case E_SSL_CONNECT: return LINEAGE_NO_CONNECT;
@@ -110,8 +103,7 @@ static enum lineage_trouble trouble_of(int result)
 }
 
 /* Curl's result, or -1: we were to stop. */
-static int run(struct lineage_curl *c, const struct lineage_request *rq)
-{
+static int run(struct lineage_curl *c, const struct lineage_request *rq) {
     for (int running = 1; running;) {
         struct wait_fd wake = {.fd = rq->wake_fd, .events = POLLIN};
         int left = 0;
@@ -127,8 +119,7 @@ static int run(struct lineage_curl *c, const struct lineage_request *rq)
     return E_CONNECT;
 }
 
-bool lineage_curl_post(struct lineage_curl *c, const struct lineage_request *rq, struct lineage_response *rs, struct lineage_answer *a)
-{
+bool lineage_curl_post(struct lineage_curl *c, const struct lineage_request *rq, struct lineage_response *rs, struct lineage_answer *a) {
     char error[ERROR_SIZE] = "", *redirect = NULL;
     long status = 0;
     if (!load(c, a)) return false;
@@ -151,8 +142,7 @@ bool lineage_curl_post(struct lineage_curl *c, const struct lineage_request *rq,
     return failed(a, trouble_of(result), error[0] ? error : c->strerror(result));
 }
 
-void lineage_curl_close(struct lineage_curl *c)
-{
+void lineage_curl_close(struct lineage_curl *c) {
     if (c->easy) c->easy_cleanup(c->easy);
     if (c->multi) c->multi_cleanup(c->multi);
     *c = (struct lineage_curl){.lib = NULL};

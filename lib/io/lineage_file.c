@@ -14,16 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum lineage_result failed(struct lineage_answer *a, const char *what)
-{
+static enum lineage_result failed(struct lineage_answer *a, const char *what) {
     int e = errno;
     a->trouble = LINEAGE_NOT_POSSIBLE;
     snprintf(a->why, sizeof a->why, "%s: %s", what, strerror(e));
     return LINEAGE_AWAY;
 }
 
-static enum lineage_result write_whole(int fd, struct dp_str text, struct lineage_answer *a)
-{
+static enum lineage_result write_whole(int fd, struct dp_str text, struct lineage_answer *a) {
     ssize_t n;
     do n = write(fd, text.p, text.n);
     while (n < 0 && errno == EINTR);
@@ -38,8 +36,7 @@ static enum lineage_result write_whole(int fd, struct dp_str text, struct lineag
 }
 
 /* The event with two blanks for each level. */
-static void indent(struct dp_str event, struct dp_buf *b)
-{
+static void indent(struct dp_str event, struct dp_buf *b) {
     int depth = 0;
     bool quoted = false;
     for (size_t i = 0; i < event.n; i++) {
@@ -60,8 +57,7 @@ static void indent(struct dp_str event, struct dp_buf *b)
     }
 }
 
-static void add_safe(struct dp_buf *b, struct dp_str name)
-{
+static void add_safe(struct dp_buf *b, struct dp_str name) {
     for (size_t i = 0; i < name.n && i < 100; i++) {
         char c = name.p[i];
         bool safe = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || c == '.' || c == '-';
@@ -71,8 +67,7 @@ static void add_safe(struct dp_buf *b, struct dp_str name)
 }
 
 /* "-JOB-TYPE" of a name in debug mode. */
-static void add_subject(struct dp_buf *b, struct dp_str event)
-{
+static void add_subject(struct dp_buf *b, struct dp_str event) {
     struct dp_scan *s = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
     struct dp_buf padded = {NULL, 0, 0}, text = {NULL, 0, 0};
     struct dp_err ignored = DP_ERR_INIT;
@@ -95,8 +90,7 @@ static void add_subject(struct dp_buf *b, struct dp_str event)
     dp_buf_release(&text);
 }
 
-static void add_stamp(struct dp_buf *b, int64_t micros, bool pretty)
-{
+static void add_stamp(struct dp_buf *b, int64_t micros, bool pretty) {
     char t[40]; /* yyyy-mm-ddThh:mm:ss.ffffffZ */
     size_t n = dp_time_print_micros(t, micros, true, 6);
     for (size_t i = pretty ? 2 : 0; i + 1 < n; i++) {
@@ -106,8 +100,7 @@ static void add_stamp(struct dp_buf *b, int64_t micros, bool pretty)
 }
 
 /* A name that is taken gets the next microsecond. */
-static int open_one(const struct lineage_receiver *r, struct dp_str event)
-{
+static int open_one(const struct lineage_receiver *r, struct dp_str event) {
     int64_t now = dp_time_now_micros();
     for (int tries = 0; tries < 1000; tries++) {
         struct dp_buf name = {NULL, 0, 0};
@@ -124,8 +117,7 @@ static int open_one(const struct lineage_receiver *r, struct dp_str event)
     return -1;
 }
 
-enum lineage_result lineage_file_put(const struct lineage_receiver *r, struct dp_str event, struct lineage_answer *a)
-{
+enum lineage_result lineage_file_put(const struct lineage_receiver *r, struct dp_str event, struct lineage_answer *a) {
     int fd = r->append ? open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666) : open_one(r, event);
     if (fd < 0) return failed(a, "can't open it");
     enum lineage_result result;

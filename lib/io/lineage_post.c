@@ -28,8 +28,7 @@ struct lineage_poster {
     bool has_proxy;
 };
 
-struct lineage_poster *lineage_poster_open(const struct lineage_http *h, int wake_fd)
-{
+struct lineage_poster *lineage_poster_open(const struct lineage_http *h, int wake_fd) {
     struct lineage_poster *p = dp_calloc(1, sizeof *p);
     const char *proxy = getenv("http_proxy"), *all = getenv("all_proxy"), *upper = getenv("ALL_PROXY");
     p->h = h;
@@ -38,15 +37,13 @@ struct lineage_poster *lineage_poster_open(const struct lineage_http *h, int wak
     return p;
 }
 
-static void forget(char **secret)
-{
+static void forget(char **secret) {
     if (*secret) dp_wipe(*secret, strlen(*secret));
     free(*secret);
     *secret = NULL;
 }
 
-void lineage_poster_close(struct lineage_poster *p)
-{
+void lineage_poster_close(struct lineage_poster *p) {
     if (!p) return;
     lineage_wire_close(&p->wire);
     lineage_curl_close(&p->curl);
@@ -56,8 +53,7 @@ void lineage_poster_close(struct lineage_poster *p)
 
 /* ---- exchange ---- */
 
-static bool post(struct lineage_poster *p, struct lineage_request *rq, struct lineage_response *rs, struct lineage_answer *a)
-{
+static bool post(struct lineage_poster *p, struct lineage_request *rq, struct lineage_response *rs, struct lineage_answer *a) {
     rq->timeout_ms = p->h->timeout_ms;
     rq->verify = p->h->verify;
     rq->wake_fd = p->wake_fd;
@@ -68,8 +64,7 @@ static bool post(struct lineage_poster *p, struct lineage_request *rq, struct li
     return lineage_curl_post(&p->curl, rq, rs, a);
 }
 
-static bool same_origin(const char *a, const char *b)
-{
+static bool same_origin(const char *a, const char *b) {
     const char *x = strstr(a, "://"), *y = strstr(b, "://");
     if (!x || !y) return false;
     size_t n = (size_t)(x + 3 - a) + strcspn(x + 3, "/?#"), m = (size_t)(y + 3 - b) + strcspn(y + 3, "/?#");
@@ -77,8 +72,7 @@ static bool same_origin(const char *a, const char *b)
 }
 
 /* Where an answer sends us; NULL: nowhere that we go. Caller frees. */
-static char *follow(const char *from, struct dp_buf *location)
-{
+static char *follow(const char *from, struct dp_buf *location) {
     const char *to = dp_buf_z(location);
     if (strncmp(to, "http://", 7) == 0 || (strncmp(to, "https://", 8) == 0)) return strchr(to, '@') ? NULL : dp_strdup(to);
     const char *host = strstr(from, "://");
@@ -92,8 +86,7 @@ static char *follow(const char *from, struct dp_buf *location)
 
 /* ---- tokens ---- */
 
-static void add_form(struct dp_buf *b, const char *key, const char *value)
-{
+static void add_form(struct dp_buf *b, const char *key, const char *value) {
     if (!value) return;
     dp_buf_addf(b, "%s%s=", b->n ? "&" : "", key);
     for (const char *p = value; *p; p++) {
@@ -103,8 +96,7 @@ static void add_form(struct dp_buf *b, const char *key, const char *value)
     }
 }
 
-static void add_basic(struct dp_buf *b, const char *pair)
-{
+static void add_basic(struct dp_buf *b, const char *pair) {
     dp_buf_addz(b, "Authorization: Basic ");
     size_t from = b->n;
     dp_json_add_binary(b, dp_str_z(pair), false); /* base64 in quotes */
@@ -114,8 +106,7 @@ static void add_basic(struct dp_buf *b, const char *pair)
 }
 
 /* Names of tokens are the same without regard to case and underscores. */
-static uint32_t token_member(const struct dp_record *r, const char *name)
-{
+static uint32_t token_member(const struct dp_record *r, const char *name) {
     struct dp_buf key = {NULL, 0, 0};
     uint32_t found = 0;
     for (uint32_t i = 1; r->nodes[0].kind == DP_KIND_OBJECT && i < r->nodes[0].next && !found; i = r->nodes[i].next) {
@@ -127,16 +118,14 @@ static uint32_t token_member(const struct dp_record *r, const char *name)
     return found;
 }
 
-static bool scan(struct dp_scan *s, struct dp_buf *text, struct dp_record *r)
-{
+static bool scan(struct dp_scan *s, struct dp_buf *text, struct dp_record *r) {
     struct dp_err ignored = DP_ERR_INIT;
     memset(dp_buf_reserve(text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
     return dp_scan_value(s, text->p, text->n, r, &ignored) == DP_OK;
 }
 
 /* Seconds since 1970 at which a JSON web token ends; 0: it does not say. */
-static int64_t jwt_end(struct dp_scan *s, const char *token)
-{
+static int64_t jwt_end(struct dp_scan *s, const char *token) {
     const char *from = strchr(token, '.'), *to = from ? strchr(from + 1, '.') : NULL;
     struct dp_buf body = {NULL, 0, 0};
     struct dp_record r;
@@ -154,8 +143,7 @@ static int64_t jwt_end(struct dp_scan *s, const char *token)
     return end;
 }
 
-static bool take_token(struct lineage_poster *p, struct lineage_response *rs, struct lineage_answer *a)
-{
+static bool take_token(struct lineage_poster *p, struct lineage_response *rs, struct lineage_answer *a) {
     struct dp_scan *s = dp_scan_open(LINEAGE_ANSWER, DP_SCAN_AUTO);
     struct dp_record r;
     struct dp_buf token = {NULL, 0, 0};
@@ -184,8 +172,7 @@ static bool take_token(struct lineage_poster *p, struct lineage_response *rs, st
     return good;
 }
 
-static bool get_token(struct lineage_poster *p, struct lineage_answer *a)
-{
+static bool get_token(struct lineage_poster *p, struct lineage_answer *a) {
     const struct lineage_http *h = p->h;
     struct lineage_response rs = {0, {NULL, 0, 0}, {NULL, 0, 0}};
     struct dp_buf body = {NULL, 0, 0}, head = {NULL, 0, 0}, pair = {NULL, 0, 0};
@@ -231,15 +218,13 @@ static bool get_token(struct lineage_poster *p, struct lineage_answer *a)
 
 /* ---- events ---- */
 
-static bool has_header(const struct lineage_http *h, const char *name)
-{
+static bool has_header(const struct lineage_http *h, const char *name) {
     for (size_t i = 0; i < h->headers.n; i++)
         if (lineage_key_is(h->headers.at[i].key, name)) return true;
     return false;
 }
 
-static void add_head(const struct lineage_poster *p, bool with_secret, struct dp_buf *b)
-{
+static void add_head(const struct lineage_poster *p, bool with_secret, struct dp_buf *b) {
     const struct lineage_http *h = p->h;
     if (!has_header(h, "User-Agent")) dp_buf_addz(b, "User-Agent: dp/" DP_VERSION "\r\n");
     if (!has_header(h, "Accept")) dp_buf_addz(b, "Accept: application/json\r\n");
@@ -257,8 +242,7 @@ static void add_head(const struct lineage_poster *p, bool with_secret, struct dp
     }
 }
 
-static bool compress_gzip(struct dp_str text, struct dp_buf *out)
-{
+static bool compress_gzip(struct dp_str text, struct dp_buf *out) {
     z_stream z = {.zalloc = NULL};
     if (text.n > UINT32_MAX / 2 || deflateInit2(&z, 3, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return false;
     size_t room = deflateBound(&z, (unsigned long)text.n);
@@ -273,8 +257,7 @@ static bool compress_gzip(struct dp_str text, struct dp_buf *out)
     return good;
 }
 
-static enum lineage_result judge(const struct lineage_http *h, int status, struct lineage_answer *a)
-{
+static enum lineage_result judge(const struct lineage_http *h, int status, struct lineage_answer *a) {
     if (status >= 200 && status <= 299) return LINEAGE_TAKEN;
     snprintf(a->why, sizeof a->why, "it answered %d", status);
     a->trouble = LINEAGE_BAD_STATUS;
@@ -284,8 +267,7 @@ static enum lineage_result judge(const struct lineage_http *h, int status, struc
     return status == 408 || status == 425 || status == 429 || status >= 500 ? LINEAGE_AWAY : LINEAGE_REFUSED;
 }
 
-enum lineage_result lineage_post(struct lineage_poster *p, struct dp_str event, struct lineage_answer *a)
-{
+enum lineage_result lineage_post(struct lineage_poster *p, struct dp_str event, struct lineage_answer *a) {
     struct dp_buf packed = {NULL, 0, 0}, head = {NULL, 0, 0};
     struct lineage_response rs = {0, {NULL, 0, 0}, {NULL, 0, 0}};
     enum lineage_result result = LINEAGE_AWAY;

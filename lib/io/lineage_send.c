@@ -103,8 +103,7 @@ struct dp_lineage_sender {
 
 /* ---- one event, once ---- */
 
-static enum lineage_result put_console(struct dp_str event, struct lineage_answer *a)
-{
+static enum lineage_result put_console(struct dp_str event, struct lineage_answer *a) {
     ssize_t n;
     do n = write(STDERR_FILENO, event.p, event.n);
     while (n < 0 && errno == EINTR);
@@ -114,8 +113,7 @@ static enum lineage_result put_console(struct dp_str event, struct lineage_answe
 }
 
 /* All of them, or none where one is refused or the store is away. */
-static enum lineage_result put_store(struct post *p, const struct dp_str *events, size_t n, struct lineage_answer *a)
-{
+static enum lineage_result put_store(struct post *p, const struct dp_str *events, size_t n, struct lineage_answer *a) {
     struct dp_err e = DP_ERR_INIT;
     bool refused = false;
     enum dp_status status = p->store ? DP_OK : dp_catalog_open(p->r->path, DP_CATALOG_BRIEF, STORE_WAIT_MS, &p->store, &e);
@@ -132,8 +130,7 @@ static enum lineage_result put_store(struct post *p, const struct dp_str *events
     return refused ? LINEAGE_REFUSED : LINEAGE_AWAY;
 }
 
-static enum lineage_result deliver(struct post *p, struct dp_str event, struct lineage_answer *a)
-{
+static enum lineage_result deliver(struct post *p, struct dp_str event, struct lineage_answer *a) {
     *a = (struct lineage_answer){.trouble = LINEAGE_NO_TROUBLE};
     switch (p->r->kind) {
     case LINEAGE_FILE: return lineage_file_put(p->r, event, a);
@@ -146,14 +143,12 @@ static enum lineage_result deliver(struct post *p, struct dp_str event, struct l
     return LINEAGE_REFUSED;
 }
 
-static void note_trouble(struct post *p, const struct lineage_answer *a)
-{
+static void note_trouble(struct post *p, const struct lineage_answer *a) {
     if (!p->trouble.why[0] && a->trouble != LINEAGE_INTERRUPTED) p->trouble = *a;
 }
 
 /* Keeps what was refused, so that somebody can look at it. */
-static void reject(struct post *p, struct dp_str event)
-{
+static void reject(struct post *p, struct dp_str event) {
     if (lineage_spool_reject(p->dir, event)) p->rejected++;
     else p->rejected_lost++;
 }
@@ -170,15 +165,13 @@ struct some {
     bool is_done; /* the last of the files has no more */
 };
 
-static struct dp_str of_some(const struct some *x, size_t i)
-{
+static struct dp_str of_some(const struct some *x, size_t i) {
     size_t from = i ? x->end[i - 1] : 0;
     return dp_str(x->text.p + from, x->end[i] - from);
 }
 
 /* False: it has no more. */
-static bool read_event(struct some *x)
-{
+static bool read_event(struct some *x) {
     struct dp_buf event = {NULL, 0, 0};
     bool found = lineage_left_event(&x->left[x->n_left - 1], dp_time_now_micros(), &event, &x->place[x->n]);
     if (found) {
@@ -190,8 +183,7 @@ static bool read_event(struct some *x)
     return found;
 }
 
-static void read_some(struct post *p, struct lineage_names *names, struct some *x)
-{
+static void read_some(struct post *p, struct lineage_names *names, struct some *x) {
     size_t most = p->r->kind == LINEAGE_STORE ? BATCH : 1, bytes = 0;
     dp_buf_reset(&x->text);
     x->n = 0;
@@ -207,8 +199,7 @@ static void read_some(struct post *p, struct lineage_names *names, struct some *
 }
 
 /* Closes the files that were read to their end; all of them when the receiver is away. */
-static void close_some(struct some *x, bool good)
-{
+static void close_some(struct some *x, bool good) {
     size_t kept = good && x->n_left && !x->is_done ? 1 : 0;
     for (size_t i = 0; i + kept < x->n_left; i++) lineage_left_close(&x->left[i], good);
     if (kept) x->left[0] = x->left[x->n_left - 1];
@@ -216,8 +207,7 @@ static void close_some(struct some *x, bool good)
 }
 
 /* False: the receiver is away. */
-static bool deliver_one(struct post *p, struct some *x, size_t i)
-{
+static bool deliver_one(struct post *p, struct some *x, size_t i) {
     struct lineage_answer a = {.trouble = LINEAGE_NO_TROUBLE};
     enum lineage_result result = deliver(p, of_some(x, i), &a);
     if (result == LINEAGE_AWAY) return note_trouble(p, &a), false;
@@ -228,8 +218,7 @@ static bool deliver_one(struct post *p, struct some *x, size_t i)
 }
 
 /* The same: all at once, and where one is refused each by itself. */
-static bool deliver_some(struct post *p, struct some *x, bool (*may_go_on)(struct post *))
-{
+static bool deliver_some(struct post *p, struct some *x, bool (*may_go_on)(struct post *)) {
     struct lineage_answer a = {.trouble = LINEAGE_NO_TROUBLE};
     struct dp_str events[BATCH];
     for (size_t i = 0; i < x->n; i++) events[i] = of_some(x, i);
@@ -243,8 +232,7 @@ static bool deliver_some(struct post *p, struct some *x, bool (*may_go_on)(struc
 }
 
 /* True: all that was there is sent. */
-static bool catch_up(struct post *p, bool (*may_go_on)(struct post *))
-{
+static bool catch_up(struct post *p, bool (*may_go_on)(struct post *)) {
     struct lineage_names names = {.at = NULL};
     bool all = p->dir != NULL && lineage_names_load(p->dir, p->most, &names), good = p->dir != NULL, is_end = false;
     struct some *x = dp_calloc(1, sizeof *x);
@@ -264,8 +252,7 @@ static bool catch_up(struct post *p, bool (*may_go_on)(struct post *))
 
 /* ---- threads ---- */
 
-static bool not_stopped(struct post *p)
-{
+static bool not_stopped(struct post *p) {
     pthread_mutex_lock(&p->lock);
     bool yes = !p->stop;
     pthread_mutex_unlock(&p->lock);
@@ -273,8 +260,7 @@ static bool not_stopped(struct post *p)
 }
 
 /* With the lock held: until there is something to do, or time is up. */
-static void pause_for(struct post *p, int64_t ms)
-{
+static void pause_for(struct post *p, int64_t ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(ms / 1000);
@@ -283,8 +269,7 @@ static void pause_for(struct post *p, int64_t ms)
     while (!p->stop && pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT) continue;
 }
 
-static bool is_worth_another(const struct post *p, const struct lineage_answer *a, const int failed[4])
-{
+static bool is_worth_another(const struct post *p, const struct lineage_answer *a, const int failed[4]) {
     const struct lineage_http *h = &p->r->http;
     if (p->r->kind != LINEAGE_HTTP) return true;
     int total = failed[0] + failed[1] + failed[2];
@@ -295,8 +280,7 @@ static bool is_worth_another(const struct post *p, const struct lineage_answer *
 }
 
 /* The first retry is at once, as in the clients. */
-static int64_t backoff_ms(const struct post *p, int failures)
-{
+static int64_t backoff_ms(const struct post *p, int failures) {
     double factor = p->r->kind == LINEAGE_HTTP ? p->r->http.backoff : 0.05, ms = factor * 1000;
     if (failures <= 1) return 0;
     for (int i = 1; i < failures && ms < 120000; i++) ms *= 2;
@@ -304,8 +288,7 @@ static int64_t backoff_ms(const struct post *p, int failures)
 }
 
 /* With the lock held: the first of the queue has been dealt with. */
-static void pop(struct post *p)
-{
+static void pop(struct post *p) {
     struct event *e = p->head;
     lineage_spool_mark(&p->spool, e->at, LINEAGE_SENT);
     p->head = e->next;
@@ -316,8 +299,7 @@ static void pop(struct post *p)
 }
 
 /* With the lock held, before and after: the first of the queue to a store in one transaction, of others the first one. *n: how many. */
-static enum lineage_result deliver_first(struct post *p, bool one, size_t *n, struct lineage_answer *a)
-{
+static enum lineage_result deliver_first(struct post *p, bool one, size_t *n, struct lineage_answer *a) {
     struct dp_str events[BATCH];
     size_t most = one || p->r->kind != LINEAGE_STORE ? 1 : BATCH;
     *n = 0;
@@ -333,8 +315,7 @@ static enum lineage_result deliver_first(struct post *p, bool one, size_t *n, st
 }
 
 /* With the lock held, before and after.  Tries the first events of the queue until they are taken, refused, or we are to stop. */
-static void send_first(struct post *p)
-{
+static void send_first(struct post *p) {
     int failed[4] = {0, 0, 0, 0}, failures = 0;
     bool one = false;
     while (!p->stop && p->head) {
@@ -364,8 +345,7 @@ static void send_first(struct post *p)
     }
 }
 
-static void free_post(struct post *p)
-{
+static void free_post(struct post *p) {
     for (struct event *e = p->head, *next; e; e = next) next = e->next, free(e);
     if (p->wake_fd[0] >= 0) close(p->wake_fd[0]), close(p->wake_fd[1]);
     lineage_poster_close(p->poster);
@@ -378,8 +358,7 @@ static void free_post(struct post *p)
     free(p->dir);
 }
 
-static void leave(struct dp_lineage_sender *s)
-{
+static void leave(struct dp_lineage_sender *s) {
     if (atomic_fetch_sub(&s->holders, 1) != 1) return;
     free(s->posts);
     dp_lineage_conf_free(s->c);
@@ -387,8 +366,7 @@ static void leave(struct dp_lineage_sender *s)
 }
 
 /* With the lock held: a store, and who else can wait, is left alone until the run has gone on for a moment, or ends.  False: it ended, and all can wait. */
-static bool linger(struct post *p)
-{
+static bool linger(struct post *p) {
     bool is_kept = true;
     struct timespec until = {.tv_sec = (time_t)(p->linger_until / 1000), .tv_nsec = (long)(p->linger_until % 1000) * 1000000};
     while ((p->later || p->r->kind == LINEAGE_STORE) && !p->stop && !p->closing && pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT) continue;
@@ -397,8 +375,7 @@ static bool linger(struct post *p)
     return !p->is_left;
 }
 
-static void *work(void *ctx)
-{
+static void *work(void *ctx) {
     struct post *p = ctx;
     pthread_mutex_lock(&p->lock);
     if (!linger(p)) p->stop = true;
@@ -438,8 +415,7 @@ static void *work(void *ctx)
 }
 
 /* With the lock held.  Signals are for the thread that works on data. */
-static void start_thread(struct post *p)
-{
+static void start_thread(struct post *p) {
     sigset_t all, before;
     if (p->has_thread) return;
     sigfillset(&all);
@@ -458,8 +434,7 @@ static void start_thread(struct post *p)
 static bool has_own_thread(const struct post *p) { return p->r->kind == LINEAGE_STORE || p->r->kind == LINEAGE_HTTP; }
 
 /* With the lock held: the oldest goes where a receiver that is away for long is told very much. */
-static void bound_queue(struct post *p)
-{
+static void bound_queue(struct post *p) {
     struct event *kept = p->head;
     for (size_t i = 1; i < p->flight && kept; i++) kept = kept->next;
     while (p->bytes > DP_LIMIT_SPOOL && kept && kept->next) {
@@ -474,8 +449,7 @@ static void bound_queue(struct post *p)
 }
 
 /* is_new: nothing was told of the run yet, and what will be goes through this file first. */
-static int64_t add_hold(struct lineage_spool *spool, bool is_new, const char *run_id, const char *event)
-{
+static int64_t add_hold(struct lineage_spool *spool, bool is_new, const char *run_id, const char *event) {
     struct dp_buf head = {NULL, 0, 0};
     dp_buf_addf(&head, "%c%.63s ", is_new ? LINEAGE_NEW : LINEAGE_HELD, run_id);
     int64_t at = lineage_spool_add(spool, dp_buf_z(&head), dp_str_z(event));
@@ -484,8 +458,7 @@ static int64_t add_hold(struct lineage_spool *spool, bool is_new, const char *ru
 }
 
 /* With the lock held.  A program that never ends goes over to a new file, where most of the old one is of the past. */
-static void freshen(struct post *p)
-{
+static void freshen(struct post *p) {
     struct lineage_spool fresh = {.fd = -1};
     size_t live = p->bytes;
     for (size_t i = 0; i < p->n_held; i++) live += strlen(p->held[i].event);
@@ -497,8 +470,7 @@ static void freshen(struct post *p)
     p->spool = fresh;
 }
 
-static void queue(struct post *p, struct dp_str event)
-{
+static void queue(struct post *p, struct dp_str event) {
     struct event *e = dp_alloc(sizeof *e + event.n);
     *e = (struct event){.at = -1, .n = event.n};
     memcpy(e->text, event.p, event.n);
@@ -517,8 +489,7 @@ static void queue(struct post *p, struct dp_str event)
 /* ---- sending ---- */
 
 /* An event that could not be delivered at once; false: it is lost. */
-static bool keep_for_later(struct post *p, struct dp_str event)
-{
+static bool keep_for_later(struct post *p, struct dp_str event) {
     bool kept = p->r->kind != LINEAGE_CONSOLE && lineage_spool_open(&p->spool, p->dir) && p->spool.end <= DP_LIMIT_SPOOL && lineage_spool_add(&p->spool, "", event) >= 0;
     if (kept) p->behind = true, p->waiting++;
     else p->lost++;
@@ -526,8 +497,7 @@ static bool keep_for_later(struct post *p, struct dp_str event)
 }
 
 /* Has the receiver taken it, or will it? */
-static bool send_to(struct post *p, struct dp_str event)
-{
+static bool send_to(struct post *p, struct dp_str event) {
     if (has_own_thread(p)) return queue(p, event), true;
     struct lineage_answer a;
     if (p->behind) return keep_for_later(p, event), false;
@@ -539,8 +509,7 @@ static bool send_to(struct post *p, struct dp_str event)
 
 static void spend(struct dp_lineage_sender *s, int64_t since) { s->spent += dp_time_monotonic_micros() - since; }
 
-void dp_lineage_send(struct dp_lineage_sender *s, struct dp_str event)
-{
+void dp_lineage_send(struct dp_lineage_sender *s, struct dp_str event) {
     struct dp_buf amended = {NULL, 0, 0};
     int64_t since = dp_time_monotonic_micros();
     size_t skipped = 0; /* group that has had enough */
@@ -561,8 +530,7 @@ out:
 
 /* ---- runs that are held open ---- */
 
-static void hold_at(struct post *p, const char *run_id, struct dp_str event)
-{
+static void hold_at(struct post *p, const char *run_id, struct dp_str event) {
     struct held *h = NULL;
     if (p->r->kind == LINEAGE_CONSOLE || !lineage_spool_open(&p->spool, p->dir)) return;
     freshen(p);
@@ -586,8 +554,7 @@ static void hold_at(struct post *p, const char *run_id, struct dp_str event)
     h->event = text;
 }
 
-void dp_lineage_hold(struct dp_lineage_sender *s, const char *run_id, struct dp_str abort_event)
-{
+void dp_lineage_hold(struct dp_lineage_sender *s, const char *run_id, struct dp_str abort_event) {
     struct dp_buf amended = {NULL, 0, 0};
     int64_t since = dp_time_monotonic_micros();
     bool told = !lineage_amends(s->c) || lineage_amend(s->c, abort_event, &amended);
@@ -601,8 +568,7 @@ void dp_lineage_hold(struct dp_lineage_sender *s, const char *run_id, struct dp_
     spend(s, since);
 }
 
-void dp_lineage_unhold(struct dp_lineage_sender *s, const char *run_id)
-{
+void dp_lineage_unhold(struct dp_lineage_sender *s, const char *run_id) {
     for (size_t i = 0; i < s->n; i++) {
         struct post *p = &s->posts[i];
         pthread_mutex_lock(&p->lock);
@@ -619,8 +585,7 @@ void dp_lineage_unhold(struct dp_lineage_sender *s, const char *run_id)
 
 static bool in_time(struct post *p) { return dp_time_monotonic_ms() < p->until; }
 
-void dp_lineage_reap(struct dp_lineage_sender *s)
-{
+void dp_lineage_reap(struct dp_lineage_sender *s) {
     int64_t since = dp_time_monotonic_micros(), now = since / 1000;
     for (size_t i = 0; i < s->n; i++) {
         struct post *p = &s->posts[i];
@@ -643,20 +608,17 @@ void dp_lineage_reap(struct dp_lineage_sender *s)
 /* ---- the sender ---- */
 
 /* What names a receiver's place in the spool to the stages of a pipeline. */
-static void add_place(const struct post *p, struct dp_buf *b)
-{
+static void add_place(const struct post *p, struct dp_buf *b) {
     if (p->dir) dp_buf_addf(b, "%s%016llx", b->n ? " " : "", (unsigned long long)XXH3_64bits(p->dir, strlen(p->dir)));
 }
 
-void dp_lineage_places(const struct dp_lineage_sender *s, struct dp_buf *b)
-{
+void dp_lineage_places(const struct dp_lineage_sender *s, struct dp_buf *b) {
     for (size_t i = 0; i < s->n; i++)
         if (has_own_thread(&s->posts[i])) add_place(&s->posts[i], b);
 }
 
 /* Does dp-run, which started us, send what we leave for this receiver? */
-static bool is_led_here(const struct post *p)
-{
+static bool is_led_here(const struct post *p) {
     const char *led = getenv(DP_LINEAGE_PLACES);
     struct dp_buf own = {NULL, 0, 0};
     if (!p->s->run->led || !led || !has_own_thread(p)) return false;
@@ -667,8 +629,7 @@ static bool is_led_here(const struct post *p)
 }
 
 /* Does this store's own user want it to be cheap rather than up to date?  Not where so many wait that somebody should send them. */
-static bool is_for_later(const struct post *p)
-{
+static bool is_for_later(const struct post *p) {
     const char *later = getenv("DP_LINEAGE_LATER");
     struct lineage_names names;
     if (p->r->kind != LINEAGE_STORE || !p->dir || !later || strcmp(later, "1") != 0) return false;
@@ -679,8 +640,7 @@ static bool is_for_later(const struct post *p)
     return n < LATER_FILES;
 }
 
-static void open_post(struct post *p, struct dp_lineage_sender *s, const struct lineage_receiver *r)
-{
+static void open_post(struct post *p, struct dp_lineage_sender *s, const struct lineage_receiver *r) {
     pthread_condattr_t monotonic;
     *p = (struct post){.s = s, .r = r, .wake_fd = {-1, -1}, .caught_up = true, .most = LINEAGE_NAMES};
     p->dir = lineage_spool_dir(r);
@@ -695,8 +655,7 @@ static void open_post(struct post *p, struct dp_lineage_sender *s, const struct 
     pthread_condattr_destroy(&monotonic);
 }
 
-static struct dp_lineage_sender *open_sender(struct dp_run *run, struct dp_lineage_conf *conf)
-{
+static struct dp_lineage_sender *open_sender(struct dp_run *run, struct dp_lineage_conf *conf) {
     struct dp_lineage_sender *s = dp_calloc(1, sizeof *s);
     s->run = run;
     s->c = conf;
@@ -708,16 +667,14 @@ static struct dp_lineage_sender *open_sender(struct dp_run *run, struct dp_linea
     return s;
 }
 
-struct dp_lineage_sender *dp_lineage_open(struct dp_run *run, struct dp_lineage_conf *conf)
-{
+struct dp_lineage_sender *dp_lineage_open(struct dp_run *run, struct dp_lineage_conf *conf) {
     struct dp_lineage_sender *s = open_sender(run, conf);
     if (!run->led) dp_lineage_reap(s); /* dp-run does it for its stages */
     return s;
 }
 
 /* Until the thread has nothing to do any more, is known to get nowhere, or it is late.  With the lock held. */
-static void wait_calm(struct post *p, int64_t until_ms, bool also_away)
-{
+static void wait_calm(struct post *p, int64_t until_ms, bool also_away) {
     struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
     while (!p->done && !(also_away && p->away) && pthread_cond_timedwait(&p->calm, &p->lock, &until) != ETIMEDOUT) continue;
 }
@@ -725,8 +682,7 @@ static void wait_calm(struct post *p, int64_t until_ms, bool also_away)
 static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
 
 /* One warning for each receiver that is not told all; that events wait is one an hour. */
-static void tell(const struct dp_lineage_sender *s, const struct post *p)
-{
+static void tell(const struct dp_lineage_sender *s, const struct post *p) {
     struct dp_buf b = {NULL, 0, 0};
     size_t refused = p->rejected + p->rejected_lost;
     size_t gone = refused + p->lost + p->dropped;
@@ -740,8 +696,7 @@ static void tell(const struct dp_lineage_sender *s, const struct post *p)
     dp_buf_release(&b);
 }
 
-static void signal_stop(struct post *p)
-{
+static void signal_stop(struct post *p) {
     if (!p->has_thread) return;
     pthread_mutex_lock(&p->lock);
     p->stop = true;
@@ -750,16 +705,14 @@ static void signal_stop(struct post *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void await_stop(struct post *p, int64_t late_ms)
-{
+static void await_stop(struct post *p, int64_t late_ms) {
     pthread_mutex_lock(&p->lock);
     wait_calm(p, late_ms, false);
     pthread_mutex_unlock(&p->lock);
 }
 
 /* A thread in a call that can't be ended, as the look-up of a name, is left alone: what it holds is its own then.  False: so it is. */
-static bool part(struct dp_lineage_sender *s, struct post *p)
-{
+static bool part(struct dp_lineage_sender *s, struct post *p) {
     pthread_t thread = p->thread;
     if (p->has_thread) {
         pthread_mutex_lock(&p->lock);
@@ -776,16 +729,14 @@ static bool part(struct dp_lineage_sender *s, struct post *p)
     return true;
 }
 
-static void count_queue(struct post *p)
-{
+static void count_queue(struct post *p) {
     for (struct event *e = p->head; e; e = e->next) {
         if (e->at >= 0) p->waiting++;
         else p->lost++;
     }
 }
 
-static void close_post(struct dp_lineage_sender *s, struct post *p)
-{
+static void close_post(struct dp_lineage_sender *s, struct post *p) {
     pthread_mutex_lock(&p->lock);
     count_queue(p);
     char *path = p->waiting && p->spool.path ? p->spool.path : NULL;
@@ -799,14 +750,12 @@ static void close_post(struct dp_lineage_sender *s, struct post *p)
 }
 
 /* When the caller has waited enough; monotonic ms. */
-static int64_t end_of_budget(const struct dp_lineage_sender *s)
-{
+static int64_t end_of_budget(const struct dp_lineage_sender *s) {
     int64_t left = (s->run->led ? BUDGET_LED_MS : BUDGET_MS) - s->spent / 1000;
     return dp_time_monotonic_ms() + (left > LEAST_MS ? left : LEAST_MS);
 }
 
-bool dp_lineage_close(struct dp_lineage_sender *s)
-{
+bool dp_lineage_close(struct dp_lineage_sender *s) {
     if (!s) return true;
     int64_t until = end_of_budget(s);
     for (size_t i = 0; i < s->n; i++) {
@@ -838,8 +787,7 @@ bool dp_lineage_close(struct dp_lineage_sender *s)
 
 /* ---- the spool alone ---- */
 
-static size_t count_left(const char *dir)
-{
+static size_t count_left(const char *dir) {
     struct lineage_left l;
     struct lineage_names names = {.at = NULL};
     struct dp_buf event = {NULL, 0, 0};
@@ -855,8 +803,7 @@ static size_t count_left(const char *dir)
     return n;
 }
 
-enum dp_status dp_lineage_flush(struct dp_run *run, struct dp_lineage_conf *conf, int64_t wait_ms, struct dp_lineage_flushed *out, struct dp_err *err)
-{
+enum dp_status dp_lineage_flush(struct dp_run *run, struct dp_lineage_conf *conf, int64_t wait_ms, struct dp_lineage_flushed *out, struct dp_err *err) {
     struct dp_lineage_sender *s = open_sender(run, conf);
     enum dp_status status = DP_OK;
     *out = (struct dp_lineage_flushed){0, 0, 0};
@@ -876,24 +823,21 @@ enum dp_status dp_lineage_flush(struct dp_run *run, struct dp_lineage_conf *conf
     return status;
 }
 
-static bool has_spool(const struct dp_lineage_conf *c)
-{
+static bool has_spool(const struct dp_lineage_conf *c) {
     char *dir = c ? lineage_spool_dir(&c->receivers[0]) : NULL;
     bool yes = dir && access(dir, F_OK) == 0;
     free(dir);
     return yes;
 }
 
-bool dp_lineage_waits(const char *store)
-{
+bool dp_lineage_waits(const char *store) {
     struct dp_lineage_conf *c = lineage_conf_of_store(store);
     bool yes = has_spool(c);
     dp_lineage_conf_free(c);
     return yes;
 }
 
-void dp_lineage_take_in(const char *store)
-{
+void dp_lineage_take_in(const char *store) {
     struct dp_run silent = {.program = "dp-lineage"};
     struct dp_lineage_flushed f;
     struct dp_err ignored = DP_ERR_INIT;

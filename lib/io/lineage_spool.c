@@ -27,8 +27,7 @@
 
 /* ---- places ---- */
 
-char *lineage_spool_dir(const struct lineage_receiver *r)
-{
+char *lineage_spool_dir(const struct lineage_receiver *r) {
     static const char *const kinds[] = {"file", "console", "store", "http"};
     const char *what = r->kind == LINEAGE_HTTP ? r->http.url : r->path;
     char *state = what ? dp_state_home() : NULL;
@@ -40,8 +39,7 @@ char *lineage_spool_dir(const struct lineage_receiver *r)
 }
 
 /* The spool and what is in it are their owner's alone. */
-static bool make_dirs(const char *dir)
-{
+static bool make_dirs(const char *dir) {
     char *spool = dp_path_dir(dir), *above = dp_path_dir(spool);
     bool good = dp_mkdirs_unsynced(above, NULL) == DP_OK && (mkdir(spool, 0700) == 0 || errno == EEXIST) && (mkdir(dir, 0700) == 0 || errno == EEXIST);
     free(spool);
@@ -51,8 +49,7 @@ static bool make_dirs(const char *dir)
 
 /* ---- our own file ---- */
 
-bool lineage_spool_open(struct lineage_spool *s, const char *dir)
-{
+bool lineage_spool_open(struct lineage_spool *s, const char *dir) {
     if (s->is_open || s->failed) return s->is_open;
     struct stat st;
     bool made = false;
@@ -79,8 +76,7 @@ bool lineage_spool_open(struct lineage_spool *s, const char *dir)
     return false;
 }
 
-int64_t lineage_spool_add(struct lineage_spool *s, const char *head, struct dp_str line)
-{
+int64_t lineage_spool_add(struct lineage_spool *s, const char *head, struct dp_str line) {
     struct dp_buf b = {NULL, 0, 0};
     if (!s->is_open) return -1;
     dp_buf_addz(&b, head);
@@ -99,16 +95,14 @@ int64_t lineage_spool_add(struct lineage_spool *s, const char *head, struct dp_s
     return at;
 }
 
-void lineage_spool_mark(struct lineage_spool *s, int64_t at, enum lineage_line as)
-{
+void lineage_spool_mark(struct lineage_spool *s, int64_t at, enum lineage_line as) {
     char c = (char)as;
     if (!s->is_open || at < 0) return;
     if (s->waiting) s->waiting--;
     if (pwrite(s->fd, &c, 1, (off_t)at) != 1) return; /* it is told twice then, which receivers must bear */
 }
 
-void lineage_spool_close(struct lineage_spool *s)
-{
+void lineage_spool_close(struct lineage_spool *s) {
     if (s->is_open) {
         if (!s->waiting) (void)unlink(s->path);
         close(s->fd);
@@ -119,16 +113,14 @@ void lineage_spool_close(struct lineage_spool *s)
 
 /* ---- what others left ---- */
 
-static bool is_spool_name(const char *name)
-{
+static bool is_spool_name(const char *name) {
     size_t n = strlen(name), m = strlen(SUFFIX);
     return n > m && name[0] != '.' && strcmp(name + n - m, SUFFIX) == 0;
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-bool lineage_names_load(const char *dir, size_t most, struct lineage_names *names)
-{
+bool lineage_names_load(const char *dir, size_t most, struct lineage_names *names) {
     DIR *d = opendir(dir);
     bool whole = true;
     *names = (struct lineage_names){.at = NULL};
@@ -144,16 +136,14 @@ bool lineage_names_load(const char *dir, size_t most, struct lineage_names *name
     return whole;
 }
 
-void lineage_names_release(struct lineage_names *names)
-{
+void lineage_names_release(struct lineage_names *names) {
     for (size_t i = 0; i < names->n; i++) free(names->at[i]);
     free(names->at);
     *names = (struct lineage_names){.at = NULL};
 }
 
 /* Locks it, if nobody has and it is still there. */
-static int lock_left(const char *path)
-{
+static int lock_left(const char *path) {
     struct stat st;
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return -1;
@@ -162,8 +152,7 @@ static int lock_left(const char *path)
     return -1;
 }
 
-static bool read_left(struct lineage_left *l)
-{
+static bool read_left(struct lineage_left *l) {
     char block[65536];
     struct stat st;
     if (fstat(l->fd, &st) != 0 || st.st_size > 2 * (off_t)DP_LIMIT_SPOOL) return false; /* none that we would write */
@@ -179,8 +168,7 @@ static bool read_left(struct lineage_left *l)
     return true;
 }
 
-bool lineage_left_next(const char *dir, struct lineage_names *names, struct lineage_left *l)
-{
+bool lineage_left_next(const char *dir, struct lineage_names *names, struct lineage_left *l) {
     while (names->next < names->n) {
         *l = (struct lineage_left){.path = dp_path_join(dir, names->at[names->next++])};
         l->fd = lock_left(l->path);
@@ -193,8 +181,7 @@ bool lineage_left_next(const char *dir, struct lineage_names *names, struct line
     return false;
 }
 
-void lineage_redate(struct dp_str event, int64_t now_micros, struct dp_buf *b)
-{
+void lineage_redate(struct dp_str event, int64_t now_micros, struct dp_buf *b) {
     static const char key[] = "\"eventTime\":\"";
     char now[40];
     size_t n = dp_time_print_micros(now, now_micros, true, 6);
@@ -210,8 +197,7 @@ void lineage_redate(struct dp_str event, int64_t now_micros, struct dp_buf *b)
     dp_buf_adds(b, event);
 }
 
-static bool holds(struct dp_str text, const char *part, size_t n)
-{
+static bool holds(struct dp_str text, const char *part, size_t n) {
     for (const char *p = text.p, *end = text.p + text.n; p && n && (size_t)(end - p) >= n && (p = memchr(p, *part, (size_t)(end - p) - n + 1)) != NULL; p++)
         if (memcmp(p, part, n) == 0) return true;
     return false;
@@ -220,8 +206,7 @@ static bool holds(struct dp_str text, const char *part, size_t n)
 static bool is_held(char line) { return line == LINEAGE_HELD || line == LINEAGE_NEW; }
 
 /* Is an event of this run in the file, sent or not?  Only the last: then its process died between putting it there and taking back what was held. */
-static bool has_event(const struct lineage_left *l, struct dp_str run, bool only_last)
-{
+static bool has_event(const struct lineage_left *l, struct dp_str run, bool only_last) {
     static const char *const last[] = {"\"eventType\":\"COMPLETE\"", "\"eventType\":\"FAIL\"", "\"eventType\":\"ABORT\""};
     struct dp_buf id = {NULL, 0, 0};
     bool found = false;
@@ -242,8 +227,7 @@ static bool has_event(const struct lineage_left *l, struct dp_str run, bool only
     return found;
 }
 
-bool lineage_left_event(struct lineage_left *l, int64_t now_micros, struct dp_buf *event, int64_t *place)
-{
+bool lineage_left_event(struct lineage_left *l, int64_t now_micros, struct dp_buf *event, int64_t *place) {
     for (;;) {
         if (l->at >= l->text.n) {
             if (l->runs_only) return false;
@@ -266,15 +250,13 @@ bool lineage_left_event(struct lineage_left *l, int64_t now_micros, struct dp_bu
     }
 }
 
-void lineage_left_mark(struct lineage_left *l, int64_t place)
-{
+void lineage_left_mark(struct lineage_left *l, int64_t place) {
     char c = is_held(l->text.p[place]) ? LINEAGE_ENDED : LINEAGE_SENT;
     l->text.p[place] = c;
     if (pwrite(l->fd, &c, 1, (off_t)place) != 1) return;
 }
 
-void lineage_left_close(struct lineage_left *l, bool all_sent)
-{
+void lineage_left_close(struct lineage_left *l, bool all_sent) {
     if (l->fd < 0) return;
     if (all_sent) (void)unlink(l->path); /* while it is locked: nobody else can hold it for whole */
     close(l->fd);
@@ -286,8 +268,7 @@ void lineage_left_close(struct lineage_left *l, bool all_sent)
 /* ---- bounds ---- */
 
 /* Bytes of the files of these names. */
-static uint64_t spool_bytes(const char *dir, const struct lineage_names *names)
-{
+static uint64_t spool_bytes(const char *dir, const struct lineage_names *names) {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     uint64_t sum = 0;
     struct stat st;
@@ -297,8 +278,7 @@ static uint64_t spool_bytes(const char *dir, const struct lineage_names *names)
     return sum;
 }
 
-size_t lineage_spool_trim(const char *dir, int64_t until_ms)
-{
+size_t lineage_spool_trim(const char *dir, int64_t until_ms) {
     struct lineage_names names;
     struct lineage_left l;
     struct dp_buf event = {NULL, 0, 0};
@@ -318,8 +298,7 @@ size_t lineage_spool_trim(const char *dir, int64_t until_ms)
     return gone;
 }
 
-bool lineage_spool_reject(const char *dir, struct dp_str event)
-{
+bool lineage_spool_reject(const char *dir, struct dp_str event) {
     struct stat st;
     if (!dir) return false;
     char *path = dp_path_join(dir, REJECTED);
@@ -331,8 +310,7 @@ bool lineage_spool_reject(const char *dir, struct dp_str event)
     return kept;
 }
 
-bool lineage_spool_may_tell(const char *dir)
-{
+bool lineage_spool_may_tell(const char *dir) {
     struct stat st;
     if (!dir) return true;
     char *path = dp_path_join(dir, TOLD);

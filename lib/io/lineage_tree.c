@@ -23,16 +23,14 @@ extern char **environ;
 
 /* ---- nodes ---- */
 
-static unsigned char plain(const char **p)
-{
+static unsigned char plain(const char **p) {
     while (**p == '_' || **p == '-') ++*p;
     unsigned char c = (unsigned char)**p;
     if (c) ++*p;
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
 }
 
-bool lineage_key_is(const char *a, const char *b)
-{
+bool lineage_key_is(const char *a, const char *b) {
     for (;;) {
         unsigned char x = plain(&a), y = plain(&b);
         if (x != y) return false;
@@ -40,43 +38,37 @@ bool lineage_key_is(const char *a, const char *b)
     }
 }
 
-static struct lineage_item *find(const struct lineage_node *map, const char *key)
-{
+static struct lineage_item *find(const struct lineage_node *map, const char *key) {
     if (!map || map->kind != LINEAGE_MAP) return NULL;
     for (size_t i = 0; i < map->n; i++)
         if (lineage_key_is(map->items[i].key, key)) return &map->items[i];
     return NULL;
 }
 
-struct lineage_node *lineage_get(const struct lineage_node *map, const char *key)
-{
+struct lineage_node *lineage_get(const struct lineage_node *map, const char *key) {
     struct lineage_item *item = find(map, key);
     return item && item->value->kind != LINEAGE_NULL ? item->value : NULL;
 }
 
-static struct lineage_node *make(struct dp_arena *a, enum lineage_node_kind kind, const char *text, const char *source, uint32_t line)
-{
+static struct lineage_node *make(struct dp_arena *a, enum lineage_node_kind kind, const char *text, const char *source, uint32_t line) {
     struct lineage_node *n = dp_arena_calloc(a, 1, sizeof *n);
     *n = (struct lineage_node){.kind = kind, .text = text, .source = source, .line = line};
     return n;
 }
 
-static void add(struct dp_arena *a, struct lineage_node *to, const char *key, struct lineage_node *value)
-{
+static void add(struct dp_arena *a, struct lineage_node *to, const char *key, struct lineage_node *value) {
     to->items = dp_arena_grow(a, to->items, &to->cap, to->n + 1, sizeof *to->items);
     to->items[to->n++] = (struct lineage_item){key, value};
 }
 
-static void put(struct dp_arena *a, struct lineage_node *map, const char *key, struct lineage_node *value)
-{
+static void put(struct dp_arena *a, struct lineage_node *map, const char *key, struct lineage_node *value) {
     struct lineage_item *item = find(map, key);
     if (item) item->value = value;
     else add(a, map, key, value);
 }
 
 /* The depth of both is bounded by that of a YAML document and of a variable's name. */
-static struct lineage_node *merge(struct dp_arena *a, struct lineage_node *under, struct lineage_node *over)
-{
+static struct lineage_node *merge(struct dp_arena *a, struct lineage_node *under, struct lineage_node *over) {
     if (under->kind != LINEAGE_MAP || over->kind != LINEAGE_MAP) return over;
     for (size_t i = 0; i < over->n; i++) {
         struct lineage_item *item = find(under, over->items[i].key);
@@ -88,8 +80,7 @@ static struct lineage_node *merge(struct dp_arena *a, struct lineage_node *under
     return under;
 }
 
-static struct lineage_node *from_yaml(struct dp_arena *a, const struct dp_yaml_node *y, const char *source, bool has_lines)
-{
+static struct lineage_node *from_yaml(struct dp_arena *a, const struct dp_yaml_node *y, const char *source, bool has_lines) {
     static const enum lineage_node_kind kinds[] = {[DP_YAML_NULL] = LINEAGE_NULL, [DP_YAML_BOOL] = LINEAGE_BOOL, [DP_YAML_INT] = LINEAGE_NUMBER,
         [DP_YAML_FLOAT] = LINEAGE_NUMBER, [DP_YAML_STRING] = LINEAGE_STRING, [DP_YAML_LIST] = LINEAGE_LIST, [DP_YAML_MAP] = LINEAGE_MAP};
     struct lineage_node *n = make(a, kinds[y->kind], NULL, source, has_lines ? y->line : 0);
@@ -102,8 +93,7 @@ static struct lineage_node *from_yaml(struct dp_arena *a, const struct dp_yaml_n
 
 /* ---- variables ---- */
 
-static bool is_json(const char *text)
-{
+static bool is_json(const char *text) {
     struct dp_err ignored = DP_ERR_INIT;
     struct dp_record r;
     struct dp_scan *s = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO);
@@ -117,8 +107,7 @@ static bool is_json(const char *text)
 }
 
 /* JSON is YAML, but for texts that are no JSON and yet YAML: `a: b` stays a string. */
-static struct lineage_node *from_text(struct dp_arena *a, const char *text, const char *source)
-{
+static struct lineage_node *from_text(struct dp_arena *a, const char *text, const char *source) {
     struct dp_err ignored = DP_ERR_INIT;
     struct dp_yaml doc = {.source = source};
     struct lineage_node *n = NULL;
@@ -127,8 +116,7 @@ static struct lineage_node *from_text(struct dp_arena *a, const char *text, cons
     return n ? n : make(a, LINEAGE_STRING, dp_arena_strdup(a, text), source, 0);
 }
 
-static void insert(struct dp_arena *a, struct lineage_node *root, const char *name, const char *value)
-{
+static void insert(struct dp_arena *a, struct lineage_node *root, const char *name, const char *value) {
     const char *source = dp_arena_strdup(a, name);
     char *path = dp_arena_strdup(a, name + strlen(PREFIX));
     size_t depth = 1;
@@ -147,8 +135,7 @@ static void insert(struct dp_arena *a, struct lineage_node *root, const char *na
 static int later_first(const void *a, const void *b) { return -strcmp(*(char *const *)a, *(char *const *)b); }
 
 /* What the plain variables stand for among the nested ones. */
-static void alias(struct dp_arena *a, struct lineage_node *root, const char *url, bool async)
-{
+static void alias(struct dp_arena *a, struct lineage_node *root, const char *url, bool async) {
     const char *key = getenv("OPENLINEAGE_API_KEY"), *endpoint = getenv("OPENLINEAGE_ENDPOINT");
     struct lineage_node *http = make(a, LINEAGE_MAP, NULL, "OPENLINEAGE_URL", 0), *auth = make(a, LINEAGE_MAP, NULL, "OPENLINEAGE_API_KEY", 0);
     add(a, http, "url", make(a, LINEAGE_STRING, dp_arena_strdup(a, url), "OPENLINEAGE_URL", 0));
@@ -173,8 +160,7 @@ static void alias(struct dp_arena *a, struct lineage_node *root, const char *url
     else if (!members || members->value->kind == LINEAGE_MAP) item->value = merge(a, item->value, all); /* there is none of that name */
 }
 
-static struct lineage_node *from_variables(struct dp_arena *a)
-{
+static struct lineage_node *from_variables(struct dp_arena *a) {
     struct lineage_node *root = make(a, LINEAGE_MAP, NULL, "the environment", 0);
     char **names = NULL;
     size_t n = 0, cap = 0, skip = strlen(PREFIX);
@@ -205,8 +191,7 @@ static struct lineage_node *from_variables(struct dp_arena *a)
 /* ---- the file ---- */
 
 /* Nothing but blanks and comments. */
-static bool is_blank(struct dp_str text)
-{
+static bool is_blank(struct dp_str text) {
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '#')
             while (i < text.n && text.p[i] != '\n') i++;
@@ -215,8 +200,7 @@ static bool is_blank(struct dp_str text)
     return true;
 }
 
-const char *lineage_file(struct dp_arena *a)
-{
+const char *lineage_file(struct dp_arena *a) {
     const char *named = getenv("OPENLINEAGE_CONFIG"), *home = getenv("HOME");
     if (named && *named && access(named, R_OK) == 0) return dp_arena_strdup(a, named);
     if (access("openlineage.yml", R_OK) == 0) return "openlineage.yml";
@@ -225,8 +209,7 @@ const char *lineage_file(struct dp_arena *a)
     return access(in_home, R_OK) == 0 ? in_home : NULL;
 }
 
-enum dp_status lineage_tree_load(struct dp_arena *a, struct lineage_node **root, const char **file, struct dp_err *err)
-{
+enum dp_status lineage_tree_load(struct dp_arena *a, struct lineage_node **root, const char **file, struct dp_err *err) {
     struct dp_yaml doc = {0};
     enum dp_status status = DP_OK;
     *root = from_variables(a);

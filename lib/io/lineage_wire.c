@@ -19,8 +19,7 @@
 
 #define HEAD_MAX 65536
 
-static bool failed(struct lineage_answer *a, enum lineage_trouble trouble, const char *why)
-{
+static bool failed(struct lineage_answer *a, enum lineage_trouble trouble, const char *why) {
     a->trouble = trouble;
     snprintf(a->why, sizeof a->why, "%s", why);
     return false;
@@ -29,8 +28,7 @@ static bool failed(struct lineage_answer *a, enum lineage_trouble trouble, const
 /* ---- waiting ---- */
 
 /* False: time is up, or we are to stop. */
-static bool wait_for(int fd, short events, int wake_fd, int64_t until, enum lineage_trouble late, struct lineage_answer *a)
-{
+static bool wait_for(int fd, short events, int wake_fd, int64_t until, enum lineage_trouble late, struct lineage_answer *a) {
     for (;;) {
         int64_t left = until - dp_time_monotonic_ms();
         struct pollfd p[2] = {{.fd = fd, .events = events}, {.fd = wake_fd, .events = POLLIN}};
@@ -48,8 +46,7 @@ static bool wait_for(int fd, short events, int wake_fd, int64_t until, enum line
 struct place { char *host, *port, *origin; const char *path; };
 
 /* http://HOST[:PORT][/PATH][?QUERY]; the URL was checked when it was read. */
-static void split(const char *url, struct place *p)
-{
+static void split(const char *url, struct place *p) {
     const char *host = url + strlen("http://"), *end = host + strcspn(host, "/?#"), *colon = NULL;
     const char *name = host, *name_end = end;
     if (*host == '[') {
@@ -67,15 +64,13 @@ static void split(const char *url, struct place *p)
     p->path = end;
 }
 
-static void release(struct place *p)
-{
+static void release(struct place *p) {
     free(p->host);
     free(p->port);
     free(p->origin);
 }
 
-static bool connect_one(const struct addrinfo *ai, const struct lineage_request *rq, int64_t until, int *out, struct lineage_answer *a)
-{
+static bool connect_one(const struct addrinfo *ai, const struct lineage_request *rq, int64_t until, int *out, struct lineage_answer *a) {
     int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol), error = 0, one = 1;
     socklen_t size = sizeof error;
     if (fd < 0) return failed(a, LINEAGE_NO_CONNECT, strerror(errno));
@@ -99,8 +94,7 @@ bad:
     return false;
 }
 
-static bool connect_to(struct lineage_wire *w, const struct place *p, const struct lineage_request *rq, struct lineage_answer *a)
-{
+static bool connect_to(struct lineage_wire *w, const struct place *p, const struct lineage_request *rq, struct lineage_answer *a) {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     int64_t until = dp_time_monotonic_ms() + rq->timeout_ms;
@@ -115,8 +109,7 @@ static bool connect_to(struct lineage_wire *w, const struct place *p, const stru
     return w->is_open;
 }
 
-void lineage_wire_close(struct lineage_wire *w)
-{
+void lineage_wire_close(struct lineage_wire *w) {
     if (w->is_open) close(w->fd);
     free(w->origin);
     *w = (struct lineage_wire){.is_open = false};
@@ -124,8 +117,7 @@ void lineage_wire_close(struct lineage_wire *w)
 
 /* ---- the exchange ---- */
 
-static bool send_all(const struct lineage_wire *w, const struct lineage_request *rq, struct dp_str text, int64_t until, struct lineage_answer *a)
-{
+static bool send_all(const struct lineage_wire *w, const struct lineage_request *rq, struct dp_str text, int64_t until, struct lineage_answer *a) {
     while (text.n) {
         ssize_t n = send(w->fd, text.p, text.n, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
@@ -137,8 +129,7 @@ static bool send_all(const struct lineage_wire *w, const struct lineage_request 
 }
 
 /* More bytes behind b's; 0: the other side has closed; -1: failed. */
-static int receive(const struct lineage_wire *w, const struct lineage_request *rq, struct dp_buf *b, int64_t until, struct lineage_answer *a)
-{
+static int receive(const struct lineage_wire *w, const struct lineage_request *rq, struct dp_buf *b, int64_t until, struct lineage_answer *a) {
     for (;;) {
         if (!wait_for(w->fd, POLLIN, rq->wake_fd, until, LINEAGE_NO_READ, a)) return -1;
         ssize_t n = recv(w->fd, dp_buf_reserve(b, 16384), 16384, 0);
@@ -149,8 +140,7 @@ static int receive(const struct lineage_wire *w, const struct lineage_request *r
     }
 }
 
-static bool header_is(struct dp_str line, const char *name, struct dp_str *value)
-{
+static bool header_is(struct dp_str line, const char *name, struct dp_str *value) {
     size_t n = strlen(name);
     if (line.n <= n || line.p[n] != ':') return false;
     for (size_t i = 0; i < n; i++)
@@ -162,8 +152,7 @@ static bool header_is(struct dp_str line, const char *name, struct dp_str *value
     return true;
 }
 
-static bool has_word(struct dp_str list, const char *word)
-{
+static bool has_word(struct dp_str list, const char *word) {
     size_t n = strlen(word);
     for (size_t i = 0; i + n <= list.n; i++) {
         size_t k = 0;
@@ -176,8 +165,7 @@ static bool has_word(struct dp_str list, const char *word)
 struct shape { bool chunked, closes, has_length; uint64_t length; };
 
 /* Head of an answer up to and with its blank line, or not yet all of it (0), or none (-1). */
-static int64_t read_head(struct dp_str text, struct lineage_response *rs, struct shape *s)
-{
+static int64_t read_head(struct dp_str text, struct lineage_response *rs, struct shape *s) {
     size_t at = 0;
     *s = (struct shape){.closes = false};
     for (int line = 0;; line++) {
@@ -212,8 +200,7 @@ static int64_t read_head(struct dp_str text, struct lineage_response *rs, struct
 }
 
 /* Chunks of a body: 1 it is whole (joined in `out`), 0 not yet, -1 it is none. */
-static int read_chunks(struct dp_str text, struct dp_buf *out)
-{
+static int read_chunks(struct dp_str text, struct dp_buf *out) {
     dp_buf_reset(out);
     for (size_t at = 0;;) {
         const char *end = memchr(text.p + at, '\n', text.n - at);
@@ -237,8 +224,7 @@ static int read_chunks(struct dp_str text, struct dp_buf *out)
 }
 
 /* The body, as far as we want it; what is longer ends the connection. */
-static bool read_body(struct lineage_wire *w, const struct lineage_request *rq, struct dp_buf *raw, const struct shape *s, struct lineage_response *rs, int64_t until, struct lineage_answer *a)
-{
+static bool read_body(struct lineage_wire *w, const struct lineage_request *rq, struct dp_buf *raw, const struct shape *s, struct lineage_response *rs, int64_t until, struct lineage_answer *a) {
     bool until_close = !s->chunked && !s->has_length, closes = s->closes || until_close;
     if (rs->status == 204 || rs->status == 304) return true;
     for (;;) {
@@ -258,8 +244,7 @@ static bool read_body(struct lineage_wire *w, const struct lineage_request *rq, 
 }
 
 /* False with *stale: the kept connection was closed before it answered anything. */
-static bool exchange(struct lineage_wire *w, const struct lineage_request *rq, struct dp_str text, struct lineage_response *rs, bool *stale, struct lineage_answer *a)
-{
+static bool exchange(struct lineage_wire *w, const struct lineage_request *rq, struct dp_str text, struct lineage_response *rs, bool *stale, struct lineage_answer *a) {
     int64_t until = dp_time_monotonic_ms() + rq->timeout_ms;
     struct dp_buf raw = {NULL, 0, 0};
     struct shape s;
@@ -289,8 +274,7 @@ out:
     return good;
 }
 
-bool lineage_wire_post(struct lineage_wire *w, const struct lineage_request *rq, struct lineage_response *rs, struct lineage_answer *a)
-{
+bool lineage_wire_post(struct lineage_wire *w, const struct lineage_request *rq, struct lineage_response *rs, struct lineage_answer *a) {
     struct place p;
     struct dp_buf text = {NULL, 0, 0};
     bool good = false, stale = false;

@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-enum dp_status dp_lines_begin(struct dp_lines *l, struct dp_mark *m, struct dp_err *err)
-{
+enum dp_status dp_lines_begin(struct dp_lines *l, struct dp_mark *m, struct dp_err *err) {
     if (!l->run->marks && !l->run->datasets) return DP_OK;
     char *chain[] = {dp_strdup(l->run->program)};
     m->kind = DP_MARK_BEGIN;
@@ -25,15 +24,13 @@ enum dp_status dp_lines_begin(struct dp_lines *l, struct dp_mark *m, struct dp_e
     return status;
 }
 
-enum dp_status dp_lines_write(struct dp_lines *l, const void *p, size_t n, uint64_t lines, struct dp_err *err)
-{
+enum dp_status dp_lines_write(struct dp_lines *l, const void *p, size_t n, uint64_t lines, struct dp_err *err) {
     l->n += lines;
     if (l->hash) dp_linehash_add(l->hash, p, n);
     return dp_out_write(l->run->out, p, n, err);
 }
 
-enum dp_status dp_lines_end(struct dp_lines *l, struct dp_err *err)
-{
+enum dp_status dp_lines_end(struct dp_lines *l, struct dp_err *err) {
     char hash[48];
     if (!l->hash) return DP_OK;
     dp_linehash_text(l->hash, hash);
@@ -42,8 +39,7 @@ enum dp_status dp_lines_end(struct dp_lines *l, struct dp_err *err)
     return dp_out_mark(l->run->out, &m, err);
 }
 
-void dp_lines_release(struct dp_lines *l)
-{
+void dp_lines_release(struct dp_lines *l) {
     if (l->hash) dp_linehash_close(l->hash);
     l->hash = NULL;
 }

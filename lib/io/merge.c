@@ -30,8 +30,7 @@ struct worker { struct dp_shred *shred; struct dp_buf key; };
 
 /* ---- keys and sequences ---- */
 
-bool merge_key(const struct merge *m, const struct dp_column *const *columns, int64_t row, struct dp_buf *out)
-{
+bool merge_key(const struct merge *m, const struct dp_column *const *columns, int64_t row, struct dp_buf *out) {
     dp_buf_reset(out);
     for (size_t i = 0; i < m->n_keys; i++) {
         const struct dp_column *c = columns[i];
@@ -52,8 +51,7 @@ bool merge_key(const struct merge *m, const struct dp_column *const *columns, in
 
 static uint64_t flip(int64_t v) { return (uint64_t)v ^ UINT64_C(1) << 63; }
 
-void merge_sequence(const struct dp_column *c, int64_t row, uint64_t out[2])
-{
+void merge_sequence(const struct dp_column *c, int64_t row, uint64_t out[2]) {
     out[0] = out[1] = 0;
     if (!dp_column_is_valid(c, row)) return;
     const uint8_t *p = c->data + (size_t)row * dp_type_width(c->type);
@@ -79,8 +77,7 @@ void merge_sequence(const struct dp_column *c, int64_t row, uint64_t out[2])
     out[0] = flip(v);
 }
 
-static bool is_sequence(const struct dp_type *t)
-{
+static bool is_sequence(const struct dp_type *t) {
     switch (t->id) {
     case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64: case DP_TYPE_DECIMAL: case DP_TYPE_FLOAT: case DP_TYPE_DOUBLE:
     case DP_TYPE_DATE: case DP_TYPE_TIMESTAMP: return true;
@@ -90,13 +87,11 @@ static bool is_sequence(const struct dp_type *t)
 
 /* ---- what is asked ---- */
 
-static enum dp_status no_column(const struct merge *m, const char *option, struct dp_str name, struct dp_err *err)
-{
+static enum dp_status no_column(const struct merge *m, const char *option, struct dp_str name, struct dp_err *err) {
     return dp_type_no_child(m->schema, option, m->o->table, name, err);
 }
 
-static enum dp_status add_key(struct merge *m, const char *by, struct dp_str name, struct dp_err *err)
-{
+static enum dp_status add_key(struct merge *m, const char *by, struct dp_str name, struct dp_err *err) {
     size_t i = 0;
     while (i < m->schema->n_children && !dp_str_eqz(name, m->schema->children[i]->name)) i++;
     if (i == m->schema->n_children) return no_column(m, by, name, err);
@@ -110,8 +105,7 @@ static enum dp_status add_key(struct merge *m, const char *by, struct dp_str nam
 }
 
 /* The contract that the table keeps: its primary key, and whether values may be shown. */
-static enum dp_status read_contract(struct merge *m, const struct dp_delta_snapshot *s, bool wants_key, struct dp_err *err)
-{
+static enum dp_status read_contract(struct merge *m, const struct dp_delta_snapshot *s, bool wants_key, struct dp_err *err) {
     struct dp_contract c = {0};
     const struct dp_contract_object *o;
     struct dp_str text = dp_delta_property(s, "dp.contract", ""), name = dp_delta_property(s, "dp.contract.object", "");
@@ -131,15 +125,13 @@ out:
     return status;
 }
 
-static size_t add_control(struct merge *m, const char *name, enum dp_type_id id)
-{
+static size_t add_control(struct merge *m, const char *name, enum dp_type_id id) {
     if (dp_type_child(m->schema, dp_str_z(name))) return SIZE_MAX;
     dp_type_add(m->in_schema, dp_type_new(id, dp_str_z(name)));
     return m->in_schema->n_children - 1;
 }
 
-static enum dp_status choose_sequence(struct merge *m, size_t version, struct dp_err *err)
-{
+static enum dp_status choose_sequence(struct merge *m, size_t version, struct dp_err *err) {
     const char *name = m->o->sequence;
     m->sequence = SIZE_MAX;
     if (!name) return DP_OK;
@@ -153,8 +145,7 @@ static enum dp_status choose_sequence(struct merge *m, size_t version, struct dp
     return DP_OK;
 }
 
-static enum dp_status prepare(struct merge *m, struct dp_err *err)
-{
+static enum dp_status prepare(struct merge *m, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     DP_TRY(dp_delta_open(m->o->table, -1, &s, err));
     enum dp_status status = DP_OK;
@@ -185,8 +176,7 @@ static enum dp_status prepare(struct merge *m, struct dp_err *err)
 
 enum kind { PUT, DELETE, PASS, UNKNOWN };
 
-static enum kind kind_of(const struct dp_column *c, int64_t row)
-{
+static enum kind kind_of(const struct dp_column *c, int64_t row) {
     static const struct { const char *word; enum kind kind; } words[] = {
         {"insert", PUT}, {"update_postimage", PUT}, {"update", PUT}, {"update_after", PUT}, {"upsert", PUT}, {"c", PUT}, {"r", PUT}, {"u", PUT}, {"i", PUT},
         {"emit", PUT}, {"early", PUT},
@@ -198,8 +188,7 @@ static enum kind kind_of(const struct dp_column *c, int64_t row)
 }
 
 /* What is wrong with the last row; NULL: nothing. */
-static const char *judge_row(const struct merge *m, const struct dp_batch *b, enum kind kind, const char **path, const char **rule)
-{
+static const char *judge_row(const struct merge *m, const struct dp_batch *b, enum kind kind, const char **path, const char **rule) {
     int64_t row = b->length - 1;
     *rule = "required";
     for (size_t i = 0; i < m->n_keys; i++)
@@ -212,8 +201,7 @@ static const char *judge_row(const struct merge *m, const struct dp_batch *b, en
     return NULL;
 }
 
-static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct merge *m = ctx;
     struct job *x = j->mem;
     (void)err;
@@ -222,8 +210,7 @@ static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     struct merge *m = ctx;
     struct job *x = j->mem;
     struct worker *w = j->worker_mem;
@@ -260,8 +247,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     return DP_OK;
 }
 
-static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct merge *m = ctx;
     struct job *x = j->mem;
     struct worker *w = j->worker_mem;
@@ -286,8 +272,7 @@ static enum dp_status on_chunk_end(void *ctx, struct dp_job *j, struct dp_err *e
 /* ---- in order ---- */
 
 /* The least and the greatest of each key that has bounds, by which files of the table are passed over. */
-static void see_bounds(struct merge *m, const struct dp_batch *rows)
-{
+static void see_bounds(struct merge *m, const struct dp_batch *rows) {
     struct dp_batch next;
     dp_batch_init(&next, m->schema);
     for (size_t side = 0; side < 2; side++)
@@ -314,8 +299,7 @@ static void see_bounds(struct merge *m, const struct dp_batch *rows)
     m->has_bounds = true;
 }
 
-static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct merge *m = ctx;
     struct job *x = j->mem;
     size_t n = (size_t)x->rows.length;
@@ -334,16 +318,14 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err)
     return DP_OK;
 }
 
-static void on_worker_close(void *ctx, void *worker_mem)
-{
+static void on_worker_close(void *ctx, void *worker_mem) {
     struct worker *w = worker_mem;
     (void)ctx;
     dp_shred_close(w->shred);
     dp_buf_release(&w->key);
 }
 
-static void on_job_close(void *ctx, void *job_mem)
-{
+static void on_job_close(void *ctx, void *job_mem) {
     struct job *x = job_mem;
     (void)ctx;
     if (x->rows.schema) dp_batch_release(&x->rows);
@@ -352,16 +334,14 @@ static void on_job_close(void *ctx, void *job_mem)
 
 /* ---- batches ---- */
 
-static void begin_batch(struct merge *m)
-{
+static void begin_batch(struct merge *m) {
     uint64_t share = m->run->memory / 10;
     m->set = dp_keyset_open(share);
     merge_sort_open(&m->entries, share);
     m->store = (struct dp_lay_store){.memory = (size_t)share};
 }
 
-static void end_batch(struct merge *m)
-{
+static void end_batch(struct merge *m) {
     merge_sort_release(&m->entries);
     dp_keyset_close(m->set);
     dp_lay_store_close(&m->store);
@@ -372,8 +352,7 @@ static void end_batch(struct merge *m)
     commit_batch_forget(&m->batch);
 }
 
-static enum dp_status apply(struct merge *m, struct dp_err *err)
-{
+static enum dp_status apply(struct merge *m, struct dp_err *err) {
     if (!m->run->now_fixed) m->batch.now_ms = dp_time_now_micros() / 1000;
     if (!m->n && !m->batch.n_txns) return dp_err_set(err, DP_EMPTY, "no records came");
     m->side = *m->run;
@@ -390,8 +369,7 @@ static enum dp_status apply(struct merge *m, struct dp_err *err)
 }
 
 /* Everything before here is covered by positions, and it is time: a commit of its own. */
-static enum dp_status apply_part(struct merge *m, struct dp_err *err)
-{
+static enum dp_status apply_part(struct merge *m, struct dp_err *err) {
     int64_t now = dp_time_monotonic_ms();
     if (!m->o->in_parts || !m->covered || !m->batch.n_txns || now < m->next_part) return DP_OK;
     enum dp_status status = apply(m, err);
@@ -402,8 +380,7 @@ static enum dp_status apply_part(struct merge *m, struct dp_err *err)
     return status;
 }
 
-static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct merge *m = ctx;
     (void)err;
     commit_batch_begin(&m->batch, begin);
@@ -411,8 +388,7 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
 }
 
 /* Each column from the records' and, of rows that none replaces, from itself; keys, sequence and what says delete decide which. */
-static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     const struct merge *m = ctx;
     const char *table = m->o->table;
     size_t n = m->schema->n_children, n_all = 0;
@@ -447,8 +423,7 @@ static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err 
     return DP_OK;
 }
 
-static enum dp_status on_mark(void *ctx, const struct dp_mark *mark, bool *pass, struct dp_err *err)
-{
+static enum dp_status on_mark(void *ctx, const struct dp_mark *mark, bool *pass, struct dp_err *err) {
     struct merge *m = ctx;
     *pass = false;
     if (mark->kind == DP_MARK_CHECKPOINT) {
@@ -458,16 +433,14 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *mark, bool *pass,
     return apply_part(m, err);
 }
 
-static enum dp_status on_finish(void *ctx, struct dp_err *err)
-{
+static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     struct merge *m = ctx;
     (void)err;
     commit_batch_end(&m->batch, dp_stream_end(dp_stream_of(m->run)));
     return DP_OK;
 }
 
-static enum dp_status apply_rest(struct merge *m, struct dp_err *err)
-{
+static enum dp_status apply_rest(struct merge *m, struct dp_err *err) {
     m->out->has_rest = true;
     DP_TRY(commit_batch_name(&m->batch, m->o->txn, m->n > 0, err));
     bool had_parts = m->out->commits > 0;
@@ -477,8 +450,7 @@ static enum dp_status apply_rest(struct merge *m, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_merge_stream(struct dp_run *run, const char *const *sources, size_t n, const struct dp_merge_opts *o, struct dp_merged *out, struct dp_err *err)
-{
+enum dp_status dp_merge_stream(struct dp_run *run, const char *const *sources, size_t n, const struct dp_merge_opts *o, struct dp_merged *out, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct worker), .job_size = sizeof(struct job), .worker_close = on_worker_close,
         .job_close = on_job_close, .chunk_begin = on_chunk, .record = on_record, .chunk_end = on_chunk_end, .emit = on_emit, .begin = on_begin, .header = on_header, .mark = on_mark,
         .finish = on_finish};

@@ -50,16 +50,14 @@ struct job { struct dp_delta_task *task; size_t file; };
 
 /* ---- the table's rows ---- */
 
-bool merge_has_bounds(const struct dp_type *t)
-{
+bool merge_has_bounds(const struct dp_type *t) {
     switch (t->id) {
     case DP_TYPE_INT8: case DP_TYPE_INT16: case DP_TYPE_INT32: case DP_TYPE_INT64: case DP_TYPE_DATE: case DP_TYPE_STRING: return true;
     default: return false;
     }
 }
 
-static enum dp_status make_where(struct apply *a, struct dp_err *err)
-{
+static enum dp_status make_where(struct apply *a, struct dp_err *err) {
     const struct merge *m = a->m;
     struct dp_buf text = {0};
     enum dp_status status = DP_OK;
@@ -80,8 +78,7 @@ static enum dp_status make_where(struct apply *a, struct dp_err *err)
     return status;
 }
 
-static void choose_columns(struct apply *a)
-{
+static void choose_columns(struct apply *a) {
     const struct merge *m = a->m;
     a->columns = dp_calloc(m->n_keys + 1, sizeof *a->columns);
     a->sequence = SIZE_MAX;
@@ -95,8 +92,7 @@ static void choose_columns(struct apply *a)
     }
 }
 
-static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status produce(void *ctx, void *job, struct dp_err *err) {
     struct apply *a = ctx;
     struct job *j = job;
     if (dp_run_stopped(&a->m->side, err)) return DP_SIGNALLED;
@@ -112,8 +108,7 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status hand_over(struct apply *a, struct worker *w, struct dp_err *err)
-{
+static enum dp_status hand_over(struct apply *a, struct worker *w, struct dp_err *err) {
     pthread_mutex_lock(&a->lock);
     enum dp_status status = merge_sort_add(&a->rows, w->found, w->n_found, err);
     pthread_mutex_unlock(&a->lock);
@@ -122,8 +117,7 @@ static enum dp_status hand_over(struct apply *a, struct worker *w, struct dp_err
 }
 
 /* Rows of a batch whose key came. */
-static enum dp_status look(struct apply *a, struct worker *w, const struct dp_delta_read *read, size_t file, struct dp_err *err)
-{
+static enum dp_status look(struct apply *a, struct worker *w, const struct dp_delta_read *read, size_t file, struct dp_err *err) {
     size_t n = 0, rows = (size_t)w->rows.length;
     const struct dp_column **columns = dp_calloc(a->m->n_keys + 1, sizeof *columns);
     for (size_t i = 0; i < a->m->n_keys; i++) columns[i] = &w->rows.columns[i];
@@ -148,8 +142,7 @@ static enum dp_status look(struct apply *a, struct worker *w, const struct dp_de
     return w->n_found >= HAND_OVER ? hand_over(a, w, err) : DP_OK;
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
-{
+static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err) {
     struct apply *a = ctx;
     struct job *j = job;
     struct worker *w = &a->workers[worker];
@@ -163,8 +156,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
     return status == DP_END ? hand_over(a, w, err) : status;
 }
 
-static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     struct apply *a = ctx;
     struct job *j = job;
     (void)err;
@@ -174,14 +166,12 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     return DP_OK;
 }
 
-static void release_job(void *ctx, void *job)
-{
+static void release_job(void *ctx, void *job) {
     (void)ctx;
     dp_delta_task_release(((struct job *)job)->task);
 }
 
-static enum dp_status scan_table(struct apply *a, struct dp_err *err)
-{
+static enum dp_status scan_table(struct apply *a, struct dp_err *err) {
     const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release_job};
     merge_sort_open(&a->rows, a->m->side.memory / 10);
     if (!a->m->n) return DP_OK;
@@ -198,19 +188,16 @@ static enum dp_status scan_table(struct apply *a, struct dp_err *err)
 
 /* ---- key by key ---- */
 
-static int key_cmp(const struct merge_entry *a, const struct merge_entry *b)
-{
+static int key_cmp(const struct merge_entry *a, const struct merge_entry *b) {
     for (int i = 0; i < 2; i++)
         if (a->key[i] != b->key[i]) return a->key[i] < b->key[i] ? -1 : 1;
     return 0;
 }
-static bool is_later(const struct merge_entry *a, const struct merge_entry *b)
-{
+static bool is_later(const struct merge_entry *a, const struct merge_entry *b) {
     return a->seq[0] != b->seq[0] ? a->seq[0] > b->seq[0] : a->seq[1] > b->seq[1];
 }
 
-static void take_row(struct apply *a, const struct merge_entry *row, bool is_delete)
-{
+static void take_row(struct apply *a, const struct merge_entry *row, bool is_delete) {
     struct file *f = &a->files[row->where >> ROW_BITS];
     int64_t at = (int64_t)(row->where & ((UINT64_C(1) << ROW_BITS) - 1));
     if (!f->slot) {
@@ -227,8 +214,7 @@ static void take_row(struct apply *a, const struct merge_entry *row, bool is_del
 }
 
 /* The record that counts of one key, against the rows that have it. */
-static enum dp_status decide(struct apply *a, const struct merge_entry *record, struct dp_err *err)
-{
+static enum dp_status decide(struct apply *a, const struct merge_entry *record, struct dp_err *err) {
     uint64_t n = record->where >> 1;
     bool is_delete = record->where & 1;
     if (a->sequence != SIZE_MAX) {
@@ -252,8 +238,7 @@ static enum dp_status decide(struct apply *a, const struct merge_entry *record, 
 }
 
 /* One row of those with the record's key: without a sequence it goes at once, else all of them have a say first. */
-static void take_match(struct apply *a, const struct merge_entry *row, const struct merge_entry *record)
-{
+static void take_match(struct apply *a, const struct merge_entry *row, const struct merge_entry *record) {
     if (!a->n_group) a->id = row->id;
     if (a->sequence == SIZE_MAX) {
         take_row(a, row, record->where & 1);
@@ -264,8 +249,7 @@ static void take_match(struct apply *a, const struct merge_entry *row, const str
     a->n_group++;
 }
 
-static enum dp_status decide_all(struct apply *a, struct dp_err *err)
-{
+static enum dp_status decide_all(struct apply *a, struct dp_err *err) {
     struct merge *m = a->m;
     struct merge_entry record, next, row;
     bool more, more_rows;
@@ -299,8 +283,7 @@ static enum dp_status decide_all(struct apply *a, struct dp_err *err)
 static bool bit(const uint8_t *bits, uint64_t i) { return bits[i >> 3] >> (i & 7) & 1; }
 
 /* The id of the row that a record replaces, asked for in the order of the records. */
-static enum dp_status id_of(struct apply *a, uint64_t record, int64_t *id, struct dp_err *err)
-{
+static enum dp_status id_of(struct apply *a, uint64_t record, int64_t *id, struct dp_err *err) {
     struct merge_entry e = {.id = -1};
     bool more = false;
     *id = -1;
@@ -311,8 +294,7 @@ static enum dp_status id_of(struct apply *a, uint64_t record, int64_t *id, struc
     return DP_OK;
 }
 
-static enum dp_status insert_rows(struct apply *a, struct dp_err *err)
-{
+static enum dp_status insert_rows(struct apply *a, struct dp_err *err) {
     struct merge *m = a->m;
     struct dp_batch view;
     uint32_t *rows = NULL;
@@ -356,8 +338,7 @@ static enum dp_status insert_rows(struct apply *a, struct dp_err *err)
 
 /* ---- the commit ---- */
 
-static void print_parameters(const struct apply *a, struct dp_buf *out)
-{
+static void print_parameters(const struct apply *a, struct dp_buf *out) {
     struct dp_buf predicate = {0};
     for (size_t i = 0; i < a->m->n_keys; i++) {
         const char *name = a->m->schema->children[a->m->keys[i]]->name;
@@ -370,8 +351,7 @@ static void print_parameters(const struct apply *a, struct dp_buf *out)
     dp_buf_release(&predicate);
 }
 
-static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *out)
-{
+static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *out) {
     const struct apply *a = ctx;
     dp_buf_addf(out, ",\"numSourceRows\":\"%llu\",\"numTargetRowsInserted\":\"%llu\",\"numTargetRowsUpdated\":\"%llu\",\"numTargetRowsDeleted\":\"%llu\"",
                 (unsigned long long)a->m->n, (unsigned long long)a->inserted, (unsigned long long)a->updated, (unsigned long long)a->deleted);
@@ -381,8 +361,7 @@ static void print_metrics(void *ctx, const struct dp_edited *c, struct dp_buf *o
                 (unsigned long long)c->vectors);
 }
 
-static enum dp_status publish(struct apply *a, struct dp_err *err)
-{
+static enum dp_status publish(struct apply *a, struct dp_err *err) {
     struct merge *m = a->m;
     struct dp_buf parameters = {0}, extra = {0};
     struct dp_delta_change c = {.reads = !m->n ? DP_DELTA_READ_NOTHING : a->where ? DP_DELTA_READ_WHERE : DP_DELTA_READ_TABLE, .where = a->where,
@@ -401,8 +380,7 @@ static enum dp_status publish(struct apply *a, struct dp_err *err)
 }
 
 /* *go: the batch is new. */
-static enum dp_status judge(struct apply *a, bool *go, struct dp_err *err)
-{
+static enum dp_status judge(struct apply *a, bool *go, struct dp_err *err) {
     struct merge *m = a->m;
     enum dp_delta_batch verdict;
     size_t which = 0;
@@ -420,8 +398,7 @@ static enum dp_status judge(struct apply *a, bool *go, struct dp_err *err)
     return dp_delta_txn_commit(m->o->table, m->batch.txns[0].app_id, m->batch.txns[0].version, a->e->s->version, &m->out->version, err);
 }
 
-static enum dp_status attempt(struct apply *a, struct dp_err *err)
-{
+static enum dp_status attempt(struct apply *a, struct dp_err *err) {
     struct merge *m = a->m;
     bool go;
     DP_TRY(edit_open(&m->side, m->o->table, &m->out->edited, &a->e, err));
@@ -443,8 +420,7 @@ static enum dp_status attempt(struct apply *a, struct dp_err *err)
     return publish(a, err);
 }
 
-static void forget(struct apply *a)
-{
+static void forget(struct apply *a) {
     for (unsigned i = 0; i < a->n_workers; i++) {
         struct worker *w = &a->workers[i];
         if (w->is_open) dp_batch_release(&w->rows);
@@ -460,8 +436,7 @@ static void forget(struct apply *a)
     free(a->workers), free(a->columns), free(a->files), free(a->wins), free(a->matched), free(a->group);
 }
 
-enum dp_status merge_apply(struct merge *m, struct dp_err *err)
-{
+enum dp_status merge_apply(struct merge *m, struct dp_err *err) {
     enum dp_status status = DP_AGAIN;
     /* DP_END: a concurrent commit carries one of our transactions, which the next look at the table will judge. */
     for (unsigned tries = 0; (status == DP_AGAIN || status == DP_END) && tries < EDIT_TRIES; tries++) {

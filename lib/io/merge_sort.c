@@ -11,8 +11,7 @@
 
 enum { BLOCK = 1024, LEAST = 8192 };
 
-static int cmp(const void *x, const void *y)
-{
+static int cmp(const void *x, const void *y) {
     const struct merge_entry *a = x, *b = y;
     for (int i = 0; i < 2; i++)
         if (a->key[i] != b->key[i]) return a->key[i] < b->key[i] ? -1 : 1;
@@ -21,14 +20,12 @@ static int cmp(const void *x, const void *y)
     return a->where < b->where ? -1 : a->where > b->where;
 }
 
-void merge_sort_open(struct merge_sort *s, uint64_t memory)
-{
+void merge_sort_open(struct merge_sort *s, uint64_t memory) {
     *s = (struct merge_sort){.fd = -1, .cap = (size_t)(memory / sizeof *s->v)};
     if (s->cap < LEAST) s->cap = LEAST;
 }
 
-static enum dp_status write_run(struct merge_sort *s, struct dp_err *err)
-{
+static enum dp_status write_run(struct merge_sort *s, struct dp_err *err) {
     if (!s->is_open) DP_TRY(dp_spill_open(&s->fd, err));
     s->is_open = true;
     qsort(s->v, s->n, sizeof *s->v, cmp);
@@ -40,8 +37,7 @@ static enum dp_status write_run(struct merge_sort *s, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status merge_sort_add(struct merge_sort *s, const struct merge_entry *v, size_t n, struct dp_err *err)
-{
+enum dp_status merge_sort_add(struct merge_sort *s, const struct merge_entry *v, size_t n, struct dp_err *err) {
     while (n) {
         if (s->n == s->cap) DP_TRY(write_run(s, err));
         size_t some = s->cap - s->n < n ? s->cap - s->n : n;
@@ -52,8 +48,7 @@ enum dp_status merge_sort_add(struct merge_sort *s, const struct merge_entry *v,
     return DP_OK;
 }
 
-static enum dp_status fill(struct merge_sort *s, struct merge_run *r, struct dp_err *err)
-{
+static enum dp_status fill(struct merge_sort *s, struct merge_run *r, struct dp_err *err) {
     uint64_t left = r->n - r->next;
     r->filled = left < BLOCK ? (size_t)left : BLOCK;
     r->i = 0;
@@ -64,8 +59,7 @@ static enum dp_status fill(struct merge_sort *s, struct merge_run *r, struct dp_
     return status;
 }
 
-enum dp_status merge_sort_begin(struct merge_sort *s, struct dp_err *err)
-{
+enum dp_status merge_sort_begin(struct merge_sort *s, struct dp_err *err) {
     if (s->n) qsort(s->v, s->n, sizeof *s->v, cmp);
     s->next = 0;
     for (size_t i = 0; i < s->n_runs; i++) {
@@ -75,8 +69,7 @@ enum dp_status merge_sort_begin(struct merge_sort *s, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status merge_sort_next(struct merge_sort *s, struct merge_entry *out, bool *more, struct dp_err *err)
-{
+enum dp_status merge_sort_next(struct merge_sort *s, struct merge_entry *out, bool *more, struct dp_err *err) {
     const struct merge_entry *best = s->next < s->n ? &s->v[s->next] : NULL;
     struct merge_run *from = NULL;
     for (size_t i = 0; i < s->n_runs; i++) {
@@ -93,8 +86,7 @@ enum dp_status merge_sort_next(struct merge_sort *s, struct merge_entry *out, bo
     return DP_OK;
 }
 
-void merge_sort_release(struct merge_sort *s)
-{
+void merge_sort_release(struct merge_sort *s) {
     for (size_t i = 0; i < s->n_runs; i++) free(s->runs[i].block);
     if (s->is_open) close(s->fd);
     free(s->runs);

@@ -29,8 +29,7 @@ struct dp_out {
     void *before_ctx;
 };
 
-struct dp_out *dp_out_open(const struct dp_run *run, int fd, const char *name)
-{
+struct dp_out *dp_out_open(const struct dp_run *run, int fd, const char *name) {
     struct dp_out *o = dp_calloc(1, sizeof *o);
     o->run = run;
     o->fd = fd;
@@ -38,29 +37,25 @@ struct dp_out *dp_out_open(const struct dp_run *run, int fd, const char *name)
     return o;
 }
 
-static enum dp_status fail(struct dp_out *o, struct dp_err *err)
-{
+static enum dp_status fail(struct dp_out *o, struct dp_err *err) {
     if (err) *err = o->failed;
     return o->failed.status;
 }
 
-static void tell_before(struct dp_out *o, struct dp_str first)
-{
+static void tell_before(struct dp_out *o, struct dp_str first) {
     if (o->before) o->before(o->before_ctx, o->fd, first);
     if (o->before_release) o->before_release(o->before_ctx);
     o->before = NULL, o->before_release = NULL;
 }
 
-void dp_out_before(struct dp_out *o, void (*fn)(void *ctx, int fd, struct dp_str first), void (*release)(void *ctx), void *ctx)
-{
+void dp_out_before(struct dp_out *o, void (*fn)(void *ctx, int fd, struct dp_str first), void (*release)(void *ctx), void *ctx) {
     o->before = NULL;
     tell_before(o, dp_str("", 0));
     o->before = fn, o->before_release = release, o->before_ctx = ctx;
     if (o->bytes > o->n) o->before = NULL; /* too late */
 }
 
-static enum dp_status put(struct dp_out *o, const char *p, size_t n, struct dp_err *err)
-{
+static enum dp_status put(struct dp_out *o, const char *p, size_t n, struct dp_err *err) {
     if (n && o->before) tell_before(o, dp_str(p, n));
     while (n > 0) {
         ssize_t w = write(o->fd, p, n);
@@ -80,8 +75,7 @@ static enum dp_status put(struct dp_out *o, const char *p, size_t n, struct dp_e
     return DP_OK;
 }
 
-enum dp_status dp_out_mark(struct dp_out *o, const struct dp_mark *m, struct dp_err *err)
-{
+enum dp_status dp_out_mark(struct dp_out *o, const struct dp_mark *m, struct dp_err *err) {
     struct dp_buf b = {0};
     dp_mark_print(m, &b);
     enum dp_status status = dp_out_write(o, b.p, b.n, err);
@@ -89,16 +83,14 @@ enum dp_status dp_out_mark(struct dp_out *o, const struct dp_mark *m, struct dp_
     return status;
 }
 
-enum dp_status dp_out_flush(struct dp_out *o, struct dp_err *err)
-{
+enum dp_status dp_out_flush(struct dp_out *o, struct dp_err *err) {
     if (o->failed.status != DP_OK) return fail(o, err);
     size_t n = o->n;
     o->n = 0;
     return put(o, o->block, n, err);
 }
 
-enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp_err *err)
-{
+enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp_err *err) {
     if (o->failed.status != DP_OK) return fail(o, err);
     if (n == 0) return DP_OK;
     o->bytes += n;
@@ -118,24 +110,21 @@ enum dp_status dp_out_write(struct dp_out *o, const void *p, size_t n, struct dp
 int dp_out_fd(const struct dp_out *o) { return o->fd; }
 uint64_t dp_out_bytes(const struct dp_out *o) { return o->bytes; }
 
-void dp_out_drop(struct dp_out *o)
-{
+void dp_out_drop(struct dp_out *o) {
     if (!o) return;
     tell_before(o, dp_str("", 0));
     free(o->block);
     free(o);
 }
 
-enum dp_status dp_out_close(struct dp_out *o, struct dp_err *err)
-{
+enum dp_status dp_out_close(struct dp_out *o, struct dp_err *err) {
     if (!o) return DP_OK;
     enum dp_status status = dp_out_flush(o, err);
     dp_out_drop(o);
     return status;
 }
 
-void dp_side_file(const char *path, bool *direct, char **final)
-{
+void dp_side_file(const char *path, bool *direct, char **final) {
     struct stat st, target;
     *direct = stat(path, &target) == 0 && !S_ISREG(target.st_mode) && !S_ISDIR(target.st_mode);
     char *real = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
@@ -146,8 +135,7 @@ void dp_side_file(const char *path, bool *direct, char **final)
     free(real);
 }
 
-int dp_side_open(const char *path)
-{
+int dp_side_open(const char *path) {
     int64_t fd = -1;
     if (strcmp(path, "/dev/stdout") == 0) fd = STDOUT_FILENO;
     else if (strcmp(path, "/dev/stderr") == 0) fd = STDERR_FILENO;
@@ -156,8 +144,7 @@ int dp_side_open(const char *path)
     return fd >= 0 ? fcntl((int)fd, F_DUPFD_CLOEXEC, 3) : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 }
 
-enum dp_status dp_side_check(const char *option, const char *path, struct dp_err *err)
-{
+enum dp_status dp_side_check(const char *option, const char *path, struct dp_err *err) {
     struct stat st;
     bool direct;
     char *final;

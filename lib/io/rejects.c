@@ -25,8 +25,7 @@
 /* ---- the line ---- */
 
 /* Text that may be anything: what is no UTF-8 is shown as '?'. */
-static void add_text(struct dp_buf *out, const char *text)
-{
+static void add_text(struct dp_buf *out, const char *text) {
     size_t n = strlen(text);
     if (dp_utf8_valid(text, n, NULL)) {
         dp_json_add_string(out, dp_str(text, n));
@@ -42,15 +41,13 @@ static void add_text(struct dp_buf *out, const char *text)
     dp_buf_release(&b);
 }
 
-static void add_member(struct dp_buf *out, const char *key, const char *text)
-{
+static void add_member(struct dp_buf *out, const char *key, const char *text) {
     dp_buf_addf(out, ",\"%s\":", key);
     if (text) add_text(out, text);
     else dp_buf_addz(out, "null");
 }
 
-static void add_raw(const struct dp_run *run, const struct dp_reject *r, struct dp_buf *out)
-{
+static void add_raw(const struct dp_run *run, const struct dp_reject *r, struct dp_buf *out) {
     bool hide = (run->hide_raw || r->hide_raw) && !run->rejects_clear;
     if (hide || !r->raw.p || run->rejects_unkept) {
         dp_buf_addz(out, ",\"raw\":null");
@@ -66,8 +63,7 @@ static void add_raw(const struct dp_run *run, const struct dp_reject *r, struct 
     }
 }
 
-void dp_reject_print(const struct dp_run *run, const struct dp_reject *r, struct dp_buf *out)
-{
+void dp_reject_print(const struct dp_run *run, const struct dp_reject *r, struct dp_buf *out) {
     dp_buf_addf(out, "{\"reject\":{\"program\":\"%s\"", run->program);
     add_member(out, "run", run->run_id);
     add_member(out, "source", r->origin ? r->origin->name : "-");
@@ -109,8 +105,7 @@ struct dp_rejects {
     struct dp_scan *scan;
 };
 
-enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_tolerance max, struct dp_rejects **out, struct dp_err *err)
-{
+enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_tolerance max, struct dp_rejects **out, struct dp_err *err) {
     struct dp_rejects *r = dp_calloc(1, sizeof *r);
     r->run = run;
     r->max = max;
@@ -129,8 +124,7 @@ enum dp_status dp_rejects_open(struct dp_run *run, const char *path, struct dp_t
     return DP_OK;
 }
 
-static enum dp_status spill(struct dp_rejects *r, struct dp_err *err)
-{
+static enum dp_status spill(struct dp_rejects *r, struct dp_err *err) {
     if (!r->direct && !r->own.is_open) DP_TRY(dp_newfile_open(&r->own, r->path, 0600, err));
     DP_TRY(dp_fd_write(r->direct ? r->fd : r->own.fd, r->held.p, r->held.n, err));
     dp_buf_reset(&r->held);
@@ -138,8 +132,7 @@ static enum dp_status spill(struct dp_rejects *r, struct dp_err *err)
 }
 
 /* Two texts as one key. */
-static struct dp_str source_key(struct dp_arena *a, struct dp_str name, struct dp_str member)
-{
+static struct dp_str source_key(struct dp_arena *a, struct dp_str name, struct dp_str member) {
     char *p = dp_arena_alloc(a, name.n + member.n + 1);
     if (name.n) memcpy(p, name.p, name.n);
     p[name.n] = '\0';
@@ -148,8 +141,7 @@ static struct dp_str source_key(struct dp_arena *a, struct dp_str name, struct d
 }
 
 /* Counts the rules of one printed line; DP_SCAN_PAD bytes stand behind it. */
-static void count_reasons(struct dp_rejects *r, const char *line, size_t n)
-{
+static void count_reasons(struct dp_rejects *r, const char *line, size_t n) {
     struct dp_record rec;
     if (!r->scan) r->scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
     if (dp_scan_value(r->scan, line, n, &rec, NULL) != DP_OK) return;
@@ -169,37 +161,32 @@ static void count_reasons(struct dp_rejects *r, const char *line, size_t n)
     }
 }
 
-void dp_reject_key(const struct dp_reject_rule *rule, struct dp_buf *key)
-{
+void dp_reject_key(const struct dp_reject_rule *rule, struct dp_buf *key) {
     dp_buf_reset(key);
     dp_buf_add(key, rule->rule ? rule->rule : "", strlen(rule->rule ? rule->rule : "") + 1);
     if (rule->path) dp_buf_addz(key, rule->path);
 }
 
-void dp_rejects_count(struct dp_rejects *r, struct dp_str key, uint64_t n)
-{
+void dp_rejects_count(struct dp_rejects *r, struct dp_str key, uint64_t n) {
     if (r->reasons.live >= MAX_REASONS && !dp_map_get(&r->reasons, key)) key = dp_str("other\0", 6);
     dp_map_put(&r->reasons, key, NULL)->v.u += n;
 }
 
-static int by_count(const void *a, const void *b)
-{
+static int by_count(const void *a, const void *b) {
     const struct dp_map_item *x = *(const struct dp_map_item *const *)a, *y = *(const struct dp_map_item *const *)b;
     if (x->v.u != y->v.u) return x->v.u < y->v.u ? 1 : -1;
     return dp_str_cmp(x->key, y->key);
 }
 
 /* The most frequent first; caller frees. */
-static const struct dp_map_item **sorted_reasons(const struct dp_rejects *r)
-{
+static const struct dp_map_item **sorted_reasons(const struct dp_rejects *r) {
     const struct dp_map_item **v = dp_calloc(r->reasons.n + 1, sizeof *v);
     for (size_t i = 0; i < r->reasons.n; i++) v[i] = &r->reasons.items[i];
     qsort(v, r->reasons.n, sizeof *v, by_count);
     return v;
 }
 
-void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, const char *rule, uint64_t count), void *ctx)
-{
+void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, const char *rule, uint64_t count), void *ctx) {
     struct dp_map rules = {0};
     for (size_t i = 0; i < r->reasons.n; i++) {
         bool made;
@@ -211,8 +198,7 @@ void dp_rejects_each_rule(const struct dp_rejects *r, void (*fn)(void *ctx, cons
     dp_map_release(&rules);
 }
 
-void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json)
-{
+void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json) {
     const struct dp_map_item **v = sorted_reasons(r);
     dp_buf_addc(json, '[');
     for (size_t i = 0; i < r->reasons.n; i++) {
@@ -226,8 +212,7 @@ void dp_rejects_summary(const struct dp_rejects *r, struct dp_buf *json)
     free(v);
 }
 
-void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text)
-{
+void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *text) {
     const struct dp_map_item **v = sorted_reasons(r);
     for (size_t i = 0; i < r->reasons.n; i++) {
         const char *rule = v[i]->key.p, *path = rule + strlen(rule) + 1;
@@ -240,8 +225,7 @@ void dp_rejects_words(const struct dp_rejects *r, size_t most, struct dp_buf *te
     free(v);
 }
 
-enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t n, struct dp_err *err)
-{
+enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t n, struct dp_err *err) {
     if (n == 0) return DP_OK;
     size_t at = r->held.n;
     dp_buf_add(&r->held, lines, n);
@@ -254,8 +238,7 @@ enum dp_status dp_rejects_write(struct dp_rejects *r, const void *lines, size_t 
     return DP_OK;
 }
 
-void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin)
-{
+void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin) {
     if (!r->path || r->direct || !origin || !origin->name || strcmp(origin->name, "-") == 0) return;
     bool is_new;
     struct dp_map_item *it =
@@ -269,8 +252,7 @@ void dp_rejects_source(struct dp_rejects *r, const struct dp_origin *origin)
 
 void dp_rejects_defer(struct dp_rejects *r) { r->deferred = true; }
 
-static enum dp_status breach(const struct dp_rejects *r, const struct dp_err *first, bool malformed, struct dp_err *err)
-{
+static enum dp_status breach(const struct dp_rejects *r, const struct dp_err *first, bool malformed, struct dp_err *err) {
     const struct dp_books *b = &r->run->books;
     enum dp_status status = malformed ? DP_RECORD : DP_RULE;
     if (first && first->msg[0]) {
@@ -286,8 +268,7 @@ static enum dp_status breach(const struct dp_rejects *r, const struct dp_err *fi
     return status;
 }
 
-enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_end, const struct dp_err *first, struct dp_err *err)
-{
+enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_end, const struct dp_err *first, struct dp_err *err) {
     const struct dp_books *b = &r->run->books;
     if (r->max.is_percent) {
         if (!at_end || b->rejected == 0) return DP_OK;
@@ -304,8 +285,7 @@ enum dp_status dp_rejects_judge(struct dp_rejects *r, bool malformed, bool at_en
 /* ---- publishing: what others wrote, then our own ---- */
 
 /* Is this line of the file one that this run (or an earlier run over the same sources) wrote? */
-static bool is_own(struct dp_rejects *r, struct dp_scan *scan, const char *line, size_t n)
-{
+static bool is_own(struct dp_rejects *r, struct dp_scan *scan, const char *line, size_t n) {
     struct dp_record rec;
     struct dp_buf t = {NULL, 0, 0};
     bool own = false;
@@ -334,8 +314,7 @@ out:
 }
 
 /* Copies the lines of the present file that are not our own to `to`. A line without an end gets one. */
-static enum dp_status copy_others(struct dp_rejects *r, int from, int to, struct dp_err *err)
-{
+static enum dp_status copy_others(struct dp_rejects *r, int from, int to, struct dp_err *err) {
     struct dp_buf in = {NULL, 0, 0}, keep = {NULL, 0, 0};
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_AUTO);
     enum dp_status status = DP_OK;
@@ -369,8 +348,7 @@ out:
     return status;
 }
 
-static enum dp_status copy_all(int from, int to, const char *name, struct dp_err *err)
-{
+static enum dp_status copy_all(int from, int to, const char *name, struct dp_err *err) {
     char *block = dp_alloc(COPY_BLOCK);
     enum dp_status status = DP_OK;
     uint64_t at = 0;
@@ -388,8 +366,7 @@ static enum dp_status copy_all(int from, int to, const char *name, struct dp_err
 }
 
 /* Programs of one pipeline end at about the same time: the directory's lock puts them in a row, and leaves nothing behind. */
-static enum dp_status publish(struct dp_rejects *r, struct dp_err *err)
-{
+static enum dp_status publish(struct dp_rejects *r, struct dp_err *err) {
     struct dp_newfile whole = {.is_open = false};
     char *dir = dp_path_dir(r->path);
     int lock = open(dir, O_RDONLY | O_CLOEXEC), old = -1;
@@ -420,8 +397,7 @@ out:
 }
 
 /* Behind the lines that are there, however many runs have the file. */
-static enum dp_status append(struct dp_rejects *r, struct dp_err *err)
-{
+static enum dp_status append(struct dp_rejects *r, struct dp_err *err) {
     char *dir = dp_path_dir(r->path);
     int lock = open(dir, O_RDONLY | O_CLOEXEC), fd = -1;
     enum dp_status status = DP_OK;
@@ -442,8 +418,7 @@ out:
     return status;
 }
 
-enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err)
-{
+enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err) {
     r->is_flushed = true;
     if (!r->path || r->direct || r->run->dry_run || (r->held.n == 0 && !r->own.is_open)) return DP_OK;
     if ((r->is_published ? append(r, err) : publish(r, err)) != DP_OK) return dp_err_prefix(err, "--rejects: ");
@@ -456,8 +431,7 @@ enum dp_status dp_rejects_flush(struct dp_rejects *r, struct dp_err *err)
 bool dp_rejects_are_kept(const struct dp_rejects *r) { return r->path || r->run->rejects_inline; }
 bool dp_rejects_tolerates_none(const struct dp_rejects *r) { return !r->max.is_percent && r->max.count == 0 && !r->deferred; }
 
-void dp_rejects_drop(struct dp_rejects *r)
-{
+void dp_rejects_drop(struct dp_rejects *r) {
     if (!r) return;
     if (r->direct) close(r->fd);
     dp_newfile_abort(&r->own);
@@ -470,8 +444,7 @@ void dp_rejects_drop(struct dp_rejects *r)
     free(r);
 }
 
-enum dp_status dp_rejects_close(struct dp_rejects *r, struct dp_err *err)
-{
+enum dp_status dp_rejects_close(struct dp_rejects *r, struct dp_err *err) {
     if (!r) return DP_OK;
     enum dp_status status = DP_OK;
     if (r->path && !r->direct && !r->run->dry_run) {

@@ -53,14 +53,12 @@ struct applying {
 
 /* ---- reading the plan ---- */
 
-static enum dp_status damaged(const struct applying *a, uint64_t line, const char *what, struct dp_err *err)
-{
+static enum dp_status damaged(const struct applying *a, uint64_t line, const char *what, struct dp_err *err) {
     dp_err_set(err, DP_FORMAT, "%s: line %llu: %s", a->o->plan, (unsigned long long)line, what);
     return DP_FORMAT;
 }
 
-static const char *text_of(struct applying *a, const struct dp_record *r, uint32_t object, const char *name)
-{
+static const char *text_of(struct applying *a, const struct dp_record *r, uint32_t object, const char *name) {
     struct dp_buf b = {0};
     uint32_t node = dp_json_member(r, object, name);
     const char *z = NULL;
@@ -69,8 +67,7 @@ static const char *text_of(struct applying *a, const struct dp_record *r, uint32
     return z;
 }
 
-static const char **texts_of(struct applying *a, const struct dp_record *r, const char *name, size_t *n)
-{
+static const char **texts_of(struct applying *a, const struct dp_record *r, const char *name, size_t *n) {
     uint32_t node = dp_json_member(r, 0, name);
     const char **out = NULL;
     *n = 0;
@@ -84,8 +81,7 @@ static const char **texts_of(struct applying *a, const struct dp_record *r, cons
     return out;
 }
 
-static enum dp_status read_item(struct applying *a, const struct dp_record *r, uint64_t line, struct dp_err *err)
-{
+static enum dp_status read_item(struct applying *a, const struct dp_record *r, uint64_t line, struct dp_err *err) {
     struct item item = {.table = text_of(a, r, 0, "table"), .below = text_of(a, r, 0, "below"), .id = text_of(a, r, 0, "id"), .own = text_of(a, r, 0, "own")};
     uint32_t version = dp_json_member(r, 0, "version"), rows = dp_json_member(r, 0, "rows");
     if (!item.table || !item.below || !item.id || !version || !dp_json_get_i64(r, version, &item.version)) return damaged(a, line, "this is no line of a plan", err);
@@ -103,8 +99,7 @@ static enum dp_status read_item(struct applying *a, const struct dp_record *r, u
     return DP_OK;
 }
 
-static enum dp_status read_head(struct applying *a, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status read_head(struct applying *a, const struct dp_record *r, struct dp_err *err) {
     uint32_t form = dp_json_member(r, 0, "dp_retain_plan"), now = dp_json_member(r, 0, "now");
     int64_t n = 0;
     if (!form || !dp_json_get_i64(r, form, &n)) return dp_err_set(err, DP_FORMAT, "%s is no plan of dp-retain plan", a->o->plan);
@@ -115,8 +110,7 @@ static enum dp_status read_head(struct applying *a, const struct dp_record *r, s
     return DP_OK;
 }
 
-static enum dp_status check_end(const struct applying *a, struct dp_str before, const struct dp_record *r, uint64_t line, struct dp_err *err)
-{
+static enum dp_status check_end(const struct applying *a, struct dp_str before, const struct dp_record *r, uint64_t line, struct dp_err *err) {
     uint8_t hash[DP_SHA256_SIZE];
     char hex[65];
     struct applying copy = *a;
@@ -129,8 +123,7 @@ static enum dp_status check_end(const struct applying *a, struct dp_str before, 
     return fine ? DP_OK : damaged(a, line, "the plan was changed since it was made", err);
 }
 
-static enum dp_status read_lines(struct applying *a, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status read_lines(struct applying *a, struct dp_str text, struct dp_err *err) {
     struct dp_scan *scan = dp_scan_open(PLAN_MAX, DP_SCAN_AUTO);
     struct dp_record r;
     struct dp_buf one = {0};
@@ -158,8 +151,7 @@ static enum dp_status read_lines(struct applying *a, struct dp_str text, struct 
     return status;
 }
 
-static enum dp_status read_plan(struct applying *a, struct dp_err *err)
-{
+static enum dp_status read_plan(struct applying *a, struct dp_err *err) {
     struct dp_buf text = {0};
     char hex[65];
     enum dp_status status = dp_file_read(a->o->plan, PLAN_MAX, &text, err);
@@ -173,21 +165,18 @@ static enum dp_status read_plan(struct applying *a, struct dp_err *err)
 
 /* ---- one table ---- */
 
-static enum dp_status stale(struct applying *a, const char *why, struct dp_err *err)
-{
+static enum dp_status stale(struct applying *a, const char *why, struct dp_err *err) {
     a->is_stale = true;
     return dp_err_set(err, DP_AGAIN, "%s: the plan is out of date: %s", a->item->table, why);
 }
 
-static enum dp_status held(struct applying *a, struct dp_err *err)
-{
+static enum dp_status held(struct applying *a, struct dp_err *err) {
     a->is_held = true;
     return dp_legal_refuse(&a->t.legal, a->item->table, "the plan is not carried out", err);
 }
 
 /* Of each version that the rows are deleted from. */
-static enum dp_status check(void *ctx, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status check(void *ctx, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct applying *a = ctx;
     struct retain_rows rows;
     if (!dp_str_eqz(s->metadata.id, a->item->id)) return stale(a, "another table is in its place", err);
@@ -200,14 +189,12 @@ static enum dp_status check(void *ctx, const struct dp_delta_snapshot *s, struct
     return DP_OK;
 }
 
-static enum dp_maybe judge(void *ctx, const struct dp_delta_file *f)
-{
+static enum dp_maybe judge(void *ctx, const struct dp_delta_file *f) {
     struct applying *a = ctx;
     return retain_judge_ask(&a->judge, f);
 }
 
-static enum dp_status delete_rows(struct applying *a, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status delete_rows(struct applying *a, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_buf app = {0}, predicate = {0};
     struct dp_edited done = {.version = -1};
     enum dp_status status = DP_OK;
@@ -242,15 +229,13 @@ static enum dp_status delete_rows(struct applying *a, const struct dp_delta_snap
     return status;
 }
 
-static enum dp_status look_for_signals(void *ctx, const char *path, int64_t bytes, struct dp_err *err)
-{
+static enum dp_status look_for_signals(void *ctx, const char *path, int64_t bytes, struct dp_err *err) {
     struct applying *a = ctx;
     (void)path, (void)bytes;
     return dp_run_stopped(a->run, err) ? DP_SIGNALLED : DP_OK;
 }
 
-static void tell_held(struct applying *a, const struct dp_delta_vacuumed *done)
-{
+static void tell_held(struct applying *a, const struct dp_delta_vacuumed *done) {
     struct dp_legal l;
     dp_legal_read(a->item->table, &l); /* as of now: a hold may have come meanwhile */
     dp_buf_addf(&a->words, "%s: %llu old files of %llu bytes stay: held by ", a->item->table, (unsigned long long)done->held_files, (unsigned long long)done->held_bytes);
@@ -259,8 +244,7 @@ static void tell_held(struct applying *a, const struct dp_delta_vacuumed *done)
     dp_legal_release(&l);
 }
 
-static enum dp_status delete_old(struct applying *a, struct dp_err *err)
-{
+static enum dp_status delete_old(struct applying *a, struct dp_err *err) {
     struct retain_versions v;
     struct dp_delta_snapshot *s = NULL;
     struct dp_delta_vacuumed done;
@@ -283,8 +267,7 @@ static enum dp_status delete_old(struct applying *a, struct dp_err *err)
 }
 
 /* Before anything is done to the table: are the files those of the plan?  Not asked where it has begun already. */
-static enum dp_status check_tiers(struct applying *a, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status check_tiers(struct applying *a, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct retain_tiers x;
     struct dp_buf app = {0};
     int64_t version;
@@ -299,8 +282,7 @@ static enum dp_status check_tiers(struct applying *a, const struct dp_delta_snap
     return status;
 }
 
-static enum dp_status move_cold(struct applying *a, struct dp_err *err)
-{
+static enum dp_status move_cold(struct applying *a, struct dp_err *err) {
     struct retain_moved m;
     enum dp_status status = retain_tiers_move(a->run, &a->t, a->item->tier, &m, err);
     a->out->tier_files += m.files, a->out->tier_bytes += m.bytes, a->out->rewritten += m.rewritten, a->out->commits += m.commits;
@@ -309,15 +291,13 @@ static enum dp_status move_cold(struct applying *a, struct dp_err *err)
     return status;
 }
 
-static enum dp_status check_own(struct applying *a, struct dp_err *err)
-{
+static enum dp_status check_own(struct applying *a, struct dp_err *err) {
     char hex[65];
     hex[dp_hex_print(hex, a->t.own.digest, sizeof a->t.own.digest)] = 0;
     return strcmp(hex, a->item->own) ? stale(a, "its own contract says something else of retention now", err) : DP_OK;
 }
 
-static enum dp_status act(struct applying *a, struct dp_err *err)
-{
+static enum dp_status act(struct applying *a, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     enum dp_status status = dp_delta_open(a->item->table, -1, &s, err);
     if (status == DP_OK && !dp_str_eqz(s->metadata.id, a->item->id)) status = stale(a, "another table is in its place", err);
@@ -339,8 +319,7 @@ static enum dp_status act(struct applying *a, struct dp_err *err)
 }
 
 /* What the log of who did what says of it before it is done: the plan's time, and the rules by their ids. */
-static void print_intent(const struct applying *a, struct dp_buf *b)
-{
+static void print_intent(const struct applying *a, struct dp_buf *b) {
     dp_buf_addf(b, "{\"plan_now\":%lld,\"version\":%lld,\"rules\":[", (long long)a->now, (long long)a->item->version);
     for (size_t i = 0; i < a->item->n_rules && i < 100; i++) {
         if (i) dp_buf_addc(b, ',');
@@ -350,8 +329,7 @@ static void print_intent(const struct applying *a, struct dp_buf *b)
                 a->item->has_leftovers ? "true" : "false", a->item->tier ? "true" : "false");
 }
 
-static enum dp_status apply_table(struct applying *a, struct dp_err *err)
-{
+static enum dp_status apply_table(struct applying *a, struct dp_err *err) {
     struct dp_buf intent = {0}, result = {0};
     char *object = dp_audit_object(a->item->table);
     uint64_t ticket = 0, rows = a->out->rows, files = a->out->files_removed, old = a->out->old_files, cold = a->out->tier_files;
@@ -374,8 +352,7 @@ static enum dp_status apply_table(struct applying *a, struct dp_err *err)
     return status;
 }
 
-enum dp_status dp_retain_apply(struct dp_run *run, const struct dp_retain_apply_opts *o, struct dp_retain_applied *out, struct dp_err *err)
-{
+enum dp_status dp_retain_apply(struct dp_run *run, const struct dp_retain_apply_opts *o, struct dp_retain_applied *out, struct dp_err *err) {
     struct applying a = {.run = run, .o = o, .out = out};
     struct dp_err why = DP_ERR_INIT, held_why = DP_ERR_INIT;
     enum dp_status status;

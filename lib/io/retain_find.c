@@ -18,16 +18,14 @@ struct finding {
     struct dp_err *err;
 };
 
-static void found(struct finding *f, const char *path, const char *below)
-{
+static void found(struct finding *f, const char *path, const char *below) {
     f->v = dp_grow(f->v, &f->cap, f->n + 1, sizeof *f->v);
     f->v[f->n++] = (struct retain_place){dp_strdup(path), dp_strdup(below)};
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static enum dp_status list(struct finding *f, const char *dir, char ***out, size_t *n)
-{
+static enum dp_status list(struct finding *f, const char *dir, char ***out, size_t *n) {
     char **v = NULL;
     size_t cap = 0;
     DIR *d = opendir(dir);
@@ -44,22 +42,19 @@ static enum dp_status list(struct finding *f, const char *dir, char ***out, size
     return DP_OK;
 }
 
-static bool is_directory(const char *path)
-{
+static bool is_directory(const char *path) {
     struct stat st;
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool has_log(const char *path)
-{
+static bool has_log(const char *path) {
     char *log = dp_path_join(path, "_delta_log");
     bool yes = is_directory(log);
     free(log);
     return yes;
 }
 
-static enum dp_status walk(struct finding *f, const char *dir, int depth)
-{
+static enum dp_status walk(struct finding *f, const char *dir, int depth) {
     char **names = NULL;
     size_t n = 0;
     if (depth == DEPTH) return dp_err_set(f->err, DP_LIMIT, "%s: more than %d directories in each other", dir, DEPTH);
@@ -75,8 +70,7 @@ static enum dp_status walk(struct finding *f, const char *dir, int depth)
     return status;
 }
 
-enum dp_status retain_find(const struct dp_run *run, const char *const *names, size_t n, struct retain_place **out, size_t *n_out, struct dp_err *err)
-{
+enum dp_status retain_find(const struct dp_run *run, const char *const *names, size_t n, struct retain_place **out, size_t *n_out, struct dp_err *err) {
     struct finding f = {.run = run, .err = err};
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < n && status == DP_OK; i++) {
@@ -95,8 +89,7 @@ enum dp_status retain_find(const struct dp_run *run, const char *const *names, s
     return status;
 }
 
-void retain_places_free(struct retain_place *p, size_t n)
-{
+void retain_places_free(struct retain_place *p, size_t n) {
     for (size_t i = 0; i < n; i++) free(p[i].path), free(p[i].below);
     free(p);
 }

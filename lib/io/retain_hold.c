@@ -27,8 +27,7 @@ struct holding {
 
 /* ---- what is to be held ---- */
 
-static enum dp_status add_scope(struct dp_legal_scope **v, size_t *n, size_t *cap, struct dp_str text, const char *source, struct dp_err *err)
-{
+static enum dp_status add_scope(struct dp_legal_scope **v, size_t *n, size_t *cap, struct dp_str text, const char *source, struct dp_err *err) {
     const char *eq = text.n ? memchr(text.p, '=', text.n) : NULL;
     if (!eq || eq == text.p) return dp_err_set(err, DP_USAGE, "%s: expected COLUMN=VALUE", source); /* what stands there may name somebody */
     if (!dp_utf8_valid(text.p, text.n, NULL)) return dp_err_set(err, DP_USAGE, "%s: a value is no UTF-8", source);
@@ -38,8 +37,7 @@ static enum dp_status add_scope(struct dp_legal_scope **v, size_t *n, size_t *ca
     return DP_OK;
 }
 
-static enum dp_status read_subjects(struct holding *h, struct dp_err *err)
-{
+static enum dp_status read_subjects(struct holding *h, struct dp_err *err) {
     struct dp_buf text = {0};
     const char *from = h->o->subjects_from;
     DP_TRY(dp_file_read(!strcmp(from, "-") ? "/dev/stdin" : from, DP_LIMIT_HOLD_FILE, &text, err));
@@ -58,8 +56,7 @@ static enum dp_status read_subjects(struct holding *h, struct dp_err *err)
     return status;
 }
 
-static enum dp_status take_scopes(struct holding *h, struct dp_err *err)
-{
+static enum dp_status take_scopes(struct holding *h, struct dp_err *err) {
     const struct dp_retain_hold_opts *o = h->o;
     for (size_t i = 0; i < o->n_partitions; i++)
         DP_TRY(add_scope(&h->hold.partitions, &h->hold.n_partitions, &h->cap_partitions, dp_str_z(o->partitions[i]), "--partition", err));
@@ -72,8 +69,7 @@ static enum dp_status take_scopes(struct holding *h, struct dp_err *err)
 /* ---- clones ---- */
 
 /* The table that a file with an absolute path belongs to, in `root`; false: none. */
-static bool find_table(const char *path, char root[PATH_MAX])
-{
+static bool find_table(const char *path, char root[PATH_MAX]) {
     char *at = dp_path_dir(path);
     bool found = false;
     while (!found && strcmp(at, "/") != 0 && strcmp(at, ".") != 0) {
@@ -88,8 +84,7 @@ static bool find_table(const char *path, char root[PATH_MAX])
     return found;
 }
 
-static bool is_held_too(const struct holding *h, const char *root)
-{
+static bool is_held_too(const struct holding *h, const char *root) {
     struct dp_legal l;
     char real[PATH_MAX];
     bool yes = false;
@@ -100,8 +95,7 @@ static bool is_held_too(const struct holding *h, const char *root)
     return yes;
 }
 
-static enum dp_status check_foreign(const struct holding *h, const char *table, const char *own, const struct dp_delta_file *f, struct dp_buf *known, struct dp_err *err)
-{
+static enum dp_status check_foreign(const struct holding *h, const char *table, const char *own, const struct dp_delta_file *f, struct dp_buf *known, struct dp_err *err) {
     struct dp_buf path = {0};
     char root[PATH_MAX];
     enum dp_status status = DP_OK;
@@ -115,8 +109,7 @@ static enum dp_status check_foreign(const struct holding *h, const char *table, 
     return status;
 }
 
-static enum dp_status check_clone(const struct holding *h, const char *table, struct dp_err *err)
-{
+static enum dp_status check_clone(const struct holding *h, const char *table, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     struct dp_buf known = {0};
     const struct dp_delta_file *f;
@@ -134,8 +127,7 @@ static enum dp_status check_clone(const struct holding *h, const char *table, st
 
 /* ---- doing it ---- */
 
-static enum dp_status act(struct holding *h, const char *table, bool releases, struct dp_err *err)
-{
+static enum dp_status act(struct holding *h, const char *table, bool releases, struct dp_err *err) {
     struct dp_buf what = {0};
     uint64_t ticket = 0;
     char *object = dp_audit_object(table);
@@ -154,8 +146,7 @@ static enum dp_status act(struct holding *h, const char *table, bool releases, s
     return status;
 }
 
-static enum dp_status begin(struct holding *h, struct dp_err *err)
-{
+static enum dp_status begin(struct holding *h, struct dp_err *err) {
     const struct dp_retain_hold_opts *o = h->o;
     h->hold.name = dp_str_z(o->name);
     if (!dp_legal_case_ok(h->hold.name))
@@ -167,15 +158,13 @@ static enum dp_status begin(struct holding *h, struct dp_err *err)
     return DP_OK;
 }
 
-static void end(struct holding *h)
-{
+static void end(struct holding *h) {
     dp_audit_close(h->audit);
     free(h->hold.partitions), free(h->hold.subjects);
     dp_arena_release(&h->arena);
 }
 
-enum dp_status dp_retain_hold(const struct dp_run *run, const struct dp_retain_hold_opts *o, uint64_t *done, struct dp_err *err)
-{
+enum dp_status dp_retain_hold(const struct dp_run *run, const struct dp_retain_hold_opts *o, uint64_t *done, struct dp_err *err) {
     struct holding h = {.run = run, .o = o};
     enum dp_status status;
     *done = 0;
@@ -196,8 +185,7 @@ out:
 }
 
 /* Held by this case, readable or not. */
-static bool has_case(const char *table, struct dp_str name)
-{
+static bool has_case(const char *table, struct dp_str name) {
     struct dp_legal l;
     bool has = false;
     dp_legal_read(table, &l);
@@ -210,8 +198,7 @@ static bool has_case(const char *table, struct dp_str name)
     return has;
 }
 
-enum dp_status dp_retain_release(const struct dp_run *run, const struct dp_retain_hold_opts *o, bool under, uint64_t *done, struct dp_err *err)
-{
+enum dp_status dp_retain_release(const struct dp_run *run, const struct dp_retain_hold_opts *o, bool under, uint64_t *done, struct dp_err *err) {
     struct holding h = {.run = run, .o = o};
     struct retain_place *places = NULL;
     size_t n = 0;
@@ -235,8 +222,7 @@ out:
 }
 
 enum dp_status dp_retain_holds(const struct dp_run *run, const char *const *tables, size_t n, enum dp_status (*each)(void *ctx, const char *table, const struct dp_legal_hold *h, struct dp_err *err),
-                               void *ctx, struct dp_err *err)
-{
+                               void *ctx, struct dp_err *err) {
     struct retain_place *places = NULL;
     size_t n_places = 0;
     enum dp_status status = retain_find(run, tables, n, &places, &n_places, err);

@@ -41,8 +41,7 @@ struct loss {
     uint64_t files, bytes;
 };
 
-static enum dp_status lose(void *ctx, const char *path, int64_t bytes, struct dp_err *err)
-{
+static enum dp_status lose(void *ctx, const char *path, int64_t bytes, struct dp_err *err) {
     struct loss *l = ctx;
     (void)err;
     dp_map_put(&l->names, dp_str_z(path), NULL);
@@ -51,8 +50,7 @@ static enum dp_status lose(void *ctx, const char *path, int64_t bytes, struct dp
 }
 
 /* The names of a file and of its vector, each asked: is one of them lost? is one of them not there? */
-static void ask_file(const char *table, const struct dp_delta_file *f, const struct dp_map *names, bool *lost, bool *missing)
-{
+static void ask_file(const char *table, const struct dp_delta_file *f, const struct dp_map *names, bool *lost, bool *missing) {
     struct dp_buf path[2] = {{0}, {0}};
     *lost = *missing = false;
     for (int i = 0; i < 2; i++) {
@@ -68,16 +66,14 @@ static void ask_file(const char *table, const struct dp_delta_file *f, const str
 
 struct ranges { struct dp_buf json, words; uint64_t n; };
 
-static void add_range(struct ranges *r, int64_t from, int64_t to)
-{
+static void add_range(struct ranges *r, int64_t from, int64_t to) {
     dp_buf_addf(&r->json, "%s[%lld,%lld]", r->json.n ? "," : "", (long long)from, (long long)to);
     dp_buf_addf(&r->words, from == to ? "%s%lld" : "%s%lld-%lld", r->words.n ? ", " : "", (long long)from, (long long)to);
     r->n += (uint64_t)(to - from) + 1;
 }
 
 /* state: 0 can be read and stays so, 1 goes, 2 can't be read now. */
-static void add_ranges(const uint8_t *state, size_t n, int64_t oldest, uint8_t want, struct ranges *out)
-{
+static void add_ranges(const uint8_t *state, size_t n, int64_t oldest, uint8_t want, struct ranges *out) {
     for (size_t i = 0; i < n;) {
         size_t k = i;
         while (k < n && state[k] == state[i]) k++;
@@ -86,16 +82,14 @@ static void add_ranges(const uint8_t *state, size_t n, int64_t oldest, uint8_t w
     }
 }
 
-static void mark(uint8_t *state, const struct retain_versions *v, const struct dp_delta_life *life, uint8_t what)
-{
+static void mark(uint8_t *state, const struct retain_versions *v, const struct dp_delta_life *life, uint8_t what) {
     int64_t to = life->to == INT64_MAX ? v->lives.latest + 1 : life->to;
     for (int64_t i = life->from; i < to; i++)
         if (state[i - v->lives.oldest] < what) state[i - v->lives.oldest] = what;
 }
 
 /* What goes at once where nothing is kept for a time: what the plan's own rows leave behind. */
-static void mark_purged(struct retain_table *t, const struct dp_delta_snapshot *s, const struct retain_versions *v, uint8_t *state)
-{
+static void mark_purged(struct retain_table *t, const struct dp_delta_snapshot *s, const struct retain_versions *v, uint8_t *state) {
     struct retain_judge j;
     struct dp_map keys = {0};
     struct dp_buf key = {0};
@@ -120,8 +114,7 @@ static void mark_purged(struct retain_table *t, const struct dp_delta_snapshot *
     dp_buf_release(&key);
 }
 
-static enum dp_status plan_versions(struct retain_table *t, const struct dp_delta_snapshot *s, bool rows_go, struct job *job, struct dp_err *err)
-{
+static enum dp_status plan_versions(struct retain_table *t, const struct dp_delta_snapshot *s, bool rows_go, struct job *job, struct dp_err *err) {
     struct retain_versions v;
     struct loss loss = {0};
     uint64_t held_files = 0, held_bytes = 0;
@@ -167,8 +160,7 @@ static enum dp_status plan_versions(struct retain_table *t, const struct dp_delt
 
 /* ---- rows ---- */
 
-static void tell_rows(struct retain_table *t, const struct retain_rows *r, struct job *job)
-{
+static void tell_rows(struct retain_table *t, const struct retain_rows *r, struct job *job) {
     bool is_exact = r->is_known && r->least == r->most;
     dp_buf_addf(&job->line, ",\"rows\":{\"digest\":\"%s\",\"files\":%llu,\"bytes\":%llu,\"rewrites\":%llu,\"rewrite_bytes\":%llu,\"least\":%llu,\"most\":%llu,\"exact\":%s}", r->digest,
                 (unsigned long long)r->files, (unsigned long long)r->bytes, (unsigned long long)r->rewrites, (unsigned long long)r->rewrite_bytes, (unsigned long long)r->least,
@@ -186,16 +178,14 @@ static void tell_rows(struct retain_table *t, const struct retain_rows *r, struc
 }
 
 /* After what goes: what does not.  Not in the plan itself, which is judged again. */
-static void tell_held(struct retain_table *t, struct job *job)
-{
+static void tell_held(struct retain_table *t, struct job *job) {
     dp_buf_addf(&job->words, "%s: held by ", t->path);
     dp_legal_names(&t->legal, &job->words);
     dp_buf_addf(&job->words, ": %s stay; %llu old files of %llu bytes that would go stay\n", t->legal.whole ? "all rows" : "rows of these", (unsigned long long)job->sums.held_files, (unsigned long long)job->sums.held_bytes);
     job->sums.held = 1;
 }
 
-static void tell_leftovers(struct retain_table *t, uint64_t n, struct job *job)
-{
+static void tell_leftovers(struct retain_table *t, uint64_t n, struct job *job) {
     dp_buf_addf(&job->line, ",\"leftovers\":{\"entries\":%llu}", (unsigned long long)n);
     dp_buf_addf(&job->words, "%s: %llu leftovers of writers go: ", t->path, (unsigned long long)n);
     retain_ids(t, RETAIN_LEFTOVERS, &job->words);
@@ -203,8 +193,7 @@ static void tell_leftovers(struct retain_table *t, uint64_t n, struct job *job)
     job->sums.leftovers = n;
 }
 
-static enum dp_status plan_tiers(struct retain_table *t, const struct dp_delta_snapshot *s, struct job *job, struct dp_err *err)
-{
+static enum dp_status plan_tiers(struct retain_table *t, const struct dp_delta_snapshot *s, struct job *job, struct dp_err *err) {
     struct retain_tiers x;
     enum dp_status status = retain_tiers_open(&x, t, s, err);
     if (status == DP_OK && x.files) dp_buf_addf(&job->line, ",\"tier\":{\"digest\":\"%s\",\"files\":%llu,\"bytes\":%llu}", x.digest, (unsigned long long)x.files, (unsigned long long)x.bytes);
@@ -223,8 +212,7 @@ static enum dp_status plan_tiers(struct retain_table *t, const struct dp_delta_s
 }
 
 /* A name that means the same wherever the plan is applied from. */
-static void add_path(struct dp_buf *b, const char *path)
-{
+static void add_path(struct dp_buf *b, const char *path) {
     char *real = realpath(path, NULL);
     dp_json_add_string(b, dp_str_z(real ? real : path));
     free(real);
@@ -234,8 +222,7 @@ static void add_path(struct dp_buf *b, const char *path)
 
 static bool has_rules(const struct dp_retain_plan_opts *o) { return o->n_rules || o->contract; }
 
-static enum dp_status plan_table(struct planning *p, struct job *job, struct dp_err *err)
-{
+static enum dp_status plan_table(struct planning *p, struct job *job, struct dp_err *err) {
     struct retain_table t = {.path = job->place->path, .below = job->place->below, .all = has_rules(p->o) ? p->rules : NULL, .now = p->now};
     struct dp_delta_snapshot *s = NULL;
     struct retain_rows rows = {0};
@@ -277,8 +264,7 @@ out:
     return status;
 }
 
-enum dp_status retain_plan_sums(const struct retain_place *place, const struct dp_retain_plan_opts *o, const struct dp_retain_rules *rules, int64_t now, struct dp_retain_totals *sums, struct dp_err *err)
-{
+enum dp_status retain_plan_sums(const struct retain_place *place, const struct dp_retain_plan_opts *o, const struct dp_retain_rules *rules, int64_t now, struct dp_retain_totals *sums, struct dp_err *err) {
     struct planning p = {.o = o, .rules = rules, .now = now};
     struct job job = {.place = place};
     enum dp_status status = plan_table(&p, &job, err);
@@ -287,8 +273,7 @@ enum dp_status retain_plan_sums(const struct retain_place *place, const struct d
     return status;
 }
 
-static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
-{
+static enum dp_status produce(void *ctx, void *slot, struct dp_err *err) {
     struct planning *p = ctx;
     struct job *job = slot;
     if (dp_run_stopped(p->run, err)) return DP_SIGNALLED;
@@ -300,8 +285,7 @@ static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err)
-{
+static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err) {
     struct planning *p = ctx;
     struct job *job = slot;
     struct dp_err why = DP_ERR_INIT;
@@ -315,8 +299,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err
     return DP_OK;
 }
 
-static void add_sums(struct dp_retain_totals *to, const struct dp_retain_totals *s)
-{
+static void add_sums(struct dp_retain_totals *to, const struct dp_retain_totals *s) {
     to->tables++, to->ruled += s->ruled, to->to_do += s->to_do, to->refused += s->refused;
     to->held += s->held, to->held_files += s->held_files, to->held_bytes += s->held_bytes;
     to->files += s->files, to->rewrites += s->rewrites, to->bytes += s->bytes, to->rewrite_bytes += s->rewrite_bytes;
@@ -326,8 +309,7 @@ static void add_sums(struct dp_retain_totals *to, const struct dp_retain_totals 
     to->tier_files += s->tier_files, to->tier_bytes += s->tier_bytes;
 }
 
-static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)
-{
+static enum dp_status consume(void *ctx, void *slot, struct dp_err *err) {
     struct planning *p = ctx;
     struct job *job = slot;
     if (job->refused != DP_OK && *p->worst == DP_OK) *p->worst = job->refused;
@@ -337,8 +319,7 @@ static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)
     return p->o->say && job->words.n ? p->o->say(p->o->ctx, dp_buf_str(&job->words), err) : DP_OK;
 }
 
-static void release(void *ctx, void *slot)
-{
+static void release(void *ctx, void *slot) {
     struct job *job = slot;
     (void)ctx;
     dp_buf_release(&job->line);
@@ -347,8 +328,7 @@ static void release(void *ctx, void *slot)
 
 /* ---- the plan ---- */
 
-static void add_head(struct planning *p)
-{
+static void add_head(struct planning *p) {
     char hex[65];
     dp_buf_addf(&p->text, "{\"dp_retain_plan\":1,\"now\":%lld,\"rules\":[", (long long)p->now);
     for (size_t i = 0; i < p->o->n_rules; i++) {
@@ -370,8 +350,7 @@ static void add_head(struct planning *p)
     dp_buf_addf(&p->text, ",\"digest\":\"%s\"}\n", hex);
 }
 
-static enum dp_status write_plan(struct planning *p, struct dp_err *err)
-{
+static enum dp_status write_plan(struct planning *p, struct dp_err *err) {
     uint8_t hash[DP_SHA256_SIZE];
     char hex[65];
     dp_sha256(p->text.p, p->text.n, hash);
@@ -384,8 +363,7 @@ static enum dp_status write_plan(struct planning *p, struct dp_err *err)
     return status;
 }
 
-enum dp_status dp_retain_plan(struct dp_run *run, const struct dp_retain_plan_opts *o, struct dp_retain_totals *out, enum dp_status *worst, struct dp_err *err)
-{
+enum dp_status dp_retain_plan(struct dp_run *run, const struct dp_retain_plan_opts *o, struct dp_retain_totals *out, enum dp_status *worst, struct dp_err *err) {
     static const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release};
     struct dp_retain_rules rules = {0};
     struct planning p = {.run = run, .o = o, .rules = &rules, .totals = out, .worst = worst, .now = run->now_micros};

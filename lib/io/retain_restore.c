@@ -24,8 +24,7 @@ struct restoring {
 };
 
 /* Where the bytes of a file are: in --from, below the table's id or at once, else in the tier.  False: nowhere. */
-static bool find(const struct dp_tier_opts *o, struct dp_str id, struct dp_str path, struct dp_str rel, struct dp_buf *out)
-{
+static bool find(const struct dp_tier_opts *o, struct dp_str id, struct dp_str path, struct dp_str rel, struct dp_buf *out) {
     for (int i = 0; i < 3; i++) {
         struct stat st;
         if (i < 2 && !o->from) continue;
@@ -38,8 +37,7 @@ static bool find(const struct dp_tier_opts *o, struct dp_str id, struct dp_str p
     return false;
 }
 
-static enum dp_status check_fields(const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_err *err)
-{
+static enum dp_status check_fields(const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_err *err) {
     const char *const *fields;
     size_t n = 0;
     if (!where || !dp_expr_fields(where, &fields, &n)) return DP_OK;
@@ -49,8 +47,7 @@ static enum dp_status check_fields(const struct dp_delta_snapshot *s, const stru
 }
 
 static enum dp_status each(const struct dp_tier_opts *o, const struct dp_delta_snapshot *s, struct dp_pool *pool,
-                           enum dp_status (*fn)(void *ctx, const struct dp_delta_file *f, const struct dp_tier_file *t, struct dp_err *err), void *ctx, struct dp_err *err)
-{
+                           enum dp_status (*fn)(void *ctx, const struct dp_delta_file *f, const struct dp_tier_file *t, struct dp_err *err), void *ctx, struct dp_err *err) {
     struct dp_expr *where = NULL;
     const struct dp_delta_file **files = NULL;
     struct dp_buf path = {0}, source = {0};
@@ -80,8 +77,7 @@ static enum dp_status each(const struct dp_tier_opts *o, const struct dp_delta_s
 
 struct listing { const struct dp_tier_opts *o; struct dp_tier_restored *out; };
 
-static enum dp_status list_file(void *ctx, const struct dp_delta_file *f, const struct dp_tier_file *t, struct dp_err *err)
-{
+static enum dp_status list_file(void *ctx, const struct dp_delta_file *f, const struct dp_tier_file *t, struct dp_err *err) {
     struct listing *l = ctx;
     (void)f;
     l->out->files++, l->out->bytes += t->bytes;
@@ -89,8 +85,7 @@ static enum dp_status list_file(void *ctx, const struct dp_delta_file *f, const 
     return l->o->each ? l->o->each(l->o->ctx, t, err) : DP_OK;
 }
 
-enum dp_status dp_tier_list(struct dp_run *run, const struct dp_tier_opts *o, struct dp_tier_restored *out, struct dp_err *err)
-{
+enum dp_status dp_tier_list(struct dp_run *run, const struct dp_tier_opts *o, struct dp_tier_restored *out, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     struct listing l = {o, out};
     *out = (struct dp_tier_restored){.version = -1};
@@ -104,8 +99,7 @@ enum dp_status dp_tier_list(struct dp_run *run, const struct dp_tier_opts *o, st
 
 struct choosing { struct restoring *r; struct tier_moving *m; };
 
-static enum dp_status choose_file(void *ctx, const struct dp_delta_file *f, const struct dp_tier_file *t, struct dp_err *err)
-{
+static enum dp_status choose_file(void *ctx, const struct dp_delta_file *f, const struct dp_tier_file *t, struct dp_err *err) {
     struct choosing *c = ctx;
     (void)err;
     c->r->out->files++, c->r->out->bytes += t->bytes;
@@ -117,8 +111,7 @@ static enum dp_status choose_file(void *ctx, const struct dp_delta_file *f, cons
     return DP_OK;
 }
 
-static enum dp_status choose(void *ctx, struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status choose(void *ctx, struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct restoring *r = ctx;
     struct choosing c = {r, m};
     r->out->files = r->out->bytes = r->out->lost_files = r->out->lost_bytes = 0;
@@ -128,8 +121,7 @@ static enum dp_status choose(void *ctx, struct tier_moving *m, const struct dp_d
                       (unsigned long long)r->out->lost_files, (unsigned long long)r->out->files, (unsigned long long)r->out->lost_bytes);
 }
 
-static enum dp_status restore(struct restoring *r, struct dp_err *err)
-{
+static enum dp_status restore(struct restoring *r, struct dp_err *err) {
     struct tier_moving m = {.run = r->run, .table = r->o->table, .operation = "RESTORE TIER", .parameters = "{}", .choose = choose, .ctx = r};
     int lock = -1;
     enum dp_status status = DP_OK;
@@ -143,8 +135,7 @@ static enum dp_status restore(struct restoring *r, struct dp_err *err)
     return status;
 }
 
-enum dp_status dp_tier_restore(struct dp_run *run, const struct dp_tier_opts *o, struct dp_tier_restored *out, struct dp_err *err)
-{
+enum dp_status dp_tier_restore(struct dp_run *run, const struct dp_tier_opts *o, struct dp_tier_restored *out, struct dp_err *err) {
     struct restoring r = {.run = run, .o = o, .out = out};
     struct dp_audit *audit = NULL;
     struct dp_buf intent = {0}, result = {0};

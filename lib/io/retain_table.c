@@ -20,8 +20,7 @@
 /* ---- rows ---- */
 
 /* Rows of held subjects stay, whatever the rules say; where that can't be told of rows, all do. */
-static enum dp_status spare_subjects(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_buf *where, struct dp_err *err)
-{
+static enum dp_status spare_subjects(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_buf *where, struct dp_err *err) {
     struct dp_buf held = {0}, all = {0};
     enum dp_status status = DP_OK;
     if (!dp_legal_rows(&t->legal, s->schema, &held)) t->legal.whole = t->legal.n > 0;
@@ -36,8 +35,7 @@ static enum dp_status spare_subjects(struct retain_table *t, const struct dp_del
     return status;
 }
 
-static enum dp_status compile(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status compile(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_buf where = {0}, unheld = {0};
     enum dp_status status = dp_retain_where(t->rules, t->n, s, t->now, &where, err);
     if (status == DP_OK) status = dp_retain_unheld(t->rules, t->n, s, t->now, &unheld, err);
@@ -54,8 +52,7 @@ static enum dp_status compile(struct retain_table *t, const struct dp_delta_snap
 }
 
 /* A misspelled column in a condition would read as null, of which much is true. */
-static enum dp_status check_fields(const struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status check_fields(const struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) {
     const char *const *fields;
     size_t n = 0;
     if (!t->where || !dp_expr_fields(t->where, &fields, &n)) return DP_OK;
@@ -64,8 +61,7 @@ static enum dp_status check_fields(const struct retain_table *t, const struct dp
     return DP_OK;
 }
 
-enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) {
     if (!t->all) DP_TRY(dp_retain_own(&t->own, s, err));
     const struct dp_retain_rules *all = t->all ? t->all : &t->own;
     t->rules = dp_calloc(all->n + 1, sizeof *t->rules);
@@ -85,8 +81,7 @@ enum dp_status retain_table_open(struct retain_table *t, const struct dp_delta_s
     return check_fields(t, s, err);
 }
 
-void retain_table_close(struct retain_table *t)
-{
+void retain_table_close(struct retain_table *t) {
     free(t->rules);
     dp_retain_rules_release(&t->own);
     dp_expr_free(t->where);
@@ -97,20 +92,17 @@ void retain_table_close(struct retain_table *t)
     dp_buf_release(&t->where_text);
 }
 
-void retain_judge_open(struct retain_judge *j, struct retain_table *t, const struct dp_delta_snapshot *s)
-{
+void retain_judge_open(struct retain_judge *j, struct retain_table *t, const struct dp_delta_snapshot *s) {
     *j = (struct retain_judge){.t = t, .s = s, .held = t->held ? dp_delta_skipper_open(s, t->held) : NULL, .where = t->where ? dp_delta_skipper_open(s, t->where) : NULL, .unheld = t->unheld ? dp_delta_skipper_open(s, t->unheld) : NULL};
 }
 
-void retain_judge_close(struct retain_judge *j)
-{
+void retain_judge_close(struct retain_judge *j) {
     dp_delta_skipper_close(j->where);
     dp_delta_skipper_close(j->unheld);
     dp_delta_skipper_close(j->held);
 }
 
-enum dp_maybe retain_judge_ask(struct retain_judge *j, const struct dp_delta_file *f)
-{
+enum dp_maybe retain_judge_ask(struct retain_judge *j, const struct dp_delta_file *f) {
     enum dp_maybe whole = dp_retain_file(j->t->rules, j->t->n, f, j->t->now);
     if (whole == DP_NEVER || (j->t->legal.n && dp_legal_holds_file(&j->t->legal, j->s, f))) return DP_NEVER;
     if (j->held && dp_delta_skipper_ask(j->held, f) != DP_NEVER) return j->where ? dp_delta_skipper_ask(j->where, f) : DP_NEVER;
@@ -119,8 +111,7 @@ enum dp_maybe retain_judge_ask(struct retain_judge *j, const struct dp_delta_fil
 }
 
 /* Adds the file's digest to a sum, which no order changes. */
-static void mix_file(uint64_t sum[4], const struct dp_delta_file *f, enum dp_maybe answer, struct dp_buf *key)
-{
+static void mix_file(uint64_t sum[4], const struct dp_delta_file *f, enum dp_maybe answer, struct dp_buf *key) {
     uint64_t part[4];
     dp_buf_reset(key);
     dp_buf_addc(key, answer == DP_ALWAYS ? 'a' : 'm');
@@ -129,8 +120,7 @@ static void mix_file(uint64_t sum[4], const struct dp_delta_file *f, enum dp_may
     for (int i = 0; i < 4; i++) sum[i] += part[i];
 }
 
-static void finish_digest(struct retain_table *t, const struct dp_delta_snapshot *s, const uint64_t sum[4], struct retain_rows *out)
-{
+static void finish_digest(struct retain_table *t, const struct dp_delta_snapshot *s, const uint64_t sum[4], struct retain_rows *out) {
     struct dp_buf all = {0};
     uint8_t hash[DP_SHA256_SIZE];
     dp_buf_adds(&all, s->metadata.id);
@@ -144,8 +134,7 @@ static void finish_digest(struct retain_table *t, const struct dp_delta_snapshot
     dp_buf_release(&all);
 }
 
-enum dp_status retain_rows_count(struct retain_table *t, const struct dp_delta_snapshot *s, struct retain_rows *out, struct dp_err *err)
-{
+enum dp_status retain_rows_count(struct retain_table *t, const struct dp_delta_snapshot *s, struct retain_rows *out, struct dp_err *err) {
     struct retain_judge j;
     struct dp_delta_skipper *rows = dp_delta_skipper_open(s, NULL);
     struct dp_buf key = {0};
@@ -181,8 +170,7 @@ enum dp_status retain_rows_count(struct retain_table *t, const struct dp_delta_s
 /* ---- versions ---- */
 
 /* The period of a version's time, for daily .. yearly. */
-static int64_t period_of(const struct dp_zone *z, int64_t ms, int what)
-{
+static int64_t period_of(const struct dp_zone *z, int64_t ms, int what) {
     int64_t seconds = ms / 1000 - (ms % 1000 < 0), local = seconds + dp_zone_offset(z, seconds), day = local / 86400 - (local % 86400 < 0), year;
     unsigned month, of_month;
     if (what == 0) return day;
@@ -192,8 +180,7 @@ static int64_t period_of(const struct dp_zone *z, int64_t ms, int what)
 }
 
 /* The newest version of each of so many periods. */
-static void keep_periods(const struct dp_retain_rule *r, int what, int64_t count, struct retain_versions *v, size_t n, bool rows_go, int64_t now_ms)
-{
+static void keep_periods(const struct dp_retain_rule *r, int what, int64_t count, struct retain_versions *v, size_t n, bool rows_go, int64_t now_ms) {
     int64_t last = rows_go ? period_of(r->zone, now_ms, what) : INT64_MIN; /* the version that is made now is the newest of its period */
     if (rows_go) count--;
     for (size_t i = n; i-- > 0 && count > 0;) {
@@ -204,8 +191,7 @@ static void keep_periods(const struct dp_retain_rule *r, int what, int64_t count
     }
 }
 
-static void keep_by_rule(const struct dp_retain_rule *r, struct retain_versions *v, size_t n, bool rows_go, int64_t now)
-{
+static void keep_by_rule(const struct dp_retain_rule *r, struct retain_versions *v, size_t n, bool rows_go, int64_t now) {
     int64_t cut = dp_retain_cut(&r->versions, r->zone, now), last = r->last - (rows_go ? 1 : 0), now_ms = now / 1000;
     const int64_t counts[] = {r->daily, r->weekly, r->monthly, r->yearly};
     int64_t cut_ms = cut == INT64_MIN ? INT64_MIN : cut / 1000 - (cut % 1000 < 0);
@@ -215,8 +201,7 @@ static void keep_by_rule(const struct dp_retain_rule *r, struct retain_versions 
     for (int i = 0; i < 4; i++) keep_periods(r, i, counts[i], v, n, rows_go, now_ms);
 }
 
-static enum dp_status settle_cut(const struct retain_table *t, const struct dp_delta_snapshot *s, struct retain_versions *v, struct dp_err *err)
-{
+static enum dp_status settle_cut(const struct retain_table *t, const struct dp_delta_snapshot *s, struct retain_versions *v, struct dp_err *err) {
     struct dp_str text = dp_delta_property(s, "delta.deletedFileRetentionDuration", "");
     int64_t wanted = 7 * DAY_MS, table_cut;
     if (text.n && !dp_delta_interval_parse(text, &wanted))
@@ -231,8 +216,7 @@ static enum dp_status settle_cut(const struct retain_table *t, const struct dp_d
 }
 
 /* Files that versions which stay need, and all that the log named. */
-static void sort_files(struct retain_versions *v, size_t n)
-{
+static void sort_files(struct retain_versions *v, size_t n) {
     const struct dp_delta_lives *l = &v->lives;
     size_t *next = dp_calloc(n + 2, sizeof *next); /* the first version from i on that stays; n: none */
     v->keep = dp_calloc(l->n + 1, sizeof *v->keep);
@@ -247,8 +231,7 @@ static void sort_files(struct retain_versions *v, size_t n)
     free(next);
 }
 
-enum dp_status retain_versions_read(struct retain_table *t, const struct dp_delta_snapshot *s, int64_t base, bool rows_go, struct retain_versions *v, struct dp_err *err)
-{
+enum dp_status retain_versions_read(struct retain_table *t, const struct dp_delta_snapshot *s, int64_t base, bool rows_go, struct retain_versions *v, struct dp_err *err) {
     *v = (struct retain_versions){.cut_ms = INT64_MAX};
     DP_TRY(dp_delta_lives_read(s, &v->lives, err));
     const struct dp_delta_lives *l = &v->lives;
@@ -269,15 +252,13 @@ enum dp_status retain_versions_read(struct retain_table *t, const struct dp_delt
     return DP_OK;
 }
 
-void retain_versions_release(struct retain_versions *v)
-{
+void retain_versions_release(struct retain_versions *v) {
     dp_delta_lives_release(&v->lives);
     free(v->stays), free(v->keep), free(v->known);
     memset(v, 0, sizeof *v);
 }
 
-struct dp_delta_vacuum_opts retain_vacuum(const struct retain_versions *v, int64_t now_ms)
-{
+struct dp_delta_vacuum_opts retain_vacuum(const struct retain_versions *v, int64_t now_ms) {
     int64_t retain = 0;
     if (!v->purges && dp_sub_overflow(now_ms, v->cut_ms, &retain)) retain = INT64_MAX;
     return (struct dp_delta_vacuum_opts){.retain_ms = retain, .force = v->force, .now_ms = now_ms, .keep = v->keep, .n_keep = v->n_keep, .known = v->known, .n_known = v->lives.n};
@@ -285,8 +266,7 @@ struct dp_delta_vacuum_opts retain_vacuum(const struct retain_versions *v, int64
 
 /* ---- leftovers ---- */
 
-int64_t retain_leftovers_cut(const struct retain_table *t)
-{
+int64_t retain_leftovers_cut(const struct retain_table *t) {
     int64_t cut = INT64_MAX;
     for (size_t i = 0; i < t->n; i++) {
         if (!t->rules[i]->has_leftovers) continue;
@@ -297,8 +277,7 @@ int64_t retain_leftovers_cut(const struct retain_table *t)
 }
 
 /* Entries of a directory that were changed last before `before` (seconds): all, or files under the names of dp's temporary ones. */
-static uint64_t count_old(const char *dir, bool temporary, int64_t before, bool take)
-{
+static uint64_t count_old(const char *dir, bool temporary, int64_t before, bool take) {
     uint64_t n = 0;
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
@@ -315,8 +294,7 @@ static uint64_t count_old(const char *dir, bool temporary, int64_t before, bool 
     return n;
 }
 
-uint64_t retain_leftovers(const struct retain_table *t, bool take)
-{
+uint64_t retain_leftovers(const struct retain_table *t, bool take) {
     int64_t cut = retain_leftovers_cut(t), before = cut == INT64_MIN ? INT64_MIN : cut / 1000000 - (cut % 1000000 < 0);
     char *staging = dp_path_join(t->path, "_dp_staging"), *log = dp_path_join(t->path, "_delta_log");
     uint64_t n = 0;
@@ -331,8 +309,7 @@ uint64_t retain_leftovers(const struct retain_table *t, bool take)
 
 /* ---- words ---- */
 
-void retain_ids(const struct retain_table *t, unsigned what, struct dp_buf *out)
-{
+void retain_ids(const struct retain_table *t, unsigned what, struct dp_buf *out) {
     size_t n = 0;
     for (size_t i = 0; i < t->n; i++) {
         const struct dp_retain_rule *r = t->rules[i];
@@ -342,8 +319,7 @@ void retain_ids(const struct retain_table *t, unsigned what, struct dp_buf *out)
     }
 }
 
-enum dp_status retain_read_rules(const char *const *files, size_t n, const char *contract, struct dp_retain_rules *out, struct dp_err *err)
-{
+enum dp_status retain_read_rules(const char *const *files, size_t n, const char *contract, struct dp_retain_rules *out, struct dp_err *err) {
     for (size_t i = 0; i < n; i++) DP_TRY(dp_retain_read(out, files[i], err));
     if (contract) DP_TRY(dp_retain_contract(out, contract, err));
     return DP_OK;

@@ -23,14 +23,12 @@
 
 /* ---- which ---- */
 
-static int by_cut(const void *a, const void *b)
-{
+static int by_cut(const void *a, const void *b) {
     const struct retain_tier *x = a, *y = b;
     return x->cut != y->cut ? (x->cut > y->cut) - (x->cut < y->cut) : strcmp(x->rule->id, y->rule->id);
 }
 
-static enum dp_status open_tier(struct retain_tier *tier, const struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status open_tier(struct retain_tier *tier, const struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) {
     const struct dp_retain_rule *r = tier->rule;
     struct dp_buf home = {0};
     DP_TRY(dp_delta_tier_check(t->path, s->metadata.id, r->tier_to, err));
@@ -46,8 +44,7 @@ static enum dp_status open_tier(struct retain_tier *tier, const struct retain_ta
     return DP_OK;
 }
 
-struct retain_tier *retain_tier_of(struct retain_tiers *x, const struct dp_delta_file *f)
-{
+struct retain_tier *retain_tier_of(struct retain_tiers *x, const struct dp_delta_file *f) {
     struct retain_tier *tier = NULL;
     for (size_t i = 0; i < x->n && !tier; i++)
         if (retain_judge_ask(&x->v[i].judge, f) == DP_ALWAYS) tier = &x->v[i];
@@ -62,8 +59,7 @@ struct retain_tier *retain_tier_of(struct retain_tiers *x, const struct dp_delta
     return moves ? tier : NULL;
 }
 
-static void count(struct retain_tiers *x, const struct dp_delta_snapshot *s)
-{
+static void count(struct retain_tiers *x, const struct dp_delta_snapshot *s) {
     struct dp_buf text = {0};
     const struct dp_delta_file *f;
     uint64_t sum[4] = {0}, part[4];
@@ -94,8 +90,7 @@ static void count(struct retain_tiers *x, const struct dp_delta_snapshot *s)
     dp_buf_release(&text);
 }
 
-enum dp_status retain_tiers_open(struct retain_tiers *x, struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+enum dp_status retain_tiers_open(struct retain_tiers *x, struct retain_table *t, const struct dp_delta_snapshot *s, struct dp_err *err) {
     *x = (struct retain_tiers){.table = t, .v = dp_calloc(t->n + 1, sizeof *x->v)};
     if (t->has_rows) retain_judge_open(&x->rows, t, s);
     for (size_t i = 0; i < t->n; i++)
@@ -106,8 +101,7 @@ enum dp_status retain_tiers_open(struct retain_tiers *x, struct retain_table *t,
     return DP_OK;
 }
 
-void retain_tiers_close(struct retain_tiers *x)
-{
+void retain_tiers_close(struct retain_tiers *x) {
     retain_judge_close(&x->rows);
     for (size_t i = 0; i < x->n; i++) {
         retain_judge_close(&x->v[i].judge);
@@ -121,8 +115,7 @@ void retain_tiers_close(struct retain_tiers *x)
 
 static void app_id(const struct retain_table *t, const char *digest, struct dp_buf *out) { dp_buf_addf(out, "dp-retain/%lld/tier/%s", (long long)t->now, digest); }
 
-bool retain_tiers_begun(const struct retain_table *t, const struct dp_delta_snapshot *s, const char *digest, int64_t now_micros)
-{
+bool retain_tiers_begun(const struct retain_table *t, const struct dp_delta_snapshot *s, const char *digest, int64_t now_micros) {
     struct dp_buf app = {0};
     int64_t version;
     app_id(t, digest, &app);
@@ -140,8 +133,7 @@ struct moving_cold {
     char *home, *drafts;
 };
 
-static enum dp_status choose(void *ctx, struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status choose(void *ctx, struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct moving_cold *c = ctx;
     struct retain_tiers x;
     struct dp_buf path = {0}, rel = {0};
@@ -163,8 +155,7 @@ static enum dp_status choose(void *ctx, struct tier_moving *m, const struct dp_d
     return status;
 }
 
-static enum dp_status move_tier(struct moving_cold *c, const struct retain_tier *tier, int64_t txn, struct dp_err *err)
-{
+static enum dp_status move_tier(struct moving_cold *c, const struct retain_tier *tier, int64_t txn, struct dp_err *err) {
     struct dp_buf parameters = {0};
     struct tier_moving m = {.run = c->run, .table = c->t->path, .operation = "TIER", .app_id = dp_buf_str(&c->app), .txn_version = txn, .choose = choose, .ctx = c};
     dp_buf_addz(&parameters, "{\"tier\":");
@@ -180,8 +171,7 @@ static enum dp_status move_tier(struct moving_cold *c, const struct retain_tier 
 }
 
 /* In the log before the first file is written anew: the plan is under way. */
-static enum dp_status begin(struct moving_cold *c, struct dp_err *err)
-{
+static enum dp_status begin(struct moving_cold *c, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
     const struct dp_delta_txn txn = {.app_id = dp_buf_str(&c->app), .version = 1, .last_updated = c->run->now_micros / 1000};
     const struct dp_delta_change change = {.mode = DP_DELTA_APPEND, .rearranges = true, .checked = true, .txns = &txn, .n_txns = 1, .operation = "TIER", .parameters = "{}", .rows = -1,
@@ -193,8 +183,7 @@ static enum dp_status begin(struct moving_cold *c, struct dp_err *err)
     return status == DP_END ? DP_OK : status;
 }
 
-static enum dp_status rewrite(struct moving_cold *c, const struct retain_tier *tier, struct dp_err *err)
-{
+static enum dp_status rewrite(struct moving_cold *c, const struct retain_tier *tier, struct dp_err *err) {
     struct dp_compact_opts o = {.codec = tier->rule->codec, .where = tier->t.where};
     struct dp_compacted done = {0};
     enum dp_status status = DP_OK;
@@ -208,8 +197,7 @@ static enum dp_status rewrite(struct moving_cold *c, const struct retain_tier *t
     return status;
 }
 
-static enum dp_status do_tier(struct moving_cold *c, const struct retain_tier *tier, struct dp_str id, int64_t txn, struct dp_err *err)
-{
+static enum dp_status do_tier(struct moving_cold *c, const struct retain_tier *tier, struct dp_str id, int64_t txn, struct dp_err *err) {
     int home_lock = -1, lock = -1;
     enum dp_status status;
     c->id = tier->rule->id;
@@ -232,8 +220,7 @@ out:
     return status;
 }
 
-enum dp_status retain_tiers_move(struct dp_run *run, struct retain_table *t, const char *digest, struct retain_moved *out, struct dp_err *err)
-{
+enum dp_status retain_tiers_move(struct dp_run *run, struct retain_table *t, const char *digest, struct retain_moved *out, struct dp_err *err) {
     struct moving_cold c = {.t = t, .run = run, .out = out};
     struct dp_delta_snapshot *s = NULL;
     struct retain_tiers x = {0};

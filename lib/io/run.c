@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-void dp_run_log(const struct dp_run *run, enum dp_log_level level, const char *fmt, ...)
-{
+void dp_run_log(const struct dp_run *run, enum dp_log_level level, const char *fmt, ...) {
     va_list ap;
     if (!run->log) return;
     va_start(ap, fmt);
@@ -14,8 +13,7 @@ void dp_run_log(const struct dp_run *run, enum dp_log_level level, const char *f
     va_end(ap);
 }
 
-bool dp_run_stopped(const struct dp_run *run, struct dp_err *err)
-{
+bool dp_run_stopped(const struct dp_run *run, struct dp_err *err) {
     int sig = run->stop_signal ? *run->stop_signal : 0;
     if (!sig) return false;
     dp_err_set(err, DP_SIGNALLED, "stopped by signal %d", sig);
@@ -23,8 +21,7 @@ bool dp_run_stopped(const struct dp_run *run, struct dp_err *err)
     return true;
 }
 
-void dp_run_abort(struct dp_run *run, const struct dp_err *err)
-{
+void dp_run_abort(struct dp_run *run, const struct dp_err *err) {
     char program[64], run_id[sizeof run->run_id], reason[sizeof err->msg + sizeof err->source + 32];
     struct dp_buf shown = {NULL, 0, 0};
     if (run->marks_closed || !run->out || !(run->marks_open || run->marks)) return;

@@ -34,8 +34,7 @@ struct dp_retry {
     int64_t line, offset;    /* -1: not known */
 };
 
-struct dp_retry *dp_retry_open(const struct dp_run *run, const struct dp_source_opts *opts)
-{
+struct dp_retry *dp_retry_open(const struct dp_run *run, const struct dp_source_opts *opts) {
     struct dp_retry *t = dp_calloc(1, sizeof *t);
     t->outer = opts;
     t->run = *run;
@@ -48,8 +47,7 @@ struct dp_retry *dp_retry_open(const struct dp_run *run, const struct dp_source_
     return t;
 }
 
-static void close_source(struct dp_retry *t)
-{
+static void close_source(struct dp_retry *t) {
     dp_chunk_release(&t->chunk);
     dp_chunk_release(&t->row);
     dp_sources_close(t->s);
@@ -60,8 +58,7 @@ static void close_source(struct dp_retry *t)
     t->open_name = t->open_member = t->glob = NULL;
 }
 
-void dp_retry_close(struct dp_retry *t)
-{
+void dp_retry_close(struct dp_retry *t) {
     if (!t) return;
     close_source(t);
     dp_scan_close(t->lines);
@@ -72,8 +69,7 @@ void dp_retry_close(struct dp_retry *t)
 
 /* ---- what is still bad ---- */
 
-static void still_bad(struct dp_retry *t, struct dp_chunk *c, const char *rule, const char *reason, struct dp_str raw, bool is_json)
-{
+static void still_bad(struct dp_retry *t, struct dp_chunk *c, const char *rule, const char *reason, struct dp_str raw, bool is_json) {
     struct dp_reject_rule why = {.rule = rule, .reason = reason};
     struct dp_reject r = {.origin = &t->origin, .line = t->line > 0 ? (uint64_t)t->line : 0, .offset = t->offset >= 0 ? (uint64_t)t->offset : DP_NO_OFFSET,
                           .rules = &why, .n_rules = 1, .raw = raw, .raw_is_json = is_json};
@@ -81,8 +77,7 @@ static void still_bad(struct dp_retry *t, struct dp_chunk *c, const char *rule, 
     c->bad++, c->bad_malformed++;
 }
 
-static void cannot_read(struct dp_retry *t, struct dp_chunk *c, const char *words)
-{
+static void cannot_read(struct dp_retry *t, struct dp_chunk *c, const char *words) {
     char reason[400];
     (void)snprintf(reason, sizeof reason, "the record can't be read again: %.300s", words);
     still_bad(t, c, "source", reason, dp_str(NULL, 0), false);
@@ -91,8 +86,7 @@ static void cannot_read(struct dp_retry *t, struct dp_chunk *c, const char *word
 /* ---- the source of a reject ---- */
 
 /* A member's name as a glob that matches nothing else; caller frees. */
-static char *exact_glob(const char *name)
-{
+static char *exact_glob(const char *name) {
     struct dp_buf b = {0};
     for (; *name; name++) {
         if (strchr("*?[]\\", *name)) dp_buf_addc(&b, '\\');
@@ -101,8 +95,7 @@ static char *exact_glob(const char *name)
     return dp_buf_detach(&b);
 }
 
-static void next_chunk(struct dp_retry *t)
-{
+static void next_chunk(struct dp_retry *t) {
     enum dp_status status = dp_sources_next(t->s, &t->chunk, &t->why);
     t->has_chunk = status == DP_OK;
     t->is_converted = false;
@@ -111,8 +104,7 @@ static void next_chunk(struct dp_retry *t)
 }
 
 /* Opens it from its start and reads a first chunk; words in t->why where that fails. */
-static void open_source(struct dp_retry *t)
-{
+static void open_source(struct dp_retry *t) {
     struct stat st;
     close_source(t);
     t->open_name = dp_strdup(t->origin.name);
@@ -135,16 +127,14 @@ static void open_source(struct dp_retry *t)
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
-static void want_source(struct dp_retry *t, bool from_start)
-{
+static void want_source(struct dp_retry *t, bool from_start) {
     bool same = t->open_name && same_text(t->open_name, t->origin.name) && same_text(t->open_member, t->origin.member);
     if (!same || (from_start && t->s)) open_source(t);
 }
 
 /* ---- records out ---- */
 
-static void note_place(struct dp_chunk *c, size_t records, uint32_t line, uint32_t offset)
-{
+static void note_place(struct dp_chunk *c, size_t records, uint32_t line, uint32_t offset) {
     if (records >= c->rec_cap) {
         size_t cap = c->rec_cap;
         c->rec_line_buf = dp_grow(c->rec_line_buf, &cap, records + 1, sizeof *c->rec_line_buf);
@@ -156,8 +146,7 @@ static void note_place(struct dp_chunk *c, size_t records, uint32_t line, uint32
 }
 
 /* One JSON text, perhaps over many lines, as one record. */
-static void take_json(struct dp_retry *t, struct dp_chunk *c, struct dp_str text)
-{
+static void take_json(struct dp_retry *t, struct dp_chunk *c, struct dp_str text) {
     struct dp_doc_result res = {0};
     struct dp_record r;
     struct dp_err e = DP_ERR_INIT;
@@ -174,8 +163,7 @@ static void take_json(struct dp_retry *t, struct dp_chunk *c, struct dp_str text
 }
 
 /* A row of a CSV, read as its source is. */
-static enum dp_status take_row(struct dp_retry *t, struct dp_chunk *c, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status take_row(struct dp_retry *t, struct dp_chunk *c, struct dp_str text, struct dp_err *err) {
     struct dp_chunk *x = &t->row;
     struct dp_err e = DP_ERR_INIT;
     x->kind = DP_CHUNK_RECORDS;
@@ -196,8 +184,7 @@ static enum dp_status take_row(struct dp_retry *t, struct dp_chunk *c, struct dp
     return DP_OK;
 }
 
-static enum dp_status take_text(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err)
-{
+static enum dp_status take_text(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err) {
     struct dp_str text = dp_buf_str(&t->text);
     if (strcmp(t->origin.name, "-") != 0) want_source(t, false);
     if (t->has_chunk && t->open_name && same_text(t->open_name, t->origin.name) && ((const struct dp_reading *)t->chunk.source)->format == DP_SOURCE_CSV)
@@ -209,8 +196,7 @@ static enum dp_status take_text(struct dp_retry *t, struct dp_chunk *c, struct d
 /* ---- reading again ---- */
 
 /* The line of converted text that came from `at` (an offset in the source, or a row); n == 0: none. */
-static struct dp_str find_record(struct dp_retry *t, uint64_t at)
-{
+static struct dp_str find_record(struct dp_retry *t, uint64_t at) {
     const struct dp_chunk *c = &t->chunk;
     const struct dp_reading *r = c->source;
     const char *p = c->text, *end = p + c->n;
@@ -233,8 +219,7 @@ static struct dp_str find_record(struct dp_retry *t, uint64_t at)
 }
 
 /* The reject line that conversion wrote for the row at `at`, now; n == 0: none. */
-static struct dp_str find_bad(struct dp_retry *t, uint64_t at)
-{
+static struct dp_str find_bad(struct dp_retry *t, uint64_t at) {
     struct dp_chunk *c = &t->chunk;
     struct dp_record r;
     int64_t offset;
@@ -251,8 +236,7 @@ static struct dp_str find_bad(struct dp_retry *t, uint64_t at)
 
 static bool by_rows(const struct dp_retry *t) { return t->has_chunk && ((const struct dp_reading *)t->chunk.source)->format == DP_SOURCE_PARQUET; }
 
-static enum dp_status take_again(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err)
-{
+static enum dp_status take_again(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err) {
     want_source(t, false);
     if (t->has_chunk && (by_rows(t) ? t->line < 1 : t->offset < 0)) return cannot_read(t, c, "its place is not known"), DP_OK;
     uint64_t at = by_rows(t) ? (uint64_t)t->line - 1 : (uint64_t)t->offset;
@@ -285,22 +269,19 @@ static enum dp_status take_again(struct dp_retry *t, struct dp_chunk *c, struct 
 
 /* ---- lines ---- */
 
-static const char *text_member(const struct dp_record *r, uint32_t object, const char *name, struct dp_buf *b)
-{
+static const char *text_member(const struct dp_record *r, uint32_t object, const char *name, struct dp_buf *b) {
     uint32_t node = dp_json_member(r, object, name);
     dp_buf_reset(b);
     return node && dp_json_get_string(r, node, b) && !memchr(b->p ? b->p : "", '\0', b->n) ? dp_buf_z(b) : NULL;
 }
 
-static int64_t number_member(const struct dp_record *r, uint32_t object, const char *name)
-{
+static int64_t number_member(const struct dp_record *r, uint32_t object, const char *name) {
     uint32_t node = dp_json_member(r, object, name);
     int64_t v;
     return node && dp_json_get_i64(r, node, &v) && v >= 0 ? v : -1;
 }
 
-static enum dp_status take_line(struct dp_retry *t, struct dp_chunk *c, uint64_t line, uint64_t offset, const char *p, size_t n, struct dp_err *err)
-{
+static enum dp_status take_line(struct dp_retry *t, struct dp_chunk *c, uint64_t line, uint64_t offset, const char *p, size_t n, struct dp_err *err) {
     struct dp_record r;
     struct dp_err e = DP_ERR_INIT;
     enum dp_status status = dp_scan_value(t->lines, p, n, &r, &e);
@@ -333,14 +314,12 @@ static enum dp_status take_line(struct dp_retry *t, struct dp_chunk *c, uint64_t
     return DP_OK;
 }
 
-static bool is_blank(const char *p, size_t n)
-{
+static bool is_blank(const char *p, size_t n) {
     while (n && (p[n - 1] == ' ' || p[n - 1] == '\t' || p[n - 1] == '\r')) n--;
     return n == 0;
 }
 
-enum dp_status dp_retry_convert(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err)
-{
+enum dp_status dp_retry_convert(struct dp_retry *t, struct dp_chunk *c, struct dp_err *err) {
     size_t records = 0;
     uint64_t line = 0;
     for (size_t at = 0, n; at < c->raw.n; at += n + 1, line++) {

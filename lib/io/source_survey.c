@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static enum dp_status conflict(const struct dp_sources *s, const char *first, const struct dp_type *a, const struct dp_type *b, struct dp_err *err)
-{
+static enum dp_status conflict(const struct dp_sources *s, const char *first, const struct dp_type *a, const struct dp_type *b, struct dp_err *err) {
     struct dp_buf x = {0}, y = {0};
     dp_type_print(a, &x);
     dp_type_print(b, &y);
@@ -20,8 +19,7 @@ static enum dp_status conflict(const struct dp_sources *s, const char *first, co
 }
 
 /* Takes one source's columns in; `said` has for each column the name of the source that had it first. */
-static enum dp_status join(struct dp_sources *s, struct dp_type **all, struct dp_map *said, const struct dp_type *one, struct dp_err *err)
-{
+static enum dp_status join(struct dp_sources *s, struct dp_type **all, struct dp_map *said, const struct dp_type *one, struct dp_err *err) {
     for (size_t i = 0; i < one->n_children; i++) {
         const struct dp_type *c = one->children[i], *have = *all ? dp_type_child(*all, dp_str(c->name, c->name_n)) : NULL;
         struct dp_type *both = have ? dp_type_unify(have, c) : NULL;
@@ -37,8 +35,7 @@ static enum dp_status join(struct dp_sources *s, struct dp_type **all, struct dp
     return DP_OK;
 }
 
-static enum dp_status survey_one(struct dp_sources *s, const char *name, struct dp_type **all, struct dp_map *said, bool *known, struct dp_err *err)
-{
+static enum dp_status survey_one(struct dp_sources *s, const char *name, struct dp_type **all, struct dp_map *said, bool *known, struct dp_err *err) {
     struct stat st;
     if (strcmp(name, "-") == 0 || stat(name, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return *known = false, DP_OK;
     if (S_ISDIR(st.st_mode)) {
@@ -58,8 +55,7 @@ static enum dp_status survey_one(struct dp_sources *s, const char *name, struct 
     return *known && status != DP_END ? status : DP_OK;
 }
 
-enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, struct dp_err *err)
-{
+enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, struct dp_err *err) {
     struct dp_map said = {0};
     bool known = true;
     enum dp_status status = DP_OK;

@@ -58,8 +58,7 @@ struct dp_state {
     struct dp_state_sort sort;
 };
 
-static struct file *find(const struct dp_state *s, uint64_t number)
-{
+static struct file *find(const struct dp_state *s, uint64_t number) {
     size_t low = 0, high = s->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -69,8 +68,7 @@ static struct file *find(const struct dp_state *s, uint64_t number)
     return number && low < s->n && s->files[low].number == number ? &s->files[low] : NULL;
 }
 
-static char *path_of(const struct dp_state *s, const struct file *f)
-{
+static char *path_of(const struct dp_state *s, const struct file *f) {
     char name[64];
     (void)snprintf(name, sizeof name, "%012llu-%012llu.ck", (unsigned long long)f->number, (unsigned long long)f->parent);
     return dp_path_join(s->dir, name);
@@ -78,8 +76,7 @@ static char *path_of(const struct dp_state *s, const struct file *f)
 
 /* ---- opening ---- */
 
-static bool read_number(const char *p, uint64_t *out)
-{
+static bool read_number(const char *p, uint64_t *out) {
     uint64_t v = 0;
     for (int i = 0; i < DIGITS; i++) {
         if (p[i] < '0' || p[i] > '9') return false;
@@ -89,15 +86,13 @@ static bool read_number(const char *p, uint64_t *out)
     return true;
 }
 
-static bool read_name(const char *name, struct file *f)
-{
+static bool read_name(const char *name, struct file *f) {
     if (strlen(name) != NAME || name[DIGITS] != '-' || strcmp(name + NAME - 3, ".ck") != 0) return false;
     return read_number(name, &f->number) && read_number(name + DIGITS + 1, &f->parent) && f->parent < f->number;
 }
 
 /* c is to be closed in any case. */
-static enum dp_status open_cursor(const struct dp_state *s, struct file *f, struct dp_state_cursor *c, struct dp_err *err)
-{
+static enum dp_status open_cursor(const struct dp_state *s, struct file *f, struct dp_state_cursor *c, struct dp_err *err) {
     struct dp_state_head head = {0};
     struct stat st;
     char *path = path_of(s, f);
@@ -120,15 +115,13 @@ out:
     return status;
 }
 
-static void close_cursor(struct dp_state_cursor *c)
-{
+static void close_cursor(struct dp_state_cursor *c) {
     if (c->fd >= 0) close(c->fd);
     dp_state_cursor_release(c);
 }
 
 /* What the first block says, and from where it should stand the number of entries: it is believed once the file is checked. */
-static void read_head(const struct dp_state *s, struct file *f)
-{
+static void read_head(const struct dp_state *s, struct file *f) {
     struct dp_state_cursor c;
     struct dp_err why = DP_ERR_INIT;
     unsigned char end[24];
@@ -139,15 +132,13 @@ static void read_head(const struct dp_state *s, struct file *f)
     close_cursor(&c);
 }
 
-static int by_number(const void *a, const void *b)
-{
+static int by_number(const void *a, const void *b) {
     const struct file *x = a, *y = b;
     return (x->number > y->number) - (x->number < y->number);
 }
 
 /* The files that are there; temporaries of a killed process are removed. *others: something that is no state's. */
-static enum dp_status list(struct dp_state *s, bool *others, struct dp_err *err)
-{
+static enum dp_status list(struct dp_state *s, bool *others, struct dp_err *err) {
     DIR *d = opendir(s->dir);
     if (!d) return dp_err_sys(err, DP_IO, "can't open the state %s", s->dir);
     for (struct dirent *e; (e = readdir(d));) {
@@ -171,8 +162,7 @@ static enum dp_status list(struct dp_state *s, bool *others, struct dp_err *err)
 }
 
 /* The directory is 0700: a state holds keys and values of records. */
-static enum dp_status make_dir(const char *dir, struct dp_err *err)
-{
+static enum dp_status make_dir(const char *dir, struct dp_err *err) {
     if (access(dir, F_OK) == 0) return DP_OK;
     char *parent = dp_path_dir(dir);
     enum dp_status status = dp_mkdirs(parent, err);
@@ -182,8 +172,7 @@ static enum dp_status make_dir(const char *dir, struct dp_err *err)
     return status;
 }
 
-static enum dp_status take_lock(struct dp_state *s, struct dp_err *err)
-{
+static enum dp_status take_lock(struct dp_state *s, struct dp_err *err) {
     struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char *path = dp_path_join(s->dir, ".lock");
     enum dp_status status = DP_OK;
@@ -202,8 +191,7 @@ static enum dp_status take_lock(struct dp_state *s, struct dp_err *err)
     return status;
 }
 
-static enum dp_status write_description(struct dp_state *s, const char *path, const char *program, struct dp_str query, struct dp_err *err)
-{
+static enum dp_status write_description(struct dp_state *s, const char *path, const char *program, struct dp_str query, struct dp_err *err) {
     struct dp_newfile f;
     char name[37];
     dp_uuid(name);
@@ -215,8 +203,7 @@ static enum dp_status write_description(struct dp_state *s, const char *path, co
     return status;
 }
 
-static enum dp_status describe(struct dp_state *s, const char *program, struct dp_str query, bool others, struct dp_err *err)
-{
+static enum dp_status describe(struct dp_state *s, const char *program, struct dp_str query, bool others, struct dp_err *err) {
     char *path = dp_path_join(s->dir, "state.json");
     struct dp_buf name = {0}, what = {0};
     enum dp_status status = DP_OK;
@@ -244,14 +231,12 @@ static enum dp_status describe(struct dp_state *s, const char *program, struct d
 }
 
 /* Marks the checkpoints that the newest goes on from. */
-static void mark_line(struct dp_state *s)
-{
+static void mark_line(struct dp_state *s) {
     for (size_t i = 0; i < s->n; i++) s->files[i].is_live = false;
     for (struct file *f = s->n ? &s->files[s->n - 1] : NULL; f; f = find(s, f->parent)) f->is_live = true;
 }
 
-enum dp_status dp_state_open(struct dp_run *run, const char *dir, const char *program, struct dp_str query, bool read_only, struct dp_state **out, struct dp_err *err)
-{
+enum dp_status dp_state_open(struct dp_run *run, const char *dir, const char *program, struct dp_str query, bool read_only, struct dp_state **out, struct dp_err *err) {
     struct dp_state *s = dp_calloc(1, sizeof *s);
     enum dp_status status = DP_OK;
     bool others = false;
@@ -274,8 +259,7 @@ out:
     return status;
 }
 
-void dp_state_close(struct dp_state *s)
-{
+void dp_state_close(struct dp_state *s) {
     if (!s) return;
     dp_state_abort(s);
     dp_state_sort_release(&s->sort);
@@ -290,13 +274,11 @@ void dp_state_close(struct dp_state *s)
 bool dp_state_is_held(const struct dp_state *s) { return s->is_held; }
 struct dp_str dp_state_query(const struct dp_state *s) { return s->query; }
 
-static struct dp_state_point point_of(const struct file *f)
-{
+static struct dp_state_point point_of(const struct file *f) {
     return (struct dp_state_point){f->number, f->parent, f->id ? f->id : "", f->is_full, f->is_live, f->known == DAMAGED, f->entries, f->bytes};
 }
 
-bool dp_state_list(const struct dp_state *s, size_t i, struct dp_state_point *out)
-{
+bool dp_state_list(const struct dp_state *s, size_t i, struct dp_state_point *out) {
     if (i >= s->n) return false;
     *out = point_of(&s->files[i]);
     return true;
@@ -305,8 +287,7 @@ bool dp_state_list(const struct dp_state *s, size_t i, struct dp_state_point *ou
 /* ---- restoring ---- */
 
 /* Reads all of a file. */
-static void check_file(const struct dp_state *s, struct file *f)
-{
+static void check_file(const struct dp_state *s, struct file *f) {
     struct dp_state_cursor c;
     struct dp_err why = DP_ERR_INIT;
     if (f->known != HEAD_READ) return;
@@ -319,8 +300,7 @@ static void check_file(const struct dp_state *s, struct file *f)
 }
 
 /* How many files a checkpoint is made of, back to one with all entries; 0: one of them is missing or damaged. */
-static size_t chain_of(const struct dp_state *s, struct file *f)
-{
+static size_t chain_of(const struct dp_state *s, struct file *f) {
     for (size_t n = 1;; n++) {
         check_file(s, f);
         if (f->known != WHOLE) return 0;
@@ -338,14 +318,12 @@ struct restoring {
     void *ctx;
 };
 
-static enum dp_status hand_out(void *ctx, const struct dp_state_cursor *c, struct dp_err *err)
-{
+static enum dp_status hand_out(void *ctx, const struct dp_state_cursor *c, struct dp_err *err) {
     struct restoring *r = ctx;
     return c->now.is_gone ? DP_OK : r->each(r->ctx, c->now.key, c->now.value, err);
 }
 
-static enum dp_status merge_chain(const struct dp_state *s, struct file *f, size_t n, struct restoring *r, struct dp_err *err)
-{
+static enum dp_status merge_chain(const struct dp_state *s, struct file *f, size_t n, struct restoring *r, struct dp_err *err) {
     struct dp_state_cursor *c = dp_calloc(n, sizeof *c); /* the newest first: it has the word */
     enum dp_status status = DP_OK;
     size_t n_open = 0;
@@ -358,8 +336,7 @@ static enum dp_status merge_chain(const struct dp_state *s, struct file *f, size
 }
 
 /* Names some that are whole, the newest first. */
-static void name_whole(struct dp_state *s, struct dp_buf *out)
-{
+static void name_whole(struct dp_state *s, struct dp_buf *out) {
     size_t named = 0;
     for (size_t i = s->n; i-- > 0 && named < 5;) {
         struct file *f = &s->files[i];
@@ -371,8 +348,7 @@ static void name_whole(struct dp_state *s, struct dp_buf *out)
     if (!named) dp_buf_addz(out, "none");
 }
 
-static enum dp_status find_id(struct dp_state *s, const char *id, struct file **out, size_t *n, struct dp_err *err)
-{
+static enum dp_status find_id(struct dp_state *s, const char *id, struct file **out, size_t *n, struct dp_err *err) {
     bool is_there = false;
     for (size_t i = s->n; i-- > 0;) {
         struct file *f = &s->files[i];
@@ -388,8 +364,7 @@ static enum dp_status find_id(struct dp_state *s, const char *id, struct file **
     return status;
 }
 
-static enum dp_status find_newest(struct dp_state *s, struct file **out, size_t *n, struct dp_err *err)
-{
+static enum dp_status find_newest(struct dp_state *s, struct file **out, size_t *n, struct dp_err *err) {
     struct file *newest = s->n ? &s->files[s->n - 1] : NULL;
     for (struct file *f = newest; f; f = find(s, f->parent)) {
         *n = chain_of(s, f);
@@ -403,8 +378,7 @@ static enum dp_status find_newest(struct dp_state *s, struct file **out, size_t 
 }
 
 enum dp_status dp_state_restore(struct dp_state *s, const char *id, enum dp_status (*each)(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err), void *ctx,
-                                struct dp_state_point *point, struct dp_err *err)
-{
+                                struct dp_state_point *point, struct dp_err *err) {
     struct restoring r = {each, ctx};
     struct file *f = NULL;
     size_t n = 0;
@@ -423,14 +397,12 @@ enum dp_status dp_state_restore(struct dp_state *s, const char *id, enum dp_stat
 
 /* ---- what is kept ---- */
 
-static void keep_chain(struct dp_state *s, struct file *f)
-{
+static void keep_chain(struct dp_state *s, struct file *f) {
     for (; f && !f->keep; f = f->is_full ? NULL : find(s, f->parent)) f->keep = true;
 }
 
 /* The latest of a line. */
-static void keep_line(struct dp_state *s, uint64_t newest)
-{
+static void keep_line(struct dp_state *s, uint64_t newest) {
     uint64_t bytes = 0;
     struct file *f = find(s, newest);
     for (size_t n = 0; f && n < DP_STATE_KEEP_MOST; n++, f = find(s, f->parent)) {
@@ -440,8 +412,7 @@ static void keep_line(struct dp_state *s, uint64_t newest)
     }
 }
 
-static void remove_unneeded(struct dp_state *s)
-{
+static void remove_unneeded(struct dp_state *s) {
     for (size_t i = 0; i < s->n; i++) s->files[i].keep = false;
     keep_line(s, s->at);
     keep_line(s, s->last_line);
@@ -466,8 +437,7 @@ static void remove_unneeded(struct dp_state *s)
 /* ---- the next one ---- */
 
 /* Is it time for one that has all entries? */
-static bool is_time_for_all(const struct dp_state *s)
-{
+static bool is_time_for_all(const struct dp_state *s) {
     uint64_t changes = 0;
     size_t n = 1;
     if (s->needs_all) return true;
@@ -478,8 +448,7 @@ static bool is_time_for_all(const struct dp_state *s)
     return true;
 }
 
-enum dp_status dp_state_begin(struct dp_state *s, const char *id, bool *all, struct dp_err *err)
-{
+enum dp_status dp_state_begin(struct dp_state *s, const char *id, bool *all, struct dp_err *err) {
     if (s->is_begun || s->read_only) return dp_err_set(err, DP_BUG, "a checkpoint of the state %s was begun %s", s->dir, s->read_only ? "for reading" : "twice");
     if (s->next > NUMBER_MAX) return dp_err_set(err, DP_LIMIT, "the state %s has had %llu checkpoints", s->dir, (unsigned long long)NUMBER_MAX);
     s->begun_all = *all = is_time_for_all(s);
@@ -488,15 +457,13 @@ enum dp_status dp_state_begin(struct dp_state *s, const char *id, bool *all, str
     return DP_OK;
 }
 
-enum dp_status dp_state_put(struct dp_state *s, struct dp_str key, const struct dp_str *value, struct dp_err *err)
-{
+enum dp_status dp_state_put(struct dp_state *s, struct dp_str key, const struct dp_str *value, struct dp_err *err) {
     if (!s->is_begun) return dp_err_set(err, DP_BUG, "an entry of the state %s behind its checkpoint", s->dir);
     if (!value && s->begun_all) return DP_OK;
     return dp_state_sort_put(&s->sort, key, value, err);
 }
 
-static enum dp_status write_file(struct dp_state *s, struct dp_newfile *out, struct file *f, struct dp_err *err)
-{
+static enum dp_status write_file(struct dp_state *s, struct dp_newfile *out, struct file *f, struct dp_err *err) {
     struct dp_state_writer w;
     struct dp_state_head head = {f->number, f->parent, f->parent_check, f->is_full, f->id};
     dp_state_writer_init(&w, out->fd, s->name, f->number);
@@ -508,8 +475,7 @@ static enum dp_status write_file(struct dp_state *s, struct dp_newfile *out, str
     return status;
 }
 
-enum dp_status dp_state_commit(struct dp_state *s, struct dp_err *err)
-{
+enum dp_status dp_state_commit(struct dp_state *s, struct dp_err *err) {
     struct dp_newfile out = {.slot = -1};
     if (!s->is_begun) return dp_err_set(err, DP_BUG, "no checkpoint of the state %s was begun", s->dir);
     struct file *parent = find(s, s->at);
@@ -538,8 +504,7 @@ enum dp_status dp_state_commit(struct dp_state *s, struct dp_err *err)
     return status;
 }
 
-void dp_state_abort(struct dp_state *s)
-{
+void dp_state_abort(struct dp_state *s) {
     if (!s->is_begun) return;
     s->is_begun = false;
     s->needs_all = true;

@@ -5,8 +5,7 @@
 
 enum { FORMAT = 1, SHOWN = 60 };
 
-void dp_state_describe(const char *program, const char *state, struct dp_str query, struct dp_buf *out)
-{
+void dp_state_describe(const char *program, const char *state, struct dp_str query, struct dp_buf *out) {
     dp_buf_addf(out, "{\"format\":%d,\"program\":", FORMAT);
     dp_json_add_string(out, dp_str_z(program));
     dp_buf_addf(out, ",\"state\":\"%s\",\"query\":", state);
@@ -17,8 +16,7 @@ void dp_state_describe(const char *program, const char *state, struct dp_str que
 /* One text, padded as the scanner wants it. */
 struct doc { struct dp_buf text; struct dp_scan *scan; struct dp_record rec; };
 
-static enum dp_status doc_open(struct doc *d, struct dp_str text, struct dp_err *err)
-{
+static enum dp_status doc_open(struct doc *d, struct dp_str text, struct dp_err *err) {
     *d = (struct doc){.scan = dp_scan_open(DP_LIMIT_RECORD, DP_SCAN_AUTO)};
     dp_buf_adds(&d->text, text);
     memset(dp_buf_reserve(&d->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
@@ -27,22 +25,19 @@ static enum dp_status doc_open(struct doc *d, struct dp_str text, struct dp_err 
     return status;
 }
 
-static void doc_close(struct doc *d)
-{
+static void doc_close(struct doc *d) {
     dp_scan_close(d->scan);
     dp_buf_release(&d->text);
 }
 
 /* A value as it is spelled; strings with their quotes. */
-static struct dp_str raw(const struct dp_record *r, uint32_t node)
-{
+static struct dp_str raw(const struct dp_record *r, uint32_t node) {
     struct dp_str s = dp_node_str(r, node);
     if (r->nodes[node].kind == DP_KIND_STRING) s.p--, s.n += 2;
     return s;
 }
 
-static enum dp_status read_members(const char *dir, const char *program, const struct doc *d, struct dp_buf *state, uint32_t *query, struct dp_err *err)
-{
+static enum dp_status read_members(const char *dir, const char *program, const struct doc *d, struct dp_buf *state, uint32_t *query, struct dp_err *err) {
     const struct dp_record *r = &d->rec;
     struct dp_buf word = {0};
     int64_t format;
@@ -60,8 +55,7 @@ static enum dp_status read_members(const char *dir, const char *program, const s
     return status;
 }
 
-enum dp_status dp_state_read_description(const char *dir, const char *program, const struct dp_buf *text, struct dp_buf *state, struct dp_str *query, struct dp_err *err)
-{
+enum dp_status dp_state_read_description(const char *dir, const char *program, const struct dp_buf *text, struct dp_buf *state, struct dp_str *query, struct dp_err *err) {
     struct doc d;
     struct dp_err why = DP_ERR_INIT;
     uint32_t node = 0;
@@ -73,8 +67,7 @@ enum dp_status dp_state_read_description(const char *dir, const char *program, c
     return status;
 }
 
-bool dp_state_query_member(struct dp_str query, const char *name, struct dp_buf *out)
-{
+bool dp_state_query_member(struct dp_str query, const char *name, struct dp_buf *out) {
     struct doc d;
     uint32_t node = doc_open(&d, query, NULL) == DP_OK ? dp_json_member(&d.rec, 0, name) : 0;
     if (node) dp_buf_adds(out, raw(&d.rec, node));
@@ -84,8 +77,7 @@ bool dp_state_query_member(struct dp_str query, const char *name, struct dp_buf 
 
 /* ---- comparing ---- */
 
-static void say(struct dp_buf *out, struct dp_str name, struct dp_str was, struct dp_str is)
-{
+static void say(struct dp_buf *out, struct dp_str name, struct dp_str was, struct dp_str is) {
     struct dp_str *v[] = {&was, &is};
     for (size_t i = 0; i < 2; i++)
         if (!v[i]->n) *v[i] = DP_STR("not there");
@@ -93,16 +85,14 @@ static void say(struct dp_buf *out, struct dp_str name, struct dp_str was, struc
                 was.n > SHOWN ? "..." : "", (int)(is.n > SHOWN ? SHOWN : is.n), is.p, is.n > SHOWN ? "..." : "");
 }
 
-static bool is_one_of(struct dp_str name, const char *const *words)
-{
+static bool is_one_of(struct dp_str name, const char *const *words) {
     for (; words && *words; words++)
         if (dp_str_eqz(name, *words)) return true;
     return false;
 }
 
 /* Members of a that b has not, or not so; only_missing: those that it has not at all. */
-static void compare(const struct dp_record *a, const struct dp_record *b, bool only_missing, const char *const *except, struct dp_buf *out)
-{
+static void compare(const struct dp_record *a, const struct dp_record *b, bool only_missing, const char *const *except, struct dp_buf *out) {
     struct dp_buf name = {0};
     for (uint32_t k = 1; k < a->n_nodes; k = a->nodes[k + 1].next) {
         dp_buf_reset(&name);
@@ -116,8 +106,7 @@ static void compare(const struct dp_record *a, const struct dp_record *b, bool o
     dp_buf_release(&name);
 }
 
-enum dp_status dp_state_same_query(const char *what, struct dp_str was, struct dp_str is, const char *const *except, struct dp_err *err)
-{
+enum dp_status dp_state_same_query(const char *what, struct dp_str was, struct dp_str is, const char *const *except, struct dp_err *err) {
     struct doc a, b;
     struct dp_buf diff = {0};
     struct dp_err why = DP_ERR_INIT;

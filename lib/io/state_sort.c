@@ -12,15 +12,13 @@
 
 enum { FAN = 32, DIGIT = 11, DIGITS = 6 };
 
-void dp_state_sort_reset(struct dp_state_sort *s)
-{
+void dp_state_sort_reset(struct dp_state_sort *s) {
     for (size_t i = 0; i < s->n_runs; i++) close(s->runs[i].fd);
     s->n_runs = s->n = 0;
     dp_buf_reset(&s->text);
 }
 
-void dp_state_sort_release(struct dp_state_sort *s)
-{
+void dp_state_sort_release(struct dp_state_sort *s) {
     dp_state_sort_reset(s);
     dp_buf_release(&s->text);
     free(s->items), free(s->runs);
@@ -30,22 +28,19 @@ void dp_state_sort_release(struct dp_state_sort *s)
 
 /* ---- in memory ---- */
 
-static struct dp_state_entry entry_of(const struct dp_state_sort *s, const struct dp_state_item *x)
-{
+static struct dp_state_entry entry_of(const struct dp_state_sort *s, const struct dp_state_item *x) {
     struct dp_state_entry e = {0};
     struct dp_str in = dp_str(s->text.p + x->at, x->n);
     return dp_state_decode(&in, &e) ? e : (struct dp_state_entry){0}; /* it is of our own making, so it can be read */
 }
 
-static int compare(const struct dp_state_sort *s, const struct dp_state_item *a, const struct dp_state_item *b)
-{
+static int compare(const struct dp_state_sort *s, const struct dp_state_item *a, const struct dp_state_item *b) {
     if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
     return dp_str_cmp(entry_of(s, a).key, entry_of(s, b).key);
 }
 
 /* By first bytes: n items at a, with room for as many at b; the result is where it returns. */
-static struct dp_state_item *by_prefix(struct dp_state_item *a, struct dp_state_item *b, size_t n)
-{
+static struct dp_state_item *by_prefix(struct dp_state_item *a, struct dp_state_item *b, size_t n) {
     uint32_t (*count)[1 << DIGIT] = dp_calloc(DIGITS, sizeof *count);
     for (size_t i = 0; i < n; i++)
         for (int d = 0; d < DIGITS; d++) count[d][a[i].prefix >> (d * DIGIT) & ((1 << DIGIT) - 1)]++;
@@ -67,8 +62,7 @@ static struct dp_state_item *by_prefix(struct dp_state_item *a, struct dp_state_
 }
 
 /* n items of one prefix: a heap sort, for which nothing but the order of keys is needed. */
-static void down(const struct dp_state_sort *s, struct dp_state_item *x, size_t n, size_t i)
-{
+static void down(const struct dp_state_sort *s, struct dp_state_item *x, size_t n, size_t i) {
     for (size_t k; (k = 2 * i + 1) < n; i = k) {
         if (k + 1 < n && compare(s, &x[k], &x[k + 1]) < 0) k++;
         if (compare(s, &x[i], &x[k]) >= 0) return;
@@ -78,8 +72,7 @@ static void down(const struct dp_state_sort *s, struct dp_state_item *x, size_t 
     }
 }
 
-static void by_key(const struct dp_state_sort *s, struct dp_state_item *x, size_t n)
-{
+static void by_key(const struct dp_state_sort *s, struct dp_state_item *x, size_t n) {
     for (size_t i = n / 2; i-- > 0;) down(s, x, n, i);
     while (n > 1) {
         struct dp_state_item t = x[0];
@@ -90,8 +83,7 @@ static void by_key(const struct dp_state_sort *s, struct dp_state_item *x, size_
 }
 
 /* What waits, in order, to a writer. */
-static enum dp_status write_sorted(const struct dp_state_sort *s, struct dp_state_writer *w, struct dp_err *err)
-{
+static enum dp_status write_sorted(const struct dp_state_sort *s, struct dp_state_writer *w, struct dp_err *err) {
     if (!s->n) return DP_OK;
     struct dp_state_item *room = dp_realloc_array(NULL, s->n, sizeof *room), *x = by_prefix(s->items, room, s->n);
     enum dp_status status = DP_OK;
@@ -111,8 +103,7 @@ static enum dp_status write_sorted(const struct dp_state_sort *s, struct dp_stat
 
 static enum dp_status write_entry(void *ctx, const struct dp_state_cursor *c, struct dp_err *err) { return dp_state_write_entry(ctx, c->encoded, err); }
 
-static enum dp_status merge_runs(const struct dp_state_run *runs, size_t n, struct dp_state_writer *w, struct dp_err *err)
-{
+static enum dp_status merge_runs(const struct dp_state_run *runs, size_t n, struct dp_state_writer *w, struct dp_err *err) {
     struct dp_state_cursor *c = dp_calloc(n, sizeof *c);
     bool is_twice = false;
     for (size_t i = 0; i < n; i++) dp_state_cursor_run(&c[i], runs[i].fd, runs[i].size, 0);
@@ -125,8 +116,7 @@ static enum dp_status merge_runs(const struct dp_state_run *runs, size_t n, stru
 }
 
 /* from: of these runs; NULL: what waits. */
-static enum dp_status make_run(struct dp_state_sort *s, const struct dp_state_run *from, size_t n, struct dp_state_run *out, struct dp_err *err)
-{
+static enum dp_status make_run(struct dp_state_sort *s, const struct dp_state_run *from, size_t n, struct dp_state_run *out, struct dp_err *err) {
     struct dp_state_writer w;
     DP_TRY(dp_spill_open(&out->fd, err));
     dp_state_writer_init(&w, out->fd, 0, 0);
@@ -139,8 +129,7 @@ static enum dp_status make_run(struct dp_state_sort *s, const struct dp_state_ru
     return dp_err_prefix(err, "spilling the state: ");
 }
 
-static enum dp_status spill(struct dp_state_sort *s, struct dp_err *err)
-{
+static enum dp_status spill(struct dp_state_sort *s, struct dp_err *err) {
     struct dp_state_run one = {.tier = 0};
     if (!s->n) return DP_OK;
     DP_TRY(make_run(s, NULL, 0, &one, err));
@@ -159,8 +148,7 @@ static enum dp_status spill(struct dp_state_sort *s, struct dp_err *err)
     return DP_OK;
 }
 
-enum dp_status dp_state_sort_put(struct dp_state_sort *s, struct dp_str key, const struct dp_str *value, struct dp_err *err)
-{
+enum dp_status dp_state_sort_put(struct dp_state_sort *s, struct dp_str key, const struct dp_str *value, struct dp_err *err) {
     if (key.n > DP_LIMIT_STATE_ENTRY || (value && value->n > DP_LIMIT_STATE_ENTRY - key.n))
         return dp_err_set(err, DP_LIMIT, "an entry of the state has more than %u bytes", DP_LIMIT_STATE_ENTRY);
     size_t n = key.n + (value ? value->n : 0);
@@ -172,8 +160,7 @@ enum dp_status dp_state_sort_put(struct dp_state_sort *s, struct dp_str key, con
     return DP_OK;
 }
 
-enum dp_status dp_state_sort_write(struct dp_state_sort *s, struct dp_state_writer *w, struct dp_err *err)
-{
+enum dp_status dp_state_sort_write(struct dp_state_sort *s, struct dp_state_writer *w, struct dp_err *err) {
     if (!s->n_runs) return write_sorted(s, w, err);
     DP_TRY(spill(s, err));
     return merge_runs(s->runs, s->n_runs, w, err);

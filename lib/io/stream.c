@@ -16,8 +16,7 @@ enum { CHUNK_LEAST = 32 << 10, CHUNK_MOST = 256 << 10, KEEP_TEXT = 2 << 20 };
 
 /* ---- workers ---- */
 
-static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_stream_worker **out, struct dp_err *err)
-{
+static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_stream_worker **out, struct dp_err *err) {
     struct dp_stream_worker *w = &s->workers[n];
     *out = w;
     if (w->is_open) return DP_OK;
@@ -33,8 +32,7 @@ static enum dp_status worker_of(struct dp_stream *s, unsigned n, struct dp_strea
     return DP_OK;
 }
 
-static void workers_close(struct dp_stream *s)
-{
+static void workers_close(struct dp_stream *s) {
     for (unsigned i = 0; i < s->run->threads; i++) {
         struct dp_stream_worker *w = &s->workers[i];
         if (w->is_ready && s->ops->worker_close) s->ops->worker_close(s->ctx, w->mem);
@@ -47,15 +45,13 @@ static void workers_close(struct dp_stream *s)
 
 /* ---- one job ---- */
 
-void dp_job_place(const struct dp_job *j, const struct dp_record *r, uint64_t *line, uint64_t *offset)
-{
+void dp_job_place(const struct dp_job *j, const struct dp_record *r, uint64_t *line, uint64_t *offset) {
     const struct dp_chunk *c = j->chunk;
     *line = c->line ? c->line + (c->rec_line ? c->rec_line[r->index] : r->index) : 0;
     *offset = c->offset + (c->rec_offset ? c->rec_offset[r->index] : r->line_off);
 }
 
-void dp_job_pass(struct dp_job *j, const struct dp_record *r)
-{
+void dp_job_pass(struct dp_job *j, const struct dp_record *r) {
     char *p = dp_buf_reserve(&j->out, r->raw_n + 1);
     memcpy(p, r->raw, r->raw_n);
     p[r->raw_n] = '\n';
@@ -63,8 +59,7 @@ void dp_job_pass(struct dp_job *j, const struct dp_record *r)
     j->books_.used++;
 }
 
-void dp_job_count(struct dp_job *j, enum dp_tally tally)
-{
+void dp_job_count(struct dp_job *j, enum dp_tally tally) {
     switch (tally) {
     case DP_TALLY_USED: j->books_.used++; return;
     case DP_TALLY_FILTERED: j->books_.filtered++; return;
@@ -74,37 +69,31 @@ void dp_job_count(struct dp_job *j, enum dp_tally tally)
     }
 }
 
-void dp_job_withdraw(struct dp_job *j, enum dp_tally tally)
-{
+void dp_job_withdraw(struct dp_job *j, enum dp_tally tally) {
     j->books_.used--;
     dp_job_count(j, tally);
 }
 
-const struct dp_type *dp_job_types(const struct dp_job *j)
-{
+const struct dp_type *dp_job_types(const struct dp_job *j) {
     return j->chunk->origin && j->chunk->origin->schema ? j->chunk->origin->schema : j->stream->in_types;
 }
 
-bool dp_stream_is_classified(const struct dp_stream *s, struct dp_str column)
-{
+bool dp_stream_is_classified(const struct dp_stream *s, struct dp_str column) {
     return s && (s->in_all_classified || dp_map_get(&s->in_classified, column));
 }
 
-static void origin_text(const struct dp_origin *o, char *out, size_t size)
-{
+static void origin_text(const struct dp_origin *o, char *out, size_t size) {
     if (!o) snprintf(out, size, "-");
     else if (o->member) snprintf(out, size, "%s(%s)", o->name, o->member);
     else snprintf(out, size, "%s", o->name);
 }
 
-static bool is_malformed(const struct dp_reject_rule *rules, size_t n)
-{
+static bool is_malformed(const struct dp_reject_rule *rules, size_t n) {
     return n > 0 && rules[0].rule && (strcmp(rules[0].rule, "malformed") == 0 || strcmp(rules[0].rule, "reserved-key") == 0);
 }
 
 /* Nobody keeps the lines: what they would say is only counted. */
-static void count_reasons(struct dp_job *j, const struct dp_reject_rule *rules, size_t n)
-{
+static void count_reasons(struct dp_job *j, const struct dp_reject_rule *rules, size_t n) {
     struct dp_buf *key = &j->held_rejects_; /* not in use: nothing is printed */
     for (size_t i = 0; i < n; i++) {
         dp_reject_key(&rules[i], key);
@@ -113,8 +102,7 @@ static void count_reasons(struct dp_job *j, const struct dp_reject_rule *rules, 
     dp_buf_reset(key);
 }
 
-void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const struct dp_reject_rule *rules, size_t n, bool hide_raw)
-{
+void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const struct dp_reject_rule *rules, size_t n, bool hide_raw) {
     bool malformed = is_malformed(rules, n);
     struct dp_reject reject = {.origin = j->chunk->origin, .rules = rules, .n_rules = n, .raw = dp_str(r->raw, r->raw_n),
                                .raw_is_json = !malformed || strcmp(rules[0].rule, "malformed") != 0, .hide_raw = hide_raw};
@@ -134,8 +122,7 @@ void dp_job_reject_rules(struct dp_job *j, const struct dp_record *r, const stru
     dp_err_at(&j->first_reject_, source, reject.line, reject.offset);
 }
 
-void dp_job_reject(struct dp_job *j, const struct dp_record *r, const char *rule, const char *path, const char *expected, const char *fmt, ...)
-{
+void dp_job_reject(struct dp_job *j, const struct dp_record *r, const char *rule, const char *path, const char *expected, const char *fmt, ...) {
     char reason[512];
     va_list ap;
     va_start(ap, fmt);
@@ -147,8 +134,7 @@ void dp_job_reject(struct dp_job *j, const struct dp_record *r, const char *rule
 
 /* ---- records on hold ---- */
 
-static void add_books(struct dp_books *to, const struct dp_books *b)
-{
+static void add_books(struct dp_books *to, const struct dp_books *b) {
     to->in += b->in;
     to->used += b->used;
     to->rejected += b->rejected;
@@ -160,23 +146,20 @@ static void add_books(struct dp_books *to, const struct dp_books *b)
     to->coerced += b->coerced;
 }
 
-void dp_job_hold(struct dp_job *j, const struct dp_record *r)
-{
+void dp_job_hold(struct dp_job *j, const struct dp_record *r) {
     j->held_ = dp_grow(j->held_, &j->cap_held_, j->n_held_ + 1, sizeof *j->held_);
     j->held_[j->n_held_++] = (struct dp_job_held_){.raw = r->raw, .raw_n = r->raw_n, .out_at = j->out.n, .rejects_at = j->rejects_.n, .index = r->index,
                                                    .line_off = r->line_off, .books = j->books_};
 }
 
-static void swap_bufs(struct dp_buf *a, struct dp_buf *b)
-{
+static void swap_bufs(struct dp_buf *a, struct dp_buf *b) {
     struct dp_buf was = *a;
     *a = *b;
     *b = was;
 }
 
 /* What the worker wrote goes behind `held_`; the decisions write it anew, in order. */
-static void decide_begin(struct dp_job *j)
-{
+static void decide_begin(struct dp_job *j) {
     j->next_held_ = 0;
     swap_bufs(&j->out, &j->held_out_);
     swap_bufs(&j->rejects_, &j->held_rejects_);
@@ -187,16 +170,14 @@ static void decide_begin(struct dp_job *j)
 }
 
 /* Worker's output and rejects between the record before and this place. */
-static void splice(struct dp_job *j, size_t out_at, size_t rejects_at)
-{
+static void splice(struct dp_job *j, size_t out_at, size_t rejects_at) {
     const struct dp_job_held_ *last = j->next_held_ ? &j->held_[j->next_held_ - 1] : NULL;
     size_t from = last ? last->out_at : 0, rejects_from = last ? last->rejects_at : 0;
     if (out_at > from) dp_buf_add(&j->out, j->held_out_.p + from, out_at - from);
     if (rejects_at > rejects_from) dp_buf_add(&j->rejects_, j->held_rejects_.p + rejects_from, rejects_at - rejects_from);
 }
 
-bool dp_job_next_held(struct dp_job *j, struct dp_record *r)
-{
+bool dp_job_next_held(struct dp_job *j, struct dp_record *r) {
     if (j->next_held_ == j->n_held_ || j->rejected_) return false;
     const struct dp_job_held_ *h = &j->held_[j->next_held_];
     splice(j, h->out_at, h->rejects_at);
@@ -205,8 +186,7 @@ bool dp_job_next_held(struct dp_job *j, struct dp_record *r)
     return true;
 }
 
-static enum dp_status decide(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status decide(struct dp_stream *s, struct dp_job *j, struct dp_err *err) {
     if (!s->ops->decide) return DP_OK;
     if (!j->n_held_) return s->ops->decide(s->ctx, j, err);
     bool worker_rejected = j->rejected_;
@@ -225,8 +205,7 @@ static enum dp_status decide(struct dp_stream *s, struct dp_job *j, struct dp_er
 /* ---- work ---- */
 
 /* A top-level key "$dp", decoded, in any position: data that would pass for a mark. */
-static bool has_reserved_key(const struct dp_record *r)
-{
+static bool has_reserved_key(const struct dp_record *r) {
     uint32_t i = 1;
     for (uint32_t m = 0; m < r->n_members; m++) {
         const struct dp_node *key = &r->nodes[i];
@@ -238,8 +217,7 @@ static bool has_reserved_key(const struct dp_record *r)
 
 static bool hides(const struct dp_run *run) { return run->hide_raw && !run->rejects_clear; }
 
-static void reject_duplicate(struct dp_job *j, const struct dp_record *r)
-{
+static void reject_duplicate(struct dp_job *j, const struct dp_record *r) {
     struct dp_buf name = {NULL, 0, 0};
     /* below the top a key may be data, as of a map: where values are hidden it is too */
     if (hides(j->run) && r->nodes[r->dup_node].depth > 1) {
@@ -251,8 +229,7 @@ static void reject_duplicate(struct dp_job *j, const struct dp_record *r)
     dp_buf_release(&name);
 }
 
-static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     j->new_keys = j->new_keys || !r->same_keys;
     if (!r->same_keys) w->reserved = has_reserved_key(r);
     if (w->reserved) {
@@ -291,15 +268,13 @@ static enum dp_status one_record(struct dp_stream *s, struct dp_stream_worker *w
 }
 
 /* The last line of an input, without a newline and not whole: a stream that was cut, not a bad record. */
-static bool is_cut(const struct dp_job *j, const struct dp_record *r)
-{
+static bool is_cut(const struct dp_job *j, const struct dp_record *r) {
     const struct dp_chunk *c = j->chunk;
     if (c->converted.n || c->n == 0 || c->text[c->n - 1] == '\n') return false;
     return r->raw_n > 0 && r->raw[0] == '{' && (size_t)(r->raw - c->text) + r->raw_n >= c->n;
 }
 
-static enum dp_status bad_line(struct dp_job *j, const struct dp_record *r, const struct dp_err *why, struct dp_err *err)
-{
+static enum dp_status bad_line(struct dp_job *j, const struct dp_record *r, const struct dp_err *why, struct dp_err *err) {
     if (is_cut(j, r)) {
         char source[200];
         uint64_t line, offset;
@@ -314,8 +289,7 @@ static enum dp_status bad_line(struct dp_job *j, const struct dp_record *r, cons
     return DP_OK;
 }
 
-static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, struct dp_err *err) {
     struct dp_record r;
     struct dp_err e = DP_ERR_INIT;
     uint64_t line, offset;
@@ -343,8 +317,7 @@ static enum dp_status scan_chunk(struct dp_stream *s, struct dp_stream_worker *w
 }
 
 /* The text as it is, or piece by piece where the chunk is a row group. */
-static enum dp_status scan_pieces(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status scan_pieces(struct dp_stream *s, struct dp_stream_worker *w, struct dp_job *j, struct dp_err *err) {
     struct dp_chunk *c = &j->chunk_;
     size_t bytes = 0;
     if (s->ops->chunk_begin) DP_TRY(s->ops->chunk_begin(s->ctx, j, err));
@@ -362,8 +335,7 @@ static enum dp_status scan_pieces(struct dp_stream *s, struct dp_stream_worker *
 }
 
 /* Rows that conversion refused come as printed rejects: the words of the first one are the error's. */
-static void first_bad_row(struct dp_job *j)
-{
+static void first_bad_row(struct dp_job *j) {
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_RECORD_MAX, DP_SCAN_PORTABLE); /* its own: these lines know no --max-record */
     struct dp_chunk *c = &j->chunk_;
     struct dp_record r;
@@ -399,15 +371,13 @@ static void first_bad_row(struct dp_job *j)
 }
 
 /* Another thread may be waiting for input that no longer matters: it polls the other end of this pipe. */
-static enum dp_status wake(struct dp_stream *s, enum dp_status status)
-{
+static enum dp_status wake(struct dp_stream *s, enum dp_status status) {
     if (status != DP_OK && s->run->threads > 1 && s->run->wake_fd > 0 && write(s->run->wake_fd, "!", 1) < 0) return status;
     return status;
 }
 
 /* The text of a huge record is not kept while what was made of it goes its way; its length is still told. */
-static void give_back_text(struct dp_job *j)
-{
+static void give_back_text(struct dp_job *j) {
     struct dp_chunk *c = &j->chunk_;
     if (c->raw.cap + c->converted.cap < KEEP_TEXT || j->n_held_) return; /* records on hold are told by their bytes */
     dp_buf_release(&c->raw);
@@ -415,8 +385,7 @@ static void give_back_text(struct dp_job *j)
     c->text = "";
 }
 
-static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp_job *j, struct dp_err *err) {
     struct dp_stream_worker *w;
     DP_TRY(worker_of(s, worker, &w, err));
     j->worker_mem = w->mem;
@@ -443,8 +412,7 @@ static enum dp_status work_chunk(struct dp_stream *s, unsigned worker, struct dp
     return status;
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err)
-{
+static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err *err) {
     struct dp_stream *s = ctx;
     struct dp_job *j = job;
     j->worker = worker;
@@ -454,8 +422,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *job, struct dp_err 
 
 /* ---- produce ---- */
 
-static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status produce(void *ctx, void *job, struct dp_err *err) {
     struct dp_stream *s = ctx;
     struct dp_job *j = job;
     if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
@@ -481,8 +448,7 @@ static enum dp_status produce(void *ctx, void *job, struct dp_err *err)
 }
 
 /* The source is about to wait: what is ready goes out, at once or as soon as the jobs under way are through. */
-static enum dp_status would_block(void *ctx, struct dp_err *err)
-{
+static enum dp_status would_block(void *ctx, struct dp_err *err) {
     struct dp_stream *s = ctx;
     enum dp_status status = DP_OK;
     pthread_mutex_lock(&s->lock);
@@ -497,16 +463,14 @@ static enum dp_status would_block(void *ctx, struct dp_err *err)
 
 /* ---- consume ---- */
 
-static enum dp_status judge(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status judge(struct dp_stream *s, struct dp_job *j, struct dp_err *err) {
     if (j->books_.rejected == 0) return DP_OK;
     if (s->run->rejects) return dp_rejects_judge(s->run->rejects, j->malformed_, false, &j->first_reject_, err);
     if (err) *err = j->first_reject_; /* a program without --rejects tolerates none */
     return j->first_reject_.status;
 }
 
-static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, struct dp_err *err) {
     struct dp_run *run = s->run;
     if (!j->data_ || atomic_load(&s->stopped)) return DP_OK;
     if (j->chunk->origin != s->last_origin) {
@@ -528,8 +492,7 @@ static enum dp_status consume_records(struct dp_stream *s, struct dp_job *j, str
     return judge(s, j, err);
 }
 
-static enum dp_status consume_paths(struct dp_stream *s, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status consume_paths(struct dp_stream *s, struct dp_job *j, struct dp_err *err) {
     const char *p = j->chunk->text, *end = p + j->chunk->n;
     if (s->conf->sources.paths == DP_PATHS_OPEN || atomic_load(&s->stopped)) return DP_OK;
     DP_TRY(dp_marks_open(s, j->chunk->origin, err));
@@ -550,8 +513,7 @@ static enum dp_status consume_paths(struct dp_stream *s, struct dp_job *j, struc
     return DP_OK;
 }
 
-static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
-{
+static enum dp_status consume(void *ctx, void *job, struct dp_err *err) {
     struct dp_stream *s = ctx;
     struct dp_job *j = job;
     enum dp_status status = DP_OK;
@@ -570,8 +532,7 @@ static enum dp_status consume(void *ctx, void *job, struct dp_err *err)
     return wake(s, status);
 }
 
-static void release(void *ctx, void *job)
-{
+static void release(void *ctx, void *job) {
     struct dp_stream *s = ctx;
     struct dp_job *j = job;
     if (s->ops->job_close && j->stream) s->ops->job_close(s->ctx, (char *)job + DP_STREAM_JOB_HEAD);
@@ -586,8 +547,7 @@ static void release(void *ctx, void *job)
 
 /* ---- the run ---- */
 
-enum dp_status dp_stream_write(struct dp_stream *s, const void *p, size_t n, struct dp_err *err)
-{
+enum dp_status dp_stream_write(struct dp_stream *s, const void *p, size_t n, struct dp_err *err) {
     if (n == 0) return DP_OK;
     DP_TRY(dp_marks_open(s, s->last_origin, err));
     if (s->run->marks_open) dp_marks_note_output(s, p, n);
@@ -598,8 +558,7 @@ void dp_stream_stop(struct dp_stream *s) { atomic_store(&s->stopped, true); }
 bool dp_stream_is_piped(const struct dp_stream *s) { return s->piped; }
 struct dp_stream *dp_stream_of(const struct dp_run *run) { return run->stream; }
 
-static enum dp_status open_where(struct dp_stream *s, struct dp_err *err)
-{
+static enum dp_status open_where(struct dp_stream *s, struct dp_err *err) {
     struct dp_run *run = s->run;
     if (!run->where) return DP_OK;
     if (dp_expr_compile(dp_str_z(run->where), &s->where, err) != DP_OK) return dp_err_prefix(err, "--where: ");
@@ -608,8 +567,7 @@ static enum dp_status open_where(struct dp_stream *s, struct dp_err *err)
 }
 
 /* The end of the input: the stream was whole, bad records were few enough, last output, our own end. */
-static enum dp_status finish(struct dp_stream *s, struct dp_err *err)
-{
+static enum dp_status finish(struct dp_stream *s, struct dp_err *err) {
     const struct dp_books *b = &s->run->books;
     if (dp_run_stopped(s->run, err)) return DP_SIGNALLED;
     DP_TRY(dp_marks_input_ended(s, err));
@@ -626,15 +584,13 @@ static enum dp_status finish(struct dp_stream *s, struct dp_err *err)
 }
 
 /* An eighth of --memory for the chunks that are under way: with text, its conversion and what is made of it, five times each. */
-static size_t chunk_bytes(const struct dp_run *run)
-{
+static size_t chunk_bytes(const struct dp_run *run) {
     uint64_t chunks = run->threads > 1 ? 2 * (uint64_t)run->threads + 1 : 1, n = run->memory / 8 / 5 / chunks;
     return run->memory == 0 || n >= CHUNK_MOST ? CHUNK_MOST : n < CHUNK_LEAST ? CHUNK_LEAST : (size_t)n;
 }
 
 enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_stream_conf *conf,
-                             const struct dp_stream_ops *ops, void *ctx, struct dp_err *err)
-{
+                             const struct dp_stream_ops *ops, void *ctx, struct dp_err *err) {
     struct dp_stream stream = {.run = run, .conf = conf, .ops = ops, .ctx = ctx, .n_names = n, .names = names}, *s = &stream;
     struct dp_source_opts sources = conf->sources;
     const struct dp_pool_ops pool_ops = {.job_size = DP_STREAM_JOB_HEAD + ops->job_size, .produce = produce, .work = work, .consume = consume,

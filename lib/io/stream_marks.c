@@ -17,14 +17,12 @@
 
 enum { HEAD = 4096 }; /* of the input, for handover_take */
 
-void dp_marks_start(struct dp_stream *s)
-{
+void dp_marks_start(struct dp_stream *s) {
     s->in_hash = s->piped ? dp_linehash_open() : NULL;
     s->begin.table_version = s->end.table_version = -1;
 }
 
-void dp_marks_release(struct dp_stream *s)
-{
+void dp_marks_release(struct dp_stream *s) {
     if (s->in_hash) dp_linehash_close(s->in_hash);
     if (s->out_hash) dp_linehash_close(s->out_hash);
     dp_type_free(s->schema);
@@ -41,8 +39,7 @@ const struct dp_mark *dp_stream_end(const struct dp_stream *s) { return s->end.k
 
 /* ---- the input side ---- */
 
-static enum dp_status note_end(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status note_end(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err) {
     char hash[48];
     s->in_end = true;
     if (m->records != s->in_lines)
@@ -56,8 +53,7 @@ static enum dp_status note_end(struct dp_stream *s, const struct dp_mark *m, str
 }
 
 /* Does this entry of the header's fields say more than public or internal? */
-static bool entry_is_classified(const struct dp_record *r, uint32_t entry)
-{
+static bool entry_is_classified(const struct dp_record *r, uint32_t entry) {
     uint32_t v = dp_json_member(r, entry, "classification");
     if (!v || r->nodes[v].kind == DP_KIND_NULL) return false;
     struct dp_buf word = {NULL, 0, 0};
@@ -67,8 +63,7 @@ static bool entry_is_classified(const struct dp_record *r, uint32_t entry)
 }
 
 /* Which columns the header calls classified: rejects here show no raw record then, and no value of such a column. */
-static void note_classified(struct dp_stream *s, const char *fields)
-{
+static void note_classified(struct dp_stream *s, const char *fields) {
     if (!fields || !strstr(fields, "classification")) return;
     struct dp_buf b = {NULL, 0, 0}, name = {NULL, 0, 0};
     struct dp_record r;
@@ -89,16 +84,14 @@ static void note_classified(struct dp_stream *s, const char *fields)
     dp_buf_release(&b);
 }
 
-static enum dp_status note_run(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status note_run(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err) {
     if (!m->run || !*m->run) return dp_err_set(err, DP_FORMAT, "a begin without a run id");
     if (strlen(m->run) >= sizeof s->run->run_id) return dp_err_set(err, DP_LIMIT, "a run id of %zu bytes", strlen(m->run));
     snprintf(s->run->run_id, sizeof s->run->run_id, "%s", m->run);
     return DP_OK;
 }
 
-static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err) {
     switch (m->kind) {
     case DP_MARK_ABORT: return DP_OK;
     case DP_MARK_BEGIN:
@@ -120,8 +113,7 @@ static enum dp_status note_mark(struct dp_stream *s, const struct dp_mark *m, st
     return DP_OK;
 }
 
-enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err)
-{
+enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c, struct dp_err *err) {
     if (!s->piped) return DP_OK;
     if (s->run->datasets && !s->has_first) {
         s->has_first = true;
@@ -144,15 +136,13 @@ enum dp_status dp_marks_note_input(struct dp_stream *s, const struct dp_chunk *c
 
 /* ---- the header ---- */
 
-static void replace_text(char **field, const char *text)
-{
+static void replace_text(char **field, const char *text) {
     free(*field);
     *field = text ? dp_strdup(text) : NULL;
 }
 
 /* The begin, ours or taken over, with this program in its chain. */
-static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
-{
+static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err) {
     struct dp_mark *m = &s->begin;
     m->chain = dp_realloc_array(m->chain, m->n_chain + 1, sizeof *m->chain);
     m->chain[m->n_chain++] = dp_strdup(s->run->program);
@@ -169,8 +159,7 @@ static enum dp_status begin_out(struct dp_stream *s, struct dp_err *err)
  * Lineage without marks: the header that a begin would carry, of our own sources or as the program before handed it over beside the pipe.  It is amended, noted and handed
  * on; nothing else hears of it.
  */
-static void open_header(struct dp_stream *s, const struct dp_origin *origin)
-{
+static void open_header(struct dp_stream *s, const struct dp_origin *origin) {
     struct dp_mark m = {.kind = DP_MARK_BEGIN, .table_version = -1};
     struct dp_err own = DP_ERR_INIT;
     if (!s->run->datasets || s->begin.kind == DP_MARK_BEGIN) return;
@@ -192,8 +181,7 @@ static void open_header(struct dp_stream *s, const struct dp_origin *origin)
     dp_mark_release(&m);
 }
 
-enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err)
-{
+enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin, struct dp_err *err) {
     if (s->tried_open) return DP_OK;
     s->tried_open = true;
     if (s->piped || !s->run->marks || s->conf->sink) return open_header(s, origin), DP_OK;
@@ -213,8 +201,7 @@ enum dp_status dp_marks_open(struct dp_stream *s, const struct dp_origin *origin
     return begin_out(s, err);
 }
 
-static enum dp_status take_begin(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status take_begin(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) {
     s->begin = *m;
     *m = (struct dp_mark){.kind = DP_MARK_NONE, .table_version = -1};
     if (s->begin.job) snprintf(s->run->job, sizeof s->run->job, "%s", s->begin.job);
@@ -225,8 +212,7 @@ static enum dp_status take_begin(struct dp_stream *s, struct dp_mark *m, struct 
 /* ---- marks on their way ---- */
 
 /* Freshness stage by stage: each program adds itself and its clock to a heartbeat's "stages". */
-static void add_stage(const struct dp_run *run, struct dp_mark *m)
-{
+static void add_stage(const struct dp_run *run, struct dp_mark *m) {
     struct dp_buf stage = {NULL, 0, 0}, b = {NULL, 0, 0};
     struct dp_record r;
     struct dp_scan *scan = dp_scan_open(DP_LIMIT_MARK, DP_SCAN_PORTABLE);
@@ -258,8 +244,7 @@ static void add_stage(const struct dp_run *run, struct dp_mark *m)
     dp_buf_release(&stage);
 }
 
-static enum dp_status pass_mark(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status pass_mark(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) {
     bool pass = true;
     if (s->ops->mark) DP_TRY(s->ops->mark(s->ctx, m, &pass, err));
     if (!pass || s->conf->sink) return DP_OK;
@@ -267,8 +252,7 @@ static enum dp_status pass_mark(struct dp_stream *s, struct dp_mark *m, struct d
     return dp_out_mark(s->run->out, m, err);
 }
 
-static enum dp_status take_abort(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status take_abort(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err) {
     if (!s->conf->sink) {
         DP_TRY(dp_out_mark(s->run->out, m, err));
         s->run->marks_closed = true;
@@ -278,8 +262,7 @@ static enum dp_status take_abort(struct dp_stream *s, const struct dp_mark *m, s
     return DP_ABORTED;
 }
 
-enum dp_status dp_marks_take(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
-{
+enum dp_status dp_marks_take(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) {
     const char *run = s->begin.kind == DP_MARK_BEGIN ? s->begin.run : NULL;
     if (m->kind == DP_MARK_BEGIN) return take_begin(s, m, err);
     if (m->kind == DP_MARK_NONE) return DP_OK;
@@ -298,8 +281,7 @@ enum dp_status dp_marks_take(struct dp_stream *s, struct dp_mark *m, struct dp_e
     return pass_mark(s, m, err);
 }
 
-enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err)
-{
+enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, struct dp_err *err) {
     if (s->conf->sink || !s->run->marks_open) return DP_OK;
     struct dp_mark own = *m; /* borrows its strings */
     own.run = s->begin.run;
@@ -307,8 +289,7 @@ enum dp_status dp_stream_mark(struct dp_stream *s, const struct dp_mark *m, stru
 }
 
 /* The id of a checkpoint of ours names the positions of all sources (dp/io/positions.h). */
-static void name_checkpoint(struct dp_stream *s, const struct dp_mark *m, char id[24])
-{
+static void name_checkpoint(struct dp_stream *s, const struct dp_mark *m, char id[24]) {
     struct dp_buf app = {0};
     dp_delta_app_id(s->run->job, m->source, m->partition, &app);
     dp_positions_put(&s->positions, dp_buf_str(&app), dp_str_z(m->position));
@@ -317,8 +298,7 @@ static void name_checkpoint(struct dp_stream *s, const struct dp_mark *m, char i
 }
 
 /* The tool hears of it also where no marks are written: its ledger and its rejects go by them. */
-enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_err *err)
-{
+enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_err *err) {
     char id[24];
     bool pass = true;
     if (m->kind == DP_MARK_CHECKPOINT) {
@@ -333,8 +313,7 @@ enum dp_status dp_marks_own(struct dp_stream *s, struct dp_mark *m, struct dp_er
 }
 
 /* Where to go on in a source that we opened: behind its last whole record. */
-enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err)
-{
+enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err) {
     const struct dp_origin *o = s->last_origin;
     char position[24], id[24], partition[] = "0";
     if (s->piped || !s->run->marks_open || s->conf->no_checkpoints || !o || !o->position_id || atomic_load(&s->stopped)) return DP_OK;
@@ -347,8 +326,7 @@ enum dp_status dp_marks_origin_done(struct dp_stream *s, struct dp_err *err)
 
 /* ---- the end ---- */
 
-enum dp_status dp_marks_input_ended(struct dp_stream *s, struct dp_err *err)
-{
+enum dp_status dp_marks_input_ended(struct dp_stream *s, struct dp_err *err) {
     if (s->piped && s->in_begin && s->end.kind != DP_MARK_END)
         return dp_err_set(err, DP_FORMAT, "the stream was cut: it has a begin and no end");
     if (s->conf->strict && s->piped && !s->in_begin)
@@ -356,14 +334,12 @@ enum dp_status dp_marks_input_ended(struct dp_stream *s, struct dp_err *err)
     return DP_OK;
 }
 
-void dp_marks_note_output(struct dp_stream *s, const void *p, size_t n)
-{
+void dp_marks_note_output(struct dp_stream *s, const void *p, size_t n) {
     dp_linehash_add(s->out_hash, p, n);
     s->out_lines += dp_count_byte(p, n, '\n');
 }
 
-enum dp_status dp_marks_end(struct dp_stream *s, struct dp_err *err)
-{
+enum dp_status dp_marks_end(struct dp_stream *s, struct dp_err *err) {
     char hash[48];
     if (s->conf->sink || !s->run->marks_open) return DP_OK;
     dp_linehash_text(s->out_hash, hash);

@@ -15,8 +15,7 @@
 
 /* ---- identifiers ---- */
 
-void subject_key(struct dp_str name, struct dp_str value, struct dp_buf *out)
-{
+void subject_key(struct dp_str name, struct dp_str value, struct dp_buf *out) {
     for (size_t i = 0; i < name.n; i++) dp_buf_addc(out, (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]));
     dp_buf_addc(out, 0);
     dp_buf_adds(out, value);
@@ -24,8 +23,7 @@ void subject_key(struct dp_str name, struct dp_str value, struct dp_buf *out)
 
 bool subject_same_name(const char *a, const char *b) { return strcasecmp(a, b) == 0; }
 
-void dp_subject_release(struct dp_subject *s)
-{
+void dp_subject_release(struct dp_subject *s) {
     for (size_t i = 0; i < s->n; i++) {
         dp_wipe(s->v[i].value, strlen(s->v[i].value));
         free(s->v[i].name), free(s->v[i].value);
@@ -35,15 +33,13 @@ void dp_subject_release(struct dp_subject *s)
     *s = (struct dp_subject){0};
 }
 
-static bool is_text(struct dp_str t)
-{
+static bool is_text(struct dp_str t) {
     for (size_t i = 0; i < t.n; i++)
         if ((unsigned char)t.p[i] < 0x20 || t.p[i] == 0x7f) return false;
     return t.n && dp_utf8_valid(t.p, t.n, NULL);
 }
 
-static size_t count_names(const struct dp_subject *s, const char *also)
-{
+static size_t count_names(const struct dp_subject *s, const char *also) {
     size_t n = also ? 1 : 0;
     for (size_t i = 0; i < s->n; i++) {
         bool is_new = !also || !subject_same_name(also, s->v[i].name);
@@ -54,8 +50,7 @@ static size_t count_names(const struct dp_subject *s, const char *also)
 }
 
 /* Messages name fields, never values. */
-enum dp_status dp_subject_add(struct dp_subject *s, struct dp_str name, struct dp_str value, struct dp_err *err)
-{
+enum dp_status dp_subject_add(struct dp_subject *s, struct dp_str name, struct dp_str value, struct dp_err *err) {
     if (!is_text(name)) return dp_err_set(err, DP_USAGE, "an identifier has no name, or one that is no text");
     if (!is_text(value)) return dp_err_set(err, DP_USAGE, "the identifier %.*s has no value, or one that is no text", DP_STR_FMT(name));
     if (value.n > DP_LIMIT_SUBJECT_VALUE) return dp_err_set(err, DP_LIMIT, "a value of the identifier %.*s has more than %u bytes", DP_STR_FMT(name), DP_LIMIT_SUBJECT_VALUE);
@@ -76,8 +71,7 @@ enum dp_status dp_subject_add(struct dp_subject *s, struct dp_str name, struct d
     return DP_OK;
 }
 
-enum dp_status dp_subject_add_word(struct dp_subject *s, struct dp_str word, struct dp_err *err)
-{
+enum dp_status dp_subject_add_word(struct dp_subject *s, struct dp_str word, struct dp_err *err) {
     const char *eq = word.n ? memchr(word.p, '=', word.n) : NULL;
     if (!eq) return dp_err_set(err, DP_USAGE, "an identifier is NAME=VALUE");
     struct dp_str name = dp_str(word.p, (size_t)(eq - word.p));
@@ -87,8 +81,7 @@ enum dp_status dp_subject_add_word(struct dp_subject *s, struct dp_str word, str
     return status;
 }
 
-enum dp_status dp_subject_add_file(struct dp_subject *s, const char *path, struct dp_err *err)
-{
+enum dp_status dp_subject_add_file(struct dp_subject *s, const char *path, struct dp_err *err) {
     struct dp_buf b = {0};
     uint64_t line = 0;
     enum dp_status status = dp_file_read(strcmp(path, "-") != 0 ? path : "/dev/stdin", DP_LIMIT_SUBJECT_FILE, &b, err);
@@ -108,8 +101,7 @@ enum dp_status dp_subject_add_file(struct dp_subject *s, const char *path, struc
 
 static int by_key(const void *a, const void *b) { return dp_str_cmp(*(const struct dp_str *)a, *(const struct dp_str *)b); }
 
-void dp_subject_digest(const struct dp_subject *s, char salt[33], char digest[65])
-{
+void dp_subject_digest(const struct dp_subject *s, char salt[33], char digest[65]) {
     struct dp_str *keys = dp_calloc(s->n + 1, sizeof *keys);
     struct dp_buf all = {0};
     struct dp_hmac h;
@@ -140,8 +132,7 @@ struct closing {
 typedef bool (*value_fn)(void *ctx, struct dp_str name, struct dp_str value);
 
 /* Strings and numbers of the members, and of arrays in them; fn's true ends it. */
-static bool each_value(const struct dp_record *r, value_fn fn, void *ctx)
-{
+static bool each_value(const struct dp_record *r, value_fn fn, void *ctx) {
     struct dp_buf name = {0}, value = {0};
     bool ended = false;
     for (uint32_t m = 0, at = 1; m < r->n_members && !ended; m++) {
@@ -163,8 +154,7 @@ static bool each_value(const struct dp_record *r, value_fn fn, void *ctx)
 }
 
 struct looking { const struct dp_subject *s; struct dp_buf key; struct dp_map *fields; };
-static bool is_known(void *ctx, struct dp_str name, struct dp_str value)
-{
+static bool is_known(void *ctx, struct dp_str name, struct dp_str value) {
     struct looking *l = ctx;
     dp_buf_reset(&l->key);
     subject_key(name, value, &l->key);
@@ -173,8 +163,7 @@ static bool is_known(void *ctx, struct dp_str name, struct dp_str value)
     return true;
 }
 
-static enum dp_status match_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status match_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     struct closing *c = ctx;
     struct looking l = {.s = c->s};
     (void)err;
@@ -185,8 +174,7 @@ static enum dp_status match_record(void *ctx, struct dp_job *j, const struct dp_
 }
 
 struct adding { struct closing *c; struct dp_err *err; enum dp_status status; };
-static bool add_value(void *ctx, struct dp_str name, struct dp_str value)
-{
+static bool add_value(void *ctx, struct dp_str name, struct dp_str value) {
     struct adding *a = ctx;
     struct dp_buf key = {0};
     subject_key(name, value, &key);
@@ -198,8 +186,7 @@ static bool add_value(void *ctx, struct dp_str name, struct dp_str value)
     return a->status != DP_OK;
 }
 
-static enum dp_status too_many(const struct closing *c, struct dp_err *err)
-{
+static enum dp_status too_many(const struct closing *c, struct dp_err *err) {
     const struct dp_map_item *most = NULL;
     for (size_t i = 0; i < c->fields.n; i++)
         if (!most || c->fields.items[i].v.u > most->v.u) most = &c->fields.items[i];
@@ -208,8 +195,7 @@ static enum dp_status too_many(const struct closing *c, struct dp_err *err)
 }
 
 /* In order: what a record that matched adds. */
-static enum dp_status take_records(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status take_records(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct closing *c = ctx;
     struct dp_record r;
     struct adding a = {.c = c, .err = err};
@@ -226,8 +212,7 @@ static enum dp_status take_records(void *ctx, struct dp_job *j, struct dp_err *e
     return a.status == DP_LIMIT ? too_many(c, err) : a.status;
 }
 
-enum dp_status dp_subject_close_over(struct dp_run *run, struct dp_subject *s, const char *source, struct dp_err *err)
-{
+enum dp_status dp_subject_close_over(struct dp_run *run, struct dp_subject *s, const char *source, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.record = match_record, .emit = take_records};
     const struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_REFUSE, .own_types = true}, .sink = true, .decides = true, .no_checkpoints = true};
     enum dp_status status = DP_OK;

@@ -35,24 +35,21 @@ struct finding {
 
 /* ---- places ---- */
 
-static void place_release(struct dp_subject_place *p)
-{
+static void place_release(struct dp_subject_place *p) {
     for (size_t i = 0; i < p->n_columns; i++) free(p->columns[i].column), free(p->columns[i].id);
     for (size_t i = 0; i < p->n_masked; i++) free(p->masked[i]);
     free(p->columns), free(p->masked), free(p->name), free(p->fault);
     dp_type_free(p->schema);
 }
 
-void dp_subject_places_release(struct dp_subject_places *p)
-{
+void dp_subject_places_release(struct dp_subject_places *p) {
     for (size_t i = 0; i < p->n; i++) place_release(&p->v[i]);
     free(p->v);
     *p = (struct dp_subject_places){0};
 }
 
 /* That of this name; a new one is to be searched.  Borrowed until the next. */
-static struct dp_subject_place *place_of(struct finding *f, const char *name)
-{
+static struct dp_subject_place *place_of(struct finding *f, const char *name) {
     bool is_new = false;
     struct dp_map_item *item = dp_map_put(&f->by_name, dp_str_z(name), &is_new);
     if (is_new) {
@@ -63,15 +60,13 @@ static struct dp_subject_place *place_of(struct finding *f, const char *name)
     return &f->out->v[item->v.u];
 }
 
-static void set_fault(struct dp_subject_place *p, enum dp_subject_state state, const char *why)
-{
+static void set_fault(struct dp_subject_place *p, enum dp_subject_state state, const char *why) {
     p->state = state;
     free(p->fault);
     p->fault = dp_strdup(why);
 }
 
-static void add_column(struct dp_subject_place *p, const char *column, const char *id, enum dp_subject_why why)
-{
+static void add_column(struct dp_subject_place *p, const char *column, const char *id, enum dp_subject_why why) {
     for (size_t i = 0; i < p->n_columns; i++)
         if (!strcmp(p->columns[i].column, column) && subject_same_name(p->columns[i].id, id)) {
             if (why == DP_SUBJECT_TOLD) p->columns[i].why = why;
@@ -81,8 +76,7 @@ static void add_column(struct dp_subject_place *p, const char *column, const cha
     p->columns[p->n_columns++] = (struct dp_subject_column){dp_strdup(column), dp_strdup(id), why};
 }
 
-static void add_masked(struct dp_subject_place *p, const char *column)
-{
+static void add_masked(struct dp_subject_place *p, const char *column) {
     for (size_t i = 0; i < p->n_masked; i++)
         if (!strcmp(p->masked[i], column)) return;
     p->masked = dp_grow(p->masked, &p->cap_masked, p->n_masked + 1, sizeof *p->masked);
@@ -90,8 +84,7 @@ static void add_masked(struct dp_subject_place *p, const char *column)
 }
 
 /* Is it that dataset, by its whole name or the end of it from a slash on? */
-static bool is_dataset(const char *name, const char *word)
-{
+static bool is_dataset(const char *name, const char *word) {
     size_t n = strlen(name), k = strlen(word);
     char *real = *word == '/' ? NULL : realpath(word, NULL);
     bool same = !strcmp(name, word) || (real && !strcmp(name, real)) || (k && n > k && name[n - k - 1] == '/' && !strcmp(name + n - k, word));
@@ -101,15 +94,13 @@ static bool is_dataset(const char *name, const char *word)
 
 /* ---- operands ---- */
 
-static enum dp_status on_lake(void *ctx, const struct dp_lake_found *found, struct dp_err *err)
-{
+static enum dp_status on_lake(void *ctx, const struct dp_lake_found *found, struct dp_err *err) {
     (void)err;
     if (found->d) (void)place_of(ctx, found->path);
     return DP_OK;
 }
 
-static enum dp_status take_operands(struct finding *f, struct dp_err *err)
-{
+static enum dp_status take_operands(struct finding *f, struct dp_err *err) {
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < f->w->n_operands && status == DP_OK; i++) {
         char *real = realpath(f->w->operands[i], NULL);
@@ -124,8 +115,7 @@ static enum dp_status take_operands(struct finding *f, struct dp_err *err)
 
 /* ---- what lineage knows ---- */
 
-static enum dp_status on_dataset(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_dataset(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct finding *f = ctx;
     struct dp_subject_place *p = NULL;
     struct dp_buf name = {0};
@@ -150,8 +140,7 @@ out:
     return DP_OK;
 }
 
-static enum dp_status on_flow(void *ctx, int64_t dataset, int64_t job, const struct dp_catalog_flow_edge *edges, size_t n, struct dp_err *err)
-{
+static enum dp_status on_flow(void *ctx, int64_t dataset, int64_t job, const struct dp_catalog_flow_edge *edges, size_t n, struct dp_err *err) {
     struct finding *f = ctx;
     (void)dataset, (void)job, (void)err;
     for (size_t i = 0; i < n; i++) {
@@ -163,13 +152,11 @@ static enum dp_status on_flow(void *ctx, int64_t dataset, int64_t job, const str
 }
 
 static struct dp_str field_key(const uint32_t *field) { return dp_str((const char *)field, sizeof *field); }
-static uint64_t bits(const struct dp_map *m, uint32_t field)
-{
+static uint64_t bits(const struct dp_map *m, uint32_t field) {
     const struct dp_map_item *i = dp_map_get(m, field_key(&field));
     return i ? i->v.u : 0;
 }
-static bool join_bits(struct dp_map *m, uint32_t field, uint64_t with)
-{
+static bool join_bits(struct dp_map *m, uint32_t field, uint64_t with) {
     if (!with) return false;
     struct dp_map_item *i = dp_map_put(m, field_key(&field), NULL);
     bool grew = (i->v.u | with) != i->v.u;
@@ -177,15 +164,13 @@ static bool join_bits(struct dp_map *m, uint32_t field, uint64_t with)
     return grew;
 }
 
-static const char *last_part(const char *column)
-{
+static const char *last_part(const char *column) {
     const char *dot = strrchr(column, '.');
     return dot ? dot + 1 : column;
 }
 
 /* Does the field hold identifiers by itself: by its name, or because it was said? */
-static enum dp_status seed(struct finding *f, uint32_t field, struct dp_err *err)
-{
+static enum dp_status seed(struct finding *f, uint32_t field, struct dp_err *err) {
     struct dp_catalog_node node = {0};
     struct dp_buf dataset = {0};
     if (dp_map_get(&f->owner, field_key(&field))) return DP_OK;
@@ -204,8 +189,7 @@ static enum dp_status seed(struct finding *f, uint32_t field, struct dp_err *err
 }
 
 /* What a mask makes has the name and not the values: it is no beginning, unless it was told. */
-static void unseed_masked(struct finding *f)
-{
+static void unseed_masked(struct finding *f) {
     for (size_t i = 0; i < f->n_edges && !f->w->only_columns; i++) {
         const struct dp_catalog_flow_edge *e = &f->edges[i];
         struct dp_map_item *dst = e->how & DP_HOW_MASKING ? dp_map_get(&f->clear, field_key(&e->dst)) : NULL;
@@ -217,8 +201,7 @@ static void unseed_masked(struct finding *f)
 }
 
 /* Until nothing is reached any more: values flow unchanged both ways, what is masked only down. */
-static void spread(struct finding *f)
-{
+static void spread(struct finding *f) {
     for (bool grew = true; grew;) {
         grew = false;
         for (size_t i = 0; i < f->n_edges; i++) {
@@ -234,8 +217,7 @@ static void spread(struct finding *f)
     }
 }
 
-static enum dp_status tell_fields(struct finding *f, const struct dp_map *fields, bool masked, const struct dp_map *places, struct dp_err *err)
-{
+static enum dp_status tell_fields(struct finding *f, const struct dp_map *fields, bool masked, const struct dp_map *places, struct dp_err *err) {
     for (size_t i = 0; i < fields->n; i++) {
         uint32_t field;
         struct dp_catalog_node node = {0};
@@ -251,8 +233,7 @@ static enum dp_status tell_fields(struct finding *f, const struct dp_map *fields
     return DP_OK;
 }
 
-static enum dp_status follow_lineage(struct finding *f, struct dp_err *err)
-{
+static enum dp_status follow_lineage(struct finding *f, struct dp_err *err) {
     struct dp_map places = {0};
     enum dp_status status = dp_catalog_flows(f->w->store, INT64_MAX, on_flow, f, err);
     for (size_t i = 0; i < f->n_edges && status == DP_OK; i++) {
@@ -271,8 +252,7 @@ static enum dp_status follow_lineage(struct finding *f, struct dp_err *err)
 
 /* ---- columns of a place ---- */
 
-static void walk_type(struct finding *f, struct dp_subject_place *p, const struct dp_type *t, struct dp_buf *path, unsigned depth)
-{
+static void walk_type(struct finding *f, struct dp_subject_place *p, const struct dp_type *t, struct dp_buf *path, unsigned depth) {
     for (size_t i = 0; i < t->n_children && depth < DP_LIMIT_SCHEMA_DEPTH; i++) {
         const struct dp_type *c = t->children[i], *leaf = c;
         size_t was = path->n;
@@ -287,8 +267,7 @@ static void walk_type(struct finding *f, struct dp_subject_place *p, const struc
 }
 
 /* *is_typed: the schema is that of all its rows, not of the first alone. */
-static enum dp_status learn(struct finding *f, struct dp_subject_place *p, bool *is_typed, struct dp_err *why)
-{
+static enum dp_status learn(struct finding *f, struct dp_subject_place *p, bool *is_typed, struct dp_err *why) {
     char **names = NULL;
     const char *name = p->name;
     size_t n = 0;
@@ -300,8 +279,7 @@ static enum dp_status learn(struct finding *f, struct dp_subject_place *p, bool 
     return status == DP_OK ? lake_learn(&own, p->name, n ? "parquet" : "", &p->schema, why) : status;
 }
 
-static void take_wanted(struct finding *f, struct dp_subject_place *p)
-{
+static void take_wanted(struct finding *f, struct dp_subject_place *p) {
     for (size_t k = 0; k < f->w->n_columns; k++) {
         if (!is_dataset(p->name, f->wanted[k].dataset)) continue;
         f->wanted[k].is_used = true;
@@ -310,8 +288,7 @@ static void take_wanted(struct finding *f, struct dp_subject_place *p)
 }
 
 /* A column that was told and is not there is a mistake. */
-static enum dp_status check_told(const struct dp_subject_place *p, struct dp_err *err)
-{
+static enum dp_status check_told(const struct dp_subject_place *p, struct dp_err *err) {
     for (size_t i = 0; i < p->n_columns; i++) {
         struct dp_str first = dp_str(p->columns[i].column, strcspn(p->columns[i].column, ".["));
         if (p->columns[i].why != DP_SUBJECT_TOLD || dp_type_child(p->schema, first) || dp_type_child(p->schema, dp_str_z(p->columns[i].column))) continue;
@@ -320,8 +297,7 @@ static enum dp_status check_told(const struct dp_subject_place *p, struct dp_err
     return DP_OK;
 }
 
-static enum dp_status look_at(struct finding *f, struct dp_subject_place *p, struct dp_err *err)
-{
+static enum dp_status look_at(struct finding *f, struct dp_subject_place *p, struct dp_err *err) {
     struct dp_err why = DP_ERR_INIT;
     struct dp_buf path = {0};
     if (dp_run_stopped(f->run, err)) return DP_SIGNALLED;
@@ -348,8 +324,7 @@ static enum dp_status look_at(struct finding *f, struct dp_subject_place *p, str
 
 /* ---- all ---- */
 
-static enum dp_status read_wanted(struct finding *f, struct dp_err *err)
-{
+static enum dp_status read_wanted(struct finding *f, struct dp_err *err) {
     f->wanted = dp_calloc(f->w->n_columns + 1, sizeof *f->wanted);
     for (size_t i = 0; i < f->w->n_columns; i++) {
         const char *word = f->w->columns[i], *eq = strrchr(word, '='), *hash = strrchr(word, '#');
@@ -363,8 +338,7 @@ static enum dp_status read_wanted(struct finding *f, struct dp_err *err)
     return DP_OK;
 }
 
-static void take_names(struct finding *f)
-{
+static void take_names(struct finding *f) {
     for (size_t i = 0; i < f->s->n; i++) {
         bool is_new = true;
         for (size_t k = 0; k < f->n_names && is_new; k++) is_new = !subject_same_name(f->names[k], f->s->v[i].name);
@@ -374,8 +348,7 @@ static void take_names(struct finding *f)
 
 static int by_name(const void *a, const void *b) { return strcmp(((const struct dp_subject_place *)a)->name, ((const struct dp_subject_place *)b)->name); }
 
-enum dp_status dp_subject_find(struct dp_run *run, const struct dp_subject *s, const struct dp_subject_where *w, struct dp_subject_places *out, struct dp_err *err)
-{
+enum dp_status dp_subject_find(struct dp_run *run, const struct dp_subject *s, const struct dp_subject_where *w, struct dp_subject_places *out, struct dp_err *err) {
     struct finding f = {.run = run, .s = s, .w = w, .out = out};
     const struct dp_catalog_args all = {.from = INT64_MIN, .to = INT64_MAX};
     enum dp_status status;

@@ -8,8 +8,7 @@
 void subject_key(struct dp_str name, struct dp_str value, struct dp_buf *out);
 bool subject_same_name(const char *a, const char *b);
 /* The run for a stream of ours: its own books, no marks, no filter, nobody is told what it reads. */
-static inline struct dp_run subject_run(const struct dp_run *run)
-{
+static inline struct dp_run subject_run(const struct dp_run *run) {
     struct dp_run own = *run;
     own.books = (struct dp_books){0};
     own.marks = own.line_buffered = false;

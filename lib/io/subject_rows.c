@@ -11,8 +11,7 @@
 #include <stdlib.h>
 
 /* As JSON spells a number, without an exponent: what a key may look like. */
-static bool is_number(const char *z)
-{
+static bool is_number(const char *z) {
     const char *p = z + (*z == '-');
     if (*p == '0' && p[1] >= '0' && p[1] <= '9') return false;
     size_t n = strspn(p, "0123456789");
@@ -22,8 +21,7 @@ static bool is_number(const char *z)
     return *p == '.' && p[1] && strspn(p + 1, "0123456789") == strlen(p + 1);
 }
 
-void subject_path(struct dp_str column, struct dp_buf *out)
-{
+void subject_path(struct dp_str column, struct dp_buf *out) {
     while (column.n) {
         const char *dot = memchr(column.p, '.', column.n);
         struct dp_str part = dp_str(column.p, dot ? (size_t)(dot - column.p) : column.n);
@@ -38,14 +36,12 @@ void subject_path(struct dp_str column, struct dp_buf *out)
 }
 
 /* Of the type of a column with a plain name; NULL: not known, or it is inside another. */
-static const struct dp_type *type_of(const struct dp_subject_place *p, const char *column)
-{
+static const struct dp_type *type_of(const struct dp_subject_place *p, const char *column) {
     const struct dp_type *t = p->schema ? dp_type_child(p->schema, dp_str_z(column)) : NULL;
     return t && t->id != DP_TYPE_JSON && t->id != DP_TYPE_NONE ? t : NULL;
 }
 
-static void add_column(const struct dp_subject *s, const struct dp_subject_place *p, const struct dp_subject_column *c, struct dp_buf *out)
-{
+static void add_column(const struct dp_subject *s, const struct dp_subject_place *p, const struct dp_subject_column *c, struct dp_buf *out) {
     const struct dp_type *t = type_of(p, c->column);
     bool is_plain = t && !dp_type_is_nested(t), any = false;
     struct dp_buf path = {0};
@@ -68,8 +64,7 @@ static void add_column(const struct dp_subject *s, const struct dp_subject_place
 
 struct reading { dp_subject_fn fn; void *ctx; uint64_t found; };
 
-static enum dp_status hand_out(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status hand_out(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct reading *r = ctx;
     uint64_t n = 0;
     for (const char *p = j->out.p, *end = p ? p + j->out.n : NULL; p && p < end; n++) p = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1;
@@ -79,8 +74,7 @@ static enum dp_status hand_out(void *ctx, struct dp_job *j, struct dp_err *err)
     return status;
 }
 
-enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, const struct dp_subject_place *place, dp_subject_fn fn, void *ctx, struct dp_subject_seen *seen, struct dp_err *err)
-{
+enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, const struct dp_subject_place *place, dp_subject_fn fn, void *ctx, struct dp_subject_seen *seen, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.emit = hand_out};
     const struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_REFUSE, .own_types = true}, .sink = true, .no_checkpoints = true};
     struct dp_run own = subject_run(run);

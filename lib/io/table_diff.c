@@ -29,8 +29,7 @@ struct dp_table_diff_side {
     struct dp_arena arena;
 };
 
-static void add_item(struct dp_table_diff_list *l, enum dp_table_diff_sign sign, struct dp_buf *text)
-{
+static void add_item(struct dp_table_diff_list *l, enum dp_table_diff_sign sign, struct dp_buf *text) {
     l->v = dp_grow(l->v, &l->cap, l->n + 1, sizeof *l->v);
     l->v[l->n++] = (struct dp_table_diff_item){sign, dp_strdup(dp_buf_z(text))};
     dp_buf_reset(text);
@@ -42,8 +41,7 @@ static void add_name(struct dp_buf *b, const char *prefix, const struct dp_type 
 
 static void diff_types(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix);
 
-static void diff_field(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix)
-{
+static void diff_field(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix) {
     struct dp_buf x = {0}, y = {0}, text = {0};
     dp_delta_type_print(a, &x);
     dp_delta_type_print(b, &y);
@@ -65,8 +63,7 @@ static void diff_field(struct dp_table_diff *d, const struct dp_type *a, const s
 }
 
 /* Fields of a that b has not, or has otherwise; then those of b alone. */
-static void diff_types(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix)
-{
+static void diff_types(struct dp_table_diff *d, const struct dp_type *a, const struct dp_type *b, const char *prefix) {
     struct dp_buf text = {0};
     for (size_t i = 0; i < a->n_children + b->n_children; i++) {
         bool of_a = i < a->n_children;
@@ -81,14 +78,12 @@ static void diff_types(struct dp_table_diff *d, const struct dp_type *a, const s
     dp_buf_release(&text);
 }
 
-static void print_words(const struct dp_delta_strs *s, struct dp_buf *out)
-{
+static void print_words(const struct dp_delta_strs *s, struct dp_buf *out) {
     if (!s->n) dp_buf_addz(out, "none");
     for (size_t i = 0; i < s->n; i++) dp_buf_addf(out, "%s%.*s", i ? ", " : "", DP_STR_FMT(s->v[i]));
 }
 
-static void diff_partitions(struct dp_table_diff *d)
-{
+static void diff_partitions(struct dp_table_diff *d) {
     struct dp_buf x = {0}, y = {0}, text = {0};
     print_words(&d->a->metadata.partition_columns, &x);
     print_words(&d->b->metadata.partition_columns, &y);
@@ -99,8 +94,7 @@ static void diff_partitions(struct dp_table_diff *d)
     dp_buf_release(&x), dp_buf_release(&y), dp_buf_release(&text);
 }
 
-static void print_value(struct dp_str v, struct dp_buf *out)
-{
+static void print_value(struct dp_str v, struct dp_buf *out) {
     enum { MOST = 60 };
     struct dp_buf cut = {0};
     dp_buf_add(&cut, v.p, v.n < MOST ? v.n : MOST);
@@ -110,8 +104,7 @@ static void print_value(struct dp_str v, struct dp_buf *out)
     dp_buf_release(&cut);
 }
 
-static void diff_properties(struct dp_table_diff *d)
-{
+static void diff_properties(struct dp_table_diff *d) {
     const struct dp_delta_pairs *a = &d->a->metadata.configuration, *b = &d->b->metadata.configuration;
     struct dp_buf text = {0};
     for (size_t i = 0; i < a->n + b->n; i++) {
@@ -134,8 +127,7 @@ static void diff_properties(struct dp_table_diff *d)
 
 /* ---- files ---- */
 
-static enum dp_status list_files(struct dp_table_diff_side *x, struct dp_err *err)
-{
+static enum dp_status list_files(struct dp_table_diff_side *x, struct dp_err *err) {
     char full[PATH_MAX];
     struct dp_buf path = {0};
     const struct dp_delta_file *f;
@@ -152,8 +144,7 @@ static enum dp_status list_files(struct dp_table_diff_side *x, struct dp_err *er
 }
 
 /* Where a vector is: the same text for the same one, whichever table speaks of it. */
-static enum dp_status vector_place(const struct dp_table_diff_side *x, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err)
-{
+static enum dp_status vector_place(const struct dp_table_diff_side *x, const struct dp_delta_dv *dv, struct dp_buf *out, struct dp_err *err) {
     if (!dv->storage.p) return DP_OK;
     dp_buf_addf(out, "%lld@", (long long)(dv->offset == DP_DELTA_UNSET ? 1 : dv->offset));
     if (!dp_str_eqz(dv->storage, "i")) return dp_delta_dv_path(x->root, dv, out, err);
@@ -162,8 +153,7 @@ static enum dp_status vector_place(const struct dp_table_diff_side *x, const str
 }
 
 static enum dp_status same_vectors(const struct dp_table_diff_side *x, const struct dp_delta_dv *a, const struct dp_table_diff_side *y, const struct dp_delta_dv *b, bool *same,
-                                   struct dp_err *err)
-{
+                                   struct dp_err *err) {
     struct dp_buf p = {0}, q = {0};
     enum dp_status status = vector_place(x, a, &p, err);
     if (status == DP_OK) status = vector_place(y, b, &q, err);
@@ -173,8 +163,7 @@ static enum dp_status same_vectors(const struct dp_table_diff_side *x, const str
 }
 
 /* The rows of a file of x; where the other side has the file too, those that its vector deletes. */
-static enum dp_status pick(struct dp_table_diff_side *x, struct dp_str path, const struct dp_delta_file *f, const struct dp_table_diff_side *y, const struct dp_delta_file *other, struct dp_err *err)
-{
+static enum dp_status pick(struct dp_table_diff_side *x, struct dp_str path, const struct dp_delta_file *f, const struct dp_table_diff_side *y, const struct dp_delta_file *other, struct dp_err *err) {
     struct dp_buf place = {0}, uri = {0};
     struct dp_delta_picked p = {.is_pair = other != NULL, .deleted = f->dv};
     enum dp_status status = DP_OK;
@@ -198,8 +187,7 @@ static enum dp_status pick(struct dp_table_diff_side *x, struct dp_str path, con
 }
 
 /* Of each file of x: does y have it as it is? */
-static enum dp_status diff_side(struct dp_table_diff *d, struct dp_table_diff_side *x, const struct dp_table_diff_side *y, enum dp_table_diff_sign sign, struct dp_err *err)
-{
+static enum dp_status diff_side(struct dp_table_diff *d, struct dp_table_diff_side *x, const struct dp_table_diff_side *y, enum dp_table_diff_sign sign, struct dp_err *err) {
     struct dp_buf text = {0};
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < x->files.n && status == DP_OK; i++) {
@@ -221,8 +209,7 @@ static enum dp_status diff_side(struct dp_table_diff *d, struct dp_table_diff_si
     return status;
 }
 
-enum dp_status dp_table_diff_open(struct dp_run *run, const struct dp_delta_snapshot *a, const struct dp_delta_snapshot *b, struct dp_table_diff **out, struct dp_err *err)
-{
+enum dp_status dp_table_diff_open(struct dp_run *run, const struct dp_delta_snapshot *a, const struct dp_delta_snapshot *b, struct dp_table_diff **out, struct dp_err *err) {
     struct dp_table_diff *d = dp_calloc(1, sizeof *d);
     d->run = run;
     d->a = a, d->b = b;
@@ -242,14 +229,12 @@ enum dp_status dp_table_diff_open(struct dp_run *run, const struct dp_delta_snap
     return status;
 }
 
-static void close_list(struct dp_table_diff_list *l)
-{
+static void close_list(struct dp_table_diff_list *l) {
     for (size_t i = 0; i < l->n; i++) free(l->v[i].text);
     free(l->v);
 }
 
-void dp_table_diff_close(struct dp_table_diff *d)
-{
+void dp_table_diff_close(struct dp_table_diff *d) {
     if (!d) return;
     for (size_t i = 0; i < 2; i++) {
         struct dp_table_diff_side *x = &d->sides[i];
@@ -266,8 +251,7 @@ void dp_table_diff_close(struct dp_table_diff *d)
 
 /* ---- rows ---- */
 
-enum dp_status dp_table_diff_schema(struct dp_table_diff *d, struct dp_err *err)
-{
+enum dp_status dp_table_diff_schema(struct dp_table_diff *d, struct dp_err *err) {
     if (d->both) return DP_OK;
     struct dp_type *a = dp_delta_schema_unfit(d->a->schema), *b = dp_delta_schema_unfit(d->b->schema);
     struct dp_cast_clash clash = {0};
@@ -281,8 +265,7 @@ enum dp_status dp_table_diff_schema(struct dp_table_diff *d, struct dp_err *err)
     return status;
 }
 
-static enum dp_status add_lines(struct dp_tally_lines *t, struct dp_str text, int64_t sign, struct dp_err *err)
-{
+static enum dp_status add_lines(struct dp_tally_lines *t, struct dp_str text, int64_t sign, struct dp_err *err) {
     for (size_t at = 0; at < text.n;) {
         const char *nl = memchr(text.p + at, '\n', text.n - at);
         size_t n = nl ? (size_t)(nl - text.p) - at : text.n - at;
@@ -293,8 +276,7 @@ static enum dp_status add_lines(struct dp_tally_lines *t, struct dp_str text, in
 }
 
 /* All rows that were picked of a side, as lines of the columns of both. */
-static enum dp_status read_side(struct dp_table_diff *d, struct dp_table_diff_side *x, struct dp_tally_lines *t, int64_t sign, struct dp_err *err)
-{
+static enum dp_status read_side(struct dp_table_diff *d, struct dp_table_diff_side *x, struct dp_tally_lines *t, int64_t sign, struct dp_err *err) {
     if (!x->n) return DP_OK;
     struct dp_type *own = dp_delta_schema_unfit(x->s->schema);
     struct dp_evolve e = {0};
@@ -340,8 +322,7 @@ static enum dp_status read_side(struct dp_table_diff *d, struct dp_table_diff_si
     return status == DP_END ? DP_OK : status;
 }
 
-enum dp_status dp_table_diff_rows(struct dp_table_diff *d, dp_table_diff_row_fn fn, void *ctx, struct dp_err *err)
-{
+enum dp_status dp_table_diff_rows(struct dp_table_diff *d, dp_table_diff_row_fn fn, void *ctx, struct dp_err *err) {
     struct dp_tally_lines *t = dp_tally_lines_open(d->run->memory / 2);
     enum dp_status status = dp_table_diff_schema(d, err);
     if (status == DP_OK) status = read_side(d, &d->sides[0], t, -1, err);

@@ -45,15 +45,13 @@ struct cursor {
     struct entry now;
 };
 
-struct dp_tally_lines *dp_tally_lines_open(uint64_t memory)
-{
+struct dp_tally_lines *dp_tally_lines_open(uint64_t memory) {
     struct dp_tally_lines *t = dp_calloc(1, sizeof *t);
     t->memory = memory < LEAST ? LEAST : memory;
     return t;
 }
 
-void dp_tally_lines_close(struct dp_tally_lines *t)
-{
+void dp_tally_lines_close(struct dp_tally_lines *t) {
     if (!t) return;
     for (size_t i = 0; i < t->n_runs; i++) close(t->runs[i].fd);
     dp_buf_release(&t->text);
@@ -67,8 +65,7 @@ static int compare(const struct entry *a, const struct entry *b) { return dp_str
 static int by_line(const void *a, const void *b) { return compare(a, b); }
 
 /* What waits, in order, equal lines summed up, those that come to nothing left out.  Caller frees. */
-static struct entry *sort(const struct dp_tally_lines *t, size_t *n_out)
-{
+static struct entry *sort(const struct dp_tally_lines *t, size_t *n_out) {
     struct entry *e = dp_calloc(t->n + 1, sizeof *e);
     size_t n = 0;
     for (size_t i = 0; i < t->n; i++) e[i] = (struct entry){t->text.p + t->at[i], (i + 1 < t->n ? t->at[i + 1] : t->text.n) - t->at[i], t->sums[i]};
@@ -89,8 +86,7 @@ static struct entry *sort(const struct dp_tally_lines *t, size_t *n_out)
 /* ---- cursors ---- */
 
 /* n bytes from where it stands; DP_IO when the file ends before. */
-static enum dp_status fill(struct cursor *c, size_t n, struct dp_err *err)
-{
+static enum dp_status fill(struct cursor *c, size_t n, struct dp_err *err) {
     size_t have = c->block.n - c->block_at;
     if (have >= n) return DP_OK;
     if (have) memmove(c->block.p, c->block.p + c->block_at, have);
@@ -109,8 +105,7 @@ static enum dp_status fill(struct cursor *c, size_t n, struct dp_err *err)
 }
 
 /* DP_END: no more.  now.p is borrowed until the next call. */
-static enum dp_status advance(struct cursor *c, struct dp_err *err)
-{
+static enum dp_status advance(struct cursor *c, struct dp_err *err) {
     uint32_t n;
     if (c->sorted) {
         if (c->i == c->n_sorted) return DP_END;
@@ -132,8 +127,7 @@ static enum dp_status advance(struct cursor *c, struct dp_err *err)
 /* ---- merging ---- */
 
 /* heap[0] is the cursor with the least line. */
-static void sink(struct cursor **heap, size_t n, size_t i)
-{
+static void sink(struct cursor **heap, size_t n, size_t i) {
     for (;;) {
         size_t least = i;
         for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < n; k++)
@@ -148,8 +142,7 @@ static void sink(struct cursor **heap, size_t n, size_t i)
 
 typedef enum dp_status (*entry_fn)(void *ctx, struct dp_str line, int64_t n, struct dp_err *err);
 
-static enum dp_status merge(struct cursor *cursors, size_t n_cursors, entry_fn fn, void *ctx, struct dp_err *err)
-{
+static enum dp_status merge(struct cursor *cursors, size_t n_cursors, entry_fn fn, void *ctx, struct dp_err *err) {
     struct cursor **heap = dp_calloc(n_cursors + 1, sizeof(struct cursor *));
     struct dp_buf line = {0};
     int64_t sum = 0;
@@ -190,16 +183,14 @@ struct writing {
     struct dp_buf block;
 };
 
-static enum dp_status flush(struct writing *w, struct dp_err *err)
-{
+static enum dp_status flush(struct writing *w, struct dp_err *err) {
     DP_TRY(dp_fd_write(w->run.fd, w->block.p, w->block.n, err));
     w->run.size += w->block.n;
     dp_buf_reset(&w->block);
     return DP_OK;
 }
 
-static enum dp_status write_entry(void *ctx, struct dp_str line, int64_t sum, struct dp_err *err)
-{
+static enum dp_status write_entry(void *ctx, struct dp_str line, int64_t sum, struct dp_err *err) {
     struct writing *w = ctx;
     uint32_t n = (uint32_t)line.n;
     dp_buf_add(&w->block, &n, sizeof n);
@@ -208,8 +199,7 @@ static enum dp_status write_entry(void *ctx, struct dp_str line, int64_t sum, st
     return w->block.n < BLOCK ? DP_OK : flush(w, err);
 }
 
-static enum dp_status write_run(struct dp_tally_lines *t, struct cursor *cursors, size_t n, unsigned tier, struct run *out, struct dp_err *err)
-{
+static enum dp_status write_run(struct dp_tally_lines *t, struct cursor *cursors, size_t n, unsigned tier, struct run *out, struct dp_err *err) {
     struct writing w = {.run = {.fd = -1, .tier = tier}};
     enum dp_status status = dp_spill_open(&w.run.fd, err);
     if (status == DP_OK) status = merge(cursors, n, write_entry, &w, err);
@@ -221,22 +211,19 @@ static enum dp_status write_run(struct dp_tally_lines *t, struct cursor *cursors
     return status;
 }
 
-static struct cursor *open_cursors(const struct run *runs, size_t n)
-{
+static struct cursor *open_cursors(const struct run *runs, size_t n) {
     struct cursor *c = dp_calloc(n + 1, sizeof *c);
     for (size_t i = 0; i < n; i++) c[i] = (struct cursor){.fd = runs[i].fd, .size = runs[i].size};
     return c;
 }
 
-static void close_cursors(struct cursor *c, size_t n)
-{
+static void close_cursors(struct cursor *c, size_t n) {
     for (size_t i = 0; i < n; i++) dp_buf_release(&c[i].block);
     free(c);
 }
 
 /* The last FAN runs are of one tier: they become one of the next. */
-static enum dp_status join_runs(struct dp_tally_lines *t, struct dp_err *err)
-{
+static enum dp_status join_runs(struct dp_tally_lines *t, struct dp_err *err) {
     while (t->n_runs >= FAN && t->runs[t->n_runs - FAN].tier == t->runs[t->n_runs - 1].tier) {
         struct run *from = &t->runs[t->n_runs - FAN], one;
         struct cursor *c = open_cursors(from, FAN);
@@ -250,8 +237,7 @@ static enum dp_status join_runs(struct dp_tally_lines *t, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status spill(struct dp_tally_lines *t, struct dp_err *err)
-{
+static enum dp_status spill(struct dp_tally_lines *t, struct dp_err *err) {
     struct cursor memory = {.fd = -1};
     struct run one;
     struct entry *sorted = sort(t, &memory.n_sorted);
@@ -266,8 +252,7 @@ static enum dp_status spill(struct dp_tally_lines *t, struct dp_err *err)
     return join_runs(t, err);
 }
 
-enum dp_status dp_tally_lines_add(struct dp_tally_lines *t, struct dp_str line, int64_t n, struct dp_err *err)
-{
+enum dp_status dp_tally_lines_add(struct dp_tally_lines *t, struct dp_str line, int64_t n, struct dp_err *err) {
     /* what an entry takes: itself (twice where its memory grows), its place and sum, and its part of the array that is sorted */
     uint64_t held = 2 * t->text.n + t->n * (2 * sizeof *t->at + 2 * sizeof *t->sums + sizeof(struct entry));
     if (t->n && held + line.n > t->memory) DP_TRY(spill(t, err));
@@ -279,8 +264,7 @@ enum dp_status dp_tally_lines_add(struct dp_tally_lines *t, struct dp_str line, 
     return DP_OK;
 }
 
-enum dp_status dp_tally_lines_each(struct dp_tally_lines *t, entry_fn fn, void *ctx, struct dp_err *err)
-{
+enum dp_status dp_tally_lines_each(struct dp_tally_lines *t, entry_fn fn, void *ctx, struct dp_err *err) {
     struct cursor *c = open_cursors(t->runs, t->n_runs);
     struct entry *sorted = sort(t, &c[t->n_runs].n_sorted);
     c[t->n_runs].sorted = sorted;

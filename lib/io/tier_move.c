@@ -34,8 +34,7 @@ struct tier_copy {
 
 /* ---- drafts ---- */
 
-static void sweep(const char *dir, bool all)
-{
+static void sweep(const char *dir, bool all) {
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || (!all && !strcmp(e->d_name, DP_DELTA_STAGING_LOCK))) continue;
@@ -46,8 +45,7 @@ static void sweep(const char *dir, bool all)
     if (d) closedir(d);
 }
 
-enum dp_status tier_drafts_open(const char *dir, int *lock, struct dp_err *err)
-{
+enum dp_status tier_drafts_open(const char *dir, int *lock, struct dp_err *err) {
     DP_TRY(dp_mkdirs(dir, err));
     char *path = dp_path_join(dir, DP_DELTA_STAGING_LOCK);
     enum dp_status status = DP_OK;
@@ -60,8 +58,7 @@ enum dp_status tier_drafts_open(const char *dir, int *lock, struct dp_err *err)
     return status;
 }
 
-void tier_drafts_close(const char *dir, int lock)
-{
+void tier_drafts_close(const char *dir, int lock) {
     if (lock < 0) return;
     sweep(dir, true);
     (void)rmdir(dir);
@@ -70,8 +67,7 @@ void tier_drafts_close(const char *dir, int lock)
 
 /* ---- one copy ---- */
 
-static enum dp_status open_source(const char *path, int64_t size, int *fd, struct dp_err *err)
-{
+static enum dp_status open_source(const char *path, int64_t size, int *fd, struct dp_err *err) {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0) return dp_err_sys(err, DP_IO, "can't open %s", path);
@@ -82,8 +78,7 @@ static enum dp_status open_source(const char *path, int64_t size, int *fd, struc
 }
 
 /* Reads a file of `size` bytes; writes it to `to` where that is not -1; its digest comes out. */
-static enum dp_status read_through(struct tier_moving *m, const char *path, int64_t size, int to, char hex[HEX], struct dp_err *err)
-{
+static enum dp_status read_through(struct tier_moving *m, const char *path, int64_t size, int to, char hex[HEX], struct dp_err *err) {
     uint8_t hash[DP_SHA256_SIZE];
     int fd = -1;
     struct dp_sha256_state sum;
@@ -104,14 +99,12 @@ static enum dp_status read_through(struct tier_moving *m, const char *path, int6
     return status;
 }
 
-static enum dp_status check_digest(const struct tier_item *item, const char *hex, struct dp_err *err)
-{
+static enum dp_status check_digest(const struct tier_item *item, const char *hex, struct dp_err *err) {
     if (!item->sha256.n || dp_str_eqz(item->sha256, hex)) return DP_OK;
     return dp_err_set(err, DP_FORMAT, "%s is not the file that was moved: its SHA-256 is %s, and the log says %.*s", item->from, hex, DP_STR_FMT(item->sha256));
 }
 
-static enum dp_status place(struct dp_newfile *f, const char *to, const char *root, struct dp_err *err)
-{
+static enum dp_status place(struct dp_newfile *f, const char *to, const char *root, struct dp_err *err) {
     char *dir = dp_path_dir(to);
     enum dp_status status = dp_mkdirs_unsynced(dir, err);
     free(dir);
@@ -122,8 +115,7 @@ static enum dp_status place(struct dp_newfile *f, const char *to, const char *ro
     return dp_newfiles_publish(&f, 1, root, err);
 }
 
-static enum dp_status make_copy(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c, struct dp_err *err)
-{
+static enum dp_status make_copy(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c, struct dp_err *err) {
     struct dp_newfile f = {0};
     char *draft = dp_path_join(item->drafts, "copy");
     enum dp_status status = dp_newfile_open(&f, draft, 0666, err);
@@ -138,8 +130,7 @@ static enum dp_status make_copy(struct tier_moving *m, const struct tier_item *i
 }
 
 /* The names up to `top` are on disk, too: who made the copy may have died before that. */
-static enum dp_status sync_names(const char *path, const char *top, struct dp_err *err)
-{
+static enum dp_status sync_names(const char *path, const char *top, struct dp_err *err) {
     char *dir = dp_path_dir(path);
     enum dp_status status = DP_OK;
     for (bool more = true; status == DP_OK && more;) {
@@ -154,8 +145,7 @@ static enum dp_status sync_names(const char *path, const char *top, struct dp_er
 }
 
 /* Something stands at c->to: *same, it is this file. */
-static enum dp_status compare(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c, bool *same, struct dp_err *err)
-{
+static enum dp_status compare(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c, bool *same, struct dp_err *err) {
     struct stat st;
     char hex[HEX];
     *same = false;
@@ -170,8 +160,7 @@ static enum dp_status compare(struct tier_moving *m, const struct tier_item *ite
 }
 
 /* Under the name that is wanted, or, where another file has that, one that begins with its digest. */
-static enum dp_status copy_item(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c, struct dp_err *err)
-{
+static enum dp_status copy_item(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c, struct dp_err *err) {
     for (int i = 0; i < 2; i++) {
         struct stat st;
         bool same;
@@ -189,8 +178,7 @@ static enum dp_status copy_item(struct tier_moving *m, const struct tier_item *i
 
 /* ---- the whole ---- */
 
-void tier_moving_add(struct tier_moving *m, const struct tier_item *item)
-{
+void tier_moving_add(struct tier_moving *m, const struct tier_item *item) {
     struct tier_item *x;
     m->items = dp_grow(m->items, &m->cap, m->n + 1, sizeof *m->items);
     x = &m->items[m->n++];
@@ -200,14 +188,12 @@ void tier_moving_add(struct tier_moving *m, const struct tier_item *item)
     if (item->tier) x->tier = dp_arena_strdup(&m->round, item->tier);
 }
 
-static struct tier_copy *copy_of(const struct tier_moving *m, const struct tier_item *item)
-{
+static struct tier_copy *copy_of(const struct tier_moving *m, const struct tier_item *item) {
     const struct dp_map_item *it = dp_map_get(&m->copies, dp_str_z(item->from));
     return it ? it->v.p : NULL;
 }
 
-static enum dp_status copy_all(struct tier_moving *m, struct dp_err *err)
-{
+static enum dp_status copy_all(struct tier_moving *m, struct dp_err *err) {
     for (size_t i = 0; i < m->n; i++) {
         if (copy_of(m, &m->items[i])) continue;
         struct tier_copy *c = dp_arena_calloc(&m->arena, 1, sizeof *c);
@@ -221,8 +207,7 @@ static enum dp_status copy_all(struct tier_moving *m, struct dp_err *err)
 }
 
 /* While no vacuum deletes: are they all there?  One that is not is forgotten. */
-static bool are_there(struct tier_moving *m)
-{
+static bool are_there(struct tier_moving *m) {
     bool all = true;
     for (size_t i = 0; i < m->n; i++) {
         struct stat st;
@@ -237,8 +222,7 @@ static bool are_there(struct tier_moving *m)
 static struct dp_str text_in(struct tier_moving *m, const char *z) { return dp_str_z(dp_arena_strdup(&m->round, z)); }
 
 /* The add of a file in its new place. */
-static struct dp_delta_file moved(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c)
-{
+static struct dp_delta_file moved(struct tier_moving *m, const struct tier_item *item, struct tier_copy *c) {
     struct dp_delta_file f = *item->file;
     struct dp_buf path = {0};
     if (item->tier) dp_delta_path_uri(dp_str_z(c->to), &path);
@@ -257,8 +241,7 @@ static struct dp_delta_file moved(struct tier_moving *m, const struct tier_item 
     return f;
 }
 
-static enum dp_status publish(struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status publish(struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err) {
     const struct dp_delta_file **removes = dp_arena_calloc(&m->round, m->n + 1, sizeof *removes);
     struct dp_delta_file *adds = dp_arena_calloc(&m->round, m->n + 1, sizeof *adds);
     const struct dp_delta_txn txn = {.app_id = m->app_id, .version = m->txn_version, .last_updated = m->run->now_micros / 1000};
@@ -286,8 +269,7 @@ static enum dp_status publish(struct tier_moving *m, const struct dp_delta_snaps
 }
 
 /* One try.  DP_AGAIN: look at the table again. */
-static enum dp_status move_round(struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status move_round(struct tier_moving *m, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_delta_hold hold = DP_DELTA_HOLD_INIT;
     int64_t have;
     m->n = 0;
@@ -304,8 +286,7 @@ static enum dp_status move_round(struct tier_moving *m, const struct dp_delta_sn
     return status;
 }
 
-enum dp_status tier_move(struct tier_moving *m, struct dp_err *err)
-{
+enum dp_status tier_move(struct tier_moving *m, struct dp_err *err) {
     enum dp_status status = DP_AGAIN;
     m->version = -1;
     for (int i = 0; i < TRIES && status == DP_AGAIN; i++) {

@@ -44,14 +44,12 @@ struct job {
 
 /* ---- which files ---- */
 
-static void add_path(struct finding *f, const char *path, bool is_file)
-{
+static void add_path(struct finding *f, const char *path, bool is_file) {
     struct dp_map_item *it = dp_map_put(&f->paths, dp_str_z(path), NULL);
     it->v.u |= is_file;
 }
 
-static enum dp_status walk(struct finding *f, const char *dir, unsigned depth, struct dp_err *err)
-{
+static enum dp_status walk(struct finding *f, const char *dir, unsigned depth, struct dp_err *err) {
     if (depth == DEPTH) return dp_err_set(err, DP_LIMIT, "%s: more than %d directories in each other", dir, DEPTH);
     DIR *d = opendir(dir);
     enum dp_status status = DP_OK;
@@ -73,8 +71,7 @@ static enum dp_status walk(struct finding *f, const char *dir, unsigned depth, s
 }
 
 /* Files that the log names by absolute paths, in whatever version it still tells. */
-static enum dp_status add_absolute(struct finding *f, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status add_absolute(struct finding *f, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_delta_lives lives = {0};
     struct dp_buf path = {0};
     enum dp_status status = dp_delta_lives_read(s, &lives, err);
@@ -89,8 +86,7 @@ static enum dp_status add_absolute(struct finding *f, const struct dp_delta_snap
 }
 
 /* An identifier under the physical name of the column that it names. */
-static void add_alias(const struct dp_delta_snapshot *s, const struct dp_trace_value *v, size_t number, struct dp_trace_value *aliases, size_t *of, size_t *n)
-{
+static void add_alias(const struct dp_delta_snapshot *s, const struct dp_trace_value *v, size_t number, struct dp_trace_value *aliases, size_t *of, size_t *n) {
     for (size_t i = 0; i < s->schema->n_children && i < s->physical->n_children; i++) {
         const struct dp_type *shown = s->schema->children[i], *stored = s->physical->children[i];
         if (!trace_is_name(dp_str(shown->name, shown->name_n), v->name) || trace_is_name(dp_str(stored->name, stored->name_n), v->name)) continue;
@@ -99,8 +95,7 @@ static void add_alias(const struct dp_delta_snapshot *s, const struct dp_trace_v
     }
 }
 
-static void make_set(struct finding *f, const struct dp_delta_snapshot *s, const struct dp_trace_value *values, size_t n)
-{
+static void make_set(struct finding *f, const struct dp_delta_snapshot *s, const struct dp_trace_value *values, size_t n) {
     struct dp_trace_value *aliases = dp_calloc(n + 1, sizeof *aliases);
     size_t *of = dp_calloc(n + 1, sizeof *of), n_aliases = 0;
     for (size_t i = 0; i < n; i++) add_alias(s, &values[i], i, aliases, of, &n_aliases);
@@ -111,8 +106,7 @@ static void make_set(struct finding *f, const struct dp_delta_snapshot *s, const
 /* ---- one file ---- */
 
 /* Compressed files are not looked into: their bytes say nothing. */
-static const char *compressed(const uint8_t *p, size_t n)
-{
+static const char *compressed(const uint8_t *p, size_t n) {
     static const struct { const char *magic, *what; size_t n; } known[] = {
         {"\x1f\x8b", "gzip", 2}, {"\x28\xb5\x2f\xfd", "zstd", 4}, {"BZh", "bzip2", 3}, {"\xfd" "7zXZ", "xz", 5}, {"PK\x03\x04", "zip", 4}, {"\x04\x22\x4d\x18", "lz4", 4}, {"7z\xbc\xaf", "7z", 4}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -121,8 +115,7 @@ static const char *compressed(const uint8_t *p, size_t n)
 }
 
 /* The bytes of a file in blocks that overlap by as much as a pattern may lie across; records too where it is lines of JSON, as long as a line fits. */
-static enum dp_status search_bytes(struct trace_search *s, int fd, struct dp_err *err)
-{
+static enum dp_status search_bytes(struct trace_search *s, int fd, struct dp_err *err) {
     struct dp_buf b = {0};
     bool is_lines = false, is_first = true;
     size_t kept = 0; /* of the block before */
@@ -169,8 +162,7 @@ static enum dp_status search_bytes(struct trace_search *s, int fd, struct dp_err
     return status;
 }
 
-static enum dp_status search_file(struct trace_search *s, const char *path, struct dp_err *err)
-{
+static enum dp_status search_file(struct trace_search *s, const char *path, struct dp_err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open it");
     bool is_parquet = dp_pq_is(fd);
@@ -182,8 +174,7 @@ static enum dp_status search_file(struct trace_search *s, const char *path, stru
 
 /* ---- the files of a table on all threads ---- */
 
-static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
-{
+static enum dp_status produce(void *ctx, void *slot, struct dp_err *err) {
     struct finding *f = ctx;
     struct job *job = slot;
     if (dp_run_stopped(f->run, err)) return DP_SIGNALLED;
@@ -198,8 +189,7 @@ static enum dp_status produce(void *ctx, void *slot, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err)
-{
+static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err) {
     struct finding *f = ctx;
     struct job *job = slot;
     struct trace_search *s = &f->searches[worker];
@@ -217,8 +207,7 @@ static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err
     return DP_OK;
 }
 
-static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)
-{
+static enum dp_status consume(void *ctx, void *slot, struct dp_err *err) {
     struct finding *f = ctx;
     struct job *job = slot;
     bool sure = false, perhaps = false;
@@ -239,8 +228,7 @@ static enum dp_status consume(void *ctx, void *slot, struct dp_err *err)
     return DP_OK;
 }
 
-static void release(void *ctx, void *slot)
-{
+static void release(void *ctx, void *slot) {
     struct job *job = slot;
     (void)ctx;
     free(job->counts);
@@ -249,8 +237,7 @@ static void release(void *ctx, void *slot)
 
 static int by_path(const void *a, const void *b) { return dp_str_cmp(((const struct dp_map_item *)a)->key, ((const struct dp_map_item *)b)->key); }
 
-static enum dp_status search_table(struct finding *f, const char *table, const struct dp_trace_value *values, size_t n, struct dp_err *err)
-{
+static enum dp_status search_table(struct finding *f, const char *table, const struct dp_trace_value *values, size_t n, struct dp_err *err) {
     static const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release};
     struct dp_delta_snapshot *s = NULL;
     unsigned threads = dp_pool_threads(f->run->pool);
@@ -277,8 +264,7 @@ static enum dp_status search_table(struct finding *f, const char *table, const s
 }
 
 enum dp_status dp_traces_find(struct dp_run *run, const char *const *tables, size_t n, const struct dp_trace_value *values, size_t n_values,
-                              enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err), void *ctx, struct dp_traces_totals *out, struct dp_err *err)
-{
+                              enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err), void *ctx, struct dp_traces_totals *out, struct dp_err *err) {
     struct finding f = {.run = run, .out = out, .say = say, .ctx = ctx};
     *out = (struct dp_traces_totals){0};
     for (size_t i = 0; i < n; i++) {

@@ -17,8 +17,7 @@ struct paging {
 };
 
 /* Has the leaf, or a group that it is in, the value's name? */
-static bool is_named(const struct dp_pq_meta *m, size_t leaf, struct dp_str name)
-{
+static bool is_named(const struct dp_pq_meta *m, size_t leaf, struct dp_str name) {
     for (int32_t e = m->leaves[leaf]; e > 0; e = m->elements[e].parent)
         if (trace_is_name(m->elements[e].name, name)) return true;
     return false;
@@ -28,8 +27,7 @@ static bool is_text(const struct dp_pq_element *e) { return e->type == DP_PQ_BYT
 
 /* ---- pages ---- */
 
-static bool has_integer(struct dp_str bytes, size_t width, int64_t want)
-{
+static bool has_integer(struct dp_str bytes, size_t width, int64_t want) {
     for (size_t i = 0; i + width <= bytes.n; i += width) {
         int64_t v = 0;
         if (width == 4) {
@@ -44,8 +42,7 @@ static bool has_integer(struct dp_str bytes, size_t width, int64_t want)
     return false;
 }
 
-static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *p, struct dp_err *err)
-{
+static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *p, struct dp_err *err) {
     struct paging *k = ctx;
     const struct dp_pq_meta *m = dp_pq_meta(k->f);
     const struct dp_pq_element *e = &m->elements[m->leaves[p->leaf]];
@@ -63,8 +60,7 @@ static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *p, struc
 
 /* ---- bounds and filters ---- */
 
-static uint64_t count_bounds(const struct dp_pq_file *f, size_t group, size_t leaf, struct dp_str want)
-{
+static uint64_t count_bounds(const struct dp_pq_file *f, size_t group, size_t leaf, struct dp_str want) {
     const struct dp_pq_meta *m = dp_pq_meta(f);
     struct dp_buf min = {0}, max = {0};
     struct dp_arena arena = {0};
@@ -83,8 +79,7 @@ static uint64_t count_bounds(const struct dp_pq_file *f, size_t group, size_t le
     return n;
 }
 
-static void look_at_metadata(struct trace_search *s, const struct dp_pq_file *f)
-{
+static void look_at_metadata(struct trace_search *s, const struct dp_pq_file *f) {
     const struct dp_pq_meta *m = dp_pq_meta(f);
     for (size_t g = 0; g < m->n_row_groups; g++)
         for (size_t l = 0; l < m->n_leaves && l < m->row_groups[g].n_chunks; l++)
@@ -101,8 +96,7 @@ static void look_at_metadata(struct trace_search *s, const struct dp_pq_file *f)
 
 /* ---- rows ---- */
 
-static enum dp_status look_at_rows(struct trace_search *s, const struct dp_pq_file *f, struct dp_err *err)
-{
+static enum dp_status look_at_rows(struct trace_search *s, const struct dp_pq_file *f, struct dp_err *err) {
     struct dp_pq_reader *r = NULL;
     struct dp_batch b;
     struct dp_buf text = {0};
@@ -127,8 +121,7 @@ static enum dp_status look_at_rows(struct trace_search *s, const struct dp_pq_fi
     return status;
 }
 
-enum dp_status trace_parquet(struct trace_search *s, const char *path, struct dp_err *err)
-{
+enum dp_status trace_parquet(struct trace_search *s, const char *path, struct dp_err *err) {
     struct dp_pq_file *f = NULL;
     struct paging k = {.s = s};
     DP_TRY(dp_pq_open_bounded(path, s->run->memory / (2 * s->run->threads), &f, err));

@@ -13,8 +13,7 @@
 /* Bounds are cut to 16 bytes at the least (Parquet's writers: 16 to 64, Delta's: 32 characters); a cut upper bound has its last character raised, or a high one behind it. */
 enum { CUT = 16, RAISED = 4 };
 
-static bool is_number(struct dp_str s)
-{
+static bool is_number(struct dp_str s) {
     struct dp_decimal d;
     return s.n && dp_decimal_parse(s, &d);
 }
@@ -23,8 +22,7 @@ bool trace_is_name(struct dp_str a, struct dp_str b) { return a.n == b.n && (!a.
 
 /* ---- patterns ---- */
 
-static void add_pattern(struct trace_set *s, struct dp_str bytes, size_t value, bool is_sure)
-{
+static void add_pattern(struct trace_set *s, struct dp_str bytes, size_t value, bool is_sure) {
     if (!bytes.n) return;
     for (size_t i = 0; i < s->n_patterns; i++)
         if (s->patterns[i].value == value && s->patterns[i].is_sure == is_sure && dp_str_eq(s->patterns[i].bytes, bytes)) return;
@@ -34,8 +32,7 @@ static void add_pattern(struct trace_set *s, struct dp_str bytes, size_t value, 
 }
 
 /* The text as it stands in JSON, in a path of the log, in a directory's name and in that one's path. */
-static void add_spellings(struct trace_set *s, struct dp_str text, size_t value, bool is_sure)
-{
+static void add_spellings(struct trace_set *s, struct dp_str text, size_t value, bool is_sure) {
     struct dp_buf hive = {0}, b = {0};
     add_pattern(s, text, value, is_sure);
     dp_json_add_escaped(&b, text);
@@ -49,8 +46,7 @@ static void add_spellings(struct trace_set *s, struct dp_str text, size_t value,
     dp_buf_release(&hive), dp_buf_release(&b);
 }
 
-static void add_value(struct trace_set *s, size_t value)
-{
+static void add_value(struct trace_set *s, size_t value) {
     struct dp_str text = s->v[value].text;
     bool is_free = text.n >= DP_TRACE_FREE && !is_number(text);
     struct dp_buf part = {0}, path = {0};
@@ -66,8 +62,7 @@ static void add_value(struct trace_set *s, size_t value)
     dp_buf_release(&part), dp_buf_release(&path);
 }
 
-void trace_set_make(struct trace_set *s, const struct dp_trace_value *values, size_t n, const struct dp_trace_value *aliases, const size_t *alias_of, size_t n_aliases)
-{
+void trace_set_make(struct trace_set *s, const struct dp_trace_value *values, size_t n, const struct dp_trace_value *aliases, const size_t *alias_of, size_t n_aliases) {
     s->v = dp_calloc(n + n_aliases + 1, sizeof *s->v);
     s->asked = dp_calloc(n + n_aliases + 1, sizeof *s->asked);
     s->n = n + n_aliases, s->n_asked = n;
@@ -78,8 +73,7 @@ void trace_set_make(struct trace_set *s, const struct dp_trace_value *values, si
     for (size_t i = 0; i < s->n; i++) add_value(s, i);
 }
 
-void trace_set_release(struct trace_set *s)
-{
+void trace_set_release(struct trace_set *s) {
     free(s->v), free(s->asked), free(s->patterns);
     dp_arena_release(&s->arena);
     *s = (struct trace_set){0};
@@ -87,8 +81,7 @@ void trace_set_release(struct trace_set *s)
 
 /* ---- bytes ---- */
 
-void trace_bytes(struct trace_search *s, struct dp_str bytes, size_t before, enum dp_trace_kind kind)
-{
+void trace_bytes(struct trace_search *s, struct dp_str bytes, size_t before, enum dp_trace_kind kind) {
     for (size_t i = 0; i < s->set->n_patterns; i++) {
         const struct trace_pattern *p = &s->set->patterns[i];
         if (!p->is_sure) continue;
@@ -102,8 +95,7 @@ void trace_bytes(struct trace_search *s, struct dp_str bytes, size_t before, enu
 /* Of one record: which value is meant, and is it there? */
 struct look { struct trace_search *s; const struct dp_trace_value *value; bool is_free; unsigned depth; };
 
-bool trace_is_bound(struct dp_str bound, struct dp_str value)
-{
+bool trace_is_bound(struct dp_str bound, struct dp_str value) {
     size_t same = 0, others = 0;
     while (same < bound.n && same < value.n && bound.p[same] == value.p[same]) same++;
     if (same == bound.n && same == value.n) return true;
@@ -115,8 +107,7 @@ bool trace_is_bound(struct dp_str bound, struct dp_str value)
 static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record *r, uint32_t node, struct dp_str name);
 
 /* Texts of JSON inside of a text: statistics in the log, schemas. */
-static bool look_inside(struct look *l, struct dp_str text)
-{
+static bool look_inside(struct look *l, struct dp_str text) {
     struct dp_record r;
     struct dp_err ignored = DP_ERR_INIT;
     if (l->depth || text.n < 2 || text.p[0] != '{') return false;
@@ -130,8 +121,7 @@ static bool look_inside(struct look *l, struct dp_str text)
     return yes;
 }
 
-static bool look_at_text(struct look *l, const struct dp_record *r, uint32_t node, struct dp_str name)
-{
+static bool look_at_text(struct look *l, const struct dp_record *r, uint32_t node, struct dp_str name) {
     struct dp_str raw = dp_node_str(r, node), want = l->value->text;
     bool is_named = trace_is_name(name, l->value->name);
     dp_buf_reset(&l->s->decoded);
@@ -142,16 +132,14 @@ static bool look_at_text(struct look *l, const struct dp_record *r, uint32_t nod
 }
 
 /* The value's own name where a member has it, in whatever case and spelling; else none. */
-static struct dp_str name_of(struct look *l, const struct dp_record *r, uint32_t key)
-{
+static struct dp_str name_of(struct look *l, const struct dp_record *r, uint32_t key) {
     struct dp_str raw = dp_node_str(r, key);
     if (r->nodes[key].flags & DP_NODE_ESCAPED) dp_buf_reset(&l->s->decoded), dp_json_decode(raw, &l->s->decoded), raw = dp_buf_str(&l->s->decoded);
     return trace_is_name(raw, l->value->name) ? l->value->name : dp_str(NULL, 0);
 }
 
 /* The member that a value is in has this name; an array's elements are in that of the array. */
-static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record *r, uint32_t node, struct dp_str name)
-{
+static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record *r, uint32_t node, struct dp_str name) {
     const struct dp_node *n = &r->nodes[node];
     switch ((enum dp_kind)n->kind) {
     case DP_KIND_NUMBER: return trace_is_name(name, l->value->name) && is_number(l->value->text) && dp_number_cmp(dp_node_str(r, node), l->value->text) == 0;
@@ -175,8 +163,7 @@ static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record
 }
 
 /* A line that is no record is a text: what is sure of it counts. */
-static bool holds(struct trace_search *s, const struct trace_pattern *p, struct dp_str line)
-{
+static bool holds(struct trace_search *s, const struct trace_pattern *p, struct dp_str line) {
     const struct dp_trace_value *v = &s->set->v[p->value];
     struct look l = {s, v, v->text.n >= DP_TRACE_FREE && !is_number(v->text), 0};
     struct dp_record r;
@@ -189,8 +176,7 @@ static bool holds(struct trace_search *s, const struct trace_pattern *p, struct 
 }
 
 /* Counts a line once for each value, whichever of its patterns are met. */
-static void trace_value_lines(struct trace_search *s, struct dp_str lines, size_t from, size_t to)
-{
+static void trace_value_lines(struct trace_search *s, struct dp_str lines, size_t from, size_t to) {
     const struct trace_pattern *p = s->set->patterns;
     const char *end = lines.p + lines.n;
     for (const char *at = lines.p; at < end;) {
@@ -211,8 +197,7 @@ static void trace_value_lines(struct trace_search *s, struct dp_str lines, size_
     }
 }
 
-void trace_lines(struct trace_search *s, struct dp_str lines)
-{
+void trace_lines(struct trace_search *s, struct dp_str lines) {
     for (size_t from = 0, to; from < s->set->n_patterns; from = to) {
         for (to = from + 1; to < s->set->n_patterns && s->set->patterns[to].value == s->set->patterns[from].value;) to++;
         trace_value_lines(s, lines, from, to);
@@ -221,8 +206,7 @@ void trace_lines(struct trace_search *s, struct dp_str lines)
 
 /* ---- names ---- */
 
-void trace_name(struct trace_search *s, struct dp_str path)
-{
+void trace_name(struct trace_search *s, struct dp_str path) {
     struct dp_buf plain = {0}, whole = {0};
     size_t last = SIZE_MAX; /* a value counts once */
     dp_buf_adds(&whole, path);

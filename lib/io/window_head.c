@@ -8,8 +8,7 @@
 
 #include <stdlib.h>
 
-const char *const *window_reserved(const struct dp_windowing *o)
-{
+const char *const *window_reserved(const struct dp_windowing *o) {
     static const char *const names[] = {"last_seen", "absent_ms", "window_start", "window_end", "op", "pane", NULL};
     return o->is_absence ? names : names + 2;
 }
@@ -18,16 +17,14 @@ static bool has_op(const struct windowing *w) { return w->spec.emit != DP_WINDOW
 
 /* ---- types ---- */
 
-static void add(struct dp_type *to, enum dp_type_id id, const char *name, bool nullable)
-{
+static void add(struct dp_type *to, enum dp_type_id id, const char *name, bool nullable) {
     struct dp_type *t = dp_type_new(id, dp_str_z(name));
     t->nullable = nullable;
     t->utc = id == DP_TYPE_TIMESTAMP;
     dp_type_add(to, t);
 }
 
-static void add_key(struct dp_type *to, const struct window_key *k, const struct dp_type *in)
-{
+static void add_key(struct dp_type *to, const struct window_key *k, const struct dp_type *in) {
     const struct dp_type *from = in && k->path.n == 1 && k->path.steps[0].kind == DP_STEP_KEY ? dp_type_child(in, dp_str(k->path.steps[0].key, k->path.steps[0].key_n)) : NULL;
     struct dp_type *t = dp_type_new(DP_TYPE_NONE, dp_str_z(k->name));
     if (from && !dp_type_is_nested(from)) {
@@ -42,8 +39,7 @@ static void add_key(struct dp_type *to, const struct window_key *k, const struct
     dp_type_add(to, t);
 }
 
-static struct dp_type *schema_of(const struct windowing *w, const struct dp_type *in)
-{
+static struct dp_type *schema_of(const struct windowing *w, const struct dp_type *in) {
     struct dp_type *t = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
     enum dp_type_id time = w->o->epoch_ms ? DP_TYPE_INT64 : DP_TYPE_TIMESTAMP;
     t->nullable = false;
@@ -76,35 +72,30 @@ struct made {
     size_t *from, cap_from;   /* of each entry: its first in `on` */
 };
 
-static void add_made(struct made *m, const char *name, const char *what)
-{
+static void add_made(struct made *m, const char *name, const char *what) {
     m->v = dp_grow(m->v, &m->cap, m->n + 1, sizeof *m->v);
     m->from = dp_grow(m->from, &m->cap_from, m->n + 1, sizeof *m->from);
     m->from[m->n] = m->n_on;
     m->v[m->n++] = (struct dp_lineage_made){.name = dp_str_z(name), .what = what};
 }
 
-static void add_on(struct made *m, struct dp_str field, unsigned how)
-{
+static void add_on(struct made *m, struct dp_str field, unsigned how) {
     m->on = dp_grow(m->on, &m->cap_on, m->n_on + 1, sizeof *m->on);
     m->on[m->n_on++] = (struct dp_lineage_on){.field = field, .how = how};
     if (m->n) m->v[m->n - 1].n++;
 }
 
 /* The field that a path begins at; no pointer: the record itself, or an element of it. */
-static struct dp_str top_of(const struct dp_path *p)
-{
+static struct dp_str top_of(const struct dp_path *p) {
     bool named = p->n && p->steps[0].kind == DP_STEP_KEY;
     return named ? dp_str(p->steps[0].key, p->steps[0].key_n) : dp_str(NULL, 0);
 }
 
-static void add_path(struct made *m, const struct dp_path *p, unsigned how)
-{
+static void add_path(struct made *m, const struct dp_path *p, unsigned how) {
     if (p->n) add_on(m, top_of(p), how);
 }
 
-static void add_agg(struct made *m, const char *name, const struct dp_agg_reads *r)
-{
+static void add_agg(struct made *m, const char *name, const struct dp_agg_reads *r) {
     const char *const *fields;
     size_t n;
     unsigned how = r->counts ? DP_HOW_MASKED(DP_HOW_AGGREGATION) : DP_HOW_AGGREGATION;
@@ -116,8 +107,7 @@ static void add_agg(struct made *m, const char *name, const struct dp_agg_reads 
         for (size_t i = 0; i < n; i++) add_on(m, dp_str_z(fields[i]), DP_HOW_FILTER);
 }
 
-static void add_fields(const struct windowing *w, struct made *m)
-{
+static void add_fields(const struct windowing *w, struct made *m) {
     if (w->o->time) {
         add_made(m, "window_start", "derived"), add_path(m, &w->time, DP_HOW_TRANSFORMATION);
         add_made(m, "window_end", "derived"), add_path(m, &w->time, DP_HOW_TRANSFORMATION);
@@ -141,8 +131,7 @@ static void add_fields(const struct windowing *w, struct made *m)
 }
 
 /* What the rows as a whole hang on. */
-static void amend_all(const struct windowing *w, struct dp_mark *begin)
-{
+static void amend_all(const struct windowing *w, struct dp_mark *begin) {
     struct made all = {.v = NULL};
     for (size_t i = 0; i < w->n_keys; i++) add_path(&all, &w->keys[i].path, DP_HOW_GROUP_BY);
     if (w->o->time) add_path(&all, &w->time, DP_HOW_WINDOW);
@@ -152,8 +141,7 @@ static void amend_all(const struct windowing *w, struct dp_mark *begin)
 }
 
 /* ... | .half = (.n / 2): results over those before them. */
-static void amend_expressions(const struct windowing *w, struct dp_mark *begin)
-{
+static void amend_expressions(const struct windowing *w, struct dp_mark *begin) {
     for (size_t i = 0; i < dp_aggs_count(w->aggs); i++) {
         struct dp_agg_reads r;
         struct dp_buf program = {0};
@@ -169,8 +157,7 @@ static void amend_expressions(const struct windowing *w, struct dp_mark *begin)
     }
 }
 
-void window_header(const struct windowing *w, struct dp_mark *begin)
-{
+void window_header(const struct windowing *w, struct dp_mark *begin) {
     struct made m = {.v = NULL};
     struct dp_type *schema = schema_of(w, begin->schema);
     amend_all(w, begin); /* in the words of what comes in */

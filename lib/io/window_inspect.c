@@ -24,39 +24,34 @@ struct inspection {
 struct reading { const struct dp_record *r; struct dp_buf text; };
 
 /* The member's text, "" where it is not there or null. Borrowed until the next call. */
-static const char *text_of(struct reading *q, const char *name)
-{
+static const char *text_of(struct reading *q, const char *name) {
     uint32_t node = dp_json_member(q->r, 0, name);
     dp_buf_reset(&q->text);
     if (node) (void)dp_json_get_string(q->r, node, &q->text);
     return dp_buf_z(&q->text);
 }
 
-static int64_t number_of(const struct reading *q, const char *name)
-{
+static int64_t number_of(const struct reading *q, const char *name) {
     int64_t v = 0;
     uint32_t node = dp_json_member(q->r, 0, name);
     return node && dp_json_get_i64(q->r, node, &v) ? v : 0;
 }
 
-static bool flag_of(const struct reading *q, const char *name)
-{
+static bool flag_of(const struct reading *q, const char *name) {
     bool v = false;
     uint32_t node = dp_json_member(q->r, 0, name);
     return node && dp_json_get_bool(q->r, node, &v) && v;
 }
 
 /* Which of the words; -1: none. */
-static int word_of(struct reading *q, const char *name, const char *const *words)
-{
+static int word_of(struct reading *q, const char *name, const char *const *words) {
     const char *text = text_of(q, name);
     for (int i = 0; words[i]; i++)
         if (!strcmp(words[i], text)) return i;
     return -1;
 }
 
-static enum dp_status read_spec(struct reading *q, struct inspection *x, struct dp_err *err)
-{
+static enum dp_status read_spec(struct reading *q, struct inspection *x, struct dp_err *err) {
     static const char *const kinds[] = {"tumble", "hop", "session", "slide", "count", "calendar", "absent", NULL}, *const units[] = {"day", "week", "month", NULL},
                       *const emits[] = {"final", "update", "changelog", NULL}, *const panes[] = {"accumulating", "discarding", NULL};
     static const enum dp_window_kind kind_of[] = {DP_WINDOW_TUMBLE, DP_WINDOW_HOP, DP_WINDOW_SESSION, DP_WINDOW_SLIDE, DP_WINDOW_COUNT, DP_WINDOW_CALENDAR, DP_WINDOW_SESSION};
@@ -78,8 +73,7 @@ static enum dp_status read_spec(struct reading *q, struct inspection *x, struct 
     return dp_window_check(s, err);
 }
 
-static enum dp_status read_query(struct dp_str text, struct inspection *x, struct dp_err *err)
-{
+static enum dp_status read_query(struct dp_str text, struct inspection *x, struct dp_err *err) {
     struct dp_buf b = {0};
     struct dp_record r;
     struct reading q = {.r = &r};
@@ -95,16 +89,14 @@ static enum dp_status read_query(struct dp_str text, struct inspection *x, struc
 
 /* ---- lines ---- */
 
-static enum dp_status print_line(struct inspection *x, struct dp_err *err)
-{
+static enum dp_status print_line(struct inspection *x, struct dp_err *err) {
     dp_buf_addc(&x->line, '\n');
     enum dp_status status = dp_out_write(x->run->out, x->line.p, x->line.n, err);
     dp_buf_reset(&x->line);
     return status;
 }
 
-static enum dp_status print_point(struct inspection *x, const struct dp_state_point *p, struct dp_err *err)
-{
+static enum dp_status print_point(struct inspection *x, const struct dp_state_point *p, struct dp_err *err) {
     dp_buf_addf(&x->line, "{\"kind\":\"checkpoint\",\"number\":%llu,\"goes_on_from\":%llu,\"id\":", (unsigned long long)p->number, (unsigned long long)p->parent);
     dp_json_add_string(&x->line, dp_str_z(p->id));
     dp_buf_addf(&x->line, ",\"has_all\":%s,\"live\":%s,\"damaged\":%s,\"entries\":%llu,\"bytes\":%llu}", p->is_full ? "true" : "false", p->is_live ? "true" : "false",
@@ -113,8 +105,7 @@ static enum dp_status print_point(struct inspection *x, const struct dp_state_po
 }
 
 /* Key columns as a list: the entry's key behind its hash does not know their names' places. */
-static void print_key(struct dp_str key, struct dp_buf *out)
-{
+static void print_key(struct dp_str key, struct dp_buf *out) {
     bool is_first = true;
     dp_buf_addc(out, '[');
     while (key.n) {
@@ -130,8 +121,7 @@ static void print_key(struct dp_str key, struct dp_buf *out)
     dp_buf_addc(out, ']');
 }
 
-static enum dp_status print_own(struct inspection *x, char kind, struct dp_str name, struct dp_str value, struct dp_err *err)
-{
+static enum dp_status print_own(struct inspection *x, char kind, struct dp_str name, struct dp_str value, struct dp_err *err) {
     struct dp_str in = value;
     switch (kind) {
     case 'w':
@@ -154,8 +144,7 @@ static enum dp_status print_own(struct inspection *x, char kind, struct dp_str n
     return print_line(x, err);
 }
 
-static enum dp_status print_entry(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err)
-{
+static enum dp_status print_entry(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err) {
     struct inspection *x = ctx;
     char kind;
     struct dp_str name;
@@ -169,8 +158,7 @@ static enum dp_status print_entry(void *ctx, struct dp_str key, struct dp_str va
 
 /* ---- the run ---- */
 
-static enum dp_status inspect(struct inspection *x, struct dp_state *s, const char *id, struct dp_err *err)
-{
+static enum dp_status inspect(struct inspection *x, struct dp_state *s, const char *id, struct dp_err *err) {
     struct dp_state_point p;
     DP_TRY(read_query(dp_state_query(s), x, err));
     x->conf.aggs = x->aggs;
@@ -185,8 +173,7 @@ static enum dp_status inspect(struct inspection *x, struct dp_state *s, const ch
     return dp_state_restore(s, id, print_entry, x, NULL, err);
 }
 
-enum dp_status dp_windowing_inspect(struct dp_run *run, const char *dir, const char *id, struct dp_err *err)
-{
+enum dp_status dp_windowing_inspect(struct dp_run *run, const char *dir, const char *id, struct dp_err *err) {
     struct dp_state *s = NULL;
     struct inspection x = {.run = run};
     dp_watermark_init(&x.watermark, false, 0);

@@ -12,8 +12,7 @@ enum { TAG_NUMBER = 1, TAG_BOOLEAN = 2, TAG_STRING = 3 };
 enum { PLAIN_DIGITS = 40 }; /* beyond so many places a number keeps an exponent */
 
 /* Of a JSON number: its digits without zeros at either end, and the power of ten behind them. */
-static size_t digits_of(struct dp_str s, char *digits, size_t room, int64_t *power)
-{
+static size_t digits_of(struct dp_str s, char *digits, size_t room, int64_t *power) {
     size_t n = 0, i = s.p[0] == '-';
     int64_t exponent = 0, behind = 0;
     bool in_fraction = false;
@@ -31,8 +30,7 @@ static size_t digits_of(struct dp_str s, char *digits, size_t room, int64_t *pow
     return n;
 }
 
-static bool add_number(struct dp_str s, uint8_t flags, struct dp_buf *out)
-{
+static bool add_number(struct dp_str s, uint8_t flags, struct dp_buf *out) {
     int64_t power;
     if ((flags & DP_NODE_INTEGER) && !(s.n == 2 && s.p[0] == '-' && s.p[1] == '0')) return dp_buf_adds(out, s), true;
     const char *e = memchr(s.p, 'e', s.n), *big_e = memchr(s.p, 'E', s.n);
@@ -65,8 +63,7 @@ static bool add_number(struct dp_str s, uint8_t flags, struct dp_buf *out)
 }
 
 /* NUL is 00 FF. */
-static void add_text(const char *p, size_t n, struct dp_buf *out)
-{
+static void add_text(const char *p, size_t n, struct dp_buf *out) {
     const char *nul = memchr(p, 0, n);
     for (; nul; nul = n ? memchr(p, 0, n) : NULL) {
         size_t k = (size_t)(nul - p) + 1;
@@ -77,8 +74,7 @@ static void add_text(const char *p, size_t n, struct dp_buf *out)
     dp_buf_add(out, p, n);
 }
 
-static void add_escaped(struct dp_str s, struct dp_buf *out)
-{
+static void add_escaped(struct dp_str s, struct dp_buf *out) {
     struct dp_buf text = {0};
     dp_json_decode(s, &text);
     if (text.n) add_text(text.p, text.n, out);
@@ -86,8 +82,7 @@ static void add_escaped(struct dp_str s, struct dp_buf *out)
 }
 
 /* What is not a string without escapes. */
-static __attribute__((noinline)) bool add_other(const struct dp_record *r, uint32_t node, struct dp_buf *out, const char **why)
-{
+static __attribute__((noinline)) bool add_other(const struct dp_record *r, uint32_t node, struct dp_buf *out, const char **why) {
     const struct dp_node *n = &r->nodes[node];
     char tag = 0;
     *why = "a key must be a string, a number or a boolean";
@@ -110,8 +105,7 @@ static __attribute__((noinline)) bool add_other(const struct dp_record *r, uint3
     return true;
 }
 
-bool window_key_add(const struct dp_record *r, uint32_t node, struct dp_buf *out, const char **why)
-{
+bool window_key_add(const struct dp_record *r, uint32_t node, struct dp_buf *out, const char **why) {
     const struct dp_node *n = &r->nodes[node];
     if (!node || n->kind != DP_KIND_STRING || n->flags & DP_NODE_ESCAPED) return add_other(r, node, out, why);
     char *p = dp_buf_reserve(out, (size_t)n->len + 8);
@@ -128,8 +122,7 @@ bool window_key_add(const struct dp_record *r, uint32_t node, struct dp_buf *out
     return true;
 }
 
-bool window_key_print(struct dp_str *key, struct dp_buf *out)
-{
+bool window_key_print(struct dp_str *key, struct dp_buf *out) {
     struct dp_buf text = {0};
     const char *nul = key->n ? memchr(key->p, 0, key->n) : NULL;
     while (nul && (size_t)(nul - key->p) + 1 < key->n && (unsigned char)nul[1] == 0xff) { /* a NUL of the text */

@@ -27,8 +27,7 @@ struct taking {
     struct dp_map shared; /* what all of them must say alike: key to value */
 };
 
-bool window_part_parse(const char *text, uint32_t *i, uint32_t *n)
-{
+bool window_part_parse(const char *text, uint32_t *i, uint32_t *n) {
     const char *slash = strchr(text, '/');
     uint64_t a, b;
     if (!slash || !dp_parse_u64(dp_str(text, (size_t)(slash - text)), &a) || !dp_parse_u64(dp_str_z(slash + 1), &b) || !a || a > b || b > 65536) return false;
@@ -39,16 +38,14 @@ bool window_part_parse(const char *text, uint32_t *i, uint32_t *n)
 /* Is a/b below c/d? */
 static bool is_below(uint64_t a, uint64_t b, uint64_t c, uint64_t d) { return a * d < c * b; }
 
-static int by_place(const void *a, const void *b)
-{
+static int by_place(const void *a, const void *b) {
     const struct part *x = &((const struct other *)a)->part, *y = &((const struct other *)b)->part;
     return is_below(x->i, x->n, y->i, y->n) ? -1 : is_below(y->i, y->n, x->i, x->n);
 }
 
 /* ---- which part is a state of? ---- */
 
-static enum dp_status read_part(struct other *x, struct dp_err *err)
-{
+static enum dp_status read_part(struct other *x, struct dp_err *err) {
     struct dp_buf text = {0};
     bool ok = true;
     x->part = (struct part){0, 1};
@@ -60,8 +57,7 @@ static enum dp_status read_part(struct other *x, struct dp_err *err)
     return ok ? DP_OK : dp_err_set(err, DP_FORMAT, "the state %s is damaged: its part", x->dir);
 }
 
-static enum dp_status open_other(struct windowing *w, struct other *x, struct dp_err *err)
-{
+static enum dp_status open_other(struct windowing *w, struct other *x, struct dp_err *err) {
     static const char *const except[] = {"part", NULL};
     struct dp_buf what = {0};
     DP_TRY(dp_state_open(w->run, x->dir, "dp-window", DP_STR(""), true, &x->state, err));
@@ -73,8 +69,7 @@ static enum dp_status open_other(struct windowing *w, struct other *x, struct dp
 }
 
 /* Each hash of our part in exactly one of them. */
-static enum dp_status check_cover(const struct windowing *w, struct other *x, size_t n, struct dp_err *err)
-{
+static enum dp_status check_cover(const struct windowing *w, struct other *x, size_t n, struct dp_err *err) {
     uint64_t from_i = w->part, from_n = w->parts; /* what is covered reaches to here */
     qsort(x, n, sizeof *x, by_place);
     for (size_t k = 0; k < n; k++) {
@@ -91,8 +86,7 @@ static enum dp_status check_cover(const struct windowing *w, struct other *x, si
 
 /* ---- taking ---- */
 
-static enum dp_status take(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err)
-{
+static enum dp_status take(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err) {
     struct taking *t = ctx;
     struct dp_str name;
     char kind;
@@ -109,8 +103,7 @@ static enum dp_status take(void *ctx, struct dp_str key, struct dp_str value, st
     return window_state_load(t->w, key, value, err);
 }
 
-static enum dp_status take_from(struct taking *t, const char *id, const struct other *x, bool is_first, char **common, struct dp_err *err)
-{
+static enum dp_status take_from(struct taking *t, const char *id, const struct other *x, bool is_first, char **common, struct dp_err *err) {
     struct dp_state_point point;
     t->from = x;
     DP_TRY(dp_state_restore(x->state, id, take, t, &point, err));
@@ -121,8 +114,7 @@ static enum dp_status take_from(struct taking *t, const char *id, const struct o
     return DP_OK;
 }
 
-static void release_shared(struct dp_map *m)
-{
+static void release_shared(struct dp_map *m) {
     for (size_t i = 0; i < m->n; i++) {
         struct dp_str *v = m->items[i].v.p;
         free((char *)(uintptr_t)v->p);
@@ -131,8 +123,7 @@ static void release_shared(struct dp_map *m)
     dp_map_release(m);
 }
 
-enum dp_status window_parts_take(struct windowing *w, const char *id, char **taken_id, struct dp_err *err)
-{
+enum dp_status window_parts_take(struct windowing *w, const char *id, char **taken_id, struct dp_err *err) {
     size_t n = w->o->n_from_state;
     struct other *x = dp_calloc(n, sizeof *x);
     struct taking t = {.w = w};

@@ -8,8 +8,7 @@
 
 #include <stdlib.h>
 
-enum dp_status window_worker_open(void *ctx, void *mem, struct dp_err *err)
-{
+enum dp_status window_worker_open(void *ctx, void *mem, struct dp_err *err) {
     const struct windowing *w = ctx;
     struct window_worker *k = mem;
     (void)err;
@@ -19,8 +18,7 @@ enum dp_status window_worker_open(void *ctx, void *mem, struct dp_err *err)
     return DP_OK;
 }
 
-void window_worker_close(void *ctx, void *mem)
-{
+void window_worker_close(void *ctx, void *mem) {
     struct window_worker *k = mem;
     (void)ctx;
     dp_agg_reader_close(k->reader);
@@ -28,8 +26,7 @@ void window_worker_close(void *ctx, void *mem)
     free(k->keys);
 }
 
-void window_job_close(void *ctx, void *mem)
-{
+void window_job_close(void *ctx, void *mem) {
     struct window_job *x = mem;
     (void)ctx;
     free(x->events), free(x->line_off), free(x->others);
@@ -38,8 +35,7 @@ void window_job_close(void *ctx, void *mem)
     dp_map_release(&x->sources);
 }
 
-enum dp_status window_chunk_begin(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+enum dp_status window_chunk_begin(void *ctx, struct dp_job *j, struct dp_err *err) {
     const struct windowing *w = ctx;
     struct window_job *x = j->mem;
     struct window_worker *k = j->worker_mem;
@@ -66,8 +62,7 @@ enum dp_status window_chunk_begin(void *ctx, struct dp_job *j, struct dp_err *er
 static const char *top_of(const struct dp_path *p) { return p->n && p->steps[0].kind == DP_STEP_KEY ? p->steps[0].key : NULL; }
 
 /* Values may not be shown where the header or contract calls the column classified. */
-static bool read_time(const struct windowing *w, struct dp_job *j, const struct dp_record *r, int64_t *ms)
-{
+static bool read_time(const struct windowing *w, struct dp_job *j, const struct dp_record *r, int64_t *ms) {
     struct window_worker *k = j->worker_mem;
     const struct window_job *x = j->mem;
     if (!w->o->time) return *ms = 0, true;
@@ -85,8 +80,7 @@ static bool read_time(const struct windowing *w, struct dp_job *j, const struct 
 }
 
 /* The number of its source in the job. */
-static bool read_source(const struct windowing *w, struct dp_job *j, const struct dp_record *r, size_t *number)
-{
+static bool read_source(const struct windowing *w, struct dp_job *j, const struct dp_record *r, size_t *number) {
     struct window_worker *k = j->worker_mem;
     struct window_job *x = j->mem;
     bool is_new;
@@ -110,8 +104,7 @@ static bool read_source(const struct windowing *w, struct dp_job *j, const struc
     return true;
 }
 
-static bool read_key(const struct windowing *w, struct dp_job *j, const struct dp_record *r)
-{
+static bool read_key(const struct windowing *w, struct dp_job *j, const struct dp_record *r) {
     struct window_worker *k = j->worker_mem;
     struct window_job *x = j->mem;
     const char *why;
@@ -126,8 +119,7 @@ static bool read_key(const struct windowing *w, struct dp_job *j, const struct d
 
 enum change { CHANGE_NONE, CHANGE_ADD, CHANGE_SUBTRACT, CHANGE_BAD };
 
-static enum change read_change(const struct windowing *w, struct dp_job *j, const struct dp_record *r)
-{
+static enum change read_change(const struct windowing *w, struct dp_job *j, const struct dp_record *r) {
     static const struct { const char *word; enum change change; } words[] = {
         {"insert", CHANGE_ADD}, {"update_postimage", CHANGE_ADD}, {"delete", CHANGE_SUBTRACT}, {"update_preimage", CHANGE_SUBTRACT}};
     struct window_worker *k = j->worker_mem;
@@ -143,8 +135,7 @@ static enum change read_change(const struct windowing *w, struct dp_job *j, cons
     return CHANGE_BAD;
 }
 
-enum dp_status window_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+enum dp_status window_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     const struct windowing *w = ctx;
     struct window_worker *k = j->worker_mem;
     struct window_job *x = j->mem;
@@ -187,8 +178,7 @@ enum dp_status window_record(void *ctx, struct dp_job *j, const struct dp_record
 }
 
 /* The buffers stand still now: keys and rows are behind each other in them. */
-enum dp_status window_chunk_end(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+enum dp_status window_chunk_end(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct window_job *x = j->mem;
     const char *key = x->keys.p, *row = x->rows.p;
     (void)ctx;

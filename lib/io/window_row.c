@@ -8,15 +8,13 @@ enum { BLOCK = 64 << 10 };
 
 /* ---- times ---- */
 
-static int64_t behind(int64_t t, int64_t of, int64_t step)
-{
+static int64_t behind(int64_t t, int64_t of, int64_t step) {
     dp_i128 m = ((dp_i128)t - of) % step;
     return (int64_t)(m < 0 ? m + step : m);
 }
 
 /* A record is taken only where both bounds of each of its windows lie in the years that RFC 3339 can say; as integers, where they leave room. */
-void window_clock_set(const struct dp_window_spec *s, bool epoch_ms, struct dp_event_clock *c)
-{
+void window_clock_set(const struct dp_window_spec *s, bool epoch_ms, struct dp_event_clock *c) {
     const int64_t days = INT64_C(32) * 86400000;
     int64_t least = DP_EVENT_LEAST_MS, most = DP_EVENT_MOST_MS;
     c->least = INT64_MIN / 4, c->most = INT64_MAX / 4;
@@ -40,8 +38,7 @@ void window_clock_set(const struct dp_window_spec *s, bool epoch_ms, struct dp_e
     c->least = least, c->most = most;
 }
 
-size_t window_time_print(char out[44], int64_t ms, bool epoch_ms)
-{
+size_t window_time_print(char out[44], int64_t ms, bool epoch_ms) {
     if (epoch_ms || ms < DP_EVENT_LEAST_MS || ms > DP_EVENT_MOST_MS) return dp_print_i64(out, ms);
     out[0] = '"';
     size_t n = dp_time_print_micros(out + 1, ms * 1000, true, -1) + 1;
@@ -51,8 +48,7 @@ size_t window_time_print(char out[44], int64_t ms, bool epoch_ms)
 
 /* ---- rows ---- */
 
-static void add_bounds(struct windowing *w, const struct dp_window_row *row)
-{
+static void add_bounds(struct windowing *w, const struct dp_window_row *row) {
     struct dp_buf *b = &w->bounds;
     if (!b->n || w->start_ms != row->start || w->end_ms != row->end) {
         dp_buf_reset(b);
@@ -66,8 +62,7 @@ static void add_bounds(struct windowing *w, const struct dp_window_row *row)
 }
 
 /* An absence is told by what it is: since when, and for how long at least. */
-static void add_absence(struct windowing *w, const struct dp_window_row *row)
-{
+static void add_absence(struct windowing *w, const struct dp_window_row *row) {
     char text[44];
     dp_buf_addz(&w->rows, ",\"last_seen\":");
     dp_buf_add(&w->rows, text, window_time_print(text, row->end - w->spec.size, w->o->epoch_ms));
@@ -75,8 +70,7 @@ static void add_absence(struct windowing *w, const struct dp_window_row *row)
     dp_buf_add(&w->rows, text, dp_print_i64(text, w->spec.size));
 }
 
-static enum dp_status add_key(struct windowing *w, struct dp_str key, struct dp_err *err)
-{
+static enum dp_status add_key(struct windowing *w, struct dp_str key, struct dp_err *err) {
     for (size_t i = 0; i < w->n_keys; i++) {
         struct dp_str member = dp_buf_str(&w->keys[i].member);
         dp_buf_adds(&w->rows, i || w->o->time ? member : dp_str(member.p + 1, member.n - 1));
@@ -85,8 +79,7 @@ static enum dp_status add_key(struct windowing *w, struct dp_str key, struct dp_
     return DP_OK;
 }
 
-enum dp_status window_row(void *ctx, const struct dp_window_row *row, struct dp_err *err)
-{
+enum dp_status window_row(void *ctx, const struct dp_window_row *row, struct dp_err *err) {
     static const char *const ops[] = {[DP_WINDOW_RETRACT] = "retract", [DP_WINDOW_EMIT] = "emit", [DP_WINDOW_UPDATED] = "update"};
     struct windowing *w = ctx;
     struct dp_buf *b = &w->rows;
@@ -116,8 +109,7 @@ enum dp_status window_row(void *ctx, const struct dp_window_row *row, struct dp_
     return b->n >= BLOCK ? window_rows_out(w, err) : DP_OK;
 }
 
-enum dp_status window_rows_out(struct windowing *w, struct dp_err *err)
-{
+enum dp_status window_rows_out(struct windowing *w, struct dp_err *err) {
     struct dp_stream *s = dp_stream_of(w->run);
     size_t n = w->rows.n;
     w->rows.n = 0;

@@ -12,8 +12,7 @@
 
 enum { WAKE_LEAST = 10, WAKE_MOST = 200, STALL_MS = 50 };
 
-static int64_t clock_ms(void)
-{
+static int64_t clock_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
@@ -21,15 +20,13 @@ static int64_t clock_ms(void)
 
 /* ---- opening ---- */
 
-static enum dp_status check_resume(struct windowing *w, const char *id, struct dp_err *err)
-{
+static enum dp_status check_resume(struct windowing *w, const char *id, struct dp_err *err) {
     durable_check_resume(&w->durable, "windows");
     return window_state_restore(w, id, err);
 }
 
 /* Sources that hold the watermark from the start. */
-static enum dp_status name_sources(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status name_sources(struct windowing *w, struct dp_err *err) {
     size_t number;
     for (size_t i = 0; i < w->n_named; i++) DP_TRY(dp_watermark_source(&w->watermark, dp_str_z(w->named[i]), &number, err));
     for (size_t i = 0; i < w->watermark.n; i++) w->watermark.v[i].heard_at = w->begun_at;
@@ -37,8 +34,7 @@ static enum dp_status name_sources(struct windowing *w, struct dp_err *err)
 }
 
 /* As soon as it is known whether records may be taken back, and which checkpoint to go on from: at the first event or mark, or at the end. */
-static enum dp_status open_windows(struct windowing *w, bool is_changes, const char *id, struct dp_err *err)
-{
+static enum dp_status open_windows(struct windowing *w, bool is_changes, const char *id, struct dp_err *err) {
     if (w->window) return DP_OK;
     w->is_changes = is_changes || w->o->changes || w->has_schema_changes || window_state_has_changes(w);
     w->spec.changes = w->is_changes;
@@ -55,8 +51,7 @@ static enum dp_status open_windows(struct windowing *w, bool is_changes, const c
 
 static enum dp_status ensure_open(struct windowing *w, bool is_changes, struct dp_err *err) { return w->window ? DP_OK : open_windows(w, is_changes, durable_resume_id(&w->durable), err); }
 
-static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     struct windowing *w = ctx;
     (void)err;
     w->durable.has_begin = true;
@@ -64,8 +59,7 @@ static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *
     return DP_OK;
 }
 
-static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     (void)err;
     window_header(ctx, begin);
     return DP_OK;
@@ -73,8 +67,7 @@ static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err 
 
 /* ---- clocks ---- */
 
-static int by_silence(const void *a, const void *b)
-{
+static int by_silence(const void *a, const void *b) {
     const struct window_silence *x = a, *y = b;
     if (x->since != y->since) return x->since > y->since ? 1 : -1;
     if (x->promise != y->promise) return x->promise > y->promise ? 1 : -1;
@@ -86,8 +79,7 @@ static int by_silence(const void *a, const void *b)
  * stays where the last one had it.
  * Time in which we were held up ourselves does not count.
  */
-static enum dp_status see_idle(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status see_idle(struct windowing *w, struct dp_err *err) {
     struct dp_watermark *m = &w->watermark;
     int64_t now = clock_ms();
     size_t n = 0;
@@ -104,8 +96,7 @@ static enum dp_status see_idle(struct windowing *w, struct dp_err *err)
     return moved ? dp_window_advance(w->window, err) : DP_OK;
 }
 
-static enum dp_status see_early(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status see_early(struct windowing *w, struct dp_err *err) {
     int64_t now = w->o->early ? clock_ms() : 0;
     if (!w->o->early || now < w->next_early) return DP_OK;
     w->next_early = now + w->o->early;
@@ -113,8 +104,7 @@ static enum dp_status see_early(struct windowing *w, struct dp_err *err)
 }
 
 /* The input makes us wait: what is due goes out. */
-static enum dp_status on_wait(void *ctx, struct dp_err *err)
-{
+static enum dp_status on_wait(void *ctx, struct dp_err *err) {
     struct windowing *w = ctx;
     if (!w->window) return DP_OK;
     DP_TRY(see_idle(w, err));
@@ -126,8 +116,7 @@ static enum dp_status on_wait(void *ctx, struct dp_err *err)
 
 /* ---- events ---- */
 
-static enum dp_status count(struct windowing *w, const struct dp_job *j, size_t from, size_t n)
-{
+static enum dp_status count(struct windowing *w, const struct dp_job *j, size_t from, size_t n) {
     const struct window_job *x = j->mem;
     struct dp_books *b = &w->run->books;
     for (size_t i = 0; i < n; i++)
@@ -143,8 +132,7 @@ static enum dp_status count(struct windowing *w, const struct dp_job *j, size_t 
     return DP_OK;
 }
 
-static enum dp_status add(struct windowing *w, const struct dp_job *j, size_t from, size_t n, struct dp_err *err)
-{
+static enum dp_status add(struct windowing *w, const struct dp_job *j, size_t from, size_t n, struct dp_err *err) {
     const struct window_job *x = j->mem;
     if (!n) return DP_OK;
     w->fates = dp_grow(w->fates, &w->cap_fates, n, sizeof *w->fates);
@@ -153,8 +141,7 @@ static enum dp_status add(struct windowing *w, const struct dp_job *j, size_t fr
 }
 
 /* Records of other parts move the watermark, so that all parts are of one mind. */
-static enum dp_status add_parts(struct windowing *w, const struct dp_job *j, size_t from, size_t n, struct dp_err *err)
-{
+static enum dp_status add_parts(struct windowing *w, const struct dp_job *j, size_t from, size_t n, struct dp_err *err) {
     const struct window_job *x = j->mem;
     const size_t end = from + n;
     for (size_t i = from; i < end; from = i) {
@@ -172,8 +159,7 @@ static enum dp_status add_parts(struct windowing *w, const struct dp_job *j, siz
 }
 
 /* Numbers of a job's sources are its own; those of the watermark are given in the order of the input. A new source holds the watermark from its first event on, not before. */
-static enum dp_status add_all(struct windowing *w, const struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status add_all(struct windowing *w, const struct dp_job *j, struct dp_err *err) {
     struct window_job *x = j->mem;
     int64_t now = w->o->idle ? clock_ms() : 0;
     w->numbers = dp_grow(w->numbers, &w->cap_numbers, x->sources.n + 1, sizeof *w->numbers);
@@ -198,14 +184,12 @@ static enum dp_status add_all(struct windowing *w, const struct dp_job *j, struc
     return DP_OK;
 }
 
-static enum dp_status check_changes(const struct windowing *w, const struct window_job *x, struct dp_err *err)
-{
+static enum dp_status check_changes(const struct windowing *w, const struct window_job *x, struct dp_err *err) {
     if (w->is_changes || !x->has_subtract) return DP_OK;
     return dp_err_set(err, DP_USAGE, "a record is to be taken back (%s), and the first one had no such field: --changes says that records are changes of a table", WINDOW_CHANGE_TYPE);
 }
 
-static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct windowing *w = ctx;
     struct window_job *x = j->mem;
     int64_t begun = w->o->idle ? clock_ms() : 0;
@@ -225,8 +209,7 @@ static enum dp_status on_emit(void *ctx, struct dp_job *j, struct dp_err *err)
 /* ---- marks ---- */
 
 /* What stands behind us will not be before this. Rows of one time are told by the end of their window. */
-static enum dp_status pass_watermark(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status pass_watermark(struct windowing *w, struct dp_err *err) {
     struct dp_mark m = {.kind = DP_MARK_WATERMARK, .table_version = -1};
     int64_t now = w->watermark.now, bound;
     char text[44];
@@ -240,14 +223,12 @@ static enum dp_status pass_watermark(struct windowing *w, struct dp_err *err)
     return status;
 }
 
-static enum dp_status settle(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status settle(struct windowing *w, struct dp_err *err) {
     DP_TRY(dp_window_settle(w->window, err));
     return window_rows_out(w, err);
 }
 
-static enum dp_status on_checkpoint(struct windowing *w, const struct dp_mark *m, struct dp_err *err)
-{
+static enum dp_status on_checkpoint(struct windowing *w, const struct dp_mark *m, struct dp_err *err) {
     dp_kept_marks_add(&w->kept, m);
     if (m->more) return DP_OK;
     if (!w->durable.state) {
@@ -263,8 +244,7 @@ static enum dp_status on_checkpoint(struct windowing *w, const struct dp_mark *m
     return dp_kept_marks_pass(&w->kept, dp_stream_of(w->run), err);
 }
 
-static enum dp_status on_time_mark(struct windowing *w, const struct dp_mark *m, bool *pass, struct dp_err *err)
-{
+static enum dp_status on_time_mark(struct windowing *w, const struct dp_mark *m, bool *pass, struct dp_err *err) {
     bool moved = false;
     DP_TRY(dp_watermark_take(&w->watermark, m, clock_ms(), &moved, err));
     if (moved) DP_TRY(dp_window_advance(w->window, err));
@@ -273,8 +253,7 @@ static enum dp_status on_time_mark(struct windowing *w, const struct dp_mark *m,
     return pass_watermark(w, err);
 }
 
-static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err)
-{
+static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, struct dp_err *err) {
     struct windowing *w = ctx;
     DP_TRY(ensure_open(w, false, err));
     DP_TRY(see_idle(w, err));
@@ -297,8 +276,7 @@ static enum dp_status on_mark(void *ctx, const struct dp_mark *m, bool *pass, st
 
 /* ---- the end ---- */
 
-static enum dp_status flush_windows(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status flush_windows(struct windowing *w, struct dp_err *err) {
     bool is_asked = w->o->flush == DP_WINDOWING_FLUSH, fires = is_asked || (w->o->flush == DP_WINDOWING_FLUSH_AUTO && !w->durable.state);
     w->out->watermark = w->watermark.now;
     if (fires && w->o->is_absence && !is_asked) { /* who was silent is told as far as time is known to have come */
@@ -309,8 +287,7 @@ static enum dp_status flush_windows(struct windowing *w, struct dp_err *err)
     return settle(w, err);
 }
 
-static enum dp_status on_finish(void *ctx, struct dp_err *err)
-{
+static enum dp_status on_finish(void *ctx, struct dp_err *err) {
     struct windowing *w = ctx;
     DP_TRY(ensure_open(w, false, err));
     DP_TRY(flush_windows(w, err));
@@ -323,8 +300,7 @@ static enum dp_status on_finish(void *ctx, struct dp_err *err)
 }
 
 /* A signal asked to stop: what was read is in the state, where nobody will send it again. */
-static enum dp_status save_stopped(struct windowing *w)
-{
+static enum dp_status save_stopped(struct windowing *w) {
     struct dp_err err = DP_ERR_INIT;
     if (!w->durable.state || !w->window || w->durable.has_begin || !w->durable.is_restored) return DP_OK;
     enum dp_status status = window_rows_out(w, &err);
@@ -336,22 +312,19 @@ static enum dp_status save_stopped(struct windowing *w)
 
 /* ---- the columns that are read ---- */
 
-static bool add_root(struct windowing *w, const struct dp_path *p)
-{
+static bool add_root(struct windowing *w, const struct dp_path *p) {
     if (p->n && p->steps[0].kind != DP_STEP_KEY) return false;
     if (p->n) w->reads = dp_grow(w->reads, &w->cap_reads, w->n_reads + 1, sizeof *w->reads), w->reads[w->n_reads++] = p->steps[0].key;
     return true;
 }
 
-static void add_fields(struct windowing *w, const char *const *fields, size_t n)
-{
+static void add_fields(struct windowing *w, const char *const *fields, size_t n) {
     w->reads = dp_grow(w->reads, &w->cap_reads, w->n_reads + n + 1, sizeof *w->reads);
     for (size_t i = 0; i < n; i++) w->reads[w->n_reads++] = fields[i];
 }
 
 /* Of Parquet and tables.  Where records are kept as they are (late ones, rejects) or an expression may look at all of one, they are read whole. */
-static void choose_columns(struct windowing *w, struct dp_source_opts *sources)
-{
+static void choose_columns(struct windowing *w, struct dp_source_opts *sources) {
     const char *const *fields = NULL;
     size_t n = 0;
     if (w->o->late || (w->run->rejects && dp_rejects_are_kept(w->run->rejects)) || !dp_aggs_fields(w->aggs, &fields, &n)) return;
@@ -368,8 +341,7 @@ static void choose_columns(struct windowing *w, struct dp_source_opts *sources)
 
 /* ---- the run ---- */
 
-static enum dp_status split(const char *text, const char *option, char ***out, size_t *n, struct dp_err *err)
-{
+static enum dp_status split(const char *text, const char *option, char ***out, size_t *n, struct dp_err *err) {
     size_t cap = 0;
     for (const char *p = text; p;) {
         size_t len = 0;
@@ -383,8 +355,7 @@ static enum dp_status split(const char *text, const char *option, char ***out, s
 }
 
 /* NAME, PATH or NAME=PATH; a path goes by its last name. */
-static enum dp_status parse_key(struct windowing *w, const char *text, struct dp_err *err)
-{
+static enum dp_status parse_key(struct windowing *w, const char *text, struct dp_err *err) {
     struct window_key *k = &w->keys[w->n_keys];
     const char *eq = strchr(text, '='), *path = eq ? eq + 1 : text;
     if (eq == text) return dp_err_set(err, DP_USAGE, "--key: no name in front of '%.200s'", text);
@@ -403,8 +374,7 @@ static enum dp_status parse_key(struct windowing *w, const char *text, struct dp
     return DP_OK;
 }
 
-static enum dp_status parse_keys(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status parse_keys(struct windowing *w, struct dp_err *err) {
     char **names = NULL;
     size_t n = 0;
     enum dp_status status = split(w->o->key, "--key", &names, &n, err);
@@ -415,24 +385,21 @@ static enum dp_status parse_keys(struct windowing *w, struct dp_err *err)
     return status;
 }
 
-static enum dp_status parse_source(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status parse_source(struct windowing *w, struct dp_err *err) {
     const char *text = w->o->source, *colon = text ? strchr(text, ':') : NULL;
     if (!text) return DP_OK;
     if (dp_path_parse(dp_str(text, colon ? (size_t)(colon - text) : strlen(text)), &w->source, err) != DP_OK) return dp_err_prefix(err, "--source: ");
     return colon ? split(colon + 1, "--source", &w->named, &w->n_named, err) : DP_OK;
 }
 
-static enum dp_status parse_part(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status parse_part(struct windowing *w, struct dp_err *err) {
     w->parts = 1;
     if (w->o->n_from_state && !w->o->state) return dp_err_set(err, DP_USAGE, "--from-state needs --state: what is taken is kept there");
     if (!w->o->part || window_part_parse(w->o->part, &w->part, &w->parts)) return DP_OK;
     return dp_err_set(err, DP_USAGE, "--part %s: I/N is wanted, I from 1 to N", w->o->part);
 }
 
-static enum dp_status parse_aggs(struct windowing *w, struct dp_err *err)
-{
+static enum dp_status parse_aggs(struct windowing *w, struct dp_err *err) {
     const char *const *reserved = window_reserved(w->o);
     static const char *const rows[] = {"n=count()"};
     size_t n = 0;
@@ -447,8 +414,7 @@ static enum dp_status parse_aggs(struct windowing *w, struct dp_err *err)
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--agg: ");
 }
 
-static enum dp_status prepare(struct windowing *w, const char *const *names, size_t n, struct dp_err *err)
-{
+static enum dp_status prepare(struct windowing *w, const char *const *names, size_t n, struct dp_err *err) {
     const struct dp_windowing *o = w->o;
     w->durable = (struct durable){.run = w->run, .dir = o->state, .watermark = &w->watermark};
     w->begun_at = clock_ms();
@@ -473,8 +439,7 @@ static enum dp_status prepare(struct windowing *w, const char *const *names, siz
     return late_open(&w->durable.late, w->run, o->late, o->state != NULL, names, n, err);
 }
 
-static void release(struct windowing *w)
-{
+static void release(struct windowing *w) {
     durable_release(&w->durable);
     dp_window_close(w->window);
     dp_agg_printer_close(w->printer);
@@ -497,15 +462,13 @@ static void release(struct windowing *w)
     dp_buf_release(&w->bounds);
 }
 
-static int64_t wake_ms(const struct dp_windowing *o)
-{
+static int64_t wake_ms(const struct dp_windowing *o) {
     int64_t least = o->idle ? o->idle / 4 : 0;
     if (o->early && (!least || o->early < least)) least = o->early;
     return !least ? 0 : least < WAKE_LEAST ? WAKE_LEAST : least > WAKE_MOST ? WAKE_MOST : least;
 }
 
-enum dp_status dp_windowing_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_windowing *o, struct dp_windowed *out, struct dp_err *err)
-{
+enum dp_status dp_windowing_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_windowing *o, struct dp_windowed *out, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct window_worker), .job_size = sizeof(struct window_job), .worker_open = window_worker_open,
         .worker_close = window_worker_close, .job_close = window_job_close, .chunk_begin = window_chunk_begin, .record = window_record, .chunk_end = window_chunk_end,
         .emit = on_emit, .begin = on_begin, .header = on_header, .mark = on_mark, .wait = on_wait, .finish = on_finish};

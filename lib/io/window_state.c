@@ -11,8 +11,7 @@
 
 /* ---- what is computed ---- */
 
-static void add_text(struct dp_buf *b, const char *name, const char *text)
-{
+static void add_text(struct dp_buf *b, const char *name, const char *text) {
     dp_buf_addf(b, "%s\"%s\":", b->n > 1 ? "," : "", name);
     if (text) dp_json_add_string(b, dp_str_z(text));
     else dp_buf_addz(b, "null");
@@ -20,16 +19,14 @@ static void add_text(struct dp_buf *b, const char *name, const char *text)
 
 static void add_number(struct dp_buf *b, const char *name, int64_t v) { dp_buf_addf(b, "%s\"%s\":%lld", b->n > 1 ? "," : "", name, (long long)v); }
 
-static const char *kind_name(const struct windowing *w)
-{
+static const char *kind_name(const struct windowing *w) {
     static const char *const names[] = {[DP_WINDOW_TUMBLE] = "tumble", [DP_WINDOW_HOP] = "hop", [DP_WINDOW_SESSION] = "session", [DP_WINDOW_SLIDE] = "slide",
                                         [DP_WINDOW_COUNT] = "count", [DP_WINDOW_CALENDAR] = "calendar"};
     return w->o->is_absence ? "absent" : names[w->spec.kind];
 }
 
 /* One flat object; what does not alter the state (idle times, early rows, where late records go) is not in it. */
-static void describe(const struct windowing *w, struct dp_buf *b)
-{
+static void describe(const struct windowing *w, struct dp_buf *b) {
     static const char *const units[] = {"ms", "s", "us", "ns"}, *const emits[] = {"final", "update", "changelog"}, *const panes[] = {"accumulating", "discarding"},
                       *const calendars[] = {"day", "week", "month"};
     const struct dp_window_spec *s = &w->spec;
@@ -65,8 +62,7 @@ static void describe(const struct windowing *w, struct dp_buf *b)
     else dp_buf_addz(b, ",\"part\":null}");
 }
 
-bool window_state_has_changes(const struct windowing *w)
-{
+bool window_state_has_changes(const struct windowing *w) {
     struct dp_state *s = NULL;
     struct dp_buf value = {0};
     if (!w->o->state || dp_state_open(w->run, w->o->state, "dp-window", DP_STR(""), true, &s, NULL) != DP_OK) return false; /* what is wrong with it is told later */
@@ -76,8 +72,7 @@ bool window_state_has_changes(const struct windowing *w)
     return has;
 }
 
-enum dp_status window_state_open(struct windowing *w, struct dp_err *err)
-{
+enum dp_status window_state_open(struct windowing *w, struct dp_err *err) {
     struct dp_buf query = {0};
     if (!w->o->state) return DP_OK;
     describe(w, &query);
@@ -88,8 +83,7 @@ enum dp_status window_state_open(struct windowing *w, struct dp_err *err)
 
 /* ---- restoring ---- */
 
-static uint64_t hash_of(struct dp_str key)
-{
+static uint64_t hash_of(struct dp_str key) {
     uint64_t hash = 0;
     for (size_t i = 0; i < 8 && i < key.n; i++) hash = hash << 8 | (unsigned char)key.p[i];
     return hash;
@@ -97,8 +91,7 @@ static uint64_t hash_of(struct dp_str key)
 
 bool window_state_is_shared(struct dp_str key) { return !hash_of(key); }
 
-enum dp_status window_state_load(struct windowing *w, struct dp_str key, struct dp_str value, struct dp_err *err)
-{
+enum dp_status window_state_load(struct windowing *w, struct dp_str key, struct dp_str value, struct dp_err *err) {
     struct dp_str name;
     char kind;
     if (durable_is_own(key, &kind, &name)) {
@@ -112,8 +105,7 @@ enum dp_status window_state_load(struct windowing *w, struct dp_str key, struct 
 static enum dp_status load(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err) { return window_state_load(ctx, key, value, err); }
 
 /* Has our own state the checkpoint that is asked for? */
-static bool has_checkpoint(const struct windowing *w, const char *id)
-{
+static bool has_checkpoint(const struct windowing *w, const char *id) {
     struct dp_state_point p;
     for (size_t i = 0; dp_state_list(w->durable.state, i, &p); i++)
         if (!id || !strcmp(id, p.id)) return true;
@@ -121,8 +113,7 @@ static bool has_checkpoint(const struct windowing *w, const char *id)
 }
 
 /* From other states; the first checkpoint of ours has it all, under the same id. */
-static enum dp_status take_over(struct windowing *w, const char *id, struct dp_err *err)
-{
+static enum dp_status take_over(struct windowing *w, const char *id, struct dp_err *err) {
     char *taken = NULL;
     enum dp_status status = dp_state_restore(w->durable.state, "", load, w, NULL, err);
     if (status == DP_OK) status = window_parts_take(w, id, &taken, err);
@@ -133,8 +124,7 @@ static enum dp_status take_over(struct windowing *w, const char *id, struct dp_e
     return status;
 }
 
-enum dp_status window_state_restore(struct windowing *w, const char *id, struct dp_err *err)
-{
+enum dp_status window_state_restore(struct windowing *w, const char *id, struct dp_err *err) {
     struct dp_state_point point;
     if (!w->durable.state) return DP_OK;
     if (w->o->n_from_state && !(id && !*id) && !has_checkpoint(w, id)) return take_over(w, id, err);
@@ -150,8 +140,7 @@ enum dp_status window_state_restore(struct windowing *w, const char *id, struct 
 
 static enum dp_status put(void *ctx, struct dp_str key, const struct dp_str *value, struct dp_err *err) { return dp_state_put(ctx, key, value, err); }
 
-static enum dp_status put_all(void *ctx, bool all, struct dp_err *err)
-{
+static enum dp_status put_all(void *ctx, bool all, struct dp_err *err) {
     struct windowing *w = ctx;
     char text[24];
     DP_TRY(durable_put_own(&w->durable, 't', dp_str("", 0), dp_str(text, dp_print_i64(text, w->latest)), err));

@@ -13,15 +13,13 @@ struct walking {
     void *ctx;
 };
 
-static enum dp_status damaged(const struct walking *w, const struct dp_pq_page_bytes *p, const char *what, struct dp_err *err)
-{
+static enum dp_status damaged(const struct walking *w, const struct dp_pq_page_bytes *p, const char *what, struct dp_err *err) {
     dp_err_set(err, DP_FORMAT, "row group %zu, leaf %zu: %s", p->row_group, p->leaf, what);
     dp_err_at(err, w->f->name, 0, p->offset);
     return DP_FORMAT;
 }
 
-static enum dp_status room(const struct walking *w, struct dp_buf *b, size_t n, struct dp_err *err)
-{
+static enum dp_status room(const struct walking *w, struct dp_buf *b, size_t n, struct dp_err *err) {
     if (n > DP_LIMIT_PAGE || (w->f->bound && n > w->f->bound)) return dp_err_set(err, DP_LIMIT, "%s: a page of %zu bytes", w->f->name, n);
     dp_buf_reset(b);
     (void)dp_buf_reserve(b, n + 1);
@@ -30,8 +28,7 @@ static enum dp_status room(const struct walking *w, struct dp_buf *b, size_t n, 
 }
 
 /* Headers with long bounds need more than the first try. */
-static enum dp_status read_header(struct walking *w, const struct dp_pq_page_bytes *p, uint64_t end, struct dp_pq_page_header *h, size_t *used, struct dp_err *err)
-{
+static enum dp_status read_header(struct walking *w, const struct dp_pq_page_bytes *p, uint64_t end, struct dp_pq_page_header *h, size_t *used, struct dp_err *err) {
     for (size_t want = 512;; want *= 16) {
         struct dp_err fault = DP_ERR_INIT;
         bool is_all = want >= end - p->offset || want >= DP_LIMIT_PAGE_HEADER;
@@ -45,8 +42,7 @@ static enum dp_status read_header(struct walking *w, const struct dp_pq_page_byt
 }
 
 /* The body behind the header at p->offset. */
-static enum dp_status read_body(struct walking *w, const struct dp_pq_chunk *c, const struct dp_pq_page_header *h, size_t used, struct dp_pq_page_bytes *p, struct dp_err *err)
-{
+static enum dp_status read_body(struct walking *w, const struct dp_pq_chunk *c, const struct dp_pq_page_header *h, size_t used, struct dp_pq_page_bytes *p, struct dp_err *err) {
     size_t stored = (size_t)h->compressed_size, raw = (size_t)h->uncompressed_size, levels = 0;
     DP_TRY(room(w, &w->stored, stored, err));
     if (stored) DP_TRY(pq_read_at(w->f, w->stored.p, stored, p->offset + used, err));
@@ -61,8 +57,7 @@ static enum dp_status read_body(struct walking *w, const struct dp_pq_chunk *c, 
     return DP_OK;
 }
 
-static enum dp_status walk_chunk(struct walking *w, size_t row_group, size_t leaf, struct dp_err *err)
-{
+static enum dp_status walk_chunk(struct walking *w, size_t row_group, size_t leaf, struct dp_err *err) {
     const struct dp_pq_chunk *c = &w->f->meta.row_groups[row_group].chunks[leaf];
     struct dp_pq_page_bytes p = {.row_group = row_group, .leaf = leaf};
     int64_t start = c->data_page_offset, end;
@@ -86,8 +81,7 @@ static enum dp_status walk_chunk(struct walking *w, size_t row_group, size_t lea
     return DP_OK;
 }
 
-enum dp_status dp_pq_each_page(const struct dp_pq_file *f, enum dp_status (*fn)(void *ctx, const struct dp_pq_page_bytes *p, struct dp_err *err), void *ctx, struct dp_err *err)
-{
+enum dp_status dp_pq_each_page(const struct dp_pq_file *f, enum dp_status (*fn)(void *ctx, const struct dp_pq_page_bytes *p, struct dp_err *err), void *ctx, struct dp_err *err) {
     struct walking w = {.f = f, .codec = dp_codec_open(), .fn = fn, .ctx = ctx};
     enum dp_status status = DP_OK;
     for (size_t g = 0; g < f->meta.n_row_groups && status == DP_OK; g++)
@@ -98,16 +92,14 @@ enum dp_status dp_pq_each_page(const struct dp_pq_file *f, enum dp_status (*fn)(
 }
 
 /* The type of a leaf, as the schema tree has it. */
-static const struct dp_type *type_of(const struct dp_pq_node *node, size_t leaf)
-{
+static const struct dp_type *type_of(const struct dp_pq_node *node, size_t leaf) {
     if (node->leaf == (int32_t)leaf) return node->type;
     const struct dp_type *t = NULL;
     for (size_t i = 0; i < node->n_children && !t; i++) t = type_of(&node->children[i], leaf);
     return t;
 }
 
-enum dp_maybe dp_pq_bloom_ask(const struct dp_pq_file *f, size_t row_group, size_t leaf, enum dp_kind kind, struct dp_str value)
-{
+enum dp_maybe dp_pq_bloom_ask(const struct dp_pq_file *f, size_t row_group, size_t leaf, enum dp_kind kind, struct dp_str value) {
     struct pq_bloom b;
     const struct dp_type *t = type_of(f->root, leaf);
     if (!t || !pq_bloom_open(f, row_group, leaf, &b)) return DP_ALWAYS;

@@ -1,8 +1,7 @@
 /* The order of classifications (dp/record/class.h). */
 #include <dp/record/class.h>
 
-enum dp_rank dp_class_rank(struct dp_str word)
-{
+enum dp_rank dp_class_rank(struct dp_str word) {
     static const char *const words[] = {[DP_RANK_PUBLIC] = "public", [DP_RANK_INTERNAL] = "internal", [DP_RANK_CONFIDENTIAL] = "confidential", [DP_RANK_RESTRICTED] = "restricted"};
     if (!word.p) return DP_RANK_NONE;
     for (int i = DP_RANK_PUBLIC; i < DP_RANK_OTHER; i++)

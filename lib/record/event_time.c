@@ -15,16 +15,14 @@ static const char out_of_range[] = "the time, or a window of it, is beyond the y
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a % b < 0) != (b < 0)); }
 
-static bool two(const char *p, unsigned most, unsigned *out)
-{
+static bool two(const char *p, unsigned most, unsigned *out) {
     unsigned a = (unsigned)(unsigned char)p[0] - '0', b = (unsigned)(unsigned char)p[1] - '0';
     *out = a * 10 + b;
     return a < 10 && b < 10 && *out <= most;
 }
 
 /* Into day: the minute of a time that begins with yyyy-mm-ddThh:mm; *ms is so far behind it, and is the whole then. */
-static __attribute__((noinline)) bool read_minute(struct dp_event_day *day, const char *p, int64_t *ms)
-{
+static __attribute__((noinline)) bool read_minute(struct dp_event_day *day, const char *p, int64_t *ms) {
     unsigned h, m;
     if (p[10] != 'T' || p[13] != ':' || !two(p + 11, 23, &h) || !two(p + 14, 59, &m)) return false;
     if (!day->is_set || memcmp(day->text, p, 10) != 0) {
@@ -40,8 +38,7 @@ static __attribute__((noinline)) bool read_minute(struct dp_event_day *day, cons
 }
 
 /* yyyy-mm-ddThh:mm:ss[.f]Z, which is what nearly all are; false: not that. */
-static inline bool read_plain(struct dp_event_day *day, const char *p, size_t n, int64_t *ms)
-{
+static inline bool read_plain(struct dp_event_day *day, const char *p, size_t n, int64_t *ms) {
     unsigned s, frac = 0;
     if (n < 20 || n > 30 || p[16] != ':' || p[n - 1] != 'Z' || !two(p + 17, 59, &s)) return false;
     if (n == 24) { /* milliseconds, as most have */
@@ -63,8 +60,7 @@ static inline bool read_plain(struct dp_event_day *day, const char *p, size_t n,
     return true;
 }
 
-static const char *read_text(const struct dp_event_clock *c, struct dp_str s, struct dp_event_time *out)
-{
+static const char *read_text(const struct dp_event_clock *c, struct dp_str s, struct dp_event_time *out) {
     struct dp_timestamp t;
     int32_t days;
     if (dp_date_parse(s, &days)) t = (struct dp_timestamp){.seconds = (int64_t)days * 86400, .zone = DP_ZONE_NONE};
@@ -77,8 +73,7 @@ static const char *read_text(const struct dp_event_clock *c, struct dp_str s, st
 }
 
 /* Seconds may have a fraction: clocks of many languages say them so. */
-static bool read_seconds(struct dp_str s, int64_t *ms)
-{
+static bool read_seconds(struct dp_str s, int64_t *ms) {
     const char *dot = memchr(s.p, '.', s.n);
     size_t whole = dot ? (size_t)(dot - s.p) : s.n;
     int64_t v, frac = 0, scale = 100;
@@ -93,8 +88,7 @@ static bool read_seconds(struct dp_str s, int64_t *ms)
     return !dp_add_overflow(v, frac, ms);
 }
 
-static const char *read_number(const struct dp_event_clock *c, struct dp_str s, uint8_t flags, struct dp_event_time *t)
-{
+static const char *read_number(const struct dp_event_clock *c, struct dp_str s, uint8_t flags, struct dp_event_time *t) {
     int64_t v, per = c->unit == DP_EVENT_US ? 1000 : 1000000;
     *t = (struct dp_event_time){0};
     if (c->unit == DP_EVENT_S) return read_seconds(s, &t->ms) ? NULL : want_time;
@@ -106,8 +100,7 @@ static const char *read_number(const struct dp_event_clock *c, struct dp_str s, 
     return NULL;
 }
 
-const char *dp_event_time_read(const struct dp_event_clock *c, const struct dp_record *r, uint32_t node, struct dp_buf *scratch, struct dp_event_time *t)
-{
+const char *dp_event_time_read(const struct dp_event_clock *c, const struct dp_record *r, uint32_t node, struct dp_buf *scratch, struct dp_event_time *t) {
     const char *why = want_time;
     if (!node) return "the time is missing";
     struct dp_str s = dp_node_str(r, node);
@@ -132,16 +125,14 @@ const char *dp_event_time_read(const struct dp_event_clock *c, const struct dp_r
 }
 
 /* What is not plain text, or out of range. */
-static __attribute__((noinline)) const char *read_other(const struct dp_event_clock *c, const struct dp_record *r, uint32_t node, struct dp_buf *scratch, int64_t *ms)
-{
+static __attribute__((noinline)) const char *read_other(const struct dp_event_clock *c, const struct dp_record *r, uint32_t node, struct dp_buf *scratch, int64_t *ms) {
     struct dp_event_time t = {0};
     const char *why = dp_event_time_read(c, r, node, scratch, &t);
     *ms = t.ms;
     return why;
 }
 
-const char *dp_event_time_ms(const struct dp_event_clock *c, struct dp_event_day *day, const struct dp_record *r, uint32_t node, struct dp_buf *scratch, int64_t *ms)
-{
+const char *dp_event_time_ms(const struct dp_event_clock *c, struct dp_event_day *day, const struct dp_record *r, uint32_t node, struct dp_buf *scratch, int64_t *ms) {
     const struct dp_node *n = &r->nodes[node];
     bool is_read = node && n->kind == DP_KIND_STRING && !(n->flags & DP_NODE_ESCAPED) && read_plain(day, r->base + n->off, n->len, ms);
     return is_read && *ms >= c->least && *ms <= c->most ? NULL : read_other(c, r, node, scratch, ms);

@@ -20,16 +20,14 @@ static bool is_word(char c) { return is_digit(c) || is_letter(c); }
 static char at(struct dp_str s, size_t i) { return i < s.n ? s.p[i] : '/'; }
 static char before(struct dp_str s, size_t i) { return i ? s.p[i - 1] : '/'; }
 
-static size_t digits_at(struct dp_str s, size_t i)
-{
+static size_t digits_at(struct dp_str s, size_t i) {
     size_t n = 0;
     while (i + n < s.n && is_digit(s.p[i + n])) n++;
     return n;
 }
 
 /* Two digits from least to most? */
-static bool is_two(struct dp_str s, size_t i, int least, int most)
-{
+static bool is_two(struct dp_str s, size_t i, int least, int most) {
     if (i + 2 > s.n || !is_digit(s.p[i]) || !is_digit(s.p[i + 1])) return false;
     int v = (s.p[i] - '0') * 10 + s.p[i + 1] - '0';
     return v >= least && v <= most;
@@ -39,8 +37,7 @@ static bool is_year(struct dp_str s, size_t i) { return digits_at(s, i) >= 4 && 
 
 /* ---- ids ---- */
 
-static size_t uuid_at(struct dp_str s, size_t i)
-{
+static size_t uuid_at(struct dp_str s, size_t i) {
     if (i + 36 > s.n || is_word(before(s, i)) || is_word(at(s, i + 36))) return 0;
     for (size_t k = 0; k < 36; k++) {
         bool dash = k == 8 || k == 13 || k == 18 || k == 23;
@@ -50,8 +47,7 @@ static size_t uuid_at(struct dp_str s, size_t i)
 }
 
 /* A hash: sixteen hexadecimal digits or more, with some of both sorts. */
-static size_t hash_at(struct dp_str s, size_t i)
-{
+static size_t hash_at(struct dp_str s, size_t i) {
     size_t n = 0, digits = 0;
     if (is_word(before(s, i))) return 0;
     for (; i + n < s.n && is_hex(s.p[i + n]); n++) digits += is_digit(s.p[i + n]);
@@ -61,8 +57,7 @@ static size_t hash_at(struct dp_str s, size_t i)
 /* ---- dates and times ---- */
 
 /* 2026-11-01, 2026_11_01, 2026.11.01, 2026/11/01, 20261101; 2026-11, 2026_11, 2026/11/; 2026-W45, 2026-Q4, 2026Q4; 2026 as the whole of a directory or a file's name. */
-static size_t date_at(struct dp_str s, size_t i)
-{
+static size_t date_at(struct dp_str s, size_t i) {
     size_t n = digits_at(s, i);
     char sep = at(s, i + 4), after;
     if (!is_year(s, i) || is_digit(before(s, i))) return 0;
@@ -81,8 +76,7 @@ static size_t date_at(struct dp_str s, size_t i)
 }
 
 /* HH, HHMM, HHMMSS with fractions, HH:MM and on (or with - or _), with Z or an offset. */
-static size_t clock_at(struct dp_str s, size_t i)
-{
+static size_t clock_at(struct dp_str s, size_t i) {
     size_t n = digits_at(s, i), end = i + n;
     if (n < 2 || !is_two(s, i, 0, 23)) return 0;
     if (n == 2 && strchr(":-_", at(s, end)) && is_two(s, end + 1, 0, 59) && digits_at(s, end + 1) == 2) {
@@ -101,8 +95,7 @@ static size_t clock_at(struct dp_str s, size_t i)
 /* ---- numbers ---- */
 
 /* Is what stands before a number a word that counts, with something between? */
-static bool is_counted(struct dp_str s, size_t i, size_t n)
-{
+static bool is_counted(struct dp_str s, size_t i, size_t n) {
     static const char *const counts[] = {"part", "chunk", "split", "shard", "batch", "run", "attempt", "seg", "segment", "block", "page", "task", "slice", "bucket", "offset", "seq",
         "year", "month", "day", "week", "hour", "minute", "yyyy", "mm", "dd", "hh"};
     char word[12];
@@ -119,8 +112,7 @@ static bool is_counted(struct dp_str s, size_t i, size_t n)
     return false;
 }
 
-static size_t number_at(struct dp_str s, size_t i)
-{
+static size_t number_at(struct dp_str s, size_t i) {
     size_t n = digits_at(s, i);
     char prev = before(s, i), next = at(s, i + n);
     if (!n || is_digit(prev) || is_letter(next)) return 0;
@@ -132,8 +124,7 @@ static size_t number_at(struct dp_str s, size_t i)
 
 /* ---- names ---- */
 
-bool dp_fold_is_of_files(struct dp_str ns)
-{
+bool dp_fold_is_of_files(struct dp_str ns) {
     static const char *const schemes[] = {"file:", "s3:", "s3a:", "s3n:", "gs:", "gcs:", "abfs:", "abfss:", "wasb:", "wasbs:", "hdfs:"};
     if (dp_str_eqz(ns, "file")) return true;
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
@@ -141,16 +132,14 @@ bool dp_fold_is_of_files(struct dp_str ns)
     return false;
 }
 
-static bool add(struct dp_fold *f, size_t from, size_t n, enum dp_fold_kind kind)
-{
+static bool add(struct dp_fold *f, size_t from, size_t n, enum dp_fold_kind kind) {
     if (f->n == DP_FOLD_PARTS) return false;
     f->part[f->n++] = (struct dp_fold_part){from, n, kind};
     return true;
 }
 
 /* A date and the time of day behind it, however they are joined; the length of both, 0: none is there. */
-static size_t moment_at(struct dp_str s, size_t i, struct dp_fold *f, bool *fits)
-{
+static size_t moment_at(struct dp_str s, size_t i, struct dp_fold *f, bool *fits) {
     size_t n = date_at(s, i), end = i + n, clock = 0;
     if (!n) return 0;
     bool is_day = n == 8 || n == 10;
@@ -160,8 +149,7 @@ static size_t moment_at(struct dp_str s, size_t i, struct dp_fold *f, bool *fits
     return clock ? end + clock - i : n;
 }
 
-bool dp_fold_read(struct dp_str s, struct dp_fold *f)
-{
+bool dp_fold_read(struct dp_str s, struct dp_fold *f) {
     bool fits = true;
     f->n = 0;
     if (s.n && (memchr(s.p, '{', s.n) || memchr(s.p, '}', s.n))) return false; /* so that a printed one is none */
@@ -187,8 +175,7 @@ bool dp_fold_read(struct dp_str s, struct dp_fold *f)
     return fits && f->n;
 }
 
-void dp_fold_print(struct dp_str name, const struct dp_fold *f, const bool *same, struct dp_buf *b)
-{
+void dp_fold_print(struct dp_str name, const struct dp_fold *f, const bool *same, struct dp_buf *b) {
     size_t from = 0;
     for (size_t i = 0; i < f->n; i++) {
         if (same && same[i]) continue;
@@ -200,14 +187,12 @@ void dp_fold_print(struct dp_str name, const struct dp_fold *f, const bool *same
 }
 
 /* What is left of the text behind `n` bytes that must be these; p NULL: they are not. */
-static struct dp_str behind(struct dp_str text, const char *p, size_t n)
-{
+static struct dp_str behind(struct dp_str text, const char *p, size_t n) {
     if (!text.p || text.n < n || memcmp(text.p, p, n) != 0) return dp_str(NULL, 0);
     return dp_str(text.p + n, text.n - n);
 }
 
-bool dp_fold_matches(struct dp_str printed, struct dp_str name)
-{
+bool dp_fold_matches(struct dp_str printed, struct dp_str name) {
     struct dp_fold f;
     size_t from = 0;
     if (!dp_fold_read(name, &f)) return false;
@@ -222,8 +207,7 @@ bool dp_fold_matches(struct dp_str printed, struct dp_str name)
     return printed.p && !printed.n;
 }
 
-bool dp_fold_is_printed(struct dp_str text)
-{
+bool dp_fold_is_printed(struct dp_str text) {
     for (size_t i = 0; i < text.n; i++)
         for (size_t k = 0; text.p[i] == '{' && k < N_KINDS; k++)
             if (dp_str_starts(dp_str(text.p + i, text.n - i), dp_str_z(words[k]))) return true;
@@ -235,8 +219,7 @@ bool dp_fold_is_printed(struct dp_str text)
 struct gathered { struct dp_fold_name *of; struct dp_fold fold; bool same[DP_FOLD_PARTS]; size_t n; };
 
 /* Parts that are not as in the first of the group vary in it. */
-static void gather(struct gathered *g, struct dp_fold_name *v, const struct dp_fold *f)
-{
+static void gather(struct gathered *g, struct dp_fold_name *v, const struct dp_fold *f) {
     if (!g->n++) {
         g->of = v, g->fold = *f;
         memset(g->same, 1, sizeof g->same);
@@ -249,8 +232,7 @@ static void gather(struct gathered *g, struct dp_fold_name *v, const struct dp_f
 }
 
 /* Groups of one are none: the numbers of the others follow each other. */
-static size_t keep_many(struct gathered *g, size_t n, uint32_t *number, struct dp_arena *a, struct dp_fold_group **out)
-{
+static size_t keep_many(struct gathered *g, size_t n, uint32_t *number, struct dp_arena *a, struct dp_fold_group **out) {
     size_t kept = 0;
     struct dp_buf b = {0};
     *out = dp_calloc(n + 1, sizeof **out);
@@ -266,8 +248,7 @@ static size_t keep_many(struct gathered *g, size_t n, uint32_t *number, struct d
     return kept;
 }
 
-size_t dp_fold_group(struct dp_fold_name *v, size_t n, struct dp_arena *a, struct dp_fold_group **out)
-{
+size_t dp_fold_group(struct dp_fold_name *v, size_t n, struct dp_arena *a, struct dp_fold_group **out) {
     struct dp_map met = {0};
     struct dp_buf key = {0};
     struct gathered *groups = NULL;

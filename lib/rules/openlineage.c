@@ -56,16 +56,14 @@ static const struct facet {
 
 /* ---- what is owned ---- */
 
-static void release_ref(struct dp_ol_ref *r)
-{
+static void release_ref(struct dp_ol_ref *r) {
     free(r->run);
     free(r->ns);
     free(r->job);
     *r = (struct dp_ol_ref){NULL, NULL, NULL};
 }
 
-void dp_ol_dataset_release(struct dp_ol_dataset *d)
-{
+void dp_ol_dataset_release(struct dp_ol_dataset *d) {
     dp_ol_name_release(&d->id);
     dp_ol_name_release(&d->previous);
     dp_type_free(d->schema);
@@ -81,8 +79,7 @@ void dp_ol_dataset_release(struct dp_ol_dataset *d)
     *d = (struct dp_ol_dataset){.rows = UINT64_MAX, .bytes = UINT64_MAX, .files = UINT64_MAX};
 }
 
-void dp_ol_run_release(struct dp_ol_run *r)
-{
+void dp_ol_run_release(struct dp_ol_run *r) {
     free(r->ns);
     free(r->job);
     release_ref(&r->parent);
@@ -96,8 +93,7 @@ void dp_ol_run_release(struct dp_ol_run *r)
 /* ---- pieces ---- */
 
 /* Names of files are bytes, JSON is UTF-8: what is none becomes U+FFFD. */
-void dp_ol_text(struct dp_buf *b, const char *text)
-{
+void dp_ol_text(struct dp_buf *b, const char *text) {
     struct dp_str s = dp_str_z(text);
     size_t bad;
     dp_buf_addc(b, '"');
@@ -111,14 +107,12 @@ void dp_ol_text(struct dp_buf *b, const char *text)
 }
 
 /* ,"key":"text" */
-static void add_member(struct dp_buf *b, const char *key, const char *text)
-{
+static void add_member(struct dp_buf *b, const char *key, const char *text) {
     dp_buf_addf(b, ",\"%s\":", key);
     dp_ol_text(b, text);
 }
 
-static void add_time(struct dp_buf *b, int64_t micros)
-{
+static void add_time(struct dp_buf *b, int64_t micros) {
     char t[40];
     dp_buf_addc(b, '"');
     dp_buf_add(b, t, dp_time_print_micros(t, micros, true, micros % 1000 ? 6 : 3));
@@ -126,13 +120,11 @@ static void add_time(struct dp_buf *b, int64_t micros)
 }
 
 /* Opens the next event's object of facets, where that of another stands: `,"name":{`; what is written behind begins with a comma, which close takes away. */
-static size_t open_facets(struct dp_buf *b, const char *name)
-{
+static size_t open_facets(struct dp_buf *b, const char *name) {
     dp_buf_addf(b, ",\"%s\":{", name);
     return b->n;
 }
-static void close_facets(struct dp_buf *b, const char *name, size_t from)
-{
+static void close_facets(struct dp_buf *b, const char *name, size_t from) {
     if (b->n == from) {
         b->n -= strlen(name) + 5;
         return;
@@ -141,8 +133,7 @@ static void close_facets(struct dp_buf *b, const char *name, size_t from)
     b->p[b->n - 1] = '}';
 }
 
-void dp_ol_facet(struct dp_buf *b, enum dp_ol_place place, const char *key)
-{
+void dp_ol_facet(struct dp_buf *b, enum dp_ol_place place, const char *key) {
     const struct facet *f = NULL;
     for (size_t i = 0; i < sizeof facets / sizeof *facets && !f; i++)
         if (facets[i].place == place && strcmp(facets[i].key, key) == 0) f = &facets[i];
@@ -151,8 +142,7 @@ void dp_ol_facet(struct dp_buf *b, enum dp_ol_place place, const char *key)
     else dp_buf_addz(b, "2-0-2/OpenLineage.json#/$defs/BaseFacet\"");
 }
 
-bool dp_ol_has_facet(const struct dp_buf *further, const char *key)
-{
+bool dp_ol_has_facet(const struct dp_buf *further, const char *key) {
     char head[80];
     int n = snprintf(head, sizeof head, ",\"%s\":{\"_producer\":", key);
     for (size_t i = 0; n > 0 && i + (size_t)n <= further->n; i++)
@@ -163,8 +153,7 @@ bool dp_ol_has_facet(const struct dp_buf *further, const char *key)
 /* ---- facets of a dataset ---- */
 
 /* The comment in a column's metadata, as Delta keeps it. */
-static void add_comment(struct dp_buf *b, const struct dp_type *t)
-{
+static void add_comment(struct dp_buf *b, const struct dp_type *t) {
     struct dp_buf text = {NULL, 0, 0}, padded = {NULL, 0, 0};
     struct dp_err err = DP_ERR_INIT;
     struct dp_record r;
@@ -181,8 +170,7 @@ static void add_comment(struct dp_buf *b, const struct dp_type *t)
     dp_buf_release(&padded);
 }
 
-static void add_fields(struct dp_buf *b, const struct dp_type *t)
-{
+static void add_fields(struct dp_buf *b, const struct dp_type *t) {
     static const char *const inside[] = {"_element", "key", "value"};
     struct dp_buf word = {NULL, 0, 0};
     dp_buf_addz(b, "\"fields\":[");
@@ -205,8 +193,7 @@ static void add_fields(struct dp_buf *b, const struct dp_type *t)
 
 static const char *const lifecycles[] = {"", "ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"};
 
-static void add_lifecycle(struct dp_buf *b, const struct dp_ol_dataset *d)
-{
+static void add_lifecycle(struct dp_buf *b, const struct dp_ol_dataset *d) {
     dp_ol_facet(b, DP_OL_OF_DATASET, "lifecycleStateChange");
     dp_buf_addf(b, ",\"lifecycleStateChange\":\"%s\"", lifecycles[d->lifecycle]);
     if (d->lifecycle == DP_OL_RENAME && d->previous.ns) {
@@ -219,15 +206,13 @@ static void add_lifecycle(struct dp_buf *b, const struct dp_ol_dataset *d)
 }
 
 /* What it is, where that is known: a table, a topic, a file. */
-static const char *kind_of(const struct dp_ol_dataset *d)
-{
+static const char *kind_of(const struct dp_ol_dataset *d) {
     if (d->layer && strcmp(d->layer, "delta") == 0) return "TABLE";
     if (strncmp(d->id.ns, "kafka:", 6) == 0) return "TOPIC";
     return strncmp(d->id.ns, "file", 4) == 0 && (d->format || d->layer) ? "FILE" : NULL;
 }
 
-static void add_dataset_facets(struct dp_buf *b, const struct dp_ol_dataset *d)
-{
+static void add_dataset_facets(struct dp_buf *b, const struct dp_ol_dataset *d) {
     const char *kind = kind_of(d);
     if (d->schema && !dp_ol_has_facet(&d->facets, "schema")) {
         dp_ol_facet(b, DP_OL_OF_DATASET, "schema");
@@ -269,8 +254,7 @@ static void add_dataset_facets(struct dp_buf *b, const struct dp_ol_dataset *d)
 }
 
 /* Of a dataset as input or output: its figures, and which part of it. */
-static void add_io_facets(struct dp_buf *b, const struct dp_ol_dataset *d)
-{
+static void add_io_facets(struct dp_buf *b, const struct dp_ol_dataset *d) {
     enum dp_ol_place place = d->is_output ? DP_OL_OF_OUTPUT : DP_OL_OF_INPUT;
     static const char *const keys[] = {"rowCount", "size", "fileCount"};
     const uint64_t figures[] = {d->rows, d->bytes, d->files};
@@ -293,8 +277,7 @@ static void add_io_facets(struct dp_buf *b, const struct dp_ol_dataset *d)
     dp_buf_adds(b, dp_buf_str(&d->io_facets));
 }
 
-static void add_datasets(struct dp_buf *b, const char *key, bool is_output, const struct dp_ol_dataset *d, size_t n)
-{
+static void add_datasets(struct dp_buf *b, const char *key, bool is_output, const struct dp_ol_dataset *d, size_t n) {
     bool any = false;
     dp_buf_addf(b, ",\"%s\":[", key);
     for (size_t i = 0; i < n; i++) {
@@ -317,8 +300,7 @@ static void add_datasets(struct dp_buf *b, const char *key, bool is_output, cons
 
 /* ---- facets of a run and of its job ---- */
 
-static void add_ref(struct dp_buf *b, const struct dp_ol_ref *r)
-{
+static void add_ref(struct dp_buf *b, const struct dp_ol_ref *r) {
     dp_buf_addz(b, "\"run\":{\"runId\":");
     dp_ol_text(b, r->run);
     dp_buf_addz(b, "},\"job\":{\"namespace\":");
@@ -327,8 +309,7 @@ static void add_ref(struct dp_buf *b, const struct dp_ol_ref *r)
     dp_buf_addc(b, '}');
 }
 
-static void add_run_facets(struct dp_buf *b, const struct dp_ol_run *r, enum dp_ol_event type)
-{
+static void add_run_facets(struct dp_buf *b, const struct dp_ol_run *r, enum dp_ol_event type) {
     if (r->parent.run) {
         dp_ol_facet(b, DP_OL_OF_RUN, "parent");
         dp_buf_addc(b, ',');
@@ -357,8 +338,7 @@ static void add_run_facets(struct dp_buf *b, const struct dp_ol_run *r, enum dp_
     dp_buf_adds(b, dp_buf_str(&r->facets));
 }
 
-static void add_job_facets(struct dp_buf *b, const struct dp_ol_run *r)
-{
+static void add_job_facets(struct dp_buf *b, const struct dp_ol_run *r) {
     dp_ol_facet(b, DP_OL_OF_JOB, "jobType");
     dp_buf_addf(b, ",\"processingType\":\"%s\",\"integration\":\"DP\",\"jobType\":\"COMMAND\"", r->streaming ? "STREAMING" : "BATCH");
     dp_buf_addf(b, ",\"emissionPattern\":{\"eventTrigger\":\"%s\",\"eventContentMode\":\"%s\"}}", r->streaming ? "PERIODIC" : "EVENT_BASED", "ACCUMULATIVE");
@@ -367,8 +347,7 @@ static void add_job_facets(struct dp_buf *b, const struct dp_ol_run *r)
 
 /* ---- the event ---- */
 
-void dp_ol_print(const struct dp_ol_run *r, enum dp_ol_event type, int64_t at_micros, const struct dp_ol_dataset *datasets, size_t n, struct dp_buf *b)
-{
+void dp_ol_print(const struct dp_ol_run *r, enum dp_ol_event type, int64_t at_micros, const struct dp_ol_dataset *datasets, size_t n, struct dp_buf *b) {
     static const char *const types[] = {"START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER"};
     dp_buf_addf(b, "{\"eventType\":\"%s\",\"eventTime\":", types[type]);
     add_time(b, at_micros);
@@ -389,8 +368,7 @@ void dp_ol_print(const struct dp_ol_run *r, enum dp_ol_event type, int64_t at_mi
     dp_buf_addz(b, ",\"producer\":\"" PRODUCER "\",\"schemaURL\":\"" SPEC "2-0-2/OpenLineage.json#/$defs/RunEvent\"}\n");
 }
 
-void dp_ol_print_dataset(const struct dp_ol_dataset *d, int64_t at_micros, struct dp_buf *b)
-{
+void dp_ol_print_dataset(const struct dp_ol_dataset *d, int64_t at_micros, struct dp_buf *b) {
     dp_buf_addz(b, "{\"eventTime\":");
     add_time(b, at_micros);
     dp_buf_addz(b, ",\"dataset\":{\"namespace\":");

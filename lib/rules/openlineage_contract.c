@@ -10,14 +10,12 @@
 
 #define SOURCE "CONTRACT"
 
-static const char *text_at(const struct dp_yaml_node *map, const char *key)
-{
+static const char *text_at(const struct dp_yaml_node *map, const char *key) {
     const struct dp_yaml_node *v = map && map->kind == DP_YAML_MAP ? dp_yaml_get(map, key) : NULL;
     return v && v->kind != DP_YAML_LIST && v->kind != DP_YAML_MAP && v->kind != DP_YAML_NULL && v->text.n ? v->text.p : NULL;
 }
 
-static void add_owner(struct dp_buf *b, const char *name, const char *type)
-{
+static void add_owner(struct dp_buf *b, const char *name, const char *type) {
     if (!name) return;
     dp_buf_addz(b, b->n ? ",{\"name\":" : "{\"name\":");
     dp_ol_text(b, name);
@@ -26,8 +24,7 @@ static void add_owner(struct dp_buf *b, const char *name, const char *type)
 }
 
 /* A list of members, or from 3.1 on a team that has them; who has left is no owner. */
-static void add_owners(struct dp_buf *b, const struct dp_yaml_node *team)
-{
+static void add_owners(struct dp_buf *b, const struct dp_yaml_node *team) {
     const struct dp_yaml_node *members = team && team->kind == DP_YAML_MAP ? dp_yaml_get(team, "members") : team;
     add_owner(b, text_at(team, "name"), "team");
     for (size_t i = 0; members && members->kind == DP_YAML_LIST && i < members->n; i++) {
@@ -37,8 +34,7 @@ static void add_owners(struct dp_buf *b, const struct dp_yaml_node *team)
     }
 }
 
-static void add_tag(struct dp_buf *b, struct dp_str key, const char *value, const char *field)
-{
+static void add_tag(struct dp_buf *b, struct dp_str key, const char *value, const char *field) {
     struct dp_buf k = {NULL, 0, 0};
     dp_buf_adds(&k, key);
     dp_buf_addz(b, ",{\"key\":");
@@ -51,8 +47,7 @@ static void add_tag(struct dp_buf *b, struct dp_str key, const char *value, cons
 }
 
 /* A tag of the form key:value is that, any other is there or not. */
-static void add_tags(struct dp_buf *b, const struct dp_yaml_node *map)
-{
+static void add_tags(struct dp_buf *b, const struct dp_yaml_node *map) {
     const struct dp_yaml_node *tags = map && map->kind == DP_YAML_MAP ? dp_yaml_get(map, "tags") : NULL;
     for (size_t i = 0; tags && tags->kind == DP_YAML_LIST && i < tags->n; i++) {
         struct dp_str t = tags->items[i]->text;
@@ -62,8 +57,7 @@ static void add_tags(struct dp_buf *b, const struct dp_yaml_node *map)
     }
 }
 
-static void add_facet(struct dp_buf *b, enum dp_ol_place place, const char *key, const char *member, const struct dp_buf *items)
-{
+static void add_facet(struct dp_buf *b, enum dp_ol_place place, const char *key, const char *member, const struct dp_buf *items) {
     if (!items->n) return;
     dp_ol_facet(b, place, key);
     dp_buf_addf(b, ",\"%s\":[", member);
@@ -72,8 +66,7 @@ static void add_facet(struct dp_buf *b, enum dp_ol_place place, const char *key,
     dp_buf_addz(b, "]}");
 }
 
-static void add_documentation(struct dp_buf *b, enum dp_ol_place place, const char *text)
-{
+static void add_documentation(struct dp_buf *b, enum dp_ol_place place, const char *text) {
     if (!text) return;
     dp_ol_facet(b, place, "documentation");
     dp_buf_addz(b, ",\"description\":");
@@ -81,16 +74,14 @@ static void add_documentation(struct dp_buf *b, enum dp_ol_place place, const ch
     dp_buf_addc(b, '}');
 }
 
-static void keep_classes(struct dp_ol_about *a, const struct dp_contract_object *o)
-{
+static void keep_classes(struct dp_ol_about *a, const struct dp_contract_object *o) {
     a->classes = dp_calloc(o->n_properties + 1, sizeof *a->classes);
     for (size_t i = 0; i < o->n_properties; i++)
         if (o->properties[i].classification && *o->properties[i].classification && o->properties[i].name)
             a->classes[a->n_classes++] = (struct dp_ol_class){dp_strdup(o->properties[i].name), dp_strdup(o->properties[i].classification)};
 }
 
-void dp_ol_about_read(const struct dp_contract *c, const struct dp_contract_object *o, struct dp_ol_about *a)
-{
+void dp_ol_about_read(const struct dp_contract *c, const struct dp_contract_object *o, struct dp_ol_about *a) {
     struct dp_buf owners = {0};
     struct dp_err err = DP_ERR_INIT;
     const struct dp_yaml_node *root = c->doc.root;
@@ -109,8 +100,7 @@ void dp_ol_about_read(const struct dp_contract *c, const struct dp_contract_obje
     dp_buf_release(&owners);
 }
 
-void dp_ol_about_release(struct dp_ol_about *a)
-{
+void dp_ol_about_release(struct dp_ol_about *a) {
     dp_type_free(a->schema);
     dp_buf_release(&a->facets), dp_buf_release(&a->job_facets), dp_buf_release(&a->tags);
     for (size_t i = 0; i < a->n_classes; i++) free(a->classes[i].column), free(a->classes[i].word);
@@ -119,8 +109,7 @@ void dp_ol_about_release(struct dp_ol_about *a)
 }
 
 /* Was a mask laid over what this column of the dataset comes from?  `columns` is parsed JSON, or NULL. */
-static bool is_masked(const struct dp_record *columns, const char *column)
-{
+static bool is_masked(const struct dp_record *columns, const char *column) {
     uint32_t node = columns ? dp_json_member(columns, 0, column) : 0;
     struct dp_str s = node ? dp_node_str(columns, node) : dp_str("", 0);
     static const char mask[] = "\"masking\":true";
@@ -129,8 +118,7 @@ static bool is_masked(const struct dp_record *columns, const char *column)
     return false;
 }
 
-static void add_dataset_tags(const struct dp_ol_about *a, struct dp_ol_dataset *d)
-{
+static void add_dataset_tags(const struct dp_ol_about *a, struct dp_ol_dataset *d) {
     struct dp_buf tags = {NULL, 0, 0}, text = {NULL, 0, 0};
     struct dp_record r;
     bool parsed = false;
@@ -154,8 +142,7 @@ static void add_dataset_tags(const struct dp_ol_about *a, struct dp_ol_dataset *
 }
 
 /* Columns without metadata of their own take the contract's description. */
-static void describe_columns(struct dp_type *to, const struct dp_type *from)
-{
+static void describe_columns(struct dp_type *to, const struct dp_type *from) {
     for (size_t i = 0; i < to->n_children; i++) {
         struct dp_type *c = to->children[i];
         const struct dp_type *f = dp_type_child(from, dp_str(c->name, c->name_n));
@@ -165,8 +152,7 @@ static void describe_columns(struct dp_type *to, const struct dp_type *from)
     }
 }
 
-void dp_ol_about_dataset(const struct dp_ol_about *a, struct dp_ol_dataset *d)
-{
+void dp_ol_about_dataset(const struct dp_ol_about *a, struct dp_ol_dataset *d) {
     if (!dp_ol_has_facet(&d->facets, "ownership") && !dp_ol_has_facet(&d->facets, "documentation")) dp_buf_adds(&d->facets, dp_buf_str(&a->facets));
     if (!dp_ol_has_facet(&d->facets, "tags")) add_dataset_tags(a, d);
     if (d->schema && a->schema) describe_columns(d->schema, a->schema);

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-void dp_ol_name_release(struct dp_ol_name *n)
-{
+void dp_ol_name_release(struct dp_ol_name *n) {
     free(n->ns);
     free(n->name);
     *n = (struct dp_ol_name){NULL, NULL};
@@ -56,16 +55,14 @@ static const struct scheme {
     {"sftp", "sftp", 22, FORM_PATH, false, false, false},
 };
 
-static bool is_scheme(struct dp_str s)
-{
+static bool is_scheme(struct dp_str s) {
     if (!s.n || !isalpha((unsigned char)s.p[0])) return false;
     for (size_t i = 0; i < s.n; i++)
         if (!isalnum((unsigned char)s.p[i]) && !strchr("+-.", s.p[i])) return false;
     return true;
 }
 
-static const struct scheme *scheme_of(struct dp_str s)
-{
+static const struct scheme *scheme_of(struct dp_str s) {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         const char *n = schemes[i].name;
         size_t k = 0;
@@ -75,14 +72,12 @@ static const struct scheme *scheme_of(struct dp_str s)
     return NULL;
 }
 
-static void add_lower(struct dp_buf *b, struct dp_str s)
-{
+static void add_lower(struct dp_buf *b, struct dp_str s) {
     for (size_t i = 0; i < s.n; i++) dp_buf_addc(b, (char)tolower((unsigned char)s.p[i]));
 }
 
 /* Adds the parts of a path, each with its slash before it; "." is nothing and ".." takes the one before away.  What stands in b before `root` stays. */
-static void add_clean(struct dp_buf *b, size_t root, struct dp_str path)
-{
+static void add_clean(struct dp_buf *b, size_t root, struct dp_str path) {
     for (size_t i = 0; i < path.n;) {
         size_t n = 0;
         while (i + n < path.n && path.p[i + n] != '/') n++;
@@ -98,8 +93,7 @@ static void add_clean(struct dp_buf *b, size_t root, struct dp_str path)
     }
 }
 
-static char *clean_path(const char *cwd, struct dp_str path)
-{
+static char *clean_path(const char *cwd, struct dp_str path) {
     struct dp_buf b = {NULL, 0, 0};
     if (path.p[0] != '/' && cwd) add_clean(&b, 0, dp_str_z(cwd));
     add_clean(&b, 0, path);
@@ -108,8 +102,7 @@ static char *clean_path(const char *cwd, struct dp_str path)
 }
 
 /* %41 is A; what is no such escape, or a NUL, stays. */
-static void add_unescaped(struct dp_buf *b, struct dp_str s)
-{
+static void add_unescaped(struct dp_buf *b, struct dp_str s) {
     for (size_t i = 0; i < s.n; i++) {
         int hi = s.p[i] == '%' && i + 2 < s.n ? dp_hex_digit(s.p[i + 1]) : -1, lo = hi >= 0 ? dp_hex_digit(s.p[i + 2]) : -1;
         bool escape = lo >= 0 && (hi || lo);
@@ -118,8 +111,7 @@ static void add_unescaped(struct dp_buf *b, struct dp_str s)
     }
 }
 
-static enum dp_status file_url(struct dp_str rest, const char *cwd, struct dp_ol_name *out, struct dp_err *err)
-{
+static enum dp_status file_url(struct dp_str rest, const char *cwd, struct dp_ol_name *out, struct dp_err *err) {
     struct dp_buf ns = {NULL, 0, 0}, path = {NULL, 0, 0};
     size_t host = 0;
     if (dp_str_starts(rest, DP_STR("//"))) {
@@ -139,8 +131,7 @@ static enum dp_status file_url(struct dp_str rest, const char *cwd, struct dp_ol
 }
 
 /* Host to lower case, the port written out, no user. */
-static void add_authority(struct dp_buf *b, const struct scheme *s, struct dp_str a)
-{
+static void add_authority(struct dp_buf *b, const struct scheme *s, struct dp_str a) {
     size_t at = a.n;
     for (size_t i = 0; i < a.n; i++)
         if (a.p[i] == '@') at = i;
@@ -158,8 +149,7 @@ static void add_authority(struct dp_buf *b, const struct scheme *s, struct dp_st
     else if (s && s->port && colon) dp_buf_addf(b, ":%d", s->port);
 }
 
-static void add_name(struct dp_buf *b, enum name_form form, struct dp_str path)
-{
+static void add_name(struct dp_buf *b, enum name_form form, struct dp_str path) {
     for (size_t i = 0; i < path.n; i++) /* what is asked of it is not its name, and may be a secret */
         if (path.p[i] == '?' || path.p[i] == '#') path.n = i;
     bool slash = path.n && path.p[0] == '/';
@@ -176,8 +166,7 @@ static void add_name(struct dp_buf *b, enum name_form form, struct dp_str path)
         if (b->p[i] == '/') b->p[i] = '.';
 }
 
-static enum dp_status other_url(struct dp_str scheme, struct dp_str rest, struct dp_ol_name *out, struct dp_err *err)
-{
+static enum dp_status other_url(struct dp_str scheme, struct dp_str rest, struct dp_ol_name *out, struct dp_err *err) {
     struct dp_buf ns = {NULL, 0, 0}, name = {NULL, 0, 0};
     const struct scheme *s = scheme_of(scheme);
     enum name_form form = s ? s->form : FORM_PATH;
@@ -197,8 +186,7 @@ static enum dp_status other_url(struct dp_str scheme, struct dp_str rest, struct
     return status;
 }
 
-enum dp_status dp_ol_name_of(const char *what, const char *cwd, struct dp_ol_name *out, struct dp_err *err)
-{
+enum dp_status dp_ol_name_of(const char *what, const char *cwd, struct dp_ol_name *out, struct dp_err *err) {
     *out = (struct dp_ol_name){NULL, NULL};
     if (!*what || strcmp(what, "-") == 0) return dp_err_set(err, DP_USAGE, "a stream has no name");
     const char *colon = strchr(what, ':');
@@ -215,8 +203,7 @@ enum dp_status dp_ol_name_of(const char *what, const char *cwd, struct dp_ol_nam
 
 /* ---- ids ---- */
 
-static void print_uuid(const uint8_t u[16], char out[37])
-{
+static void print_uuid(const uint8_t u[16], char out[37]) {
     static const char digits[] = "0123456789abcdef";
     char *o = out;
     for (int i = 0; i < 16; i++) {
@@ -228,8 +215,7 @@ static void print_uuid(const uint8_t u[16], char out[37])
 }
 
 /* The time in milliseconds goes into the first six bytes, version and variant over what stands behind them. */
-static void finish_uuid7(uint8_t u[16], int64_t micros, char out[37])
-{
+static void finish_uuid7(uint8_t u[16], int64_t micros, char out[37]) {
     uint64_t ms = (uint64_t)(micros >= 0 ? micros / 1000 : 0);
     for (int i = 0; i < 6; i++) u[i] = (uint8_t)(ms >> (40 - 8 * i));
     u[6] = (uint8_t)(0x70 | (u[6] & 0x0f));
@@ -237,15 +223,13 @@ static void finish_uuid7(uint8_t u[16], int64_t micros, char out[37])
     print_uuid(u, out);
 }
 
-void dp_ol_uuid7(int64_t now_micros, char out[37])
-{
+void dp_ol_uuid7(int64_t now_micros, char out[37]) {
     uint8_t u[16];
     dp_random(u, sizeof u);
     finish_uuid7(u, now_micros, out);
 }
 
-static bool is_uuid(struct dp_str s)
-{
+static bool is_uuid(struct dp_str s) {
     if (s.n != 36) return false;
     for (size_t i = 0; i < 36; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -254,8 +238,7 @@ static bool is_uuid(struct dp_str s)
     return true;
 }
 
-void dp_ol_uuid_of(struct dp_str text, char out[37])
-{
+void dp_ol_uuid_of(struct dp_str text, char out[37]) {
     static const char url_space[] = "\x6b\xa7\xb8\x11\x9d\xad\x11\xd1\x80\xb4\x00\xc0\x4f\xd4\x30\xc8";
     uint8_t sum[DP_SHA1_SIZE];
     if (is_uuid(text)) {
@@ -269,8 +252,7 @@ void dp_ol_uuid_of(struct dp_str text, char out[37])
     print_uuid(sum, out);
 }
 
-void dp_ol_uuid_at(int64_t micros, struct dp_str text, char out[37])
-{
+void dp_ol_uuid_at(int64_t micros, struct dp_str text, char out[37]) {
     uint8_t sum[DP_SHA1_SIZE], u[16] = {0};
     char at[48];
     size_t n = dp_time_print_micros(at, micros, false, micros % 1000000 ? 6 : 0);

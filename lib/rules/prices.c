@@ -24,15 +24,13 @@ struct reading {
     struct dp_err *err;
 };
 
-static enum dp_status fault(struct reading *in, const struct dp_yaml_node *at, const char *what)
-{
+static enum dp_status fault(struct reading *in, const struct dp_yaml_node *at, const char *what) {
     return dp_yaml_error(in->doc, at, in->err, "%s (column %u)", what, at->column);
 }
 
 /* ---- numbers ---- */
 
-bool dp_price_parse(struct dp_str text, int64_t *nano)
-{
+bool dp_price_parse(struct dp_str text, int64_t *nano) {
     int64_t whole = 0, part = 0, unit = DP_PRICE_NANO;
     size_t i = 0, digits;
     for (; i < text.n && text.p[i] >= '0' && text.p[i] <= '9'; i++) {
@@ -52,8 +50,7 @@ bool dp_price_parse(struct dp_str text, int64_t *nano)
     return true;
 }
 
-dp_u128 dp_price_add(dp_u128 a, dp_u128 b)
-{
+dp_u128 dp_price_add(dp_u128 a, dp_u128 b) {
     dp_u128 sum;
     return __builtin_add_overflow(a, b, &sum) ? ~(dp_u128)0 : sum;
 }
@@ -61,8 +58,7 @@ dp_u128 dp_price_add(dp_u128 a, dp_u128 b)
 dp_u128 dp_price_bytes(uint64_t bytes, int64_t gb_month) { return (dp_u128)bytes * (uint64_t)gb_month; }
 
 /* sum / divisor, half a unit up. */
-static uint64_t rounded(dp_u128 sum, dp_u128 divisor)
-{
+static uint64_t rounded(dp_u128 sum, dp_u128 divisor) {
     dp_u128 q = sum / divisor;
     if (sum % divisor >= divisor - divisor / 2) q++;
     return q > UINT64_MAX ? UINT64_MAX : (uint64_t)q;
@@ -70,28 +66,24 @@ static uint64_t rounded(dp_u128 sum, dp_u128 divisor)
 
 uint64_t dp_price_month(const struct dp_prices *p, dp_u128 sum) { return p->n ? rounded(sum, (dp_u128)1000 * (uint64_t)p->bytes_of_gb) : 0; }
 
-uint64_t dp_price_cpu(const struct dp_prices *p, uint64_t micros)
-{
+uint64_t dp_price_cpu(const struct dp_prices *p, uint64_t micros) {
     return p->n && p->cpu_hour >= 0 ? rounded((dp_u128)micros * (uint64_t)p->cpu_hour, (dp_u128)1000 * UINT64_C(3600000000)) : 0;
 }
 
-void dp_price_print(char out[24], uint64_t micro)
-{
+void dp_price_print(char out[24], uint64_t micro) {
     (void)snprintf(out, 24, "%llu.%06llu", (unsigned long long)(micro / 1000000), (unsigned long long)(micro % 1000000));
 }
 
 /* ---- which tier ---- */
 
 /* Whole parts of a path: how many bytes of it, 0 where it does not begin so. */
-static size_t begins(const char *path, const char *prefix)
-{
+static size_t begins(const char *path, const char *prefix) {
     size_t n = strlen(prefix);
     while (n > 1 && prefix[n - 1] == '/') n--;
     return strncmp(path, prefix, n) == 0 && (path[n] == 0 || path[n] == '/' || prefix[n - 1] == '/') ? n : 0;
 }
 
-enum dp_status dp_prices_tier(const struct dp_prices *p, const char *real, const char *below, struct dp_str property, size_t *out, struct dp_err *err)
-{
+enum dp_status dp_prices_tier(const struct dp_prices *p, const char *real, const char *below, struct dp_str property, size_t *out, struct dp_err *err) {
     size_t most = 0;
     *out = p->standard;
     for (size_t i = 0; i < p->n && property.n; i++)
@@ -107,8 +99,7 @@ enum dp_status dp_prices_tier(const struct dp_prices *p, const char *real, const
     return DP_OK;
 }
 
-size_t dp_prices_colder(const struct dp_prices *p, size_t from, int64_t age_ms)
-{
+size_t dp_prices_colder(const struct dp_prices *p, size_t from, int64_t age_ms) {
     size_t best = from;
     for (size_t i = 0; i < p->n; i++)
         if (p->tiers[i].after_ms >= 0 && age_ms > p->tiers[i].after_ms && p->tiers[i].gb_month < p->tiers[best].gb_month) best = i;
@@ -117,8 +108,7 @@ size_t dp_prices_colder(const struct dp_prices *p, size_t from, int64_t age_ms)
 
 /* ---- the file ---- */
 
-static enum dp_status price_of(struct reading *in, const struct dp_yaml_node *map, const char *key, int64_t *out)
-{
+static enum dp_status price_of(struct reading *in, const struct dp_yaml_node *map, const char *key, int64_t *out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     char what[128];
     if (!n) return DP_OK;
@@ -127,8 +117,7 @@ static enum dp_status price_of(struct reading *in, const struct dp_yaml_node *ma
     return is_number && dp_price_parse(n->text, out) ? DP_OK : fault(in, n, what);
 }
 
-static enum dp_status prefixes_of(struct reading *in, const struct dp_yaml_node *map, struct dp_price_tier *t)
-{
+static enum dp_status prefixes_of(struct reading *in, const struct dp_yaml_node *map, struct dp_price_tier *t) {
     const struct dp_yaml_node *n = dp_yaml_get(map, "prefix");
     if (!n) return DP_OK;
     bool one = n->kind == DP_YAML_STRING;
@@ -142,8 +131,7 @@ static enum dp_status prefixes_of(struct reading *in, const struct dp_yaml_node 
     return DP_OK;
 }
 
-static enum dp_status read_tier(struct reading *in, const struct dp_yaml_node *n)
-{
+static enum dp_status read_tier(struct reading *in, const struct dp_yaml_node *n) {
     static const char *const keys[] = {"name", "gb-month", "prefix", "after", NULL};
     struct dp_prices *p = in->p;
     struct dp_price_tier *t = &p->tiers[p->n];
@@ -164,8 +152,7 @@ static enum dp_status read_tier(struct reading *in, const struct dp_yaml_node *n
     return DP_OK;
 }
 
-static enum dp_status read_standard(struct reading *in, const struct dp_yaml_node *root, const struct dp_yaml_node *tiers)
-{
+static enum dp_status read_standard(struct reading *in, const struct dp_yaml_node *root, const struct dp_yaml_node *tiers) {
     const struct dp_yaml_node *n = dp_yaml_get(root, "standard");
     struct dp_prices *p = in->p;
     for (size_t i = 0; i < p->n; i++) {
@@ -174,8 +161,7 @@ static enum dp_status read_standard(struct reading *in, const struct dp_yaml_nod
     return fault(in, n ? n : tiers, n ? "standard: there is no tier of this name" : "one tier has no prefix, or `standard` names the tier of all other tables");
 }
 
-static enum dp_status read_unit(struct reading *in, const struct dp_yaml_node *root)
-{
+static enum dp_status read_unit(struct reading *in, const struct dp_yaml_node *root) {
     const struct dp_yaml_node *n = dp_yaml_get(root, "unit"), *currency = dp_yaml_get(root, "currency");
     in->p->bytes_of_gb = 1000000000;
     if (n && dp_str_eqz(n->text, "GiB")) in->p->bytes_of_gb = INT64_C(1) << 30;
@@ -187,8 +173,7 @@ static enum dp_status read_unit(struct reading *in, const struct dp_yaml_node *r
     return DP_OK;
 }
 
-static enum dp_status read_root(struct reading *in)
-{
+static enum dp_status read_root(struct reading *in) {
     static const char *const keys[] = {"version", "currency", "unit", "cpu-hour", "tiers", "standard", NULL};
     const struct dp_yaml_node *root = in->doc->root;
     if (root->kind != DP_YAML_MAP) return fault(in, root, "prices: a map is wanted");
@@ -204,8 +189,7 @@ static enum dp_status read_root(struct reading *in)
     return read_standard(in, root, tiers);
 }
 
-enum dp_status dp_prices_parse(struct dp_prices *p, struct dp_str text, const char *source, struct dp_err *err)
-{
+enum dp_status dp_prices_parse(struct dp_prices *p, struct dp_str text, const char *source, struct dp_err *err) {
     struct dp_yaml doc = {0};
     struct reading in = {p, &doc, err};
     *p = (struct dp_prices){.cpu_hour = -1};
@@ -216,8 +200,7 @@ enum dp_status dp_prices_parse(struct dp_prices *p, struct dp_str text, const ch
     return status;
 }
 
-enum dp_status dp_prices_read(struct dp_prices *p, const char *path, struct dp_err *err)
-{
+enum dp_status dp_prices_read(struct dp_prices *p, const char *path, struct dp_err *err) {
     struct dp_buf text = {0};
     *p = (struct dp_prices){.cpu_hour = -1};
     enum dp_status status = dp_file_read(path, DP_LIMIT_YAML_BYTES, &text, err);
@@ -226,8 +209,7 @@ enum dp_status dp_prices_read(struct dp_prices *p, const char *path, struct dp_e
     return status;
 }
 
-void dp_prices_release(struct dp_prices *p)
-{
+void dp_prices_release(struct dp_prices *p) {
     dp_arena_release(&p->arena);
     *p = (struct dp_prices){.cpu_hour = -1};
 }

@@ -22,16 +22,14 @@
 
 /* ---- building ---- */
 
-struct dp_retain_rule *retain_add(struct retain_reading *in, const struct dp_yaml_node *at)
-{
+struct dp_retain_rule *retain_add(struct retain_reading *in, const struct dp_yaml_node *at) {
     struct dp_retain_rules *r = in->r;
     r->v = dp_grow(r->v, &r->cap, r->n + 1, sizeof *r->v);
     r->v[r->n] = (struct dp_retain_rule){.source = in->source, .line = at ? at->line : 0, .enabled = true, .over = -1, .under = -1, .from = INT64_MIN, .most = -1};
     return &r->v[r->n++];
 }
 
-enum dp_status retain_take_id(struct retain_reading *in, struct dp_retain_rule *rule, const struct dp_yaml_node *at, const char *id)
-{
+enum dp_status retain_take_id(struct retain_reading *in, struct dp_retain_rule *rule, const struct dp_yaml_node *at, const char *id) {
     if (!*id || strlen(id) > 255) return dp_yaml_error(in->doc, at, in->err, "an id has 1 to 255 bytes");
     for (size_t i = 0; i + 1 < in->r->n; i++)
         if (!strcmp(in->r->v[i].id, id)) return dp_yaml_error(in->doc, at, in->err, "there is a rule \"%.60s\" already (%.100s:%u)", id, in->r->v[i].source, in->r->v[i].line);
@@ -39,8 +37,7 @@ enum dp_status retain_take_id(struct retain_reading *in, struct dp_retain_rule *
     return DP_OK;
 }
 
-void retain_note(struct retain_reading *in, const struct dp_yaml_node *at, const char *rule, const char *fmt, ...)
-{
+void retain_note(struct retain_reading *in, const struct dp_yaml_node *at, const char *rule, const char *fmt, ...) {
     struct dp_retain_rules *r = in->r;
     char text[400];
     va_list ap;
@@ -51,8 +48,7 @@ void retain_note(struct retain_reading *in, const struct dp_yaml_node *at, const
     r->notes[r->n_notes++] = (struct dp_retain_note){.source = in->source, .rule = rule, .text = dp_arena_strdup(&r->arena, text), .line = at ? at->line : 0};
 }
 
-enum dp_status retain_zone(struct retain_reading *in, const struct dp_yaml_node *at, const char *name, const struct dp_zone **out)
-{
+enum dp_status retain_zone(struct retain_reading *in, const struct dp_yaml_node *at, const char *name, const struct dp_zone **out) {
     struct dp_retain_rules *r = in->r;
     struct dp_zone *z = NULL;
     for (size_t i = 0; i < r->n_zones; i++)
@@ -64,8 +60,7 @@ enum dp_status retain_zone(struct retain_reading *in, const struct dp_yaml_node 
     return DP_OK;
 }
 
-static void mix(struct dp_retain_rules *r, struct dp_str text)
-{
+static void mix(struct dp_retain_rules *r, struct dp_str text) {
     struct dp_buf b = {0};
     dp_buf_add(&b, r->digest, sizeof r->digest);
     dp_buf_adds(&b, text);
@@ -73,8 +68,7 @@ static void mix(struct dp_retain_rules *r, struct dp_str text)
     dp_buf_release(&b);
 }
 
-enum dp_status dp_retain_parse(struct dp_retain_rules *r, struct dp_str text, const char *source, struct dp_err *err)
-{
+enum dp_status dp_retain_parse(struct dp_retain_rules *r, struct dp_str text, const char *source, struct dp_err *err) {
     struct dp_yaml doc = {0};
     struct dp_buf plain = {0};
     struct retain_reading in = {.r = r, .doc = &doc, .source = dp_arena_strdup(&r->arena, source), .err = err};
@@ -92,8 +86,7 @@ enum dp_status dp_retain_parse(struct dp_retain_rules *r, struct dp_str text, co
     return status;
 }
 
-enum dp_status dp_retain_read(struct dp_retain_rules *r, const char *path, struct dp_err *err)
-{
+enum dp_status dp_retain_read(struct dp_retain_rules *r, const char *path, struct dp_err *err) {
     struct dp_buf text = {0};
     enum dp_status status = dp_file_read(path, DP_LIMIT_YAML_BYTES, &text, err);
     if (status == DP_OK) status = dp_retain_parse(r, dp_buf_str(&text), path, err);
@@ -101,8 +94,7 @@ enum dp_status dp_retain_read(struct dp_retain_rules *r, const char *path, struc
     return status;
 }
 
-void dp_retain_rules_release(struct dp_retain_rules *r)
-{
+void dp_retain_rules_release(struct dp_retain_rules *r) {
     for (size_t i = 0; i < r->n_zones; i++) dp_zone_close(r->zones[i]);
     free(r->zones), free(r->v), free(r->notes);
     dp_arena_release(&r->arena);
@@ -112,8 +104,7 @@ void dp_retain_rules_release(struct dp_retain_rules *r)
 /* ---- contracts ---- */
 
 /* "a, b": the columns of an entry's element that are of this object; NULL at the end. */
-static const char *next_column(const struct dp_contract *c, const struct dp_contract_object *o, struct dp_str *rest, bool *other, struct dp_arena *a)
-{
+static const char *next_column(const struct dp_contract *c, const struct dp_contract_object *o, struct dp_str *rest, bool *other, struct dp_arena *a) {
     while (rest->n) {
         const char *comma = memchr(rest->p, ',', rest->n);
         struct dp_str one = {rest->p, comma ? (size_t)(comma - rest->p) : rest->n};
@@ -137,8 +128,7 @@ static const char *next_column(const struct dp_contract *c, const struct dp_cont
     return NULL;
 }
 
-static enum dp_status add_sla(struct retain_reading *in, const struct dp_contract *c, const struct dp_contract_object *o, const struct dp_contract_sla *e, size_t number)
-{
+static enum dp_status add_sla(struct retain_reading *in, const struct dp_contract *c, const struct dp_contract_object *o, const struct dp_contract_sla *e, size_t number) {
     struct dp_arena *a = &in->r->arena;
     const struct dp_yaml_node *standard = dp_yaml_get(c->doc.root, "slaDefaultElement");
     const char *element = e->element ? e->element : standard && standard->kind == DP_YAML_STRING ? standard->text.p : NULL;
@@ -162,8 +152,7 @@ static enum dp_status add_sla(struct retain_reading *in, const struct dp_contrac
 }
 
 /* The rules of these objects (NULL: of all); is_own: they are about the table that keeps the contract, whatever it is called. */
-static enum dp_status add_contract(struct dp_retain_rules *r, const struct dp_contract *c, const struct dp_contract_object *only, bool is_own, const char *source, struct dp_err *err)
-{
+static enum dp_status add_contract(struct dp_retain_rules *r, const struct dp_contract *c, const struct dp_contract_object *only, bool is_own, const char *source, struct dp_err *err) {
     struct retain_reading in = {.r = r, .doc = &c->doc, .source = dp_arena_strdup(&r->arena, source), .err = err};
     enum dp_status status = DP_OK;
     size_t before = r->n;
@@ -181,8 +170,7 @@ static enum dp_status add_contract(struct dp_retain_rules *r, const struct dp_co
     return status;
 }
 
-enum dp_status dp_retain_contract(struct dp_retain_rules *r, const char *spec, struct dp_err *err)
-{
+enum dp_status dp_retain_contract(struct dp_retain_rules *r, const char *spec, struct dp_err *err) {
     struct dp_contract c = {0};
     const struct dp_contract_object *only = NULL;
     const char *hash = strrchr(spec, '#');
@@ -192,8 +180,7 @@ enum dp_status dp_retain_contract(struct dp_retain_rules *r, const char *spec, s
     return status;
 }
 
-enum dp_status dp_retain_own(struct dp_retain_rules *r, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+enum dp_status dp_retain_own(struct dp_retain_rules *r, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_str text = dp_delta_property(s, "dp.contract", ""), name = dp_delta_property(s, "dp.contract.object", "");
     struct dp_contract c = {0};
     const struct dp_contract_object *o = NULL;
@@ -213,8 +200,7 @@ static int64_t floor_of(int64_t n, int64_t per) { return n / per - (n % per < 0)
 static int64_t days_of(int64_t micros) { return floor_of(micros, DAY); }
 
 /* The day `months` behind a day: the last of its month where that is shorter. */
-static int64_t add_months(int64_t day, int64_t months)
-{
+static int64_t add_months(int64_t day, int64_t months) {
     int64_t year;
     unsigned month, of_month;
     dp_civil_from_days(day, &year, &month, &of_month);
@@ -225,20 +211,17 @@ static int64_t add_months(int64_t day, int64_t months)
     return to < after ? to : after - 1;
 }
 
-static int64_t to_local(const struct dp_zone *z, int64_t micros)
-{
+static int64_t to_local(const struct dp_zone *z, int64_t micros) {
     int64_t s = floor_of(micros, SECOND);
     return micros + (z ? dp_zone_offset(z, s) : 0) * SECOND;
 }
 
-static int64_t to_instant(const struct dp_zone *z, int64_t local)
-{
+static int64_t to_instant(const struct dp_zone *z, int64_t local) {
     int64_t s = floor_of(local, SECOND);
     return (z ? dp_zone_instant(z, s) : s) * SECOND + (local - s * SECOND);
 }
 
-int64_t dp_retain_cut(const struct dp_retain_keep *k, const struct dp_zone *zone, int64_t now)
-{
+int64_t dp_retain_cut(const struct dp_retain_keep *k, const struct dp_zone *zone, int64_t now) {
     if (k->forever) return INT64_MIN;
     if (!k->is_given) return INT64_MAX;
     if (k->to_midnight) now = to_instant(zone, days_of(to_local(zone, now)) * DAY);
@@ -253,8 +236,7 @@ int64_t dp_retain_cut(const struct dp_retain_keep *k, const struct dp_zone *zone
 
 /* ---- which tables ---- */
 
-static bool matches(const struct dp_retain_rule *rule, const char *path, const char *below, const struct dp_delta_snapshot *s)
-{
+static bool matches(const struct dp_retain_rule *rule, const char *path, const char *below, const struct dp_delta_snapshot *s) {
     if (!rule->n_tables) return true;
     for (size_t i = 0; i < rule->n_tables; i++) {
         const char *glob = rule->tables[i], *base = dp_path_base(path);
@@ -270,8 +252,7 @@ static bool matches(const struct dp_retain_rule *rule, const char *path, const c
     return false;
 }
 
-static bool has_tags(const struct dp_retain_rule *rule, const struct dp_delta_snapshot *s)
-{
+static bool has_tags(const struct dp_retain_rule *rule, const struct dp_delta_snapshot *s) {
     for (size_t i = 0; i < rule->n_tags; i++) {
         struct dp_buf key = {0};
         dp_buf_addf(&key, "dp.tag.%s", rule->tags[i].key);
@@ -282,8 +263,7 @@ static bool has_tags(const struct dp_retain_rule *rule, const struct dp_delta_sn
     return true;
 }
 
-enum dp_status dp_retain_covers(const struct dp_retain_rule *rule, const char *path, const char *below, const struct dp_delta_snapshot *s, bool *out, struct dp_err *err)
-{
+enum dp_status dp_retain_covers(const struct dp_retain_rule *rule, const char *path, const char *below, const struct dp_delta_snapshot *s, bool *out, struct dp_err *err) {
     *out = false;
     if (!rule->enabled || !matches(rule, path, below, s) || !has_tags(rule, s)) return DP_OK;
     if (rule->prefix) {
@@ -299,23 +279,20 @@ enum dp_status dp_retain_covers(const struct dp_retain_rule *rule, const char *p
 
 /* ---- rows ---- */
 
-static const struct dp_type *column_of(const struct dp_delta_snapshot *s, const char *name)
-{
+static const struct dp_type *column_of(const struct dp_delta_snapshot *s, const char *name) {
     for (size_t i = 0; i < s->schema->n_children; i++)
         if (!strcmp(s->schema->children[i]->name, name)) return s->schema->children[i];
     return NULL;
 }
 
 /* The first instant of the rule's day that is behind all days that are over at the cut, as a date. */
-static size_t print_date(const struct dp_retain_rule *rule, int64_t cut, char out[40])
-{
+static size_t print_date(const struct dp_retain_rule *rule, int64_t cut, char out[40]) {
     int64_t day = days_of(to_local(rule->zone, cut));
     return dp_date_print(out, day < INT32_MIN ? INT32_MIN : day > INT32_MAX ? INT32_MAX : (int32_t)day);
 }
 
 /* Appends what is true of a row that was kept long enough. */
-static enum dp_status add_old(const struct dp_retain_rule *rule, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err)
-{
+static enum dp_status add_old(const struct dp_retain_rule *rule, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err) {
     const struct dp_type *t = column_of(s, rule->time);
     int64_t cut = dp_retain_cut(&rule->rows, rule->zone, now);
     struct dp_buf name = {0};
@@ -359,8 +336,7 @@ static enum dp_status add_old(const struct dp_retain_rule *rule, const struct dp
 static bool is_of_rows(const struct dp_retain_rule *r) { return r->has_rows && (r->time || (r->where && !r->rows.is_given)); }
 
 /* "(W and T)", or "((W | not) or T)": what the rule lets go, what it does not hold. */
-static enum dp_status add_rule(const struct dp_retain_rule *rule, bool holds_not, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err)
-{
+static enum dp_status add_rule(const struct dp_retain_rule *rule, bool holds_not, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err) {
     dp_buf_addc(out, '(');
     if (rule->where) dp_buf_addf(out, holds_not ? "((%s) | not) or " : "(%s) and ", rule->where);
     if (rule->time) DP_TRY(add_old(rule, s, now, out, err));
@@ -369,8 +345,7 @@ static enum dp_status add_rule(const struct dp_retain_rule *rule, bool holds_not
     return DP_OK;
 }
 
-enum dp_status dp_retain_unheld(const struct dp_retain_rule *const *rules, size_t n, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err)
-{
+enum dp_status dp_retain_unheld(const struct dp_retain_rule *const *rules, size_t n, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err) {
     size_t seen = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_of_rows(rules[i]) || !rules[i]->time) continue;
@@ -380,8 +355,7 @@ enum dp_status dp_retain_unheld(const struct dp_retain_rule *const *rules, size_
     return DP_OK;
 }
 
-enum dp_status dp_retain_where(const struct dp_retain_rule *const *rules, size_t n, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err)
-{
+enum dp_status dp_retain_where(const struct dp_retain_rule *const *rules, size_t n, const struct dp_delta_snapshot *s, int64_t now, struct dp_buf *out, struct dp_err *err) {
     size_t seen = 0, held = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_of_rows(rules[i])) continue;
@@ -396,8 +370,7 @@ enum dp_status dp_retain_where(const struct dp_retain_rule *const *rules, size_t
     return dp_retain_unheld(rules, n, s, now, out, err);
 }
 
-enum dp_maybe dp_retain_file(const struct dp_retain_rule *const *rules, size_t n, const struct dp_delta_file *f, int64_t now)
-{
+enum dp_maybe dp_retain_file(const struct dp_retain_rule *const *rules, size_t n, const struct dp_delta_file *f, int64_t now) {
     enum dp_maybe out = DP_MAYBE;
     for (size_t i = 0; i < n; i++) {
         const struct dp_retain_rule *r = rules[i];

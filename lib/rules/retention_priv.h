@@ -25,8 +25,7 @@ enum dp_status retain_read_yaml(struct retain_reading *in);
 enum dp_status retain_read_s3(struct retain_reading *in);
 
 /* A scalar's text in the arena of the rules. */
-static inline const char *retain_text(struct retain_reading *in, const struct dp_yaml_node *n)
-{
+static inline const char *retain_text(struct retain_reading *in, const struct dp_yaml_node *n) {
     return dp_arena_str(&in->r->arena, n->text).p;
 }
 

@@ -12,13 +12,11 @@
 #define DAY INT64_C(86400000000)
 #define MOST_DAYS 3660000
 
-static enum dp_status wrong(struct retain_reading *in, const struct dp_yaml_node *at, const char *key, const char *want)
-{
+static enum dp_status wrong(struct retain_reading *in, const struct dp_yaml_node *at, const char *key, const char *want) {
     return dp_yaml_error(in->doc, at, in->err, "%s: %s is wanted, got %s", key, want, dp_yaml_kind_name(at->kind));
 }
 
-static enum dp_status number_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, int64_t min, int64_t max, int64_t *out)
-{
+static enum dp_status number_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, int64_t min, int64_t max, int64_t *out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     if (n->kind != DP_YAML_INT || !dp_parse_i64(n->text, out) || *out < min || *out > max)
@@ -26,8 +24,7 @@ static enum dp_status number_of(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-static enum dp_status string_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, const char **out)
-{
+static enum dp_status string_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, const char **out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     if (n->kind == DP_YAML_LIST || n->kind == DP_YAML_MAP || n->kind == DP_YAML_NULL) return wrong(in, n, key, "a string");
@@ -35,8 +32,7 @@ static enum dp_status string_of(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-static enum dp_status map_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, const char *const *keys, const struct dp_yaml_node **out)
-{
+static enum dp_status map_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, const char *const *keys, const struct dp_yaml_node **out) {
     *out = dp_yaml_get(map, key);
     if (!*out) return DP_OK;
     if ((*out)->kind != DP_YAML_MAP) return wrong(in, *out, key, "an object");
@@ -45,8 +41,7 @@ static enum dp_status map_of(struct retain_reading *in, const struct dp_yaml_nod
 
 /* ---- Filter ---- */
 
-static enum dp_status read_tag(struct retain_reading *in, const struct dp_yaml_node *n, struct dp_retain_rule *rule)
-{
+static enum dp_status read_tag(struct retain_reading *in, const struct dp_yaml_node *n, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"Key", "Value", NULL};
     struct dp_retain_pair *tag = &rule->tags[rule->n_tags];
     if (n->kind != DP_YAML_MAP) return wrong(in, n, "Tag", "an object");
@@ -58,15 +53,13 @@ static enum dp_status read_tag(struct retain_reading *in, const struct dp_yaml_n
     return DP_OK;
 }
 
-static enum dp_status read_sizes(struct retain_reading *in, const struct dp_yaml_node *n, struct dp_retain_rule *rule)
-{
+static enum dp_status read_sizes(struct retain_reading *in, const struct dp_yaml_node *n, struct dp_retain_rule *rule) {
     DP_TRY(string_of(in, n, "Prefix", &rule->prefix));
     DP_TRY(number_of(in, n, "ObjectSizeGreaterThan", 0, INT64_MAX, &rule->over));
     return number_of(in, n, "ObjectSizeLessThan", 1, INT64_MAX, &rule->under);
 }
 
-static enum dp_status read_filter(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_filter(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"Prefix", "Tag", "And", "ObjectSizeGreaterThan", "ObjectSizeLessThan", NULL};
     static const char *const and_keys[] = {"Prefix", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan", NULL};
     const struct dp_yaml_node *filter, *both, *tag, *tags;
@@ -96,8 +89,7 @@ static enum dp_status read_filter(struct retain_reading *in, const struct dp_yam
 
 static struct dp_retain_keep days(int64_t n) { return (struct dp_retain_keep){.is_given = true, .micros = n * DAY, .to_midnight = true}; }
 
-static enum dp_status read_expiration(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_expiration(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"Days", "Date", "ExpiredObjectDeleteMarker", NULL};
     const struct dp_yaml_node *n, *date;
     int64_t count = 0;
@@ -120,8 +112,7 @@ static enum dp_status read_expiration(struct retain_reading *in, const struct dp
     return DP_OK;
 }
 
-static enum dp_status read_noncurrent(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_noncurrent(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"NoncurrentDays", "NewerNoncurrentVersions", NULL};
     const struct dp_yaml_node *n;
     int64_t count = 0, newer = 0;
@@ -135,8 +126,7 @@ static enum dp_status read_noncurrent(struct retain_reading *in, const struct dp
     return DP_OK;
 }
 
-static enum dp_status read_abort(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_abort(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"DaysAfterInitiation", NULL};
     const struct dp_yaml_node *n;
     int64_t count = 0;
@@ -148,8 +138,7 @@ static enum dp_status read_abort(struct retain_reading *in, const struct dp_yaml
     return DP_OK;
 }
 
-static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_node *n, size_t number)
-{
+static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_node *n, size_t number) {
     static const char *const keys[] = {"ID", "Status", "Prefix", "Filter", "Expiration", "Transitions", "Transition", "NoncurrentVersionExpiration", "NoncurrentVersionTransitions",
                                        "NoncurrentVersionTransition", "AbortIncompleteMultipartUpload", NULL};
     static const char *const tiers[] = {"Transitions", "Transition", "NoncurrentVersionTransitions", "NoncurrentVersionTransition"};
@@ -179,8 +168,7 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-enum dp_status retain_read_s3(struct retain_reading *in)
-{
+enum dp_status retain_read_s3(struct retain_reading *in) {
     static const char *const keys[] = {"Rules", "TransitionDefaultMinimumObjectSize", NULL};
     const struct dp_yaml_node *root = in->doc->root, *rules = dp_yaml_get(root, "Rules");
     DP_TRY(dp_yaml_known_keys(in->doc, root, keys, "a lifecycle configuration", in->err));

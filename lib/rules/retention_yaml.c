@@ -11,13 +11,11 @@
 
 #define COUNT_MAX 100000
 
-static enum dp_status wrong(struct retain_reading *in, const struct dp_yaml_node *at, const char *key, const char *want)
-{
+static enum dp_status wrong(struct retain_reading *in, const struct dp_yaml_node *at, const char *key, const char *want) {
     return dp_yaml_error(in->doc, at, in->err, "%s: %s is wanted, got %s", key, want, dp_yaml_kind_name(at->kind));
 }
 
-static enum dp_status text_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, const char **out)
-{
+static enum dp_status text_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, const char **out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n || n->kind == DP_YAML_NULL) return DP_OK;
     if (n->kind != DP_YAML_STRING || !n->text.n) return wrong(in, n, key, "a string");
@@ -25,8 +23,7 @@ static enum dp_status text_of(struct retain_reading *in, const struct dp_yaml_no
     return DP_OK;
 }
 
-static enum dp_status flag_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, bool *out)
-{
+static enum dp_status flag_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, bool *out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     if (n->kind != DP_YAML_BOOL) return wrong(in, n, key, "true or false");
@@ -34,8 +31,7 @@ static enum dp_status flag_of(struct retain_reading *in, const struct dp_yaml_no
     return DP_OK;
 }
 
-static enum dp_status count_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, int64_t *out)
-{
+static enum dp_status count_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, int64_t *out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     if (!n) return DP_OK;
     if (n->kind != DP_YAML_INT || !dp_parse_i64(n->text, out) || *out < 1 || *out > COUNT_MAX)
@@ -44,8 +40,7 @@ static enum dp_status count_of(struct retain_reading *in, const struct dp_yaml_n
 }
 
 /* "90d", "P1Y6M", "forever". */
-static enum dp_status age_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, struct dp_retain_keep *out)
-{
+static enum dp_status age_of(struct retain_reading *in, const struct dp_yaml_node *map, const char *key, struct dp_retain_keep *out) {
     const struct dp_yaml_node *n = dp_yaml_get(map, key);
     const char *why;
     size_t digits = 0;
@@ -63,8 +58,7 @@ static enum dp_status age_of(struct retain_reading *in, const struct dp_yaml_nod
 
 static enum dp_status keep_of(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_keep *out) { return age_of(in, map, "keep", out); }
 
-static enum dp_status unit_of(struct retain_reading *in, const struct dp_yaml_node *map, enum dp_retain_unit *out)
-{
+static enum dp_status unit_of(struct retain_reading *in, const struct dp_yaml_node *map, enum dp_retain_unit *out) {
     static const char *const units[] = {"", "s", "ms", "us"};
     const struct dp_yaml_node *unit = dp_yaml_get(map, "unit");
     for (int i = 1; unit && unit->kind == DP_YAML_STRING && i < 4; i++)
@@ -72,8 +66,7 @@ static enum dp_status unit_of(struct retain_reading *in, const struct dp_yaml_no
     return unit && *out == DP_RETAIN_UNIT_NONE ? dp_yaml_error(in->doc, unit, in->err, "unit: s, ms or us is wanted") : DP_OK;
 }
 
-static enum dp_status read_tables(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_tables(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     const struct dp_yaml_node *n = dp_yaml_get(map, "tables");
     if (!n) return DP_OK;
     bool one = n->kind == DP_YAML_STRING;
@@ -87,8 +80,7 @@ static enum dp_status read_tables(struct retain_reading *in, const struct dp_yam
     return DP_OK;
 }
 
-static enum dp_status read_tags(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_tags(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     const struct dp_yaml_node *n = dp_yaml_get(map, "tags");
     if (!n) return DP_OK;
     if (n->kind != DP_YAML_MAP) return wrong(in, n, "tags", "a map of names to values");
@@ -101,8 +93,7 @@ static enum dp_status read_tags(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-static enum dp_status check_where(struct retain_reading *in, const struct dp_yaml_node *at, const char *text)
-{
+static enum dp_status check_where(struct retain_reading *in, const struct dp_yaml_node *at, const char *text) {
     struct dp_expr *e = NULL;
     struct dp_err why = DP_ERR_INIT;
     enum dp_status status = dp_expr_compile(dp_str_z(text), &e, &why);
@@ -110,8 +101,7 @@ static enum dp_status check_where(struct retain_reading *in, const struct dp_yam
     return status == DP_OK ? DP_OK : dp_yaml_error(in->doc, at, in->err, "where: %.300s", why.msg);
 }
 
-static enum dp_status read_rows(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_rows(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"keep", "time", "unit", "where", "to-midnight", "at-most", NULL};
     const struct dp_yaml_node *n = dp_yaml_get(map, "rows"), *most;
     if (!n) return DP_OK;
@@ -135,8 +125,7 @@ static enum dp_status read_rows(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-static enum dp_status read_versions(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_versions(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"keep", "last", "daily", "weekly", "monthly", "yearly", "to-midnight", "below-table", NULL};
     const struct dp_yaml_node *n = dp_yaml_get(map, "versions");
     if (!n) return DP_OK;
@@ -154,8 +143,7 @@ static enum dp_status read_versions(struct retain_reading *in, const struct dp_y
     return DP_OK;
 }
 
-static enum dp_status read_leftovers(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_leftovers(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"keep", "to-midnight", NULL};
     const struct dp_yaml_node *n = dp_yaml_get(map, "leftovers");
     if (!n) return DP_OK;
@@ -167,8 +155,7 @@ static enum dp_status read_leftovers(struct retain_reading *in, const struct dp_
 }
 
 /* "/cold/" to "/cold"; NULL: not a directory that is named the same way from everywhere. */
-static const char *directory_of(struct retain_reading *in, struct dp_str text)
-{
+static const char *directory_of(struct retain_reading *in, struct dp_str text) {
     while (text.n > 1 && text.p[text.n - 1] == '/') text.n--;
     if (text.n < 2 || text.n > DP_LIMIT_PATH / 2 || text.p[0] != '/') return NULL;
     for (size_t i = 0, from = 1; i <= text.n; i++) {
@@ -181,8 +168,7 @@ static const char *directory_of(struct retain_reading *in, struct dp_str text)
     return dp_arena_str(&in->r->arena, text).p;
 }
 
-static enum dp_status read_tier(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule)
-{
+static enum dp_status read_tier(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"after", "time", "unit", "to", "name", "codec", "sort", "cluster", "to-midnight", NULL};
     const struct dp_yaml_node *n = dp_yaml_get(map, "tier"), *to;
     if (!n) return DP_OK;
@@ -206,8 +192,7 @@ static enum dp_status read_tier(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_node *n, const struct dp_zone *zone)
-{
+static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_node *n, const struct dp_zone *zone) {
     static const char *const keys[] = {"id", "description", "reason", "enabled", "tables", "tags", "zone", "rows", "versions", "leftovers", "tier", NULL};
     const char *id = NULL, *name = NULL;
     if (n->kind != DP_YAML_MAP) return wrong(in, n, "rules", "a list of maps");
@@ -233,8 +218,7 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
-enum dp_status retain_read_yaml(struct retain_reading *in)
-{
+enum dp_status retain_read_yaml(struct retain_reading *in) {
     static const char *const keys[] = {"version", "name", "description", "zone", "rules", NULL};
     const struct dp_yaml_node *root = in->doc->root, *version = dp_yaml_get(root, "version"), *rules = dp_yaml_get(root, "rules");
     const struct dp_zone *zone = NULL;

@@ -8,15 +8,13 @@
 
 #include <stdlib.h>
 
-static void add_text(struct dp_buf *b, const char *key, const char *text)
-{
+static void add_text(struct dp_buf *b, const char *key, const char *text) {
     if (!text || !*text) return;
     dp_buf_addf(b, ",\"%s\":", key);
     dp_json_add_string(b, dp_str_z(text));
 }
 
-static const char *severity_word(enum dp_severity s)
-{
+static const char *severity_word(enum dp_severity s) {
     switch (s) {
     case DP_SEVERITY_ERROR: return "error";
     case DP_SEVERITY_WARNING: return "warn";
@@ -26,8 +24,7 @@ static const char *severity_word(enum dp_severity s)
 }
 
 /* The words that other checkers have for the same. */
-static const char *kind_of(const struct dp_verdict_rule *r)
-{
+static const char *kind_of(const struct dp_verdict_rule *r) {
     static const char *const words[][2] = {{"required", "not_null"}, {"nullValues", "not_null"}, {"unique", "unique"}, {"primaryKey", "unique"}, {"duplicateValues", "unique"},
                                            {"rowCount", "row_count"}, {"foreignKey", "relationships"}, {"enum", "accepted_values"}, {"invalidValues", "accepted_values"}};
     for (size_t i = 0; r->check && i < sizeof words / sizeof *words; i++)
@@ -35,8 +32,7 @@ static const char *kind_of(const struct dp_verdict_rule *r)
     return r->check ? r->check : "rule";
 }
 
-static bool is_decided(const struct dp_verdict_rule *r, bool whole)
-{
+static bool is_decided(const struct dp_verdict_rule *r, bool whole) {
     if (!whole) return r->per_record && r->count > 0;
     return r->outcome == DP_OUTCOME_PASS || r->outcome == DP_OUTCOME_FAIL || r->outcome == DP_OUTCOME_ERROR;
 }
@@ -44,8 +40,7 @@ static bool is_decided(const struct dp_verdict_rule *r, bool whole)
 static bool holds(const struct dp_verdict_rule *r, bool whole) { return whole && r->outcome == DP_OUTCOME_PASS; }
 
 /* What both kinds of item have behind their first members. */
-static void add_rest(const struct dp_verdict_rule *r, bool decided, struct dp_buf *b)
-{
+static void add_rest(const struct dp_verdict_rule *r, bool decided, struct dp_buf *b) {
     struct dp_buf text = {NULL, 0, 0};
     add_text(b, "severity", severity_word(r->severity));
     add_text(b, "name", r->id ? r->id : r->path);
@@ -59,8 +54,7 @@ static void add_rest(const struct dp_verdict_rule *r, bool decided, struct dp_bu
     dp_buf_release(&text);
 }
 
-static void print_assertions(const struct dp_verdict *v, bool whole, struct dp_buf *b)
-{
+static void print_assertions(const struct dp_verdict *v, bool whole, struct dp_buf *b) {
     bool any = false;
     dp_buf_addz(b, "\"assertions\":[");
     for (size_t i = 0; i < v->n; i++) {
@@ -77,8 +71,7 @@ static void print_assertions(const struct dp_verdict *v, bool whole, struct dp_b
     dp_buf_addc(b, ']');
 }
 
-static void print_tests(const struct dp_verdict *v, bool whole, struct dp_buf *b)
-{
+static void print_tests(const struct dp_verdict *v, bool whole, struct dp_buf *b) {
     dp_buf_addz(b, "\"tests\":[");
     for (size_t i = 0; i < v->n; i++) {
         const struct dp_verdict_rule *r = &v->rules[i];
@@ -92,15 +85,13 @@ static void print_tests(const struct dp_verdict *v, bool whole, struct dp_buf *b
 }
 
 /* Does an earlier rule tell this column's nulls already? */
-static bool is_told(const struct dp_verdict *v, size_t at)
-{
+static bool is_told(const struct dp_verdict *v, size_t at) {
     for (size_t i = 0; i < at; i++)
         if (v->rules[i].property && strcmp(v->rules[i].property, v->rules[at].property) == 0 && strcmp(kind_of(&v->rules[i]), "not_null") == 0) return true;
     return false;
 }
 
-static void print_metrics(const struct dp_verdict *v, struct dp_buf *b)
-{
+static void print_metrics(const struct dp_verdict *v, struct dp_buf *b) {
     bool any = false;
     dp_buf_addf(b, "\"rowCount\":%llu,\"columnMetrics\":{", (unsigned long long)v->rows);
     for (size_t i = 0; i < v->n; i++) {
@@ -114,8 +105,7 @@ static void print_metrics(const struct dp_verdict *v, struct dp_buf *b)
     dp_buf_addc(b, '}');
 }
 
-void dp_verdict_print_facet(const struct dp_verdict *v, enum dp_verdict_facet which, bool whole, struct dp_buf *out)
-{
+void dp_verdict_print_facet(const struct dp_verdict *v, enum dp_verdict_facet which, bool whole, struct dp_buf *out) {
     switch (which) {
     case DP_VERDICT_ASSERTIONS: print_assertions(v, whole, out); break;
     case DP_VERDICT_METRICS: print_metrics(v, out); break;

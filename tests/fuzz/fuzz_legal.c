@@ -4,8 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct dp_arena arena = {0};
     struct dp_legal_hold h, again;
     struct dp_buf one = {0}, two = {0};

@@ -8,16 +8,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 /* Reads every byte of the page, and gives up where a small file says that it has very many. */
-static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *page, struct dp_err *err)
-{
+static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *page, struct dp_err *err) {
     uint64_t *seen = ctx;
     for (size_t i = 0; i < page->bytes.n; i++) seen[1] += (unsigned char)page->bytes.p[i];
     seen[0] += page->bytes.n + 64;
     return seen[0] > (8u << 20) ? dp_err_set(err, DP_LIMIT, "enough") : DP_OK;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     struct dp_err err = DP_ERR_INIT;
     struct dp_pq_file *f = NULL;
     uint64_t seen[2] = {0};

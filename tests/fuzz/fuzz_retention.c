@@ -4,15 +4,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_keep(const struct dp_retain_keep *k, const struct dp_zone *zone)
-{
+static void check_keep(const struct dp_retain_keep *k, const struct dp_zone *zone) {
     const int64_t now = INT64_C(1768000000000000);
     int64_t cut = dp_retain_cut(k, zone, now);
     if (k->is_given && cut > now) abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct dp_retain_rules r = {0};
     if (dp_retain_parse(&r, dp_str((const char *)data, size), "fuzz", NULL) == DP_OK) {
         for (size_t i = 0; i < r.n; i++) {

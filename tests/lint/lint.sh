@@ -80,6 +80,9 @@ done >"$tmp/found"
 report headers 'each public header compiles alone'
 
 # (f) sizes
+find lib tools include tests quickstart -name '*.[ch]' | sort | xargs awk '/^\{$/ { printf "%s\tline %d: the brace of a function stands behind its head\n", FILENAME, FNR }' >"$tmp/found"
+report braces 'one style of braces'
+
 find lib tools include -name '*.[ch]' | sort | xargs wc -l | awk '$2 != "total" && $1 > 1200 { printf "%s\t%d lines\n", $2, $1 }' >"$tmp/found"
 report filesize 'no file over 1,200 lines'
 find lib tools -name '*.c' | sort | xargs awk '

@@ -20,8 +20,7 @@
 static char dir[64], other[64];
 static struct dp_run run_of_tests = {.program = "t_audit", .run_id = "run-1"};
 
-static void empty(const char *d)
-{
+static void empty(const char *d) {
     DIR *h = opendir(d);
     for (struct dirent *e; h && (e = readdir(h)) != NULL;) {
         char *path = dp_path_join(d, e->d_name);
@@ -31,54 +30,47 @@ static void empty(const char *d)
     if (h) closedir(h);
 }
 
-static int begin_test(void **state)
-{
+static int begin_test(void **state) {
     (void)state;
     const char *tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* in memory where that is to be had: nobody waits for a disk */
     snprintf(dir, sizeof dir, "%s/t_audit.XXXXXX", tmp), snprintf(other, sizeof other, "%s/t_audit.XXXXXX", tmp);
     return !mkdtemp(dir) || !mkdtemp(other);
 }
 
-static int end_test(void **state)
-{
+static int end_test(void **state) {
     (void)state;
     empty(dir), empty(other);
     return rmdir(dir) != 0 || rmdir(other) != 0;
 }
 
-static struct dp_audit *open_log(uint64_t entries)
-{
+static struct dp_audit *open_log(uint64_t entries) {
     struct dp_audit *a = NULL;
     assert_int_equal(dp_audit_open(&run_of_tests, dir, &a, NULL), DP_OK);
     dp_audit_set_segment(a, 0, entries);
     return a;
 }
 
-static void note(struct dp_audit *a, const char *why)
-{
+static void note(struct dp_audit *a, const char *why) {
     struct dp_err err = DP_ERR_INIT;
     enum dp_status status = dp_audit_note(a, &(struct dp_audit_intent){.action = "test.note", .object = "file:///t", .why = why, .what = DP_STR("{\"n\":1}")}, &err);
     if (status) fail_msg("%s", err.msg);
 }
 
 /* n entries, `each` to a segment. */
-static void make(uint64_t n, uint64_t each)
-{
+static void make(uint64_t n, uint64_t each) {
     struct dp_audit *a = open_log(each);
     for (uint64_t i = 0; i < n; i++) note(a, "because");
     dp_audit_close(a);
 }
 
-static void slurp(const char *name, struct dp_buf *b)
-{
+static void slurp(const char *name, struct dp_buf *b) {
     char *path = dp_path_join(dir, name);
     dp_buf_reset(b);
     assert_int_equal(dp_file_read(path, 1 << 24, b, NULL), DP_OK);
     free(path);
 }
 
-static void spit(const char *name, const void *p, size_t n)
-{
+static void spit(const char *name, const void *p, size_t n) {
     char *path = dp_path_join(dir, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
@@ -87,15 +79,13 @@ static void spit(const char *name, const void *p, size_t n)
 }
 
 static char last_finding[512];
-static enum dp_status keep_finding(void *ctx, const char *source, uint64_t line, const char *text, struct dp_err *err)
-{
+static enum dp_status keep_finding(void *ctx, const char *source, uint64_t line, const char *text, struct dp_err *err) {
     (void)ctx, (void)err;
     snprintf(last_finding, sizeof last_finding, "%s:%llu: %s", source, (unsigned long long)line, text);
     return DP_OK;
 }
 
-static uint64_t findings_with(const struct dp_audit_anchors *k, struct dp_audit_seen *seen)
-{
+static uint64_t findings_with(const struct dp_audit_anchors *k, struct dp_audit_seen *seen) {
     struct dp_audit_reader r = {.finding = keep_finding, .anchors = k ? k->v : NULL, .n_anchors = k ? k->n : 0};
     struct dp_err err = DP_ERR_INIT;
     last_finding[0] = 0;
@@ -103,14 +93,12 @@ static uint64_t findings_with(const struct dp_audit_anchors *k, struct dp_audit_
     return seen->findings;
 }
 
-static uint64_t findings(void)
-{
+static uint64_t findings(void) {
     struct dp_audit_seen seen;
     return findings_with(NULL, &seen);
 }
 
-static void anchor_now(struct dp_audit_anchors *k)
-{
+static void anchor_now(struct dp_audit_anchors *k) {
     struct dp_audit_seen seen;
     struct dp_buf b = {0};
     assert_int_equal(findings_with(NULL, &seen), 0);
@@ -121,8 +109,7 @@ static void anchor_now(struct dp_audit_anchors *k)
 
 /* ---- writing ---- */
 
-static void what_stands_in_it(void **state)
-{
+static void what_stands_in_it(void **state) {
     (void)state;
     struct dp_audit *a = open_log(0);
     struct dp_audit_seen seen;
@@ -155,8 +142,7 @@ static void what_stands_in_it(void **state)
 }
 
 /* The bound on an entry: one of just that many bytes, and one more. */
-static void limit_of_an_entry(void **state)
-{
+static void limit_of_an_entry(void **state) {
     (void)state;
     struct dp_audit *a = open_log(0);
     struct dp_err err = DP_ERR_INIT;
@@ -180,8 +166,7 @@ static void limit_of_an_entry(void **state)
     dp_buf_release(&b), dp_buf_release(&why);
 }
 
-static void segments_close(void **state)
-{
+static void segments_close(void **state) {
     (void)state;
     struct dp_audit_seen seen;
     make(10, 3);
@@ -197,8 +182,7 @@ static void segments_close(void **state)
 }
 
 enum { WRITERS = 6, EACH = 25 };
-static void many_writers(void **state)
-{
+static void many_writers(void **state) {
     (void)state;
     struct dp_audit_seen seen;
     pid_t pid[WRITERS];
@@ -224,8 +208,7 @@ static void many_writers(void **state)
 
 /* ---- what is found ---- */
 
-static void every_byte(void **state)
-{
+static void every_byte(void **state) {
     (void)state;
     static const unsigned char flips[] = {0x01, 0x20, 0x80, 0xff};
     static const char *const names[] = {"segment-000001.ndjson", "segment-000002.ndjson"};
@@ -251,8 +234,7 @@ static void every_byte(void **state)
 }
 
 /* One change is one finding that names the entry, and what is behind it still counts. */
-static void one_change_is_one_finding(void **state)
-{
+static void one_change_is_one_finding(void **state) {
     (void)state;
     struct dp_audit_seen seen;
     struct dp_buf b = {0};
@@ -274,16 +256,14 @@ static void one_change_is_one_finding(void **state)
 }
 
 struct line { size_t from, n; };
-static size_t split(const struct dp_buf *b, struct line *l, size_t most)
-{
+static size_t split(const struct dp_buf *b, struct line *l, size_t most) {
     size_t n = 0, from = 0;
     for (size_t i = 0; i < b->n; i++)
         if (b->p[i] == '\n') assert_true(n < most), l[n++] = (struct line){from, i + 1 - from}, from = i + 1;
     return n;
 }
 
-static void put_lines(const char *name, const struct dp_buf *b, const struct line *l, const size_t *order, size_t n)
-{
+static void put_lines(const char *name, const struct dp_buf *b, const struct line *l, const size_t *order, size_t n) {
     struct dp_buf out = {0};
     for (size_t i = 0; i < n; i++) dp_buf_add(&out, b->p + l[order[i]].from, l[order[i]].n);
     spit(name, out.p, out.n);
@@ -291,8 +271,7 @@ static void put_lines(const char *name, const struct dp_buf *b, const struct lin
 }
 
 /* Each line of a segment removed, repeated at each place, moved to each place. */
-static void every_entry(void **state)
-{
+static void every_entry(void **state) {
     (void)state;
     static const char name[] = "segment-000002.ndjson";
     struct line l[16];
@@ -327,8 +306,7 @@ static void every_entry(void **state)
 }
 
 /* A segment that is not the last is cut at every byte; the last is too: within a line without an anchor, everywhere with one. */
-static void every_length(void **state)
-{
+static void every_length(void **state) {
     (void)state;
     struct dp_audit_anchors k = {0};
     struct dp_audit_seen seen;
@@ -353,23 +331,20 @@ static void every_length(void **state)
     free(k.v), dp_buf_release(&b);
 }
 
-static void rename_in(const char *from, const char *to)
-{
+static void rename_in(const char *from, const char *to) {
     char *a = dp_path_join(dir, from), *b = dp_path_join(dir, to);
     assert_int_equal(rename(a, b), 0);
     free(a), free(b);
 }
 
-static void remove_in(const char *name)
-{
+static void remove_in(const char *name) {
     char *a = dp_path_join(dir, name);
     assert_int_equal(unlink(a), 0);
     free(a);
 }
 
 /* Whole segments: gone, swapped, repeated, of another log; the last ones gone. */
-static void every_segment(void **state)
-{
+static void every_segment(void **state) {
     (void)state;
     struct dp_audit_anchors k = {0};
     struct dp_audit_seen seen;
@@ -408,8 +383,7 @@ static void every_segment(void **state)
 }
 
 /* The log written anew from an entry on, all hashes right: nothing but an anchor tells. */
-static void written_anew(void **state)
-{
+static void written_anew(void **state) {
     (void)state;
     struct dp_audit_anchors k = {0};
     struct dp_audit_seen seen;
@@ -436,8 +410,7 @@ static void written_anew(void **state)
 
 /* ---- repair ---- */
 
-static void torn_lines_are_repaired(void **state)
-{
+static void torn_lines_are_repaired(void **state) {
     (void)state;
     struct dp_audit_seen seen;
     struct dp_buf b = {0}, whole = {0};
@@ -470,8 +443,7 @@ static void torn_lines_are_repaired(void **state)
 }
 
 /* A log whose end is damaged takes nothing more. */
-static void damaged_ends_refuse(void **state)
-{
+static void damaged_ends_refuse(void **state) {
     (void)state;
     struct dp_err err = DP_ERR_INIT;
     struct dp_buf b = {0};
@@ -490,8 +462,7 @@ static void damaged_ends_refuse(void **state)
 
 /* ---- anchors ---- */
 
-static void signed_anchors(void **state)
-{
+static void signed_anchors(void **state) {
     (void)state;
     struct dp_sign_public pub, wrong;
     struct dp_sign_key *key = NULL;
@@ -527,8 +498,7 @@ static void signed_anchors(void **state)
     free(k.v), dp_sign_key_free(key), free(path), free(path2), dp_buf_release(&b);
 }
 
-static void signatures(void **state)
-{
+static void signatures(void **state) {
     (void)state;
     struct dp_sign_public pub;
     struct dp_sign_key *key = NULL;
@@ -553,8 +523,7 @@ static void signatures(void **state)
 }
 
 /* RFC 8032, 7.1, test 1: a seed, its public key, its signature of nothing; here of the tag's zero byte it is another, so the key alone is compared. */
-static void known_key(void **state)
-{
+static void known_key(void **state) {
     (void)state;
     static const char pem[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
     static const char want[] = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
@@ -572,8 +541,7 @@ static void known_key(void **state)
 
 /* ---- retention ---- */
 
-static void expiry(void **state)
-{
+static void expiry(void **state) {
     (void)state;
     struct dp_audit_anchors k = {0};
     struct dp_audit_expired x;
@@ -633,8 +601,7 @@ static void expiry(void **state)
 }
 
 /* The bound on tombstones: a file of just that many bytes is read (and found wrong), one more is not. */
-static void limit_of_tombstones(void **state)
-{
+static void limit_of_tombstones(void **state) {
     (void)state;
     struct dp_audit_seen seen;
     struct dp_err err = DP_ERR_INIT;
@@ -650,8 +617,7 @@ static void limit_of_tombstones(void **state)
     free(path);
 }
 
-int main(void)
-{
+int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin_test, end_test)
     const struct CMUnitTest tests[] = {T(what_stands_in_it), T(limit_of_an_entry), T(segments_close), T(many_writers), T(every_byte), T(one_change_is_one_finding), T(every_entry),
                                        T(every_length), T(every_segment), T(written_anew), T(torn_lines_are_repaired), T(damaged_ends_refuse), T(signed_anchors), T(signatures),

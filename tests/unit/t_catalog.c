@@ -15,15 +15,13 @@ static char dir[] = "/tmp/dp-t-catalog-XXXXXX";
 static unsigned n_stores;
 static struct dp_sqlite sq;
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     (void)state;
     if (!mkdtemp(dir)) return -1;
     return dp_sqlite_load(&sq, "a test", NULL) == DP_OK ? 0 : -1;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     (void)state;
     dp_sqlite_unload(&sq);
     pid_t child = fork();
@@ -34,15 +32,13 @@ static int teardown(void **state)
     return child > 0 && waitpid(child, NULL, 0) == child ? 0 : -1;
 }
 
-static const char *new_path(void)
-{
+static const char *new_path(void) {
     static char path[128];
     snprintf(path, sizeof path, "%s/sub/%u.db", dir, n_stores++);
     return path;
 }
 
-static struct dp_catalog *open_store(const char *path)
-{
+static struct dp_catalog *open_store(const char *path) {
     struct dp_catalog *c = NULL;
     struct dp_err e = DP_ERR_INIT;
     enum dp_status status = dp_catalog_open(path, DP_CATALOG_WRITE, 20000, &c, &e);
@@ -51,23 +47,20 @@ static struct dp_catalog *open_store(const char *path)
     return c;
 }
 
-static void add(struct dp_catalog *c, const char *event)
-{
+static void add(struct dp_catalog *c, const char *event) {
     struct dp_err e = DP_ERR_INIT;
     enum dp_status status = dp_catalog_add(c, dp_str_z(event), false, NULL, &e);
     if (status) print_message("%s: %s\n", e.msg, event);
     assert_int_equal(status, DP_OK);
 }
 
-static void close_store(struct dp_catalog *c)
-{
+static void close_store(struct dp_catalog *c) {
     assert_int_equal(dp_catalog_commit(c, NULL), DP_OK);
     dp_catalog_close(c);
 }
 
 /* All rows of a query as text, "a|b\n". */
-static char *ask(const char *path, const char *sql)
-{
+static char *ask(const char *path, const char *sql) {
     void *db = NULL, *st = NULL;
     struct dp_buf b = {0};
     assert_int_equal(sq.open(path, &db, SQ_OPEN_READWRITE, NULL), SQ_OK);
@@ -81,8 +74,7 @@ static char *ask(const char *path, const char *sql)
     return dp_buf_detach(&b);
 }
 
-static void expect(const char *path, const char *sql, const char *want)
-{
+static void expect(const char *path, const char *sql, const char *want) {
     char *got = ask(path, sql);
     assert_string_equal(got, want);
     free(got);
@@ -132,8 +124,7 @@ static const char *const questions[] = {
     "SELECT kind, field, key, value, at FROM tag ORDER BY 1, 2, 3, 4", "SELECT kind, name, at FROM owner ORDER BY 1, 2",
     "SELECT (SELECT name FROM dataset WHERE id = old), (SELECT name FROM dataset WHERE id = new), at FROM rename ORDER BY 1, 2"};
 
-static char *dump(const char *path)
-{
+static char *dump(const char *path) {
     struct dp_buf b = {0};
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
         char *rows = ask(path, questions[i]);
@@ -143,8 +134,7 @@ static char *dump(const char *path)
     return dp_buf_detach(&b);
 }
 
-static void test_order(void **state)
-{
+static void test_order(void **state) {
     (void)state;
     char *first = NULL;
     uint64_t seed = 42;
@@ -183,8 +173,7 @@ static void test_order(void **state)
     free(first);
 }
 
-static void test_sums(void **state)
-{
+static void test_sums(void **state) {
     (void)state;
     char path[128];
     snprintf(path, sizeof path, "%s", new_path());
@@ -207,8 +196,7 @@ static void test_sums(void **state)
 }
 
 /* A run that fails takes back what it alone said, whenever that is heard; one that came through after all says it again. */
-static void test_failed(void **state)
-{
+static void test_failed(void **state) {
     (void)state;
     static const char in_out[] = JOB("load") ",\"inputs\":[" DS("a", "") "],\"outputs\":[" DS("b", "") "]";
     static const char edges[] = "SELECT runs, failed FROM edge", ios[] = "SELECT side, runs, failed FROM job_io ORDER BY 1";
@@ -243,8 +231,7 @@ static void test_failed(void **state)
 }
 
 /* A store of form 1 is brought up to what it would be had it been of this one; not by who may only read it. */
-static void test_older_form(void **state)
-{
+static void test_older_form(void **state) {
     (void)state;
     static const char back[] = "ALTER TABLE edge DROP COLUMN failed; ALTER TABLE edge DROP COLUMN said; ALTER TABLE job_io DROP COLUMN runs; ALTER TABLE job_io DROP COLUMN failed;"
                                "ALTER TABLE job_io DROP COLUMN said; PRAGMA user_version=1; PRAGMA journal_mode=DELETE";
@@ -277,8 +264,7 @@ static void test_older_form(void **state)
     }
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
     (void)state;
     static const struct { const char *event, *words; } bad[] = {
         {"[]", "no JSON object"},
@@ -325,8 +311,7 @@ static void test_refused(void **state)
 }
 
 /* DP_LIMIT_LINEAGE_PAIRS: a thousand inputs and a thousand outputs, and one more. */
-static void test_pairs(void **state)
-{
+static void test_pairs(void **state) {
     (void)state;
     char path[128];
     struct dp_buf b = {0};
@@ -349,8 +334,7 @@ static void test_pairs(void **state)
     dp_buf_release(&b);
 }
 
-static void test_writers(void **state)
-{
+static void test_writers(void **state) {
     (void)state;
     char path[128];
     pid_t pids[8];
@@ -379,8 +363,7 @@ static void test_writers(void **state)
 }
 
 /* Several make the same store: each finds it new or finished, none half made. */
-static void test_makers(void **state)
-{
+static void test_makers(void **state) {
     (void)state;
     for (int round = 0; round < 30; round++) {
         char path[128];
@@ -401,8 +384,7 @@ static void test_makers(void **state)
     }
 }
 
-static void test_files(void **state)
-{
+static void test_files(void **state) {
     (void)state;
     char path[128];
     struct dp_catalog *c = NULL;
@@ -436,8 +418,7 @@ static void test_files(void **state)
 }
 
 /* Pages of the store, the first aside, are overwritten: whoever adds an event is told of the store, not that it is no event. */
-static void test_damaged(void **state)
-{
+static void test_damaged(void **state) {
     (void)state;
     char path[128], block[4096];
     struct stat st;
@@ -462,8 +443,7 @@ static void test_damaged(void **state)
     assert_non_null(strstr(e.msg, path));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_sums), cmocka_unit_test(test_failed), cmocka_unit_test(test_older_form), cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged), cmocka_unit_test(test_pairs),
                                        cmocka_unit_test(test_writers), cmocka_unit_test(test_makers), cmocka_unit_test(test_files)};
     return cmocka_run_group_tests(tests, setup, teardown);

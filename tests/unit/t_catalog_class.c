@@ -9,14 +9,12 @@ enum { DATASETS = 7, FIELDS = 4, N = DATASETS * FIELDS, GRAPHS = 40 };
 
 static char dir[] = "/tmp/dp-t-class-XXXXXX";
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     (void)state;
     pid_t child = fork();
     if (child == 0) {
@@ -38,14 +36,12 @@ struct model {
 };
 
 static uint32_t seed;
-static int below(int n)
-{
+static int below(int n) {
     seed = seed * 1664525u + 1013904223u;
     return (int)((seed >> 8) % (uint32_t)n);
 }
 
-static void make(struct model *m)
-{
+static void make(struct model *m) {
     *m = (struct model){.n_edges = (size_t)below(3 * N)};
     for (size_t i = 0; i < m->n_edges; i++) m->edges[i] = (struct edge){below(N), below(N), below(6) > 2 ? 0 : below(3)};
     for (int i = 0; i < N; i++) m->person[i] = below(6) ? -1 : below(5), m->event[i] = below(6) ? -1 : below(5);
@@ -53,8 +49,7 @@ static void make(struct model *m)
 }
 
 /* One event for each dataset: a job of its own that makes its columns, and the tags of a contract. */
-static void add_dataset(const struct model *m, struct dp_catalog *c, int d)
-{
+static void add_dataset(const struct model *m, struct dp_catalog *c, int d) {
     struct dp_buf b = {0};
     struct dp_err e = DP_ERR_INIT;
     bool any = false;
@@ -86,8 +81,7 @@ static void add_dataset(const struct model *m, struct dp_catalog *c, int d)
     dp_buf_release(&b);
 }
 
-static void say(struct dp_catalog *c, const char *name, int rank)
-{
+static void say(struct dp_catalog *c, const char *name, int rank) {
     struct dp_catalog_node n = {0};
     struct dp_err e = DP_ERR_INIT;
     const struct dp_note note = {.kind = DP_NOTE_CLASS, .value = dp_str_z(words[rank]), .source = DP_STR("t"), .at = 1};
@@ -98,8 +92,7 @@ static void say(struct dp_catalog *c, const char *name, int rank)
 }
 
 /* Up from nothing until nothing changes.  Between the same two columns a mask holds when nothing is copied beside it; what only chooses rows takes nothing from it. */
-static void solve(struct model *m)
-{
+static void solve(struct model *m) {
     int how[N][N] = {{0}};
     for (size_t i = 0; i < m->n_edges; i++) how[m->edges[i].src][m->edges[i].dst] |= 1 << m->edges[i].how;
     for (int i = 0; i < N; i++) {
@@ -123,8 +116,7 @@ static void solve(struct model *m)
     }
 }
 
-static void compare(const struct model *m, struct dp_catalog *c, int graph)
-{
+static void compare(const struct model *m, struct dp_catalog *c, int graph) {
     struct dp_err e = DP_ERR_INIT;
     struct dp_classes all, one;
     if (dp_catalog_classes(c, NULL, 0, &all, &e) != DP_OK) fail_msg("%s", e.msg);
@@ -145,8 +137,7 @@ static void compare(const struct model *m, struct dp_catalog *c, int graph)
     dp_classes_release(&all);
 }
 
-static void random_graphs(void **state)
-{
+static void random_graphs(void **state) {
     (void)state;
     for (int g = 0; g < GRAPHS; g++) {
         static struct model m;
@@ -178,14 +169,12 @@ static void random_graphs(void **state)
     }
 }
 
-static void ranks(void **state)
-{
+static void ranks(void **state) {
     (void)state;
     for (int i = 0; i < 5; i++) assert_int_equal(dp_class_rank(dp_str_z(words[i])), i);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks), cmocka_unit_test(random_graphs)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -3,8 +3,7 @@
 
 #include <dp/record/class.h>
 
-static void test_order(void **state)
-{
+static void test_order(void **state) {
     static const char *const words[] = {"public", "internal", "confidential", "restricted"};
     static const char *const others[] = {"pii", "secret", "Public", "restricted ", "publi", "public\n"};
     (void)state;
@@ -21,8 +20,7 @@ static void test_order(void **state)
     assert_int_equal(dp_class_rank(dp_str("publicity", 6)), DP_RANK_PUBLIC);
 }
 
-static void test_none(void **state)
-{
+static void test_none(void **state) {
     (void)state;
     assert_int_equal(dp_class_rank(dp_str(NULL, 0)), DP_RANK_NONE);
     assert_int_equal(dp_class_rank(DP_STR("")), DP_RANK_OTHER);
@@ -32,8 +30,7 @@ static void test_none(void **state)
     assert_false(dp_class_is_closed(""));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_none)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,22 +19,19 @@
 
 #include "../../lib/io/handover.h"
 
-static struct dp_mark parsed(const char *line)
-{
+static struct dp_mark parsed(const char *line) {
     struct dp_mark m;
     struct dp_err err = DP_ERR_INIT;
     if (dp_mark_parse(dp_str_z(line), &m, &err) != DP_OK) fail_msg("%s: %s", line, err.msg);
     return m;
 }
 
-static void drop(struct dp_ol_dataset *v, size_t n)
-{
+static void drop(struct dp_ol_dataset *v, size_t n) {
     for (size_t i = 0; i < n; i++) dp_ol_dataset_release(&v[i]);
     free(v);
 }
 
-static void test_nobody_wants_to_know(void **state)
-{
+static void test_nobody_wants_to_know(void **state) {
     struct dp_run run = {.program = "t"};
     (void)state;
     struct dp_dataset *d = dp_dataset_input(&run, "/a");
@@ -45,8 +42,7 @@ static void test_nobody_wants_to_know(void **state)
     dp_datasets_close(NULL);
 }
 
-static void test_one_a_name(void **state)
-{
+static void test_one_a_name(void **state) {
     struct dp_run run = {.program = "t", .datasets = dp_datasets_open()};
     size_t n;
     (void)state;
@@ -91,8 +87,7 @@ static const struct {
      "{\"b\":{\"inputFields\":[{\"namespace\":\"file\",\"name\":\"/a.csv\",\"field\":\"b\",\"transformations\":[{\"type\":\"DIRECT\",\"subtype\":\"IDENTITY\",\"masking\":false}]}]}}", NULL},
 };
 
-static void test_columns(void **state)
-{
+static void test_columns(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof lineages / sizeof lineages[0]; i++) {
         struct dp_run run = {.program = "t", .datasets = dp_datasets_open()};
@@ -122,8 +117,7 @@ static void test_columns(void **state)
     }
 }
 
-static void test_origins(void **state)
-{
+static void test_origins(void **state) {
     struct dp_mark m = {.table_version = -1};
     (void)state;
     dp_datasets_origin(&m, NULL, "-");
@@ -151,16 +145,14 @@ static void test_origins(void **state)
 
 static char dir[] = "/tmp/t_datasets.XXXXXX";
 
-static int set_up(void **state)
-{
+static int set_up(void **state) {
     (void)state;
     if (!mkdtemp(dir)) return 1;
     return setenv("XDG_RUNTIME_DIR", dir, 1);
 }
 
 /* What is left in it: links and files that no test took, and the directory itself. */
-static int tear_down(void **state)
-{
+static int tear_down(void **state) {
     char path[100];
     (void)state;
     (void)snprintf(path, sizeof path, "%s/dp", dir);
@@ -171,8 +163,7 @@ static int tear_down(void **state)
 }
 
 /* A child writes `text` to the pipe and leaves a header beside it first; it has ended when we look. */
-static void write_with_header(const int fds[2], const char *text)
-{
+static void write_with_header(const int fds[2], const char *text) {
     int status;
     pid_t pid = fork();
     if (pid == 0) {
@@ -190,8 +181,7 @@ static void write_with_header(const int fds[2], const char *text)
 }
 
 /* In a child whose standard input is the pipe: was a header there for these first bytes? */
-static bool is_taken(const int fds[2], const char *first)
-{
+static bool is_taken(const int fds[2], const char *first) {
     int status;
     pid_t pid = fork();
     if (pid == 0) {
@@ -203,8 +193,7 @@ static bool is_taken(const int fds[2], const char *first)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static void test_handover(void **state)
-{
+static void test_handover(void **state) {
     static const struct {
         const char *sent, *came;
         bool is_ours;
@@ -224,8 +213,7 @@ static void test_handover(void **state)
     }
 }
 
-static void test_handover_of_others(void **state)
-{
+static void test_handover_of_others(void **state) {
     int fds[2];
     char path[100], held[120];
     struct stat st;
@@ -259,8 +247,7 @@ static void test_handover_of_others(void **state)
 }
 
 /* A runtime directory that is not there, or has no place of its own, is none: the one for temporary files serves. */
-static void test_handover_without_runtime(void **state)
-{
+static void test_handover_without_runtime(void **state) {
     static const char *const none[] = {"/there/is/none", "relative", ""};
     char path[100];
     (void)state;
@@ -279,8 +266,7 @@ static void test_handover_without_runtime(void **state)
 }
 
 /* A file of the given process and boot, this many seconds old. */
-static void leave(const char *name, long pid, const char *boot, time_t age, char path[200])
-{
+static void leave(const char *name, long pid, const char *boot, time_t age, char path[200]) {
     (void)snprintf(path, 200, "%s/dp/%s", dir, name);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -291,8 +277,7 @@ static void leave(const char *name, long pid, const char *boot, time_t age, char
 }
 
 /* What nobody will come for goes: its process has ended, and some time ago, or it is of another boot. */
-static void test_handover_sweep(void **state)
-{
+static void test_handover_sweep(void **state) {
     char boot[64] = "", dead[200], fresh[200], other[200], living[200], broken[200], old[200];
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
     (void)state;
@@ -324,8 +309,7 @@ static void test_handover_sweep(void **state)
     assert_int_equal(unlink(broken), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_wants_to_know), cmocka_unit_test(test_one_a_name), cmocka_unit_test(test_columns), cmocka_unit_test(test_origins),
         cmocka_unit_test(test_handover), cmocka_unit_test(test_handover_of_others), cmocka_unit_test(test_handover_without_runtime), cmocka_unit_test(test_handover_sweep),

@@ -36,8 +36,7 @@ static const struct { const char *value; enum dp_event_unit unit; const char *zo
     {"\"\"", DP_EVENT_MS, NULL, 0, 0, "expected a time"},
     {"\"Z\"", DP_EVENT_MS, NULL, 0, 0, "expected a time"}};
 
-static void one(size_t i, struct dp_event_day *day, struct dp_scan *scan)
-{
+static void one(size_t i, struct dp_event_day *day, struct dp_scan *scan) {
     struct dp_buf text = {0}, scratch = {0};
     struct dp_record r;
     struct dp_zone *zone = NULL;
@@ -57,8 +56,7 @@ static void one(size_t i, struct dp_event_day *day, struct dp_scan *scan)
     dp_buf_release(&text), dp_buf_release(&scratch);
 }
 
-static void reads(void **state)
-{
+static void reads(void **state) {
     struct dp_event_day day = {.is_set = false};
     struct dp_scan *scan = dp_scan_open(1 << 16, DP_SCAN_PORTABLE);
     (void)state;
@@ -67,8 +65,7 @@ static void reads(void **state)
     dp_scan_close(scan);
 }
 
-static void local(void **state)
-{
+static void local(void **state) {
     static const char text[] = "{\"t\":\"1970-01-01T00:00:02\"}                                                                                ";
     struct dp_scan *scan = dp_scan_open(1 << 16, DP_SCAN_PORTABLE);
     const struct dp_event_clock c = {.takes_local = true, .least = INT64_MIN, .most = INT64_MAX};
@@ -86,8 +83,7 @@ static void local(void **state)
     dp_buf_release(&b), dp_buf_release(&scratch);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(local)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

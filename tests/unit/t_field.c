@@ -178,8 +178,7 @@ static void test_shapes(void **state) {
     for (size_t k = 0; k < 2; k++) dp_scan_close(scan[k]), dp_buf_release(&b[k]);
 }
 
-static void test_lists(void **state)
-{
+static void test_lists(void **state) {
     (void)state;
     static const struct { const char *text, *printed; /* NULL: refused */ } lists[] = {
         {"a", ".a "}, {"a,b", ".a .b "}, {".a.b,c[0]", ".a.b .c[0] "}, {".\"a,b\",c", ".[\"a,b\"] .c "}, {".[\"x\\\",y\"],z", ".[\"x\\\",y\"] .z "},

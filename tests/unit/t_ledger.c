@@ -8,16 +8,14 @@
 
 static char dir[] = "/tmp/dp-t-ledger-XXXXXX", path[64];
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     (void)state;
     if (!mkdtemp(dir)) return -1;
     snprintf(path, sizeof path, "%s/l", dir);
     return 0;
 }
 
-static struct dp_ledger *open_as(const char *job, bool read_only)
-{
+static struct dp_ledger *open_as(const char *job, bool read_only) {
     struct dp_ledger *l = NULL;
     struct dp_err e = DP_ERR_INIT;
     enum dp_status status = dp_ledger_open(path, job, read_only, 40, &l, &e);
@@ -26,8 +24,7 @@ static struct dp_ledger *open_as(const char *job, bool read_only)
     return l;
 }
 
-static uint64_t find(struct dp_ledger *l, const char *name, const char *member, const char *head)
-{
+static uint64_t find(struct dp_ledger *l, const char *name, const char *member, const char *head) {
     struct dp_origin *o = dp_origin_new(name, member, dp_str_z(head));
     uint64_t at = 99;
     assert_int_equal(dp_ledger_find(l, o, &at, NULL), DP_OK);
@@ -36,8 +33,7 @@ static uint64_t find(struct dp_ledger *l, const char *name, const char *member, 
 }
 
 /* A commit at a checkpoint. */
-static void commit_at(const char *job, const char *id, const char *name, const char *head, uint64_t to)
-{
+static void commit_at(const char *job, const char *id, const char *name, const char *head, uint64_t to) {
     struct dp_ledger *l = open_as(job, false);
     struct dp_origin *o = dp_origin_new(name, NULL, dp_str_z(head));
     uint64_t at;
@@ -48,8 +44,7 @@ static void commit_at(const char *job, const char *id, const char *name, const c
     dp_ledger_close(l);
 }
 
-static bool back(const char *job, bool read_only, const char *id, uint64_t *a, uint64_t *b)
-{
+static bool back(const char *job, bool read_only, const char *id, uint64_t *a, uint64_t *b) {
     struct dp_ledger *l = open_as(job, read_only);
     bool found = false;
     assert_int_equal(dp_ledger_back(l, id, &found, NULL), DP_OK);
@@ -58,8 +53,7 @@ static bool back(const char *job, bool read_only, const char *id, uint64_t *a, u
     return found;
 }
 
-static bool begins(const char *job)
-{
+static bool begins(const char *job) {
     struct dp_ledger *l = open_as(job, false);
     bool is_first = false;
     assert_int_equal(dp_ledger_begin(l, "run", 0, &is_first, NULL), DP_OK);
@@ -67,8 +61,7 @@ static bool begins(const char *job)
     return is_first;
 }
 
-static void goes_back(void **state)
-{
+static void goes_back(void **state) {
     (void)state;
     uint64_t a, b;
     assert_true(begins("back"));
@@ -96,8 +89,7 @@ static void goes_back(void **state)
     assert_int_equal(a, 6);
 }
 
-static void keeps_so_many(void **state)
-{
+static void keeps_so_many(void **state) {
     (void)state;
     char id[16];
     uint64_t a, b;
@@ -113,8 +105,7 @@ static void keeps_so_many(void **state)
 }
 
 /* The name that the positions have is that of the checkpoint; a run that was overtaken is told. */
-static void names(void **state)
-{
+static void names(void **state) {
     (void)state;
     struct dp_positions p = {0};
     struct dp_ledger *l = open_as("names", false);
@@ -147,8 +138,7 @@ static void names(void **state)
 }
 
 /* Finds, notes and commits in a run of its own; returns where it went on. */
-static uint64_t read_up_to(const char *job, const char *name, const char *member, const char *head, uint64_t to)
-{
+static uint64_t read_up_to(const char *job, const char *name, const char *member, const char *head, uint64_t to) {
     struct dp_ledger *l = open_as(job, false);
     struct dp_origin *o = dp_origin_new(name, member, dp_str_z(head));
     uint64_t at = 99;
@@ -161,8 +151,7 @@ static uint64_t read_up_to(const char *job, const char *name, const char *member
     return at;
 }
 
-static void positions(void **state)
-{
+static void positions(void **state) {
     (void)state;
     assert_int_equal(read_up_to("j", "a", NULL, "abc", 3), 0);
     assert_int_equal(read_up_to("j", "a", NULL, "abcdef", 6), 3);
@@ -176,8 +165,7 @@ static void positions(void **state)
     dp_ledger_close(l);
 }
 
-static void without_commit_nothing(void **state)
-{
+static void without_commit_nothing(void **state) {
     (void)state;
     struct dp_ledger *l = open_as("w", false);
     struct dp_origin *o = dp_origin_new("b", NULL, DP_STR("abc"));
@@ -191,8 +179,7 @@ static void without_commit_nothing(void **state)
     dp_ledger_close(l);
 }
 
-static void locks(void **state)
-{
+static void locks(void **state) {
     (void)state;
     struct dp_ledger *a = open_as("j", false), *b = open_as("j", false), *k = open_as("k", false);
     struct dp_origin *o = dp_origin_new("x", NULL, DP_STR("abc"));
@@ -212,8 +199,7 @@ static void locks(void **state)
 }
 
 /* Very many sources take one lock over all. */
-static void many(void **state)
-{
+static void many(void **state) {
     (void)state;
     struct dp_ledger *a = open_as("m", false), *b = open_as("m", false);
     struct dp_err e = DP_ERR_INIT;
@@ -231,8 +217,7 @@ static void many(void **state)
     dp_origin_free(o);
 }
 
-static void foreign(void **state)
-{
+static void foreign(void **state) {
     (void)state;
     static const char text[] = "{\"a\":\"this is no database, and longer than the head of one would be: one hundred bytes at least, please\"}\n";
     char other[80];
@@ -253,8 +238,7 @@ static void foreign(void **state)
     dp_ledger_close(NULL);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(positions), cmocka_unit_test(without_commit_nothing), cmocka_unit_test(locks),
                                        cmocka_unit_test(many), cmocka_unit_test(goes_back), cmocka_unit_test(keeps_so_many),
                                        cmocka_unit_test(names), cmocka_unit_test(foreign)};

@@ -6,8 +6,7 @@
 
 #define TAIL "\"reason\":\"r\",\"who\":\"ann\",\"time\":\"t\","
 
-static void test_names(void **state)
-{
+static void test_names(void **state) {
     char longest[DP_LIMIT_HOLD_CASE + 2];
     static const char *const good[] = {"C-1", "a", "7", "2026_x.y-z"}, *const bad[] = {"", ".", "..", ".a", "-a", "_a", "a/b", "a b", "\xc3\xa4", "a\n"};
     (void)state;
@@ -18,8 +17,7 @@ static void test_names(void **state)
     assert_false(dp_legal_case_ok(dp_str(longest, DP_LIMIT_HOLD_CASE + 1)));
 }
 
-static void test_files(void **state)
-{
+static void test_files(void **state) {
     static const struct { const char *text; enum dp_status status; } rows[] = {
         {"{\"dp_legal_hold\":1,\"case\":\"C\"," TAIL "\"whole\":true,\"partitions\":[],\"subjects\":[]}", DP_OK},
         {"{\"dp_legal_hold\":1,\"case\":\"C\"," TAIL "\"whole\":false,\"partitions\":[{\"column\":\"a\",\"value\":\"1\"}],\"subjects\":[]}", DP_OK},
@@ -40,8 +38,7 @@ static void test_files(void **state)
 }
 
 /* A hold of DP_LIMIT_HOLD_FILE bytes, and of one more: blanks at its end are of it. */
-static void test_limit(void **state)
-{
+static void test_limit(void **state) {
     static const char text[] = "{\"dp_legal_hold\":1,\"case\":\"C\"," TAIL "\"whole\":true,\"partitions\":[],\"subjects\":[]}";
     struct dp_buf b = {0};
     (void)state;
@@ -57,8 +54,7 @@ static void test_limit(void **state)
 }
 
 /* A column `p` of a type, a file with a value, a hold of another: is the file held? */
-static bool is_held(enum dp_type_id id, const char *has, const char *held)
-{
+static bool is_held(enum dp_type_id id, const char *has, const char *held) {
     struct dp_str column = DP_STR("p");
     struct dp_type *schema = dp_type_new(DP_TYPE_STRUCT, dp_str("", 0));
     struct dp_delta_pair pair = {column, has ? dp_str_z(has) : dp_str("", 0), !has};
@@ -75,8 +71,7 @@ static bool is_held(enum dp_type_id id, const char *has, const char *held)
     return yes;
 }
 
-static void test_partitions(void **state)
-{
+static void test_partitions(void **state) {
     (void)state;
     assert_true(is_held(DP_TYPE_STRING, "a", "a"));
     assert_false(is_held(DP_TYPE_STRING, "a", "A"));
@@ -92,8 +87,7 @@ static void test_partitions(void **state)
     assert_false(is_held(DP_TYPE_DATE, NULL, "2026-01-01"));
 }
 
-static void test_subjects(void **state)
-{
+static void test_subjects(void **state) {
     struct dp_legal_scope mail = {DP_STR("mail"), DP_STR("x\"\\(1)")}, id = {DP_STR("id"), DP_STR("007")};
     struct dp_legal_hold v[] = {{.name = DP_STR("A"), .subjects = &mail, .n_subjects = 1}, {.name = DP_STR("B"), .subjects = &id, .n_subjects = 1}};
     struct dp_legal l = {.v = v, .n = 1};
@@ -121,8 +115,7 @@ static void test_subjects(void **state)
     dp_type_free(schema);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_files), cmocka_unit_test(test_limit), cmocka_unit_test(test_partitions), cmocka_unit_test(test_subjects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

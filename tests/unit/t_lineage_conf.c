@@ -8,14 +8,12 @@
 extern char **environ;
 static char dir[] = "/tmp/dp-t-lineage-XXXXXX";
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     (void)state;
     return mkdtemp(dir) && chdir(dir) == 0 && mkdir("home", 0700) == 0 && mkdir("home/.openlineage", 0700) == 0 ? 0 : -1;
 }
 
-static int clean(void **state)
-{
+static int clean(void **state) {
     (void)state;
     for (char **e = environ; *e;) {
         char name[200];
@@ -34,8 +32,7 @@ static int clean(void **state)
     return 0;
 }
 
-static void write_file(const char *path, const char *text, mode_t mode)
-{
+static void write_file(const char *path, const char *text, mode_t mode) {
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     fputs(text, f);
@@ -44,8 +41,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
 }
 
 /* What a configuration comes to, as text: receivers parted by " | ", then warnings. */
-static void add_receiver(const struct lineage_receiver *r, struct dp_buf *b)
-{
+static void add_receiver(const struct lineage_receiver *r, struct dp_buf *b) {
     static const char *const kinds[] = {"file", "console", "store", "http"};
     dp_buf_addf(b, "%s%s", b->n ? " | " : "", kinds[r->kind]);
     if (r->path) dp_buf_addf(b, " %s", strncmp(r->path, dir, strlen(dir)) == 0 ? r->path + strlen(dir) + 1 : r->path);
@@ -78,8 +74,7 @@ struct row {
     const char *warning;  /* words of the first; NULL: there is none */
 };
 
-static void check(const struct row *rows, size_t n)
-{
+static void check(const struct row *rows, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const struct row *r = &rows[i];
         struct dp_lineage_conf *c = NULL;
@@ -110,8 +105,7 @@ static void check(const struct row *rows, size_t n)
 
 #define CHECK(rows) check(rows, sizeof rows / sizeof rows[0])
 
-static void receivers(void **state)
-{
+static void receivers(void **state) {
     (void)state;
     static const struct row rows[] = {
         {{NULL}, NULL, "off", NULL},
@@ -152,8 +146,7 @@ static void receivers(void **state)
     CHECK(rows);
 }
 
-static void variables(void **state)
-{
+static void variables(void **state) {
     (void)state;
     static const struct row rows[] = {
         {{"OPENLINEAGE__TRANSPORT__TYPE=http", "OPENLINEAGE__TRANSPORT__URL=http://h", "OPENLINEAGE__TRANSPORT__TIMEOUT=1.5", "OPENLINEAGE__TRANSPORT__COMPRESSION=gzip",
@@ -177,8 +170,7 @@ static void variables(void **state)
     CHECK(rows);
 }
 
-static void files(void **state)
-{
+static void files(void **state) {
     (void)state;
     static const struct row rows[] = {
         {{NULL}, "transport:\n  type: http\n  url: http://h:5\n  endpoint: /e\n  timeoutInMillis: 70\n  urlParams: {p: a b}\n  headers:\n    X-Y: z\n", "http http://h:5/e?p=a%20b t=70 X-Y:z", NULL},
@@ -227,8 +219,7 @@ static void files(void **state)
 }
 
 /* The three places, nearest first; a key in a file of its own, which others may not read. */
-static void places(void **state)
-{
+static void places(void **state) {
     (void)state;
     struct dp_arena a = {0};
     clean(NULL);
@@ -264,8 +255,7 @@ static void places(void **state)
     dp_lineage_conf_free(c);
 }
 
-static void namespaces(void **state)
-{
+static void namespaces(void **state) {
     (void)state;
     struct dp_lineage_conf *c = NULL;
     clean(NULL);
@@ -293,8 +283,7 @@ static void namespaces(void **state)
 /* ---- events ---- */
 
 /* Producer and schema URLs of facets are not what is looked at here. */
-static void strip(struct dp_buf *b)
-{
+static void strip(struct dp_buf *b) {
     struct dp_buf out = {NULL, 0, 0};
     const char *p = dp_buf_z(b), *at;
     while ((at = strstr(p, "\"_producer\":\"")) != NULL) {
@@ -309,8 +298,7 @@ static void strip(struct dp_buf *b)
     *b = out;
 }
 
-static void events(void **state)
-{
+static void events(void **state) {
     (void)state;
     static const struct { const char *file, *event, *want; } rows[] = {
         {"tags: {job: {env: prod}, run: {a: b}}\n", "{\"run\":{\"runId\":\"r\"},\"job\":{\"name\":\"j\"},\"inputs\":[{\"name\":\"x\"}]}",
@@ -360,8 +348,7 @@ static void events(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(receivers), cmocka_unit_test(variables), cmocka_unit_test(files), cmocka_unit_test(places),
                                        cmocka_unit_test(namespaces), cmocka_unit_test(events)};
     return cmocka_run_group_tests(tests, setup, NULL);

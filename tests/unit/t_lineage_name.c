@@ -6,8 +6,7 @@
 static const struct dp_tool map = {.name = "dp-map"}, table = {.name = "dp-table"}, commit = {.name = "commit", .args = "TABLE"},
                             clone = {.name = "clone", .args = "TABLE", .second = "DEST"};
 
-static void test_names_of_jobs(void **state)
-{
+static void test_names_of_jobs(void **state) {
     (void)state;
     static const struct {
         const struct dp_tool *root, *tool;
@@ -49,8 +48,7 @@ static void test_names_of_jobs(void **state)
     }
 }
 
-static void test_texts_of_errors(void **state)
-{
+static void test_texts_of_errors(void **state) {
     (void)state;
     static const struct {
         enum dp_status status;
@@ -76,8 +74,7 @@ static void test_texts_of_errors(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_of_jobs), cmocka_unit_test(test_texts_of_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

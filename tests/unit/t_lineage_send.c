@@ -23,8 +23,7 @@ static char dir[] = "/tmp/dp-t-send-XXXXXX";
 static char said[4096]; /* what was logged */
 static struct dp_run run;
 
-static void take_log(void *ctx, enum dp_log_level level, const char *fmt, va_list ap)
-{
+static void take_log(void *ctx, enum dp_log_level level, const char *fmt, va_list ap) {
     (void)ctx;
     size_t n = strlen(said);
     if (level > DP_LOG_WARN) return;
@@ -33,8 +32,7 @@ static void take_log(void *ctx, enum dp_log_level level, const char *fmt, va_lis
     snprintf(said + n, sizeof said - n, "\n");
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     (void)state;
     run = (struct dp_run){.program = "t", .log = take_log};
     if (!mkdtemp(dir) || chdir(dir)) return -1;
@@ -48,16 +46,14 @@ static int setup(void **state)
 }
 
 /* A state directory of its own for each test. */
-static void fresh(const char *name)
-{
+static void fresh(const char *name) {
     char path[200];
     snprintf(path, sizeof path, "%s/state-%s", dir, name);
     setenv("XDG_STATE_HOME", path, 1);
     said[0] = '\0';
 }
 
-static struct dp_lineage_conf *conf_of(const char *dp_lineage, const char *yaml)
-{
+static struct dp_lineage_conf *conf_of(const char *dp_lineage, const char *yaml) {
     struct dp_lineage_conf *c = NULL;
     struct dp_err e = DP_ERR_INIT;
     unlink("openlineage.yml");
@@ -75,8 +71,7 @@ static struct dp_lineage_conf *conf_of(const char *dp_lineage, const char *yaml)
     return c;
 }
 
-static void send_id(struct dp_lineage_sender *s, const char *type, const char *id)
-{
+static void send_id(struct dp_lineage_sender *s, const char *type, const char *id) {
     char text[300];
     snprintf(text, sizeof text, "{\"eventType\":\"%s\",\"eventTime\":\"2026-01-01T00:00:00Z\",\"run\":{\"runId\":\"%s\"}}\n", type, id);
     if (strcmp(type, "HOLD") == 0) {
@@ -88,8 +83,7 @@ static void send_id(struct dp_lineage_sender *s, const char *type, const char *i
 }
 
 /* "START a,COMPLETE a" of a text of events */
-static const char *summary(struct dp_str text, char *out, size_t size)
-{
+static const char *summary(struct dp_str text, char *out, size_t size) {
     size_t n = 0;
     out[0] = '\0';
     for (const char *p = text.p, *end = text.p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++) {
@@ -104,8 +98,7 @@ static const char *summary(struct dp_str text, char *out, size_t size)
     return out;
 }
 
-static void expect_file(const char *path, const char *want)
-{
+static void expect_file(const char *path, const char *want) {
     struct dp_buf b = {NULL, 0, 0};
     char out[4000];
     assert_int_equal(dp_file_read(path, 1 << 20, &b, NULL), DP_OK);
@@ -114,8 +107,7 @@ static void expect_file(const char *path, const char *want)
 }
 
 /* Files of the spool of what DP_LINEAGE says. */
-static size_t spooled(const char *dp_lineage)
-{
+static size_t spooled(const char *dp_lineage) {
     struct dp_lineage_conf *c = conf_of(dp_lineage, NULL);
     struct dp_lineage_flushed f;
     assert_int_equal(dp_lineage_flush(&run, c, 0, &f, NULL), DP_OK);
@@ -124,8 +116,7 @@ static size_t spooled(const char *dp_lineage)
 
 /* ---- files ---- */
 
-static void file_in_order(void **state)
-{
+static void file_in_order(void **state) {
     (void)state;
     fresh("file");
     for (int i = 0; i < 2; i++) {
@@ -141,8 +132,7 @@ static void file_in_order(void **state)
     assert_string_equal(said, "");
 }
 
-static void a_file_each(void **state)
-{
+static void a_file_each(void **state) {
     (void)state;
     fresh("each");
     struct dp_lineage_sender *s = dp_lineage_open(&run, conf_of(NULL, "transport: {type: file, log_file_path: each/e}\n"));
@@ -173,8 +163,7 @@ static void a_file_each(void **state)
 }
 
 /* A directory that comes later: what waited is written first, once. */
-static void file_away(void **state)
-{
+static void file_away(void **state) {
     (void)state;
     fresh("away");
     struct dp_lineage_sender *s = dp_lineage_open(&run, conf_of("later/f.ndjson", NULL));
@@ -192,8 +181,7 @@ static void file_away(void **state)
 }
 
 /* A full device, and no spool either: lost with one warning. */
-static void disk_full(void **state)
-{
+static void disk_full(void **state) {
     (void)state;
     if (access("/dev/full", W_OK)) skip();
     fresh("full");
@@ -206,8 +194,7 @@ static void disk_full(void **state)
     assert_string_equal(said, "lineage: file /dev/full: can't write: No space left on device; 2 events are lost, for the spool can't be written: Not a directory\n");
 }
 
-static void composite(void **state)
-{
+static void composite(void **state) {
     (void)state;
     fresh("composite");
     struct dp_lineage_sender *s = dp_lineage_open(&run, conf_of(NULL, "transport:\n  type: composite\n  continue_on_success: false\n  transports:\n"
@@ -220,8 +207,7 @@ static void composite(void **state)
 
 /* ---- held runs ---- */
 
-static void die_holding(const char *where, const char *id)
-{
+static void die_holding(const char *where, const char *id) {
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
@@ -237,8 +223,7 @@ static void die_holding(const char *where, const char *id)
     assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
-static void dead_runs(void **state)
-{
+static void dead_runs(void **state) {
     (void)state;
     fresh("dead");
     die_holding("d.ndjson", "a");
@@ -264,8 +249,7 @@ static void dead_runs(void **state)
 }
 
 /* A half line at the end, as a kill leaves it, and a file that is no text of ours. */
-static void cut_files(void **state)
-{
+static void cut_files(void **state) {
     (void)state;
     fresh("cut");
     die_holding("cut.ndjson", "a");
@@ -292,8 +276,7 @@ static void cut_files(void **state)
 }
 
 /* A process that died when the last event of its run was in the spool, and before the hold was taken back: that event is the last, sent before or not. */
-static void ended_runs(void **state)
-{
+static void ended_runs(void **state) {
 #define EVENT(TYPE, RUN) "\"eventType\":\"" TYPE "\",\"eventTime\":\"2026-01-01T00:00:00Z\",\"run\":{\"runId\":\"" RUN "\"}}\n"
     static const char text[] = "-" EVENT("START", "a") "Ha {" EVENT("ABORT", "a") "{" EVENT("COMPLETE", "a")
                                "-" EVENT("START", "b") "Hb {" EVENT("ABORT", "b") "-" EVENT("FAIL", "b")
@@ -319,8 +302,7 @@ static void ended_runs(void **state)
 }
 
 /* At DP_LIMIT_SPOOL nothing goes; past it the oldest file does. */
-static void bounded(void **state)
-{
+static void bounded(void **state) {
     (void)state;
     fresh("bounded");
     struct dp_lineage_conf *c = conf_of("/dev/null/no", NULL);
@@ -370,8 +352,7 @@ struct server {
 };
 
 /* Reads one request; false: the other side has closed. */
-static bool read_request(struct server *v, int fd)
-{
+static bool read_request(struct server *v, int fd) {
     struct dp_buf b = {NULL, 0, 0};
     size_t head = 0, length = 0;
     for (;;) {
@@ -394,8 +375,7 @@ static bool read_request(struct server *v, int fd)
     return false;
 }
 
-static void *serve(void *ctx)
-{
+static void *serve(void *ctx) {
     struct server *v = ctx;
     size_t at = 0;
     while (!v->stop) {
@@ -426,8 +406,7 @@ static void *serve(void *ctx)
     return NULL;
 }
 
-static struct server *start(const char *const *script)
-{
+static struct server *start(const char *const *script) {
     struct server *v = calloc(1, sizeof *v);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof a;
@@ -441,8 +420,7 @@ static struct server *start(const char *const *script)
     return v;
 }
 
-static void stop(struct server *v)
-{
+static void stop(struct server *v) {
     v->stop = true;
     pthread_join(v->thread, NULL);
     close(v->fd);
@@ -451,8 +429,7 @@ static void stop(struct server *v)
     free(v);
 }
 
-static void expect_bodies(struct server *v, const char *want)
-{
+static void expect_bodies(struct server *v, const char *want) {
     char out[2000];
     v->stop = true;
     pthread_join(v->thread, NULL);
@@ -461,29 +438,25 @@ static void expect_bodies(struct server *v, const char *want)
     assert_int_equal(pthread_create(&v->thread, NULL, serve, v), 0);
 }
 
-static struct dp_lineage_sender *open_http(const struct server *v, const char *more)
-{
+static struct dp_lineage_sender *open_http(const struct server *v, const char *more) {
     char yaml[1000];
     snprintf(yaml, sizeof yaml, "transport:\n  type: http\n  url: http://127.0.0.1:%d\n%s", v->port, more);
     return dp_lineage_open(&run, conf_of(NULL, yaml));
 }
 
-static size_t http_waiting(const struct server *v)
-{
+static size_t http_waiting(const struct server *v) {
     char where[100];
     snprintf(where, sizeof where, "http://127.0.0.1:%d", v->port);
     return spooled(where);
 }
 
 /* Until the server has had so many requests: a state, bounded only so that a fault is no hang. */
-static void await(const struct server *v, int requests)
-{
+static void await(const struct server *v, int requests) {
     for (int i = 0; i < 10000 && v->requests < requests; i++) poll(NULL, 0, 1);
     assert_true(v->requests >= requests);
 }
 
-static void http_good(void **state)
-{
+static void http_good(void **state) {
     (void)state;
     static const char *const script[] = {"201", NULL};
     fresh("good");
@@ -509,8 +482,7 @@ static void http_good(void **state)
     stop(v);
 }
 
-static void http_gzip(void **state)
-{
+static void http_gzip(void **state) {
     (void)state;
     static const char *const script[] = {"200", NULL};
     fresh("gzip");
@@ -530,8 +502,7 @@ static void http_gzip(void **state)
 }
 
 /* What is answered, and what then becomes of one event: sent, waiting or refused, after how many requests. */
-static void http_answers(void **state)
-{
+static void http_answers(void **state) {
     (void)state;
     static const struct { const char *script[8], *more; int requests; size_t waiting; bool refused; const char *said; } rows[] = {
         {{"503", "201"}, "", 2, 0, false, ""},
@@ -582,8 +553,7 @@ static void http_answers(void **state)
 }
 
 /* Nobody listens; then somebody does: what waited comes first and once, and by flush too. */
-static void http_later(void **state)
-{
+static void http_later(void **state) {
     (void)state;
     static const char *const script[] = {"201", NULL};
     fresh("later");
@@ -630,8 +600,7 @@ static void http_later(void **state)
 }
 
 /* A process that is killed: its START was sent, or waits; the ABORT comes once. */
-static void http_killed(void **state)
-{
+static void http_killed(void **state) {
     (void)state;
     static const char *const script[] = {"201", NULL};
     fresh("killed");
@@ -654,8 +623,7 @@ static void http_killed(void **state)
     stop(v);
 }
 
-static void http_tokens(void **state)
-{
+static void http_tokens(void **state) {
     (void)state;
     static const char *const script[] = {"HTTP/1.1 200 x\r\nContent-Length: 45\r\n\r\n{\"Access_Token\":\"tok\",\"expires_in\":\"x\",\"a\":1}",
                                          "201", NULL};
@@ -685,8 +653,7 @@ static void http_tokens(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(file_in_order), cmocka_unit_test(a_file_each), cmocka_unit_test(file_away), cmocka_unit_test(disk_full),
                                        cmocka_unit_test(composite), cmocka_unit_test(dead_runs), cmocka_unit_test(cut_files), cmocka_unit_test(ended_runs), cmocka_unit_test(bounded),
                                        cmocka_unit_test(http_good), cmocka_unit_test(http_gzip), cmocka_unit_test(http_answers), cmocka_unit_test(http_later),

@@ -46,8 +46,7 @@ struct parsed {
 };
 
 /* Words are parted by one blank. */
-static struct parsed *parse(const char *words)
-{
+static struct parsed *parse(const char *words) {
     static struct parsed p;
     static char text[400];
     int argc = 1;
@@ -65,14 +64,12 @@ static struct parsed *parse(const char *words)
     return &p;
 }
 
-static void release(struct parsed *p)
-{
+static void release(struct parsed *p) {
     struct dp_opt_set set = {options, &p->conf, p->given};
     dp_opt_release(&set, 1);
 }
 
-static void test_words(void **state)
-{
+static void test_words(void **state) {
     (void)state;
     struct parsed *p = parse("a -qb7 --codec=snappy -t x - --by 1 -y2 --delay -30s -- --check");
     assert_int_equal(p->status, DP_OK);
@@ -90,8 +87,7 @@ static void test_words(void **state)
     release(p);
 }
 
-static void test_errors(void **state)
-{
+static void test_errors(void **state) {
     (void)state;
     static const struct {
         const char *words, *message;
@@ -132,8 +128,7 @@ static void test_errors(void **state)
     }
 }
 
-static void test_values(void **state)
-{
+static void test_values(void **state) {
     (void)state;
     struct parsed *p = parse("--max=0.0001% --at=2026-01-02T03:04:05.5Z -m 1M --no-flush --flush");
     assert_int_equal(p->status, DP_OK);
@@ -157,8 +152,7 @@ static void test_values(void **state)
     assert_true(!p->conf.max.is_percent && p->conf.max.count == UINT64_MAX);
 }
 
-static void test_environment(void **state)
-{
+static void test_environment(void **state) {
     (void)state;
     setenv("DP_T_BATCH", "99", 1);
     setenv("DP_T_QUICK", "1", 1);
@@ -177,8 +171,7 @@ static void test_environment(void **state)
     unsetenv("DP_T_QUICK");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_words), cmocka_unit_test(test_errors), cmocka_unit_test(test_values),
                                        cmocka_unit_test(test_environment)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,15 +9,13 @@ static void put_row(struct dp_buf *b, unsigned i) { dp_buf_addf(b, "{\"id\":%u,\
 
 struct met { uint64_t pages, dictionaries, town, note, bytes; };
 
-static uint64_t count(struct dp_str s, const char *part)
-{
+static uint64_t count(struct dp_str s, const char *part) {
     uint64_t n = 0;
     for (const char *at = s.p, *hit; (hit = dp_str_find(dp_str(at, s.n - (size_t)(at - s.p)), dp_str_z(part))) != NULL; at = hit + 1) n++;
     return n;
 }
 
-static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *p, struct dp_err *err)
-{
+static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *p, struct dp_err *err) {
     struct met *m = ctx;
     (void)err;
     m->pages++, m->dictionaries += p->is_dictionary, m->bytes += p->bytes.n;
@@ -25,8 +23,7 @@ static enum dp_status on_page(void *ctx, const struct dp_pq_page_bytes *p, struc
     return DP_OK;
 }
 
-static void write_file(const struct dp_pq_writer_opts *o, struct dp_buf *out)
-{
+static void write_file(const struct dp_pq_writer_opts *o, struct dp_buf *out) {
     struct dp_batch b;
     struct dp_pq_writer *w;
     struct dp_err err = DP_ERR_INIT;
@@ -39,8 +36,7 @@ static void write_file(const struct dp_pq_writer_opts *o, struct dp_buf *out)
     dp_type_free(schema);
 }
 
-static void test_codecs(void **state)
-{
+static void test_codecs(void **state) {
     static const enum dp_pq_codec codecs[] = {DP_PQ_UNCOMPRESSED, DP_PQ_ZSTD, DP_PQ_GZIP, DP_PQ_SNAPPY, DP_PQ_LZ4_RAW};
     (void)state;
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
@@ -62,8 +58,7 @@ static void test_codecs(void **state)
         }
 }
 
-static void test_plain(void **state)
-{
+static void test_plain(void **state) {
     struct dp_buf file = {0};
     struct dp_pq_file *f;
     struct dp_err err = DP_ERR_INIT;
@@ -79,8 +74,7 @@ static void test_plain(void **state)
     dp_buf_release(&file);
 }
 
-static void test_bloom(void **state)
-{
+static void test_bloom(void **state) {
     struct dp_buf file = {0};
     struct dp_pq_file *f;
     struct dp_err err = DP_ERR_INIT;
@@ -103,8 +97,7 @@ static void test_bloom(void **state)
 }
 
 /* Every byte of the file changed once: an error or an answer, and no read past the end (the sanitizers look). */
-static void test_damaged(void **state)
-{
+static void test_damaged(void **state) {
     struct dp_buf file = {0};
     unsigned refused = 0;
     (void)state;
@@ -122,8 +115,7 @@ static void test_damaged(void **state)
     dp_buf_release(&file);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_codecs), cmocka_unit_test(test_plain), cmocka_unit_test(test_bloom), cmocka_unit_test(test_damaged)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,7 @@
 #include <dp/base/limits.h>
 #include <dp/rules/prices.h>
 
-static struct dp_prices read_all(const char *text)
-{
+static struct dp_prices read_all(const char *text) {
     struct dp_prices p;
     struct dp_err err = DP_ERR_INIT;
     if (dp_prices_parse(&p, dp_str_z(text), "prices", &err) != DP_OK) fail_msg("%s", err.msg);
@@ -15,8 +14,7 @@ static struct dp_prices read_all(const char *text)
 #define HEAD "version: 1\ncurrency: EUR\n"
 #define TWO HEAD "tiers:\n- {name: cold, gb-month: 0.004, prefix: [archive/, /mnt/cold], after: 90d}\n- {name: hot, gb-month: 0.023}\n- {name: deep, gb-month: 0.001, after: 365d}\n"
 
-static void test_numbers(void **state)
-{
+static void test_numbers(void **state) {
     static const struct { const char *text; int64_t nano; } good[] = {
         {"0", 0}, {"1", DP_PRICE_NANO}, {"0.023", 23000000}, {"0.000000001", 1}, {"007.5", 7500000000}, {"999999999.999999999", INT64_C(999999999999999999)}};
     static const char *const bad[] = {"", ".", ".5", "1.", "-1", "+1", "1e3", "0.0000000001", "1000000000", "1 ", "0x1", ".inf", "1.2.3"};
@@ -32,8 +30,7 @@ static void test_numbers(void **state)
     }
 }
 
-static void test_arithmetic(void **state)
-{
+static void test_arithmetic(void **state) {
     (void)state;
     struct dp_prices p = read_all(TWO "cpu-hour: 0.36\n");
     assert_int_equal(dp_price_month(&p, dp_price_bytes(1000000000, 23000000)), 23000);
@@ -64,8 +61,7 @@ static void test_arithmetic(void **state)
     assert_string_equal(text, "0.000001");
 }
 
-static void test_tiers(void **state)
-{
+static void test_tiers(void **state) {
     static const struct { const char *real, *below, *property, *tier; } cases[] = {
         {"/l/orders", "orders", "", "hot"}, {"/l/archive/a", "archive/a", "", "cold"}, {"/l/archives/a", "archives/a", "", "hot"},
         {"/mnt/cold/t", "t", "", "cold"}, {"/mnt/colder/t", "t", "", "hot"}, {"/l/orders", "orders", "deep", "deep"}, {"/l/archive", "archive", "", "cold"}};
@@ -87,8 +83,7 @@ static void test_tiers(void **state)
     dp_prices_release(&p);
 }
 
-static void test_faults(void **state)
-{
+static void test_faults(void **state) {
     static const struct { const char *text, *word; unsigned line; } cases[] = {
         {"[]", "a map", 1},
         {"currency: EUR\n", "version: 1", 1},
@@ -118,8 +113,7 @@ static void test_faults(void **state)
     }
 }
 
-static void test_limit(void **state)
-{
+static void test_limit(void **state) {
     (void)state;
     for (unsigned extra = 0; extra < 2; extra++) {
         struct dp_prices p;
@@ -133,8 +127,7 @@ static void test_limit(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_arithmetic), cmocka_unit_test(test_tiers), cmocka_unit_test(test_faults), cmocka_unit_test(test_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

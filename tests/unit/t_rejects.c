@@ -14,30 +14,26 @@
 static char dir[] = "/tmp/dp-t-rejects-XXXXXX";
 static char path[64];
 
-static int set_up(void **state)
-{
+static int set_up(void **state) {
     (void)state;
     if (!mkdtemp(dir)) return -1;
     snprintf(path, sizeof path, "%s/bad.ndjson", dir);
     return 0;
 }
 
-static int tear_down(void **state)
-{
+static int tear_down(void **state) {
     (void)state;
     unlink(path);
     return rmdir(dir); /* fails where a temporary was left */
 }
 
-static const char *file_text(void)
-{
+static const char *file_text(void) {
     static struct dp_buf b;
     dp_buf_reset(&b);
     return dp_file_read(path, 1 << 20, &b, NULL) == DP_OK ? dp_buf_z(&b) : "(none)";
 }
 
-static void test_line(void **state)
-{
+static void test_line(void **state) {
     (void)state;
     struct dp_run run = {.program = "dp-ingest", .run_id = "r\"1"};
     struct dp_origin origin = {.name = (char[]){"a.tar"}, .member = (char[]){"x/b.csv"}};
@@ -71,8 +67,7 @@ static void test_line(void **state)
 }
 
 /* One program's run over one source, with `n` rejects. */
-static void one_run(const char *program, const char *run_id, const char *source, int n)
-{
+static void one_run(const char *program, const char *run_id, const char *source, int n) {
     struct dp_run run = {.program = program};
     struct dp_rejects *r;
     struct dp_err err = DP_ERR_INIT;
@@ -92,15 +87,13 @@ static void one_run(const char *program, const char *run_id, const char *source,
     assert_int_equal(dp_rejects_close(r, &err), DP_OK);
 }
 
-static int lines_with(const char *what)
-{
+static int lines_with(const char *what) {
     int n = 0;
     for (const char *p = file_text(); (p = strstr(p, what)) != NULL; p++) n++;
     return n;
 }
 
-static void test_file(void **state)
-{
+static void test_file(void **state) {
     (void)state;
     struct stat st;
     one_run("dp-ingest", "r1", "a.csv", 0);
@@ -131,8 +124,7 @@ static void test_file(void **state)
     assert_int_equal(lines_with("not json\n{\"reject\":7}\nno newline\n{\"reject\":{\"program\":\"dp-ingest\""), 1);
 }
 
-static void add_at(struct dp_rejects *r, const struct dp_run *run, const struct dp_origin *o, uint64_t offset)
-{
+static void add_at(struct dp_rejects *r, const struct dp_run *run, const struct dp_origin *o, uint64_t offset) {
     struct dp_buf b = {NULL, 0, 0};
     struct dp_err err = DP_ERR_INIT;
     const struct dp_reject reject = {.origin = o, .line = 1, .offset = offset};
@@ -142,8 +134,7 @@ static void add_at(struct dp_rejects *r, const struct dp_run *run, const struct 
 }
 
 /* A run that is committed piece by piece, stopped, and gone on with at a position; also by the same id, as dp-run tries again. */
-static void test_flush(void **state)
-{
+static void test_flush(void **state) {
     (void)state;
     struct dp_run run = {.program = "dp-ingest", .run_id = "f1"};
     struct dp_origin a = {.name = (char[]){"a"}}, b = {.name = (char[]){"b"}}, piped = {.name = (char[]){"-"}};
@@ -191,8 +182,7 @@ static void test_flush(void **state)
     assert_int_equal(lines_with("\"reject\""), 6);
 }
 
-static void test_tolerance(void **state)
-{
+static void test_tolerance(void **state) {
     (void)state;
     static const struct {
         struct dp_tolerance max;
@@ -225,8 +215,7 @@ static void test_tolerance(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_line), cmocka_unit_test(test_file), cmocka_unit_test(test_flush), cmocka_unit_test(test_tolerance)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -4,16 +4,14 @@
 #include <dp/base/limits.h>
 #include <dp/rules/retention.h>
 
-static int64_t at(const char *text)
-{
+static int64_t at(const char *text) {
     struct dp_timestamp t;
     int64_t micros = 0;
     assert_true(dp_time_parse(dp_str_z(text), false, false, &t) && dp_time_micros(&t, &micros));
     return micros;
 }
 
-static struct dp_retain_rules read_all(const char *text)
-{
+static struct dp_retain_rules read_all(const char *text) {
     struct dp_retain_rules r = {0};
     struct dp_err err = DP_ERR_INIT;
     if (dp_retain_parse(&r, dp_str_z(text), "rules", &err) != DP_OK) fail_msg("%s", err.msg);
@@ -22,8 +20,7 @@ static struct dp_retain_rules read_all(const char *text)
 
 /* ---- reading ---- */
 
-static void test_yaml(void **state)
-{
+static void test_yaml(void **state) {
     (void)state;
     struct dp_retain_rules r = read_all("version: 1\nzone: Europe/Berlin\nrules:\n"
                                         "  - id: a\n    reason: HGB 257\n    tables: [lake/*, x]\n    tags: {tier: bronze, n: 3}\n    rows: {keep: 7y, time: ts, where: '.a == 1', at-most: 50%}\n"
@@ -47,8 +44,7 @@ static void test_yaml(void **state)
     dp_retain_rules_release(&r);
 }
 
-static void test_faults(void **state)
-{
+static void test_faults(void **state) {
     (void)state;
 #define RULE "version: 1\nrules:\n- id: a\n"
     static const struct { const char *text, *word; unsigned line; } cases[] = {
@@ -105,8 +101,7 @@ static void test_faults(void **state)
     }
 }
 
-static void test_s3(void **state)
-{
+static void test_s3(void **state) {
     (void)state;
     struct dp_retain_rules r = read_all("{\n\t\"Rules\": [\n\t\t{\"ID\": \"all\", \"Status\": \"Enabled\", \"Filter\": {\"And\": {\"Prefix\": \"logs/\", \"Tags\": [{\"Key\": \"t\", \"Value\": \"v\"}],"
                                         " \"ObjectSizeGreaterThan\": 500, \"ObjectSizeLessThan\": 64000}},\n\"Transitions\": [{\"Days\": 30, \"StorageClass\": \"GLACIER\"}],\n"
@@ -131,8 +126,7 @@ static void test_s3(void **state)
     dp_retain_rules_release(&r);
 }
 
-static void test_tier(void **state)
-{
+static void test_tier(void **state) {
     (void)state;
     struct dp_retain_rules r = read_all("version: 1\nrules:\n- {id: a, tier: {after: 6mo, time: ts, unit: s, to: /mnt/c..d/e f/, codec: zstd, sort: -a, to-midnight: true}}\n"
                                         "- {id: b, tier: {after: 1y, to: /x, name: glacier, cluster: 'zorder(a,b)'}}\n");
@@ -151,8 +145,7 @@ static void test_tier(void **state)
     dp_retain_rules_release(&r);
 }
 
-static void test_limit(void **state)
-{
+static void test_limit(void **state) {
     (void)state;
     for (unsigned extra = 0; extra < 2; extra++) {
         struct dp_retain_rules r = {0};
@@ -168,8 +161,7 @@ static void test_limit(void **state)
 
 /* ---- the calendar ---- */
 
-static void test_cut(void **state)
-{
+static void test_cut(void **state) {
     (void)state;
     static const struct { const char *keep, *zone, *now, *cut; } cases[] = {
         {"90d", "UTC", "2026-03-31T10:00:00Z", "2025-12-31T10:00:00Z"},
@@ -200,8 +192,7 @@ static void test_cut(void **state)
 }
 
 /* The definition, day by day: what is older than the cut has been kept long enough, the day of the cut has not. */
-static void test_cut_is_exact(void **state)
-{
+static void test_cut_is_exact(void **state) {
     (void)state;
     for (int64_t months = 1; months < 30; months += 7) {
         const struct dp_retain_keep k = {.is_given = true, .months = months};
@@ -221,16 +212,14 @@ static void test_cut_is_exact(void **state)
 
 /* ---- what goes ---- */
 
-static struct dp_type *schema(void)
-{
+static struct dp_type *schema(void) {
     struct dp_type *t = NULL;
     struct dp_err err = DP_ERR_INIT;
     assert_int_equal(dp_type_parse(dp_str_z("struct<d:date,ts:timestamp,local:timestamp_ntz,s:string,n:int64,x:double>"), &t, &err), DP_OK);
     return t;
 }
 
-static char *where_of(const char *text, const char *now, enum dp_status want)
-{
+static char *where_of(const char *text, const char *now, enum dp_status want) {
     struct dp_retain_rules r = read_all(text);
     const struct dp_retain_rule *rules[8];
     struct dp_type *t = schema();
@@ -245,8 +234,7 @@ static char *where_of(const char *text, const char *now, enum dp_status want)
     return dp_buf_detach(&b);
 }
 
-static void test_where(void **state)
-{
+static void test_where(void **state) {
     (void)state;
 #define RULES "version: 1\nzone: Europe/Berlin\nrules:\n"
     static const struct { const char *rules, *where; } cases[] = {
@@ -276,8 +264,7 @@ static void test_where(void **state)
     free(where_of(RULES "- {id: a, rows: {keep: 1d, time: x}}", "2026-01-10T11:00:00Z", DP_USAGE));
 }
 
-static void test_files(void **state)
-{
+static void test_files(void **state) {
     (void)state;
     struct dp_retain_rules r = read_all(RULES "- {id: a, rows: {keep: 1d}}\n- {id: b, rows: {keep: 3d}}\n- {id: c, rows: {keep: 30d, time: d}}\n");
     const struct dp_retain_rule *rules[3] = {&r.v[0], &r.v[1], &r.v[2]};
@@ -294,8 +281,7 @@ static void test_files(void **state)
     dp_retain_rules_release(&r);
 }
 
-static bool covers(const char *text, const char *path, const char *below, const char *name, enum dp_status want)
-{
+static bool covers(const char *text, const char *path, const char *below, const char *name, enum dp_status want) {
     struct dp_retain_rules r = read_all(text);
     struct dp_delta_pair tag = {.key = DP_STR("dp.tag.tier"), .value = DP_STR("gold")};
     const struct dp_delta_snapshot s = {.metadata = {.name = dp_str_z(name), .configuration = {&tag, 1}}};
@@ -306,8 +292,7 @@ static bool covers(const char *text, const char *path, const char *below, const 
     return out;
 }
 
-static void test_covers(void **state)
-{
+static void test_covers(void **state) {
     (void)state;
 #define ONE(x) RULES "- {id: a, leftovers: {keep: 1d}, " x "}\n"
     assert_true(covers(ONE(""), "lake/a/orders", "a/orders", "", DP_OK));
@@ -328,8 +313,7 @@ static void test_covers(void **state)
     (void)covers(S3("a/orders/day=2026"), "lake/a/orders", "a/orders", "", DP_UNSUPPORTED);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_yaml), cmocka_unit_test(test_faults), cmocka_unit_test(test_s3), cmocka_unit_test(test_tier), cmocka_unit_test(test_limit), cmocka_unit_test(test_cut),
                                        cmocka_unit_test(test_cut_is_exact), cmocka_unit_test(test_where), cmocka_unit_test(test_files), cmocka_unit_test(test_covers)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,7 @@ struct row {
     const char *text, *urls, *words; /* words NULL: as urls */
 };
 
-static void check(const char *text, enum dp_scrub how, const char *want)
-{
+static void check(const char *text, enum dp_scrub how, const char *want) {
     struct dp_buf b = {NULL, 0, 0};
     dp_buf_addz(&b, "x"); /* appended */
     dp_scrub(dp_str_z(text), how, &b);
@@ -21,8 +20,7 @@ static void check(const char *text, enum dp_scrub how, const char *want)
     dp_buf_release(&b);
 }
 
-static void rows(void **state)
-{
+static void rows(void **state) {
     (void)state;
     static const struct row rows[] = {
         {"", "", NULL},
@@ -57,8 +55,7 @@ static void rows(void **state)
 }
 
 /* A message that was cut in the middle of a password has no @. */
-static void cut(void **state)
-{
+static void cut(void **state) {
     (void)state;
     struct dp_buf text = {NULL, 0, 0}, want = {NULL, 0, 0};
     for (int i = 0; i < 250; i++) dp_buf_addc(&text, 'a');
@@ -70,8 +67,7 @@ static void cut(void **state)
     dp_buf_release(&want);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

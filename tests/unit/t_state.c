@@ -18,38 +18,32 @@
 static long calls, stop_at, fail_from;
 static bool tear; /* the call that stops a write lets half of it through */
 
-static bool fails(void)
-{
+static bool fails(void) {
     calls++;
     if (fail_from && calls >= fail_from) return errno = ENOSPC, true;
     return false;
 }
-static void stops(void)
-{
+static void stops(void) {
     if (calls == stop_at) _exit(9);
 }
 
-ssize_t write(int fd, const void *p, size_t n)
-{
+ssize_t write(int fd, const void *p, size_t n) {
     if (fd > 2 && fails()) return -1;
     if (fd > 2 && calls == stop_at && tear) syscall(SYS_write, fd, p, n / 2);
     if (fd > 2) stops();
     return syscall(SYS_write, fd, p, n);
 }
-int fsync(int fd)
-{
+int fsync(int fd) {
     if (fails()) return -1;
     stops();
     return (int)syscall(SYS_fsync, fd);
 }
-int rename(const char *a, const char *b)
-{
+int rename(const char *a, const char *b) {
     if (fails()) return -1;
     stops();
     return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 0);
 }
-int unlink(const char *a)
-{
+int unlink(const char *a) {
     calls++;
     stops();
     return (int)syscall(SYS_unlinkat, AT_FDCWD, a, 0);
@@ -64,8 +58,7 @@ struct model { int v[KEYS]; }; /* 0: not there */
 struct changes { const struct model *from, *to; };
 
 static char warned[600];
-static void note_warning(void *ctx, enum dp_log_level level, const char *fmt, va_list ap)
-{
+static void note_warning(void *ctx, enum dp_log_level level, const char *fmt, va_list ap) {
     (void)ctx;
     if (level == DP_LOG_WARN) (void)vsnprintf(warned, sizeof warned, fmt, ap);
 }
@@ -73,16 +66,14 @@ static void note_warning(void *ctx, enum dp_log_level level, const char *fmt, va
 static struct dp_run run = {.program = "dp-test", .memory = 160u << 20, .log = note_warning, .stop_fd = -1, .wake_fd = -1};
 static char dir[64];
 
-static int make_dir(void **state)
-{
+static int make_dir(void **state) {
     (void)state;
     (void)snprintf(dir, sizeof dir, "%s/dp-state-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     warned[0] = 0;
     calls = stop_at = fail_from = 0;
     return mkdtemp(dir) ? 0 : -1;
 }
-static void empty_dir(const char *path)
-{
+static void empty_dir(const char *path) {
     DIR *d = opendir(path);
     char name[400];
     if (!d) return;
@@ -92,23 +83,20 @@ static void empty_dir(const char *path)
     }
     closedir(d);
 }
-static int drop_dir(void **state)
-{
+static int drop_dir(void **state) {
     (void)state;
     empty_dir(dir);
     return rmdir(dir);
 }
 
-static struct dp_state *opened(void)
-{
+static struct dp_state *opened(void) {
     struct dp_state *s = NULL;
     struct dp_err err = DP_ERR_INIT;
     if (dp_state_open(&run, dir, "dp-test", DP_STR(QUERY), false, &s, &err) != DP_OK) fail_msg("%s", err.msg);
     return s;
 }
 
-static enum dp_status take(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err)
-{
+static enum dp_status take(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err) {
     struct model *m = ctx;
     int64_t k, v;
     if (key.n < 3 || !dp_parse_i64(dp_str(key.p + 3, key.n - 3), &k) || !dp_parse_i64(value, &v) || k < 0 || k >= KEYS || v <= 0 || m->v[k])
@@ -117,8 +105,7 @@ static enum dp_status take(void *ctx, struct dp_str key, struct dp_str value, st
     return DP_OK;
 }
 
-static enum dp_status restore(struct dp_state *s, const char *id, struct model *m, struct dp_state_point *point, struct dp_err *err)
-{
+static enum dp_status restore(struct dp_state *s, const char *id, struct model *m, struct dp_state_point *point, struct dp_err *err) {
     *m = (struct model){{0}};
     enum dp_status status = dp_state_restore(s, id, take, m, point, err);
     if (status == DP_BUG) fail_msg("%s", err->msg);
@@ -126,8 +113,7 @@ static enum dp_status restore(struct dp_state *s, const char *id, struct model *
 }
 
 /* Writes a checkpoint: what differs between two models, or all of the second. */
-static enum dp_status commit(struct dp_state *s, const char *id, const struct model *from, const struct model *to, struct dp_err *err)
-{
+static enum dp_status commit(struct dp_state *s, const char *id, const struct model *from, const struct model *to, struct dp_err *err) {
     bool all;
     char key[32], value[32];
     DP_TRY(dp_state_begin(s, id, &all, err));
@@ -139,8 +125,7 @@ static enum dp_status commit(struct dp_state *s, const char *id, const struct mo
     return dp_state_commit(s, err);
 }
 
-static void must_commit(struct dp_state *s, const char *id, const struct model *from, const struct model *to)
-{
+static void must_commit(struct dp_state *s, const char *id, const struct model *from, const struct model *to) {
     struct dp_err err = DP_ERR_INIT;
     if (commit(s, id, from, to, &err) != DP_OK) fail_msg("%s", err.msg);
 }
@@ -148,8 +133,7 @@ static void must_commit(struct dp_state *s, const char *id, const struct model *
 static bool same(const struct model *a, const struct model *b) { return memcmp(a, b, sizeof *a) == 0; }
 
 /* Model number i of a series. */
-static struct model model_of(int i)
-{
+static struct model model_of(int i) {
     struct model m;
     uint64_t r = (uint64_t)i * 0x9e3779b97f4a7c15u + 1;
     for (int k = 0; k < KEYS; k++) {
@@ -159,24 +143,21 @@ static struct model model_of(int i)
     return m;
 }
 
-static char *path_of(unsigned number, unsigned parent)
-{
+static char *path_of(unsigned number, unsigned parent) {
     static char path[200];
     (void)snprintf(path, sizeof path, "%s/%012u-%012u.ck", dir, number, parent);
     return path;
 }
 static bool is_there(unsigned number, unsigned parent) { return access(path_of(number, parent), F_OK) == 0; }
 
-static size_t slurp(const char *path, char *to, size_t cap)
-{
+static size_t slurp(const char *path, char *to, size_t cap) {
     FILE *f = fopen(path, "rb");
     if (!f) fail_msg("%s", path);
     size_t n = fread(to, 1, cap, f);
     fclose(f);
     return n;
 }
-static void spit(const char *path, const char *p, size_t n)
-{
+static void spit(const char *path, const char *p, size_t n) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0 && syscall(SYS_write, fd, p, n) == (long)n);
     close(fd);
@@ -184,8 +165,7 @@ static void spit(const char *path, const char *p, size_t n)
 
 /* ---- tests ---- */
 
-static void back_and_forth(void **state)
-{
+static void back_and_forth(void **state) {
     (void)state;
     struct model before = {{0}}, got;
     struct dp_state_point p;
@@ -226,8 +206,7 @@ static void back_and_forth(void **state)
 }
 
 /* The table is at n, the state at n+1. */
-static void branches(void **state)
-{
+static void branches(void **state) {
     (void)state;
     struct model none = {{0}}, a = model_of(1), b = model_of(2), c = model_of(3), d = model_of(4), got;
     struct dp_err err = DP_ERR_INIT;
@@ -275,8 +254,7 @@ static void branches(void **state)
 }
 
 /* An id that stands twice is that of the newer, or of the one that is whole. */
-static void same_id(void **state)
-{
+static void same_id(void **state) {
     (void)state;
     struct model none = {{0}}, a = model_of(1), b = model_of(2), got;
     struct dp_err err = DP_ERR_INIT;
@@ -293,8 +271,7 @@ static void same_id(void **state)
     dp_state_close(s);
 }
 
-static size_t count_files(void)
-{
+static size_t count_files(void) {
     struct dp_state_point p;
     struct dp_state *s = opened();
     size_t n = 0;
@@ -303,8 +280,7 @@ static size_t count_files(void)
     return n;
 }
 
-static void what_is_kept(void **state)
-{
+static void what_is_kept(void **state) {
     (void)state;
     struct model before = {{0}}, got;
     struct dp_err err = DP_ERR_INIT;
@@ -345,8 +321,7 @@ static void what_is_kept(void **state)
 }
 
 /* A crash loop does not fill the disk: of branches, this run's and the one before stay. */
-static void many_branches(void **state)
-{
+static void many_branches(void **state) {
     (void)state;
     struct model none = {{0}}, a = model_of(1), b = model_of(2), got;
     struct dp_err err = DP_ERR_INIT;
@@ -364,8 +339,7 @@ static void many_branches(void **state)
     assert_int_equal(count_files(), 5);
 }
 
-static void refusals(void **state)
-{
+static void refusals(void **state) {
     (void)state;
     struct dp_state *s = NULL, *t = NULL;
     struct dp_err err = DP_ERR_INIT;
@@ -417,8 +391,7 @@ static void refusals(void **state)
     assert_non_null(strstr(err.msg, "no state.json"));
 }
 
-static void leftovers(void **state)
-{
+static void leftovers(void **state) {
     (void)state;
     char path[200];
     struct dp_state *s = opened();
@@ -447,8 +420,7 @@ static void leftovers(void **state)
 }
 
 /* A series of four: all, two with changes, and one more with all that builds on the third. */
-static void make_series(struct model m[5])
-{
+static void make_series(struct model m[5]) {
     struct dp_state *s = opened();
     bool all;
     struct dp_err err = DP_ERR_INIT;
@@ -463,8 +435,7 @@ static void make_series(struct model m[5])
 }
 
 /* With one file damaged: by name each checkpoint is as it was or DP_FORMAT; the newest is the newest one that does not need that file. */
-static void check_damage(const struct model m[5], int damaged_one)
-{
+static void check_damage(const struct model m[5], int damaged_one) {
     struct dp_state *s = opened();
     struct dp_err err = DP_ERR_INIT;
     struct model got;
@@ -482,8 +453,7 @@ static void check_damage(const struct model m[5], int damaged_one)
     dp_state_close(s);
 }
 
-static void flips_and_cuts(void **state)
-{
+static void flips_and_cuts(void **state) {
     (void)state;
     struct model m[5];
     char bytes[4096], other[4096];
@@ -530,8 +500,7 @@ static void flips_and_cuts(void **state)
 }
 
 /* A file of the same number, made by another branch of the same state's copy, is not what the next one builds on. */
-static void foreign_parent(void **state)
-{
+static void foreign_parent(void **state) {
     (void)state;
     struct model none = {{0}}, a = model_of(1), b = model_of(2), c = model_of(3), got;
     struct dp_err err = DP_ERR_INIT;
@@ -554,8 +523,7 @@ static void foreign_parent(void **state)
 }
 
 /* In a child: opens, restores, writes a checkpoint; dies at a call. */
-static int child(long at, bool torn, int number)
-{
+static int child(long at, bool torn, int number) {
     pid_t pid = fork();
     if (pid == 0) {
         struct dp_state *s = NULL;
@@ -574,8 +542,7 @@ static int child(long at, bool torn, int number)
     return WEXITSTATUS(status);
 }
 
-static void killed_at_each_call(void **state)
-{
+static void killed_at_each_call(void **state) {
     (void)state;
     for (int torn = 0; torn < 2; torn++) {
         for (long at = 1;; at++) {
@@ -605,8 +572,7 @@ static void killed_at_each_call(void **state)
     }
 }
 
-static void full_disk(void **state)
-{
+static void full_disk(void **state) {
     (void)state;
     struct model none = {{0}}, a = model_of(1), b = model_of(2), c = model_of(3), got;
     struct dp_err err = DP_ERR_INIT;
@@ -632,15 +598,13 @@ static void full_disk(void **state)
 enum { MANY = 120000 };
 static uint32_t versions[MANY];
 
-static void many_key(uint32_t i, char key[24])
-{
+static void many_key(uint32_t i, char key[24]) {
     uint64_t hash = (i % 3 ? i : 7) * UINT64_C(0x9e3779b97f4a7c15); /* a third of them begins alike */
     for (int k = 0; k < 8; k++) key[k] = (char)(hash >> (56 - 8 * k));
     (void)snprintf(key + 8, 16, "%08x", i);
 }
 
-static enum dp_status take_many(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err)
-{
+static enum dp_status take_many(void *ctx, struct dp_str key, struct dp_str value, struct dp_err *err) {
     uint32_t *n = ctx, v;
     char want[24], text[9] = {0};
     memcpy(text, key.p + 8, 8);
@@ -653,8 +617,7 @@ static enum dp_status take_many(void *ctx, struct dp_str key, struct dp_str valu
     return DP_OK;
 }
 
-static void many_entries(void **state)
-{
+static void many_entries(void **state) {
     (void)state;
     struct dp_run small = run;
     struct dp_err err = DP_ERR_INIT;
@@ -688,8 +651,7 @@ static void many_entries(void **state)
 }
 
 /* Two runs of memory: what is written does not tell how much of it there was. */
-static void bytes_do_not_tell_memory(void **state)
-{
+static void bytes_do_not_tell_memory(void **state) {
     (void)state;
     static char bytes[2][1 << 21];
     size_t n[2];
@@ -714,8 +676,7 @@ static void bytes_do_not_tell_memory(void **state)
     assert_true(n[0] == n[1] && n[0] > 600000 && memcmp(bytes[0], bytes[1], n[0]) == 0);
 }
 
-static void odd_entries(void **state)
-{
+static void odd_entries(void **state) {
     (void)state;
     struct dp_err err = DP_ERR_INIT;
     bool all;
@@ -736,8 +697,7 @@ static void odd_entries(void **state)
     dp_state_close(s);
 }
 
-int main(void)
-{
+int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, make_dir, drop_dir)
     const struct CMUnitTest tests[] = {T(back_and_forth), T(branches),       T(same_id),        T(what_is_kept),        T(many_branches), T(refusals),     T(leftovers),
                                        T(flips_and_cuts), T(foreign_parent), T(full_disk),      T(killed_at_each_call), T(many_entries),  T(odd_entries),  T(bytes_do_not_tell_memory)};

@@ -24,8 +24,7 @@ static const char *input_text;
 static bool input_named;
 
 enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_source_opts *opts, struct dp_sources **out,
-                               struct dp_err *err)
-{
+                               struct dp_err *err) {
     static char dash[] = "-", file[] = "in.ndjson", position[] = "in.ndjson#1";
     (void)run, (void)names, (void)n, (void)opts, (void)err;
     *out = dp_calloc(1, sizeof **out);
@@ -37,8 +36,7 @@ enum dp_status dp_sources_open(struct dp_run *run, const char *const *names, siz
     return DP_OK;
 }
 
-enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err)
-{
+enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct dp_err *err) {
     if (!*s->p) return DP_END;
     size_t n = strcspn(s->p, "\n"), whole = n + (s->p[n] == '\n');
     dp_buf_reset(&c->raw);
@@ -62,8 +60,7 @@ enum dp_status dp_sources_next(struct dp_sources *s, struct dp_chunk *c, struct 
     return DP_OK;
 }
 
-enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct dp_chunk *c, struct dp_err *err)
-{
+enum dp_status dp_sources_convert(struct dp_sources *s, unsigned worker, struct dp_chunk *c, struct dp_err *err) {
     (void)s, (void)worker, (void)c, (void)err;
     return DP_OK;
 }
@@ -74,8 +71,7 @@ bool dp_sources_piped(const struct dp_sources *s) { return !s->named; }
 void dp_sources_origins(const struct dp_sources *s, struct dp_mark *begin) { (void)s, (void)begin; }
 void dp_sources_close(struct dp_sources *s) { free(s); }
 
-void dp_chunk_release(struct dp_chunk *c)
-{
+void dp_chunk_release(struct dp_chunk *c) {
     dp_buf_release(&c->raw);
     dp_mark_release(&c->mark);
 }
@@ -90,16 +86,14 @@ struct result {
     size_t n_paths;
 };
 
-static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err)
-{
+static enum dp_status on_path(void *ctx, struct dp_str path, struct dp_err *err) {
     (void)path, (void)err;
     ++*(size_t *)ctx;
     return DP_OK;
 }
 
 /* Passes all but records whose key is "drop" (filtered) and "bad" (a broken rule); "stop" ends the reading. */
-static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     (void)ctx, (void)err;
     if (dp_json_member(r, 0, "lost")) return DP_OK; /* in no book */
     if (dp_json_member(r, 0, "drop")) dp_job_filter(j);
@@ -115,8 +109,7 @@ struct how {
     const char *rejects;
 };
 
-static void run_stream(const char *text, const struct how *how, unsigned threads, struct result *res)
-{
+static void run_stream(const char *text, const struct how *how, unsigned threads, struct result *res) {
     struct dp_run run = {.program = "dp-test", .run_id = "r1", .job = "dp", .threads = threads, .memory = 1 << 27, .max_record = 1 << 20,
                          .marks = how->marks, .now_micros = 0, .now_fixed = true, .stop_fd = -1, .wake_fd = -1};
     struct dp_stream_conf conf = {.sources = {.paths = how->paths}, .sink = how->sink, .strict = how->strict, .decides = how->decides,
@@ -145,8 +138,7 @@ static void run_stream(const char *text, const struct how *how, unsigned threads
 }
 
 /* A begin, the lines, and an end that fits them. */
-static const char *marked(const char *lines, char out[4000])
-{
+static const char *marked(const char *lines, char out[4000]) {
     struct dp_linehash *h = dp_linehash_open();
     char hash[48];
     size_t n = 0;
@@ -167,8 +159,7 @@ struct stream_case {
     uint64_t used;
 };
 
-static void check(const struct stream_case *c)
-{
+static void check(const struct stream_case *c) {
     struct result one, three;
     run_stream(c->in, &c->how, 1, &one);
     run_stream(c->in, &c->how, 3, &three);
@@ -180,8 +171,7 @@ static void check(const struct stream_case *c)
     if (one.books.used != c->used) fail_msg("%s: %d used", c->name, (int)one.books.used);
 }
 
-static void test_plain(void **state)
-{
+static void test_plain(void **state) {
     (void)state;
     static const struct stream_case cases[] = {
         {"empty", "", {.named = false}, DP_OK, 0, NULL, "{", 0},
@@ -214,8 +204,7 @@ static void test_plain(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(&cases[i]);
 }
 
-static void test_begin_and_end(void **state)
-{
+static void test_begin_and_end(void **state) {
     (void)state;
     char b1[4000], b2[4000], b3[4000], b4[4000], b5[4000], b6[4000], b7[4000], b8[4000];
     const char *two = marked("{\"a\":1}\n{\"drop\":2}\n", b1);
@@ -265,8 +254,7 @@ static void test_begin_and_end(void **state)
     check(&c);
 }
 
-static void test_sink(void **state)
-{
+static void test_sink(void **state) {
     (void)state;
     char b1[4000], b2[4000];
     struct stream_case c = {"sink", marked("a.parquet\nb.parquet\n", b1), {.paths = DP_PATHS_PASS, .strict = true, .sink = true}, DP_OK, 0, NULL, "$dp", 2};
@@ -276,8 +264,7 @@ static void test_sink(void **state)
     check(&c);
 }
 
-static void test_heartbeat(void **state)
-{
+static void test_heartbeat(void **state) {
     (void)state;
     struct stream_case c = {"heartbeat", "{\"$dp\":\"begin\",\"run\":\"up\"}\n{\"$dp\":\"heartbeat\",\"run\":\"up\",\"time\":1}\n", {.named = false}, DP_FORMAT, 4,
                             "\"stages\":[{\"program\":\"dp-test\",\"time\":\"1970-01-01T00:00:00.000Z\"}]", NULL, 0};
@@ -287,8 +274,7 @@ static void test_heartbeat(void **state)
     check(&c);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_begin_and_end), cmocka_unit_test(test_sink),
                                        cmocka_unit_test(test_heartbeat)};
     return cmocka_run_group_tests(tests, NULL, NULL);

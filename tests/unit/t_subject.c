@@ -19,8 +19,7 @@
 static struct dp_run run_of_tests = {.program = "t_subject", .run_id = "run-1", .threads = 2, .memory = 64 << 20, .max_record = DP_LIMIT_RECORD, .stop_fd = -1, .wake_fd = -1};
 static char dir[64];
 
-static int begin_test(void **state)
-{
+static int begin_test(void **state) {
     (void)state;
     snprintf(dir, sizeof dir, "/tmp/t_subject.XXXXXX");
     run_of_tests.pool = dp_pool_open(2);
@@ -28,8 +27,7 @@ static int begin_test(void **state)
     return !mkdtemp(dir);
 }
 
-static int end_test(void **state)
-{
+static int end_test(void **state) {
     (void)state;
     char *file = dp_path_join(dir, "f.ndjson");
     (void)unlink(file);
@@ -39,8 +37,7 @@ static int end_test(void **state)
     return rmdir(dir);
 }
 
-static char *file_of(const char *text, size_t n)
-{
+static char *file_of(const char *text, size_t n) {
     char *path = dp_path_join(dir, "f.ndjson");
     int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
     assert_true(fd >= 0);
@@ -49,14 +46,12 @@ static char *file_of(const char *text, size_t n)
     return path;
 }
 
-static enum dp_status add(struct dp_subject *s, const char *word)
-{
+static enum dp_status add(struct dp_subject *s, const char *word) {
     struct dp_err err = DP_ERR_INIT;
     return dp_subject_add_word(s, dp_str_z(word), &err);
 }
 
-static void test_words(void **state)
-{
+static void test_words(void **state) {
     struct dp_subject s = {0};
     (void)state;
     assert_int_equal(add(&s, "email=a@b.c"), DP_OK);
@@ -72,8 +67,7 @@ static void test_words(void **state)
     dp_subject_release(&s);
 }
 
-static void test_limits(void **state)
-{
+static void test_limits(void **state) {
     struct dp_subject s = {0}, t = {0}, u = {0};
     char word[DP_LIMIT_SUBJECT_VALUE + 8];
     (void)state;
@@ -96,8 +90,7 @@ static void test_limits(void **state)
     dp_subject_release(&s), dp_subject_release(&t), dp_subject_release(&u);
 }
 
-static void test_file(void **state)
-{
+static void test_file(void **state) {
     struct dp_subject s = {0};
     struct dp_err err = DP_ERR_INIT;
     static const char text[] = "# who\n\nemail=a@b.c\r\nid=42";
@@ -121,8 +114,7 @@ static void test_file(void **state)
     dp_subject_release(&s);
 }
 
-static void test_digest(void **state)
-{
+static void test_digest(void **state) {
     struct dp_subject s = {0}, t = {0};
     char salt[2][33], sum[2][65], hex[65];
     uint8_t key[16], mac[DP_SHA256_SIZE];
@@ -147,15 +139,13 @@ static void test_digest(void **state)
     dp_subject_release(&s), dp_subject_release(&t);
 }
 
-static bool has(const struct dp_subject *s, const char *name, const char *value)
-{
+static bool has(const struct dp_subject *s, const char *name, const char *value) {
     for (size_t i = 0; i < s->n; i++)
         if (!strcmp(s->v[i].name, name) && !strcmp(s->v[i].value, value)) return true;
     return false;
 }
 
-static void test_graph(void **state)
-{
+static void test_graph(void **state) {
     struct dp_subject s = {0};
     struct dp_err err = DP_ERR_INIT;
     static const char text[] = "{\"device\":\"z\",\"phone\":\"+1\"}\n{\"other\":\"a@b.c\",\"id\":9}\n{\"id\":42,\"email\":\"a@b.c\",\"device\":[\"x\",\"y\",null,{\"k\":1}],\"t\":true}\n"
@@ -176,8 +166,7 @@ static void test_graph(void **state)
 }
 
 /* A value that many share: at the limit, and one past it. */
-static void test_graph_limit(void **state)
-{
+static void test_graph_limit(void **state) {
     (void)state;
     for (unsigned more = 0; more < 2; more++) {
         struct dp_subject s = {0};
@@ -197,8 +186,7 @@ static void test_graph_limit(void **state)
     }
 }
 
-static void test_paths(void **state)
-{
+static void test_paths(void **state) {
     static const struct { const char *column, *path; } cases[] = {{"a", ".\"a\"?"}, {"a.b", ".\"a\"?.\"b\"?"}, {"a[].b c", ".\"a\"?[]?.\"b c\"?"}, {"a[][]", ".\"a\"?[]?[]?"}, {"q\"", ".\"q\\\"\"?"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -209,15 +197,13 @@ static void test_paths(void **state)
     }
 }
 
-static enum dp_status keep(void *ctx, struct dp_str lines, uint64_t n, struct dp_err *err)
-{
+static enum dp_status keep(void *ctx, struct dp_str lines, uint64_t n, struct dp_err *err) {
     (void)n, (void)err;
     dp_buf_adds(ctx, lines);
     return DP_OK;
 }
 
-static void test_values(void **state)
-{
+static void test_values(void **state) {
     static const char text[] = "{\"k\":9007199254740993}\n{\"k\":9007199254740992}\n{\"k\":\"9007199254740993\"}\n{\"k\":9007199254740993.0}\nbad\n{\"k\":[1,9007199254740993]}\n{\"k\":\"09007199254740993\"}\n{\"k\":{\"a\":1}}\n{}\n";
     char *path = file_of(text, sizeof text - 1);
     struct dp_subject s = {0};
@@ -238,8 +224,7 @@ static void test_values(void **state)
 }
 
 /* What a condition holds, and what it doesn't. */
-static void test_condition(void **state)
-{
+static void test_condition(void **state) {
     char *path = file_of("{\"k\":1}\n", 8), word[DP_LIMIT_SUBJECT_VALUE + 3];
     struct dp_subject_column column = {.column = (char *)"k", .id = (char *)"k"};
     struct dp_subject_place place = {.name = path, .columns = &column, .n_columns = 1};
@@ -260,8 +245,7 @@ static void test_condition(void **state)
 }
 
 /* A member that says that it may be large gets zip64 fields, one that has more than it said is refused. */
-static void test_zip(void **state)
-{
+static void test_zip(void **state) {
     char *path = file_of("", 0);
     int fd = open(path, O_RDWR);
     struct dp_zip *z = NULL;
@@ -296,8 +280,7 @@ static void test_zip(void **state)
     free(path);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words), cmocka_unit_test(test_limits), cmocka_unit_test(test_file), cmocka_unit_test(test_digest), cmocka_unit_test(test_graph),
         cmocka_unit_test(test_graph_limit), cmocka_unit_test(test_paths), cmocka_unit_test(test_values), cmocka_unit_test(test_condition), cmocka_unit_test(test_zip)};

@@ -4,8 +4,7 @@
 #include <dp/base/limits.h>
 #include <dp/delta/tier.h>
 
-static void test_split(void **state)
-{
+static void test_split(void **state) {
     (void)state;
     static const struct { const char *path, *dir, *rel; } cases[] = {
         {"/cold/ID/day=1/a.parquet", "/cold", "day=1/a.parquet"},
@@ -36,8 +35,7 @@ static void test_split(void **state)
     assert_false(dp_delta_tier_split(DP_STR("/cold//a"), DP_STR(""), &dir, &rel));
 }
 
-static void test_words(void **state)
-{
+static void test_words(void **state) {
     (void)state;
     struct dp_buf b = {0};
     dp_delta_path_uri(DP_STR("/a b/p=1%2F/x"), &b);
@@ -56,8 +54,7 @@ static void test_words(void **state)
     assert_false(dp_delta_is_tiered(&f));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_split), cmocka_unit_test(test_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

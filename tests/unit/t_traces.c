@@ -9,14 +9,12 @@ static const size_t alias_of[] = {1};
 
 struct rig { struct trace_set set; struct trace_search s; uint64_t counts[DP_TRACE_KINDS * N]; struct dp_run run; };
 
-static void set_up(struct rig *r)
-{
+static void set_up(struct rig *r) {
     memset(r, 0, sizeof *r);
     trace_set_make(&r->set, values, N, aliases, alias_of, 1);
     r->s = (struct trace_search){.run = &r->run, .set = &r->set, .counts = r->counts, .scan = dp_scan_open(1 << 20, DP_SCAN_AUTO), .inner = dp_scan_open(1 << 20, DP_SCAN_AUTO)};
 }
-static void tear_down(struct rig *r)
-{
+static void tear_down(struct rig *r) {
     dp_scan_close(r->s.scan), dp_scan_close(r->s.inner);
     dp_buf_release(&r->s.text), dp_buf_release(&r->s.decoded), dp_buf_release(&r->s.nested);
     trace_set_release(&r->set);
@@ -36,8 +34,7 @@ static const struct { const char *lines; unsigned found[N]; } records[] = {
     {"{\"add\":{\"path\":\"id=42/part-0.parquet\",\"partitionValues\":{\"id\":\"42\"}}}", {0, 1, 0}}, {"{\"add\":{\"path\":\"id=42/part-0.parquet\"}}", {0, 1, 0}}, {"{\"path\":\"id=421/part-0.parquet\"}", {0}},
     {"{\"path\":\"mail=ann%2522b@example.org/part\"}", {1, 0, 0}}, {"no record of 42, but ann\"b@example.org\n", {1, 0, 0}}, {"", {0}}};
 
-static void test_records(void **state)
-{
+static void test_records(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
         struct rig r;
@@ -54,8 +51,7 @@ static void test_records(void **state)
 }
 
 /* A text in bytes is met once, also where blocks overlap; numbers and short ones are not looked for there. */
-static void test_bytes(void **state)
-{
+static void test_bytes(void **state) {
     static const char text[] = "..ann\"b@example.org....42..id=42/..ann\"b@example.org";
     (void)state;
     for (size_t cut = 0; cut <= sizeof text - 1; cut++) {
@@ -70,8 +66,7 @@ static void test_bytes(void **state)
     }
 }
 
-static void test_names(void **state)
-{
+static void test_names(void **state) {
     static const struct { const char *path; unsigned mail, id; } names[] = {
         {"t/id=42", 0, 1}, {"t/id=42/part.parquet", 0, 1}, {"t/id=421", 0, 0}, {"t/42/part", 0, 0}, {"t/mail=ann%22b@example.org/x", 1, 0}, {"t/mail=ann%22b%40example.org", 1, 0}, {"t/ann\"b@example.org.csv", 1, 0}};
     (void)state;
@@ -84,8 +79,7 @@ static void test_names(void **state)
     }
 }
 
-static void test_bounds(void **state)
-{
+static void test_bounds(void **state) {
     const struct dp_str whole = values[2].text;
     (void)state;
     assert_true(trace_is_bound(whole, whole));
@@ -98,8 +92,7 @@ static void test_bounds(void **state)
     assert_true(trace_is_bound(DP_STR("a very long name of \xf4\x8f\xbf\xbf"), whole)); /* the highest character behind the cut */
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_records), cmocka_unit_test(test_bytes), cmocka_unit_test(test_names), cmocka_unit_test(test_bounds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,13 +17,11 @@ struct file {
     unsigned leaps;
 };
 
-static void add_int(struct dp_buf *b, uint64_t v, int bytes)
-{
+static void add_int(struct dp_buf *b, uint64_t v, int bytes) {
     for (int i = bytes - 1; i >= 0; i--) dp_buf_addc(b, (char)(v >> (8 * i)));
 }
 
-static void add_block(struct dp_buf *b, const struct file *f, bool is_empty, int width)
-{
+static void add_block(struct dp_buf *b, const struct file *f, bool is_empty, int width) {
     uint32_t n = is_empty ? 0 : (uint32_t)f->n_steps, types = is_empty ? 1 : (uint32_t)f->n_types, leaps = is_empty ? 0 : f->leaps;
     dp_buf_addz(b, "TZif");
     dp_buf_addc(b, f->version);
@@ -37,8 +35,7 @@ static void add_block(struct dp_buf *b, const struct file *f, bool is_empty, int
     for (uint32_t i = 0; i < leaps; i++) add_int(b, i, width), add_int(b, i, 4);
 }
 
-static void build(const struct file *f, struct dp_buf *b)
-{
+static void build(const struct file *f, struct dp_buf *b) {
     if (f->version == '\0') {
         add_block(b, f, false, 4);
         return;
@@ -48,8 +45,7 @@ static void build(const struct file *f, struct dp_buf *b)
     if (f->footer) dp_buf_addf(b, "\n%s\n", f->footer);
 }
 
-static struct dp_zone *made(const struct file *f)
-{
+static struct dp_zone *made(const struct file *f) {
     struct dp_buf b = {0};
     struct dp_zone *z = NULL;
     struct dp_err err = DP_ERR_INIT;
@@ -60,20 +56,17 @@ static struct dp_zone *made(const struct file *f)
 }
 
 /* A zone with a rule alone. */
-static struct dp_zone *ruled(const char *footer)
-{
+static struct dp_zone *ruled(const char *footer) {
     return made(&(struct file){.version = '2', .types = {0}, .n_types = 1, .footer = footer});
 }
 
-static int64_t at(const char *text)
-{
+static int64_t at(const char *text) {
     struct dp_timestamp t;
     if (!dp_time_parse(dp_str_z(text), true, true, &t)) fail_msg("%s", text);
     return t.seconds;
 }
 
-static void transitions(void **state)
-{
+static void transitions(void **state) {
     (void)state;
     const struct file f = {.version = '2', .types = {-600, 3600, 7200}, .n_types = 3, .steps = {{-1000, 1}, {0, 2}, {5000, 1}}, .n_steps = 3, .footer = ""};
     struct dp_zone *z = made(&f);
@@ -96,8 +89,7 @@ static void transitions(void **state)
     dp_zone_close(z);
 }
 
-static void rules(void **state)
-{
+static void rules(void **state) {
     (void)state;
     static const struct { const char *rule, *at; int32_t offset; } cases[] = {
         {"CET-1CEST,M3.5.0,M10.5.0/3", "2024-03-31T00:59:59Z", 3600},
@@ -134,8 +126,7 @@ static void rules(void **state)
     }
 }
 
-static void far_away(void **state)
-{
+static void far_away(void **state) {
     (void)state;
     struct dp_zone *z = ruled("CET-1CEST,M3.5.0,M10.5.0/3");
     int64_t summer = at("2024-07-01T00:00:00Z"), cycle = INT64_C(146097) * 86400, s, e;
@@ -151,8 +142,7 @@ static void far_away(void **state)
     dp_zone_close(z);
 }
 
-static void damaged(void **state)
-{
+static void damaged(void **state) {
     (void)state;
     static const char *const rules_bad[] = {"CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M3.5.0,M10.5.0/3x", "CET-25", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0",
                                             "CET-1CEST,M3.5.7,M10.5.0", "CET-1CEST,J0,J1", "CET-1CEST,J366,J1", "CET-1CEST,366,1", "CET-1CEST,M3.5.0/168,M10.5.0", "<CET-1", "-1", "CET-1:60"};
@@ -200,8 +190,7 @@ static void damaged(void **state)
     dp_buf_release(&b);
 }
 
-static void editions(void **state)
-{
+static void editions(void **state) {
     (void)state;
     const char *rule = "CET-1CEST,M3.5.0,M10.5.0/3";
     int64_t a = at("2020-03-29T01:00:00Z"), b = at("2020-10-25T01:00:00Z"), c = at("2021-03-28T01:00:00Z"), d = at("2021-10-31T01:00:00Z");
@@ -216,8 +205,7 @@ static void editions(void **state)
     for (size_t i = 0; i < 4; i++) dp_zone_close(z[i]);
 }
 
-static void names(void **state)
-{
+static void names(void **state) {
     (void)state;
     static const char *const odd[] = {"", "/etc/passwd", "../x", "Europe/../../etc/passwd", "Europe/Ber lin", ":x", "zone.tab", "Europe/Berlin\n", "+8:00", "+24:00", "+08:60", "+0800", "+08:0x"};
     struct dp_zone *z;
@@ -256,8 +244,7 @@ static void names(void **state)
 
 /* ---- periods ---- */
 
-static void period_is(const struct dp_zone *z, enum dp_calendar unit, int week_start, const char *t, const char *start, const char *end)
-{
+static void period_is(const struct dp_zone *z, enum dp_calendar unit, int week_start, const char *t, const char *start, const char *end) {
     int64_t s, e;
     char text[2][40] = {{0}};
     assert_true(dp_zone_period(z, unit, week_start, at(t) * 1000, &s, &e));
@@ -265,8 +252,7 @@ static void period_is(const struct dp_zone *z, enum dp_calendar unit, int week_s
     if (strcmp(text[0], start) != 0 || strcmp(text[1], end) != 0) fail_msg("%s %s: %s to %s", dp_zone_name(z), t, text[0], text[1]);
 }
 
-static void periods(void **state)
-{
+static void periods(void **state) {
     (void)state;
     struct dp_zone *z = ruled("UTC0");
     period_is(z, DP_CALENDAR_DAY, 1, "2024-02-29T12:00:00Z", "2024-02-29T00:00:00Z", "2024-03-01T00:00:00Z");
@@ -288,8 +274,7 @@ static void periods(void **state)
     dp_zone_close(z);
 }
 
-static struct dp_zone *installed(const char *name)
-{
+static struct dp_zone *installed(const char *name) {
     struct dp_zone *z = NULL;
     struct dp_err err = DP_ERR_INIT;
     if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK)) {
@@ -300,8 +285,7 @@ static struct dp_zone *installed(const char *name)
     return z;
 }
 
-static void system_zones(void **state)
-{
+static void system_zones(void **state) {
     (void)state;
     static const struct { const char *zone, *t, *start, *end; } days[] = {
         {"Europe/Berlin", "2024-03-31T12:00:00Z", "2024-03-30T23:00:00Z", "2024-03-31T22:00:00Z"},          /* 23 h */
@@ -334,8 +318,7 @@ static void system_zones(void **state)
 }
 
 /* Over many zones: periods follow each other without gap or overlap, and each time in one gives that one. */
-static void tiling(void **state)
-{
+static void tiling(void **state) {
     (void)state;
     static const char *const zones[] = {"Africa/Cairo", "America/Godthab", "America/St_Johns", "America/Havana", "Antarctica/Troll", "Asia/Gaza", "Asia/Manila", "Asia/Tehran",
                                         "Atlantic/Azores", "Europe/Dublin", "Pacific/Kwajalein", "Africa/Casablanca"};
@@ -356,8 +339,7 @@ static void tiling(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     unsetenv("TZDIR");
     const struct CMUnitTest tests[] = {cmocka_unit_test(transitions), cmocka_unit_test(rules),   cmocka_unit_test(far_away),     cmocka_unit_test(damaged), cmocka_unit_test(editions),
                                        cmocka_unit_test(names),       cmocka_unit_test(periods), cmocka_unit_test(system_zones), cmocka_unit_test(tiling)};

@@ -15,8 +15,7 @@
 enum { WAIT_MS = 30 * 1000 };
 
 /* Does a file begin as JSON does? */
-static bool is_json(const char *path)
-{
+static bool is_json(const char *path) {
     struct stat st;
     char head[64];
     int fd = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -26,8 +25,7 @@ static bool is_json(const char *path)
     return i < n && (head[i] == '{' || head[i] == '[');
 }
 
-enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct dp_catalog **out, struct dp_err *err)
-{
+enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct dp_catalog **out, struct dp_err *err) {
     char *usual = dp_catalog_default();
     const char *own = path ? NULL : getenv("DP_LINEAGE");
     char *named = own ? dp_path_of_url(own) : NULL;
@@ -42,15 +40,13 @@ enum dp_status lineage_open(const char *path, enum dp_catalog_mode mode, struct 
     return status;
 }
 
-enum dp_status lineage_find(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_node *out, struct dp_err *err)
-{
+enum dp_status lineage_find(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_node *out, struct dp_err *err) {
     char cwd[4096];
     if (!getcwd(cwd, sizeof cwd)) return dp_err_sys(err, DP_IO, "can't tell the working directory");
     return dp_catalog_find(c, text, kinds, cwd, out, err);
 }
 
-enum dp_status lineage_find_all(struct dp_catalog *c, const char *text, const char *kinds, struct lineage_nodes *out, struct dp_err *err)
-{
+enum dp_status lineage_find_all(struct dp_catalog *c, const char *text, const char *kinds, struct lineage_nodes *out, struct dp_err *err) {
     struct dp_catalog_node one = {0}, *v = NULL;
     size_t n = 0;
     if (strpbrk(kinds, "dc")) DP_TRY(dp_catalog_find_folded(c, text, &v, &n, err));
@@ -65,28 +61,24 @@ enum dp_status lineage_find_all(struct dp_catalog *c, const char *text, const ch
     return DP_OK;
 }
 
-void lineage_nodes_release(struct lineage_nodes *s)
-{
+void lineage_nodes_release(struct lineage_nodes *s) {
     for (size_t i = 0; i < s->n; i++) dp_catalog_node_release(&s->v[i]);
     free(s->v);
     *s = (struct lineage_nodes){0};
 }
 
-static void add_clean(struct dp_buf *b, size_t from)
-{
+static void add_clean(struct dp_buf *b, size_t from) {
     for (size_t i = from; i < b->n; i++)
         if ((unsigned char)b->p[i] < 0x20 || b->p[i] == 0x7f) b->p[i] = '?';
 }
 
-void lineage_add_name(const struct dp_catalog_node *n, struct dp_buf *b)
-{
+void lineage_add_name(const struct dp_catalog_node *n, struct dp_buf *b) {
     size_t from = b->n;
     dp_catalog_node_print(n, b);
     add_clean(b, from);
 }
 
-void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b)
-{
+void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b) {
     dp_buf_addf(b, "\"kind\":\"%s\",\"namespace\":", n->kind == 'd' ? "dataset" : n->kind == 'j' ? "job" : "column");
     dp_json_add_string(b, dp_str_z(n->ns));
     dp_buf_addz(b, ",\"name\":");
@@ -98,15 +90,13 @@ void lineage_add_json(const struct dp_catalog_node *n, struct dp_buf *b)
 
 /* ---- rows ---- */
 
-static size_t cells_in(struct dp_str row)
-{
+static size_t cells_in(struct dp_str row) {
     size_t n = 1;
     for (const char *p = row.p; (p = memchr(p, '\t', (size_t)(row.p + row.n - p))) != NULL; p++) n++;
     return n;
 }
 
-static void align(const struct dp_buf *rows, size_t columns, struct dp_buf *out)
-{
+static void align(const struct dp_buf *rows, size_t columns, struct dp_buf *out) {
     struct dp_grid *g = dp_grid_open();
     size_t most = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -130,8 +120,7 @@ static void align(const struct dp_buf *rows, size_t columns, struct dp_buf *out)
     dp_grid_close(g);
 }
 
-enum dp_status lineage_write(struct dp_cli *cli, const struct dp_buf *rows, struct dp_err *err)
-{
+enum dp_status lineage_write(struct dp_cli *cli, const struct dp_buf *rows, struct dp_err *err) {
     size_t columns = dp_cli_columns();
     struct dp_buf text = {0};
     if (!columns || !rows->n) return dp_out_write(cli->run.out, rows->p, rows->n, err);
@@ -147,8 +136,7 @@ struct answer {
     uint64_t n;
 };
 
-void lineage_add_cell(struct dp_buf *b, const struct dp_catalog_cell *c, bool json)
-{
+void lineage_add_cell(struct dp_buf *b, const struct dp_catalog_cell *c, bool json) {
     char when[40];
     if (c->is_null) {
         dp_buf_addz(b, json ? "null" : "-");
@@ -166,8 +154,7 @@ void lineage_add_cell(struct dp_buf *b, const struct dp_catalog_cell *c, bool js
     }
 }
 
-static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct answer *a = ctx;
     bool json = a->cli->common.json;
     if (json) dp_buf_addz(&a->text, a->n ? ",{" : "{");
@@ -184,8 +171,7 @@ static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, siz
     return status;
 }
 
-enum dp_status lineage_answer(struct dp_cli *cli, struct dp_catalog *c, enum dp_catalog_question q, const struct dp_catalog_args *args, const char *key, uint64_t *n, struct dp_err *err)
-{
+enum dp_status lineage_answer(struct dp_cli *cli, struct dp_catalog *c, enum dp_catalog_question q, const struct dp_catalog_args *args, const char *key, uint64_t *n, struct dp_err *err) {
     struct answer a = {.cli = cli};
     if (cli->common.json) dp_buf_addc(&a.text, '[');
     enum dp_status status = dp_catalog_ask(c, q, args, on_row, &a, err);

@@ -37,8 +37,7 @@ struct discovering {
 };
 
 /* Into the store or out; *is_new: it was not there before. */
-static enum dp_status send(struct discovering *g, bool *is_new, struct dp_err *err)
-{
+static enum dp_status send(struct discovering *g, bool *is_new, struct dp_err *err) {
     *is_new = true;
     if (!g->c) return dp_out_write(g->cli->run.out, g->event.p, g->event.n, err);
     uint64_t before = dp_catalog_repeated(g->c);
@@ -51,8 +50,7 @@ static enum dp_status send(struct discovering *g, bool *is_new, struct dp_err *e
 }
 
 /* That a dataset is there, or gone, from now on. */
-static enum dp_status send_life(struct discovering *g, const char *path, enum dp_ol_lifecycle life, struct dp_err *err)
-{
+static enum dp_status send_life(struct discovering *g, const char *path, enum dp_ol_lifecycle life, struct dp_err *err) {
     struct dp_ol_dataset d = {.rows = UINT64_MAX, .bytes = UINT64_MAX, .files = UINT64_MAX, .lifecycle = life};
     bool is_new;
     enum dp_status status = dp_ol_name_of(path, "/", &d.id, err);
@@ -62,16 +60,14 @@ static enum dp_status send_life(struct discovering *g, const char *path, enum dp
     return status == DP_OK ? send(g, &is_new, err) : status;
 }
 
-static enum dp_status on_dropped(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_dropped(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct discovering *g = ctx;
     (void)n, (void)err;
     dp_map_put(&g->dropped, cells[0].text, NULL);
     return DP_OK;
 }
 
-static enum dp_status on_found(void *ctx, const struct dp_lake_found *f, struct dp_err *err)
-{
+static enum dp_status on_found(void *ctx, const struct dp_lake_found *f, struct dp_err *err) {
     struct discovering *g = ctx;
     bool is_new;
     if (f->fault) {
@@ -92,8 +88,7 @@ static enum dp_status on_found(void *ctx, const struct dp_lake_found *f, struct 
     return dp_cli_say(g->cli, err, "found\t%s\t%.900s\n", f->d->layer ? f->d->layer : f->d->format, f->path);
 }
 
-static enum dp_status on_known(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_known(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct discovering *g = ctx;
     struct stat st;
     size_t m = strlen(g->dir);
@@ -109,8 +104,7 @@ static enum dp_status on_known(void *ctx, const struct dp_catalog_cell *cells, s
     return DP_OK;
 }
 
-static enum dp_status drop_gone(struct discovering *g, struct dp_err *err)
-{
+static enum dp_status drop_gone(struct discovering *g, struct dp_err *err) {
     const struct dp_catalog_args args = {0};
     DP_TRY(dp_catalog_ask(g->c, DP_ASK_FILES, &args, on_known, g, err));
     for (size_t i = 0; i < g->n_gone; i++) {
@@ -120,8 +114,7 @@ static enum dp_status drop_gone(struct discovering *g, struct dp_err *err)
     return DP_OK;
 }
 
-static enum dp_status run_discover(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_discover(struct dp_cli *cli, struct dp_err *err) {
     const struct discover_conf *conf = cli->conf;
     struct discovering g = {.cli = cli};
     const struct dp_catalog_args args = {0};

@@ -36,8 +36,7 @@ static const struct dp_opt graph_options[] = {
     DP_OPT_END};
 
 /* Puts the nodes that were named in focus. */
-static enum dp_status focus_on(struct dp_catalog *c, struct dp_graph *g, const char *text, struct dp_err *err)
-{
+static enum dp_status focus_on(struct dp_catalog *c, struct dp_graph *g, const char *text, struct dp_err *err) {
     struct lineage_nodes s = {0};
     size_t met = 0;
     DP_TRY(lineage_find_all(c, text, "dcj", &s, err));
@@ -54,14 +53,12 @@ static enum dp_status focus_on(struct dp_catalog *c, struct dp_graph *g, const c
     return met ? DP_OK : dp_err_set(err, DP_USAGE, "%s: it was not yet there at that time", text);
 }
 
-static void add_title(const struct dp_cli *cli, struct dp_buf *b)
-{
+static void add_title(const struct dp_cli *cli, struct dp_buf *b) {
     dp_buf_addz(b, cli->n_args ? "Lineage of " : "Lineage");
     for (size_t i = 0; i < cli->n_args; i++) dp_buf_addf(b, "%s%s", i ? ", " : "", cli->args[i]);
 }
 
-static enum dp_status print_graph(struct dp_cli *cli, const struct dp_graph *g, struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status print_graph(struct dp_cli *cli, const struct dp_graph *g, struct dp_buf *b, struct dp_err *err) {
     const struct graph_conf *conf = cli->conf;
     struct dp_buf title = {0};
     struct dp_graph_layout l = {0};
@@ -78,8 +75,7 @@ static enum dp_status print_graph(struct dp_cli *cli, const struct dp_graph *g, 
     return status;
 }
 
-static enum dp_status write_file(const char *path, const struct dp_buf *b, struct dp_err *err)
-{
+static enum dp_status write_file(const char *path, const struct dp_buf *b, struct dp_err *err) {
     struct dp_newfile f = {0};
     bool direct = false;
     char *final = NULL;
@@ -99,8 +95,7 @@ static enum dp_status write_file(const char *path, const struct dp_buf *b, struc
     return status;
 }
 
-static enum dp_status run_graph(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_graph(struct dp_cli *cli, struct dp_err *err) {
     const struct graph_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct dp_graph g = {0};

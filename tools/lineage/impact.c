@@ -37,8 +37,7 @@ struct starts {
     uint64_t n_changes;
 };
 
-static void add_start(struct starts *s, struct dp_catalog_node n)
-{
+static void add_start(struct starts *s, struct dp_catalog_node n) {
     struct lineage_nodes *v = &s->nodes;
     v->v = dp_grow(v->v, &v->cap, v->n + 1, sizeof *v->v);
     v->v[v->n++] = n;
@@ -46,8 +45,7 @@ static void add_start(struct starts *s, struct dp_catalog_node n)
 
 /* ---- contracts ---- */
 
-static enum dp_status say_change(struct dp_cli *cli, struct starts *s, const char *dataset, const char *column, const char *what, struct dp_err *err)
-{
+static enum dp_status say_change(struct dp_cli *cli, struct starts *s, const char *dataset, const char *column, const char *what, struct dp_err *err) {
     dp_buf_addz(&s->json, s->n_changes++ ? ",{\"dataset\":" : "{\"dataset\":");
     dp_json_add_string(&s->json, dp_str_z(dataset));
     if (column) dp_buf_addz(&s->json, ",\"column\":"), dp_json_add_string(&s->json, dp_str_z(column));
@@ -58,8 +56,7 @@ static enum dp_status say_change(struct dp_cli *cli, struct starts *s, const cha
 }
 
 /* One column that is changed; a store that never saw it has nothing that depends on it. */
-static enum dp_status add_column(struct dp_cli *cli, struct dp_catalog *c, struct starts *s, const struct dp_catalog_node *d, const char *column, const char *what, struct dp_err *err)
-{
+static enum dp_status add_column(struct dp_cli *cli, struct dp_catalog *c, struct starts *s, const struct dp_catalog_node *d, const char *column, const char *what, struct dp_err *err) {
     struct dp_buf b = {0};
     struct dp_catalog_node n = {0};
     struct dp_err none = DP_ERR_INIT;
@@ -72,23 +69,20 @@ static enum dp_status add_column(struct dp_cli *cli, struct dp_catalog *c, struc
     return status == DP_USAGE ? DP_OK : status;
 }
 
-static const struct dp_contract_property *property_of(const struct dp_contract_object *o, const char *name)
-{
+static const struct dp_contract_property *property_of(const struct dp_contract_object *o, const char *name) {
     for (size_t i = 0; o && i < o->n_properties; i++)
         if (!strcmp(o->properties[i].name, name)) return &o->properties[i];
     return NULL;
 }
 
-static const struct dp_contract_object *object_of(const struct dp_contract *k, const char *name)
-{
+static const struct dp_contract_object *object_of(const struct dp_contract *k, const char *name) {
     for (size_t i = 0; i < k->n_objects; i++)
         if (!strcmp(k->objects[i].name, name)) return &k->objects[i];
     return NULL;
 }
 
 /* Does the change stand at this property or inside it?  Paths are OBJECT.PROPERTY... */
-static bool is_at(const struct dp_change *x, const struct dp_contract_object *o, const struct dp_contract_property *p)
-{
+static bool is_at(const struct dp_change *x, const struct dp_contract_object *o, const struct dp_contract_property *p) {
     const char *names[] = {p->name, p->logical_name};
     size_t n = strlen(o->name);
     if (strncmp(x->path, o->name, n) != 0 || x->path[n] != '.') return false;
@@ -99,8 +93,7 @@ static bool is_at(const struct dp_change *x, const struct dp_contract_object *o,
     return false;
 }
 
-static enum dp_status add_object(struct dp_cli *cli, struct dp_catalog *c, const struct dp_contract_object *o, const struct dp_contract *new_, const struct dp_diff *diff, struct starts *s, struct dp_err *err)
-{
+static enum dp_status add_object(struct dp_cli *cli, struct dp_catalog *c, const struct dp_contract_object *o, const struct dp_contract *new_, const struct dp_diff *diff, struct starts *s, struct dp_err *err) {
     const struct impact_conf *conf = cli->conf;
     const struct dp_contract_object *now = object_of(new_, o->name);
     struct dp_catalog_node d = {0};
@@ -132,8 +125,7 @@ static enum dp_status add_object(struct dp_cli *cli, struct dp_catalog *c, const
 }
 
 /* Members of the contract's team, in either form. */
-static void add_team(const struct dp_contract *k, struct dp_map *tell)
-{
+static void add_team(const struct dp_contract *k, struct dp_map *tell) {
     const struct dp_yaml_node *team = dp_yaml_get(k->doc.root, "team"), *list = team && team->kind == DP_YAML_MAP ? dp_yaml_get(team, "members") : team;
     const struct dp_yaml_node *name = team && team->kind == DP_YAML_MAP ? dp_yaml_get(team, "name") : NULL;
     if (name && name->text.n) dp_map_put(tell, name->text, NULL);
@@ -143,8 +135,7 @@ static void add_team(const struct dp_contract *k, struct dp_map *tell)
     }
 }
 
-static enum dp_status read_contracts(struct dp_cli *cli, struct dp_catalog *c, struct starts *s, struct dp_map *tell, struct dp_err *err)
-{
+static enum dp_status read_contracts(struct dp_cli *cli, struct dp_catalog *c, struct starts *s, struct dp_map *tell, struct dp_err *err) {
     const struct impact_conf *conf = cli->conf;
     struct dp_contract old = {0}, new_ = {0};
     struct dp_diff diff = {0};
@@ -170,8 +161,7 @@ struct telling {
     struct dp_map *tell;
 };
 
-static enum dp_status on_owner(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_owner(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct telling *t = ctx;
     (void)err;
     if (n < 4 || !cells[0].text.n || cells[1].number < 0) return DP_OK;
@@ -180,8 +170,7 @@ static enum dp_status on_owner(void *ctx, const struct dp_catalog_cell *cells, s
     return DP_OK;
 }
 
-static enum dp_status find_owners(struct dp_catalog *c, const struct dp_walk *w, struct dp_map *tell, struct dp_err *err)
-{
+static enum dp_status find_owners(struct dp_catalog *c, const struct dp_walk *w, struct dp_map *tell, struct dp_err *err) {
     struct telling t = {.tell = tell};
     const struct dp_catalog_args args = {0};
     for (size_t i = 0; i < w->n; i++) {
@@ -198,8 +187,7 @@ static enum dp_status find_owners(struct dp_catalog *c, const struct dp_walk *w,
 
 static int by_name(const void *a, const void *b) { return dp_str_cmp(*(const struct dp_str *)a, *(const struct dp_str *)b); }
 
-static enum dp_status print_owners(struct dp_cli *cli, const struct dp_map *tell, struct dp_err *err)
-{
+static enum dp_status print_owners(struct dp_cli *cli, const struct dp_map *tell, struct dp_err *err) {
     struct dp_buf b = {0};
     enum dp_status status = DP_OK;
     struct dp_str *v = dp_calloc(tell->n + 1, sizeof *v);
@@ -220,8 +208,7 @@ static enum dp_status print_owners(struct dp_cli *cli, const struct dp_map *tell
 
 /* ---- the answer ---- */
 
-static enum dp_status answer(struct dp_cli *cli, struct dp_catalog *c, struct starts *s, struct dp_map *tell, struct dp_walk *w, struct dp_err *err)
-{
+static enum dp_status answer(struct dp_cli *cli, struct dp_catalog *c, struct starts *s, struct dp_map *tell, struct dp_walk *w, struct dp_err *err) {
     const struct impact_conf *conf = cli->conf;
     bool columns = conf->contract;
     for (size_t i = 0; i < s->nodes.n; i++) columns = columns || s->nodes.v[i].kind == 'c';
@@ -236,8 +223,7 @@ static enum dp_status answer(struct dp_cli *cli, struct dp_catalog *c, struct st
     return dp_err_set(err, DP_RULE, "%zu dataset%s, %zu job%s and %zu column%s depend on it", n[0], n[0] == 1 ? "" : "s", n[1], n[1] == 1 ? "" : "s", n[2], n[2] == 1 ? "" : "s");
 }
 
-static enum dp_status run_impact(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_impact(struct dp_cli *cli, struct dp_err *err) {
     const struct impact_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct starts s = {0};

@@ -40,29 +40,25 @@ struct waiting { struct dp_cat_event *e; struct dp_str warning; };
 
 struct reading { struct dp_catalog_reader *reader; };
 
-static enum dp_status open_worker(void *ctx, void *mem, struct dp_err *err)
-{
+static enum dp_status open_worker(void *ctx, void *mem, struct dp_err *err) {
     (void)ctx, (void)err;
     ((struct reading *)mem)->reader = dp_catalog_reader_open();
     return DP_OK;
 }
 
-static void close_worker(void *ctx, void *mem)
-{
+static void close_worker(void *ctx, void *mem) {
     (void)ctx;
     dp_catalog_reader_close(((struct reading *)mem)->reader);
 }
 
-static void close_job(void *ctx, void *mem)
-{
+static void close_job(void *ctx, void *mem) {
     struct ready *ready = mem;
     (void)ctx;
     dp_arena_release(&ready->arena);
     free(ready->v);
 }
 
-static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct ready *ready = j->mem;
     (void)ctx, (void)err;
     ready->n = ready->next = 0;
@@ -72,8 +68,7 @@ static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err)
 
 static void reject(struct dp_job *j, const struct dp_record *r, const struct dp_err *why) { dp_job_reject(j, r, "event", NULL, "an OpenLineage event", "%s", why->msg); }
 
-static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     const struct ingesting *g = ctx;
     struct ready *ready = j->mem;
     struct dp_err why = DP_ERR_INIT;
@@ -92,24 +87,21 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     return DP_OK;
 }
 
-static enum dp_status commit(struct ingesting *g, struct dp_err *err)
-{
+static enum dp_status commit(struct ingesting *g, struct dp_err *err) {
     DP_TRY(dp_catalog_commit(g->c, err));
     g->in_transaction = 0;
     nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL); /* whoever waits may go first */
     return DP_OK;
 }
 
-static void warn(struct ingesting *g, struct dp_job *j, const struct dp_record *r, struct dp_str words)
-{
+static void warn(struct ingesting *g, struct dp_job *j, const struct dp_record *r, struct dp_str words) {
     uint64_t line, offset;
     if (!words.n || g->warned++) return;
     dp_job_place(j, r, &line, &offset);
     dp_run_log(&g->cli->run, DP_LOG_WARN, "%s:%llu: %.*s (further ones are only counted)", j->chunk->origin ? j->chunk->origin->name : "-", (unsigned long long)line, DP_STR_FMT(words));
 }
 
-static enum dp_status on_decide(void *ctx, struct dp_job *j, struct dp_err *err)
-{
+static enum dp_status on_decide(void *ctx, struct dp_job *j, struct dp_err *err) {
     struct ingesting *g = ctx;
     struct ready *ready = j->mem;
     struct dp_record r;
@@ -135,8 +127,7 @@ static enum dp_status on_decide(void *ctx, struct dp_job *j, struct dp_err *err)
 }
 
 /* So that a search need not.  Without FTS5 there is none. */
-static enum dp_status index_words(struct dp_catalog *c, struct dp_err *err)
-{
+static enum dp_status index_words(struct dp_catalog *c, struct dp_err *err) {
     struct dp_err why = DP_ERR_INIT;
     enum dp_status status = dp_catalog_index(c, &why);
     if (status == DP_OK || status == DP_UNSUPPORTED) status = dp_catalog_commit(c, &why);
@@ -144,8 +135,7 @@ static enum dp_status index_words(struct dp_catalog *c, struct dp_err *err)
     return status;
 }
 
-static enum dp_status run_ingest(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_ingest(struct dp_cli *cli, struct dp_err *err) {
     const struct ingest_conf *conf = cli->conf;
     static const struct dp_stream_ops ops = {.worker_size = sizeof(struct reading), .worker_open = open_worker, .worker_close = close_worker, .job_size = sizeof(struct ready),
                                              .job_close = close_job, .chunk_begin = on_chunk, .record = on_record, .decide = on_decide};

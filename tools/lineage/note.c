@@ -21,8 +21,7 @@ static const struct dp_opt classify_options[] = {LINEAGE_STORE(note_conf), REMOV
 
 /* ---- what is said ---- */
 
-static enum dp_status ask(struct dp_cli *cli, enum dp_catalog_question q, const char *key, struct dp_err *err)
-{
+static enum dp_status ask(struct dp_cli *cli, enum dp_catalog_question q, const char *key, struct dp_err *err) {
     const struct note_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct dp_catalog_node n = {0};
@@ -35,21 +34,18 @@ static enum dp_status ask(struct dp_cli *cli, enum dp_catalog_question q, const 
     return status;
 }
 
-static void add_column(struct dp_catalog *c, int64_t field, bool json, struct dp_buf *b)
-{
+static void add_column(struct dp_catalog *c, int64_t field, bool json, struct dp_buf *b) {
     struct dp_catalog_node n;
     if (dp_catalog_view(c, 'c', field, &n, NULL) != DP_OK) return;
     if (json) dp_buf_addc(b, '{'), lineage_add_json(&n, b), dp_buf_addc(b, '}');
     else lineage_add_name(&n, b);
 }
 
-static void add_member(struct dp_buf *b, const char *name, struct dp_str s)
-{
+static void add_member(struct dp_buf *b, const char *name, struct dp_str s) {
     if (s.p) dp_buf_addf(b, ",\"%s\":", name), dp_json_add_string(b, s);
 }
 
-void lineage_add_class(struct dp_catalog *c, const struct dp_class *v, bool json, struct dp_buf *b)
-{
+void lineage_add_class(struct dp_catalog *c, const struct dp_class *v, bool json, struct dp_buf *b) {
     static const char *const how[] = {"none", "own", "dataset", "inherited"};
     if (json) {
         dp_buf_addf(b, ",\"how\":\"%s\"", how[v->how]);
@@ -75,8 +71,7 @@ void lineage_add_class(struct dp_catalog *c, const struct dp_class *v, bool json
     b->p[gap] = '\t';
 }
 
-static void add_line(struct dp_catalog *c, const struct dp_class *v, bool json, struct dp_buf *b)
-{
+static void add_line(struct dp_catalog *c, const struct dp_class *v, bool json, struct dp_buf *b) {
     struct dp_catalog_node n;
     if (dp_catalog_view(c, 'c', v->field, &n, NULL) != DP_OK) return;
     if (json) dp_buf_addz(b, b->n > 1 ? ",{" : "{"), lineage_add_json(&n, b);
@@ -85,8 +80,7 @@ static void add_line(struct dp_catalog *c, const struct dp_class *v, bool json, 
     dp_buf_addc(b, json ? '}' : '\n');
 }
 
-static enum dp_status ask_classes(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status ask_classes(struct dp_cli *cli, struct dp_err *err) {
     const struct note_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct dp_catalog_node n = {0};
@@ -110,15 +104,13 @@ static enum dp_status ask_classes(struct dp_cli *cli, struct dp_err *err)
 
 /* ---- saying it ---- */
 
-static const char *who(const struct note_conf *conf)
-{
+static const char *who(const struct note_conf *conf) {
     const char *name = getenv("LOGNAME");
     return conf->source ? conf->source : name && *name ? name : "user";
 }
 
 /* KEY=VALUE of a tag, NAME=TYPE of an owner. */
-static enum dp_status split(enum dp_note_kind kind, const char *word, struct dp_note *n, struct dp_err *err)
-{
+static enum dp_status split(enum dp_note_kind kind, const char *word, struct dp_note *n, struct dp_err *err) {
     struct dp_str w = dp_str_z(word);
     const char *eq = kind == DP_NOTE_CLASS ? NULL : strchr(word, '=');
     n->key = n->value = dp_str(NULL, 0);
@@ -133,8 +125,7 @@ static enum dp_status split(enum dp_note_kind kind, const char *word, struct dp_
     return empty ? dp_err_set(err, DP_USAGE, "\"%.100s\" is no %s", word, kind == DP_NOTE_TAG ? "tag: KEY or KEY=VALUE" : kind == DP_NOTE_OWNER ? "owner: NAME or NAME=TYPE" : "class") : DP_OK;
 }
 
-static enum dp_status say(struct dp_cli *cli, struct dp_catalog *c, const struct dp_catalog_node *node, struct dp_note *n, const char *word, uint64_t *changes, struct dp_err *err)
-{
+static enum dp_status say(struct dp_cli *cli, struct dp_catalog *c, const struct dp_catalog_node *node, struct dp_note *n, const char *word, uint64_t *changes, struct dp_err *err) {
     static const char *const words[] = {"as it was", "added", "changed", "removed"};
     struct dp_buf name = {0};
     enum dp_note_done done;
@@ -147,8 +138,7 @@ static enum dp_status say(struct dp_cli *cli, struct dp_catalog *c, const struct
     return status;
 }
 
-static enum dp_status tell(struct dp_cli *cli, enum dp_note_kind kind, struct dp_err *err)
-{
+static enum dp_status tell(struct dp_cli *cli, enum dp_note_kind kind, struct dp_err *err) {
     const struct note_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct dp_catalog_node node = {0};
@@ -171,8 +161,7 @@ static enum dp_status tell(struct dp_cli *cli, enum dp_note_kind kind, struct dp
 static enum dp_status run_tag(struct dp_cli *cli, struct dp_err *err) { return cli->n_args > 1 ? tell(cli, DP_NOTE_TAG, err) : ask(cli, DP_ASK_TAGS, "tags", err); }
 static enum dp_status run_own(struct dp_cli *cli, struct dp_err *err) { return cli->n_args > 1 ? tell(cli, DP_NOTE_OWNER, err) : ask(cli, DP_ASK_OWNED, "owners", err); }
 
-static enum dp_status run_classify(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_classify(struct dp_cli *cli, struct dp_err *err) {
     const struct note_conf *conf = cli->conf;
     if (cli->n_args == 1 && !conf->remove) return ask_classes(cli, err);
     if (cli->n_args == 2 && !conf->remove && dp_class_rank(dp_str_z(cli->args[1])) > DP_RANK_RESTRICTED)

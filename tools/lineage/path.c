@@ -17,16 +17,14 @@ static const struct dp_opt path_options[] = {
     LINEAGE_WITH_FAILED(path_conf),
     DP_OPT_FLAG(path_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"), DP_OPT_END};
 
-static const struct dp_walk_node *find_node(const struct dp_walk *w, char kind, int64_t id)
-{
+static const struct dp_walk_node *find_node(const struct dp_walk *w, char kind, int64_t id) {
     for (size_t i = 0; i < w->n; i++)
         if (w->v[i].kind == kind && w->v[i].id == id) return &w->v[i];
     return NULL;
 }
 
 /* The way back from the end to the start; nodes are chained by those of their kind. */
-static size_t trace(const struct dp_walk *w, const struct dp_catalog_node *end, const struct dp_walk_node **way, size_t most)
-{
+static size_t trace(const struct dp_walk *w, const struct dp_catalog_node *end, const struct dp_walk_node **way, size_t most) {
     size_t n = 0;
     char kind = end->kind;
     const struct dp_walk_node *x = find_node(w, kind, end->id);
@@ -42,8 +40,7 @@ static size_t trace(const struct dp_walk *w, const struct dp_catalog_node *end, 
  * found from its end, and how each column on it depends on the start is what the walk down says, or by its rows.
  */
 static enum dp_status trace_rows(struct dp_catalog *c, const struct dp_walk_conf *down, const struct dp_catalog_node *a, const struct dp_catalog_node *b, const struct dp_walk *w,
-                                 struct dp_walk_node **own, const struct dp_walk_node ***way, size_t *n, struct dp_err *err)
-{
+                                 struct dp_walk_node **own, const struct dp_walk_node ***way, size_t *n, struct dp_err *err) {
     struct dp_walk_conf wc = *down;
     struct dp_walk up = {0};
     wc.down = false;
@@ -67,8 +64,7 @@ static enum dp_status trace_rows(struct dp_catalog *c, const struct dp_walk_conf
     return status;
 }
 
-static enum dp_status print_way(struct dp_cli *cli, struct dp_catalog *c, const struct dp_catalog_node *from, const struct dp_walk_node **way, size_t n, bool columns, struct dp_err *err)
-{
+static enum dp_status print_way(struct dp_cli *cli, struct dp_catalog *c, const struct dp_catalog_node *from, const struct dp_walk_node **way, size_t n, bool columns, struct dp_err *err) {
     struct dp_buf b = {0};
     enum dp_status status = DP_OK;
     bool json = cli->common.json;
@@ -93,8 +89,7 @@ static enum dp_status print_way(struct dp_cli *cli, struct dp_catalog *c, const 
 }
 
 /* Of several ends the nearest, the first by name; NULL: none is reached. */
-static const struct dp_catalog_node *nearest(const struct dp_walk *w, const struct lineage_nodes *ends)
-{
+static const struct dp_catalog_node *nearest(const struct dp_walk *w, const struct lineage_nodes *ends) {
     const struct dp_catalog_node *best = NULL;
     int32_t depth = INT32_MAX;
     for (size_t i = 0; i < ends->n; i++) {
@@ -105,15 +100,13 @@ static const struct dp_catalog_node *nearest(const struct dp_walk *w, const stru
 }
 
 /* Of several starts that from which the way's first step leads. */
-static const struct dp_catalog_node *start_of(const struct lineage_nodes *starts, const struct dp_walk_node *first)
-{
+static const struct dp_catalog_node *start_of(const struct lineage_nodes *starts, const struct dp_walk_node *first) {
     for (size_t i = 0; i < starts->n; i++)
         if (starts->v[i].kind == first->kind && starts->v[i].id == first->from) return &starts->v[i];
     return &starts->v[0];
 }
 
-static enum dp_status run_path(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_path(struct dp_cli *cli, struct dp_err *err) {
     const struct path_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct lineage_nodes starts = {0}, ends = {0};

@@ -22,8 +22,7 @@ struct checking {
     uint64_t errors, warnings, *failures;
 };
 
-static void add_xml(struct dp_buf *b, const char *s)
-{
+static void add_xml(struct dp_buf *b, const char *s) {
     for (; *s; s++) {
         if (*s == '&') dp_buf_addz(b, "&amp;");
         else if (*s == '<') dp_buf_addz(b, "&lt;");
@@ -33,16 +32,14 @@ static void add_xml(struct dp_buf *b, const char *s)
     }
 }
 
-static void add_json(struct dp_buf *b, const struct dp_catalog_node *n, const char *severity, const char *rule, const char *what)
-{
+static void add_json(struct dp_buf *b, const struct dp_catalog_node *n, const char *severity, const char *rule, const char *what) {
     dp_buf_addz(b, b->n > 1 ? ",{" : "{");
     lineage_add_json(n, b);
     dp_buf_addf(b, ",\"severity\":\"%s\",\"rule\":", severity), dp_json_add_string(b, dp_str_z(rule));
     dp_buf_addz(b, ",\"finding\":"), dp_json_add_string(b, dp_str_z(what)), dp_buf_addc(b, '}');
 }
 
-static enum dp_status on_finding(void *ctx, const struct dp_catalog_policy_finding *f, struct dp_err *err)
-{
+static enum dp_status on_finding(void *ctx, const struct dp_catalog_policy_finding *f, struct dp_err *err) {
     struct checking *k = ctx;
     struct dp_catalog_node n;
     struct dp_buf name = {0};
@@ -64,8 +61,7 @@ static enum dp_status on_finding(void *ctx, const struct dp_catalog_policy_findi
 }
 
 /* A case for each rule; warnings stand in the output of a case that passes. */
-static enum dp_status write_junit(struct checking *k, const char *path, size_t n, struct dp_err *err)
-{
+static enum dp_status write_junit(struct checking *k, const char *path, size_t n, struct dp_err *err) {
     struct dp_buf b = {0};
     size_t failed = 0;
     for (size_t i = 0; i < n; i++) failed += k->failures[i] > 0;
@@ -82,8 +78,7 @@ static enum dp_status write_junit(struct checking *k, const char *path, size_t n
     return status;
 }
 
-static enum dp_status run_policy(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_policy(struct dp_cli *cli, struct dp_err *err) {
     const struct policy_conf *conf = cli->conf;
     struct dp_catalog_policy *p = NULL;
     struct checking k = {.cli = cli};

@@ -23,8 +23,7 @@ static const struct dp_opt diff_options[] = {LINEAGE_STORE(rows_conf), DP_OPT_TI
                                              DP_OPT_TIME(rows_conf, until, "to", 0, "TIME", "the later time", .def = "9999-12-31T23:59:59Z", .up_to = true), LINEAGE_WITH_FAILED(rows_conf), DP_OPT_END};
 static const struct dp_opt export_options[] = {LINEAGE_STORE(rows_conf), OF_JOB, OF_DATASET, SINCE, UNTIL, DP_OPT_END};
 
-static enum dp_status find_id(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_args *args, struct dp_err *err)
-{
+static enum dp_status find_id(struct dp_catalog *c, const char *text, const char *kinds, struct dp_catalog_args *args, struct dp_err *err) {
     struct dp_catalog_node n = {0};
     if (!text) return DP_OK;
     DP_TRY(lineage_find(c, text, kinds, &n, err));
@@ -34,8 +33,7 @@ static enum dp_status find_id(struct dp_catalog *c, const char *text, const char
     return DP_OK;
 }
 
-static enum dp_status answer(struct dp_cli *cli, enum dp_catalog_question q, struct dp_catalog_args args, const char *node, const char *key, uint64_t *n, struct dp_err *err)
-{
+static enum dp_status answer(struct dp_cli *cli, enum dp_catalog_question q, struct dp_catalog_args args, const char *node, const char *key, uint64_t *n, struct dp_err *err) {
     const struct rows_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     enum dp_status status = lineage_open(conf->store, DP_CATALOG_READ, &c, err);
@@ -45,22 +43,19 @@ static enum dp_status answer(struct dp_cli *cli, enum dp_catalog_question q, str
     return status;
 }
 
-static enum dp_status run_runs(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_runs(struct dp_cli *cli, struct dp_err *err) {
     const struct rows_conf *conf = cli->conf;
     uint64_t n;
     return answer(cli, DP_ASK_RUNS, (struct dp_catalog_args){.from = conf->since, .to = conf->until, .failed = conf->failed, .limit = conf->limit}, cli->n_args ? cli->args[0] : NULL, "runs", &n, err);
 }
 
-static enum dp_status run_orphans(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_orphans(struct dp_cli *cli, struct dp_err *err) {
     const struct rows_conf *conf = cli->conf;
     uint64_t n;
     return answer(cli, DP_ASK_ORPHANS, (struct dp_catalog_args){.unread = conf->unread, .unwritten = conf->unwritten}, NULL, "orphans", &n, err);
 }
 
-static enum dp_status run_stale(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_stale(struct dp_cli *cli, struct dp_err *err) {
     const struct rows_conf *conf = cli->conf;
     int64_t now = cli->run.now_micros, bound;
     uint64_t n = 0;
@@ -70,8 +65,7 @@ static enum dp_status run_stale(struct dp_cli *cli, struct dp_err *err)
     return dp_err_set(err, DP_RULE, "%llu dataset%s not been written for longer than that", (unsigned long long)n, n == 1 ? " has" : "s have");
 }
 
-static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err) {
     const struct rows_conf *conf = cli->conf;
     uint64_t n = 0;
     if (conf->since > conf->until) return dp_err_set(err, DP_USAGE, "--from is later than --to");
@@ -86,8 +80,7 @@ struct printing {
     uint64_t n;
 };
 
-static enum dp_status on_event(void *ctx, struct dp_str event, struct dp_err *err)
-{
+static enum dp_status on_event(void *ctx, struct dp_str event, struct dp_err *err) {
     struct printing *p = ctx;
     if (dp_run_stopped(&p->cli->run, err)) return DP_SIGNALLED;
     dp_buf_reset(&p->line);
@@ -96,8 +89,7 @@ static enum dp_status on_event(void *ctx, struct dp_str event, struct dp_err *er
     return dp_out_write(p->cli->run.out, p->line.p, p->line.n, err);
 }
 
-static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err) {
     const struct rows_conf *conf = cli->conf;
     struct printing p = {.cli = cli};
     struct dp_catalog *c = NULL;

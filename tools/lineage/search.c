@@ -25,8 +25,7 @@ static const struct dp_opt search_options[] = {
     DP_OPT_INT(search_conf, limit, "limit", 0, "N", "the best N; 0: all", 0, INT32_MAX, .def = "20"),
     DP_OPT_END};
 
-static enum dp_status bring_up(struct dp_cli *cli, const char *store, bool words, bool classes, struct dp_err *err)
-{
+static enum dp_status bring_up(struct dp_cli *cli, const char *store, bool words, bool classes, struct dp_err *err) {
     struct dp_catalog *c = NULL;
     struct dp_err why = DP_ERR_INIT;
     enum dp_status status = lineage_open(store, DP_CATALOG_WRITE, &c, &why);
@@ -43,8 +42,7 @@ static enum dp_status bring_up(struct dp_cli *cli, const char *store, bool words
 }
 
 /* The store to ask, its indexes as new as can be. */
-static enum dp_status open_indexed(struct dp_cli *cli, const char *store, bool by_class, struct dp_catalog **c, struct dp_err *err)
-{
+static enum dp_status open_indexed(struct dp_cli *cli, const char *store, bool by_class, struct dp_catalog **c, struct dp_err *err) {
     bool is_old = false, classes_old = false;
     DP_TRY(lineage_open(store, DP_CATALOG_READ, c, err));
     DP_TRY(dp_catalog_index_is_old(*c, &is_old, err));
@@ -55,8 +53,7 @@ static enum dp_status open_indexed(struct dp_cli *cli, const char *store, bool b
     return lineage_open(store, DP_CATALOG_READ, c, err);
 }
 
-static enum dp_status print_hits(struct dp_cli *cli, struct dp_catalog *c, const struct dp_search *s, struct dp_err *err)
-{
+static enum dp_status print_hits(struct dp_cli *cli, struct dp_catalog *c, const struct dp_search *s, struct dp_err *err) {
     static const char *const where[] = {"name", "column", "text"};
     struct dp_buf b = {0};
     bool json = cli->common.json;
@@ -80,8 +77,7 @@ static enum dp_status print_hits(struct dp_cli *cli, struct dp_catalog *c, const
     return status;
 }
 
-static enum dp_status run_search(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_search(struct dp_cli *cli, struct dp_err *err) {
     const struct search_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct dp_search found = {0};

@@ -18,8 +18,7 @@ static const struct dp_opt send_options[] = {
     DP_OPT_DURATION(send_conf, wait, "wait", 0, "D", "give up a receiver after this long (default: 30s)", 1, 86400000),
     DP_OPT_END};
 
-static enum dp_status run_send(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_send(struct dp_cli *cli, struct dp_err *err) {
     const struct send_conf *conf = cli->conf;
     struct dp_lineage_conf *to = NULL;
     struct dp_lineage_flushed f = {0, 0, 0};

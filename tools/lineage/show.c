@@ -32,22 +32,19 @@ struct page {
 /* ---- tables ---- */
 
 /* Characters, not bytes. */
-static size_t width_of(const char *s)
-{
+static size_t width_of(const char *s) {
     size_t n = 0;
     for (; *s; s++) n += ((unsigned char)*s & 0xc0) != 0x80;
     return n;
 }
 
-static void end_cell(struct page *p, size_t from, size_t i)
-{
+static void end_cell(struct page *p, size_t from, size_t i) {
     dp_buf_addc(&p->cells, 0);
     size_t w = width_of(p->cells.p + from);
     if (w > p->width[i]) p->width[i] = w;
 }
 
-static void print_table(struct page *p, const char *title)
-{
+static void print_table(struct page *p, const char *title) {
     const char *cell = p->cells.p;
     if (p->n_rows) dp_buf_addf(&p->out, "%s\n", title);
     for (size_t r = 0; r < p->n_rows; r++) {
@@ -69,8 +66,7 @@ static void print_table(struct page *p, const char *title)
 }
 
 /* A row: its cells, and behind a column's what is known of its class.  Members that are null are left out of the JSON. */
-static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct page *p = ctx;
     const struct dp_class *class = NULL;
     bool columns = n && !strcmp(cells[n - 1].name, "field"), first = true;
@@ -101,8 +97,7 @@ static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *cells, siz
     return DP_OK;
 }
 
-static enum dp_status section(struct page *p, enum dp_catalog_question q, const char *key, const char *title, struct dp_err *err)
-{
+static enum dp_status section(struct page *p, enum dp_catalog_question q, const char *key, const char *title, struct dp_err *err) {
     if (p->json) dp_buf_addc(&p->cells, '[');
     DP_TRY(dp_catalog_ask(p->c, q, &p->args, on_row, p, err));
     if (!p->json) return print_table(p, title), DP_OK;
@@ -115,8 +110,7 @@ static enum dp_status section(struct page *p, enum dp_catalog_question q, const 
 
 /* ---- single words ---- */
 
-static enum dp_status on_about(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err)
-{
+static enum dp_status on_about(void *ctx, const struct dp_catalog_cell *cells, size_t n, struct dp_err *err) {
     struct page *p = ctx;
     struct dp_buf b = {0};
     (void)err;
@@ -138,8 +132,7 @@ static enum dp_status on_about(void *ctx, const struct dp_catalog_cell *cells, s
 }
 
 /* The columns that a column is made from, and those that are made from it, one job away. */
-static enum dp_status column_neighbours(struct page *p, const struct dp_catalog_node *node, struct dp_err *err)
-{
+static enum dp_status column_neighbours(struct page *p, const struct dp_catalog_node *node, struct dp_err *err) {
     enum dp_status status = DP_OK;
     for (int down = 0; down < 2 && status == DP_OK; down++) {
         const struct dp_walk_conf conf = {.down = down, .columns = true, .depth = 1, .as_of = INT64_MAX};
@@ -166,16 +159,14 @@ static enum dp_status column_neighbours(struct page *p, const struct dp_catalog_
     return status;
 }
 
-static enum dp_status show_column(struct page *p, const struct dp_catalog_node *node, struct dp_err *err)
-{
+static enum dp_status show_column(struct page *p, const struct dp_catalog_node *node, struct dp_err *err) {
     p->node_field = node->field;
     DP_TRY(section(p, DP_ASK_COLUMNS, "columns", "column", err));
     DP_TRY(section(p, DP_ASK_TAGS, "tags", "tags", err));
     return column_neighbours(p, node, err);
 }
 
-static enum dp_status show(struct page *p, const struct dp_catalog_node *node, struct dp_err *err)
-{
+static enum dp_status show(struct page *p, const struct dp_catalog_node *node, struct dp_err *err) {
     static const struct { enum dp_catalog_question q; const char *key, *title; bool of_job; } sections[] = {
         {DP_ASK_OWNED, "owners", "owners", true}, {DP_ASK_TAGS, "tags", "tags", true}, {DP_ASK_COLUMNS, "columns", "columns", false}, {DP_ASK_CHECKS, "checks", "checks", false},
         {DP_ASK_METRICS, "metrics", "metrics (nulls, distinct values)", false}, {DP_ASK_SCHEMAS, "schema_changes", "changes of the schema", false},
@@ -187,8 +178,7 @@ static enum dp_status show(struct page *p, const struct dp_catalog_node *node, s
     return DP_OK;
 }
 
-static void begin_page(struct page *p, const struct dp_catalog_node *node)
-{
+static void begin_page(struct page *p, const struct dp_catalog_node *node) {
     const char *kind = node->kind == 'd' ? "dataset" : node->kind == 'j' ? "job" : "column";
     if (p->json) {
         dp_cli_report_str(p->cli, "kind", dp_str_z(kind));
@@ -201,8 +191,7 @@ static void begin_page(struct page *p, const struct dp_catalog_node *node)
     dp_buf_addc(&p->out, '\n');
 }
 
-static enum dp_status run_show(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_show(struct dp_cli *cli, struct dp_err *err) {
     const struct show_conf *conf = cli->conf;
     struct dp_catalog_node n = {0};
     struct dp_classes classes = {0};

@@ -13,8 +13,7 @@ static const char *const level_words[] = {"", "unknown", "indirect", "masked", "
 
 /* ---- a node ---- */
 
-enum dp_status lineage_add_named(struct dp_catalog *c, const struct dp_walk_node *n, const struct dp_catalog_node *names, size_t files, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err)
-{
+enum dp_status lineage_add_named(struct dp_catalog *c, const struct dp_walk_node *n, const struct dp_catalog_node *names, size_t files, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err) {
     struct dp_catalog_node by = {0};
     if (n->by && json) DP_TRY(dp_catalog_view(c, 'j', n->by, &by, err));
     if (json) {
@@ -37,15 +36,13 @@ enum dp_status lineage_add_named(struct dp_catalog *c, const struct dp_walk_node
     return DP_OK;
 }
 
-enum dp_status lineage_add_node(struct dp_catalog *c, const struct dp_walk_node *n, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err)
-{
+enum dp_status lineage_add_node(struct dp_catalog *c, const struct dp_walk_node *n, bool how, bool json, bool first, struct dp_buf *b, struct dp_err *err) {
     struct dp_catalog_node names = {0};
     DP_TRY(dp_catalog_view(c, n->kind, n->id, &names, err));
     return lineage_add_named(c, n, &names, 0, how, json, first, b, err);
 }
 
-void lineage_add_asked(const struct lineage_nodes *s, struct dp_buf *b)
-{
+void lineage_add_asked(const struct lineage_nodes *s, struct dp_buf *b) {
     struct dp_fold_name *v = dp_calloc(s->n + 1, sizeof *v);
     struct dp_fold_group *groups = NULL;
     struct dp_arena arena = {0};
@@ -77,8 +74,7 @@ struct telling {
     struct dp_err *err;
 };
 
-static int order(const void *x, const void *y)
-{
+static int order(const void *x, const void *y) {
     const struct told *a = x, *b = y;
     int by = (a->node.depth > b->node.depth) - (a->node.depth < b->node.depth);
     if (!by) by = (a->node.kind == 'j') - (b->node.kind == 'j');
@@ -88,8 +84,7 @@ static int order(const void *x, const void *y)
     return by || a->node.kind != 'c' ? by : strcmp(a->names.field, b->names.field);
 }
 
-static enum dp_status view_all(struct telling *t, const struct dp_walk *w)
-{
+static enum dp_status view_all(struct telling *t, const struct dp_walk *w) {
     t->v = dp_calloc(w->n + 1, sizeof *t->v);
     for (; t->n < w->n; t->n++) {
         t->v[t->n].node = w->v[t->n];
@@ -99,8 +94,7 @@ static enum dp_status view_all(struct telling *t, const struct dp_walk *w)
 }
 
 /* Tables that could be taken for files by their names stay apart. */
-static enum dp_status part_tables(struct telling *t, struct dp_fold_name *v, bool *any)
-{
+static enum dp_status part_tables(struct telling *t, struct dp_fold_name *v, bool *any) {
     for (size_t i = 0; i < t->n; i++)
         if (v[i].group != DP_FOLD_ALONE) {
             DP_TRY(dp_catalog_is_table(t->c, t->v[i].node.dataset ? t->v[i].node.dataset : t->v[i].node.id, &v[i].is_apart, t->err));
@@ -110,8 +104,7 @@ static enum dp_status part_tables(struct telling *t, struct dp_fold_name *v, boo
 }
 
 /* One node of what were two: as near and as dependent as either is. */
-static void unite(struct told *to, const struct told *other)
-{
+static void unite(struct told *to, const struct told *other) {
     bool is_before = other->node.depth < to->node.depth;
     struct dp_walk_node n = is_before ? other->node : to->node;
     n.level = other->node.level > to->node.level ? other->node.level : to->node.level;
@@ -120,8 +113,7 @@ static void unite(struct told *to, const struct told *other)
 }
 
 /* Members of a group, and columns of them, go into the first by name. */
-static void unite_all(struct telling *t, const struct dp_fold_name *v, const struct dp_fold_group *groups)
-{
+static void unite_all(struct telling *t, const struct dp_fold_name *v, const struct dp_fold_group *groups) {
     struct dp_map met = {0};
     struct dp_buf key = {0};
     size_t kept = 0;
@@ -151,8 +143,7 @@ static void unite_all(struct telling *t, const struct dp_fold_name *v, const str
 }
 
 /* The datasets of columns count too, told or not; what is united is in order before, so that it is the same whatever the store's order is. */
-static enum dp_status fold(struct telling *t)
-{
+static enum dp_status fold(struct telling *t) {
     struct dp_fold_name *v = dp_calloc(t->n + 1, sizeof *v);
     struct dp_fold_group *groups = NULL;
     bool any = false;
@@ -178,8 +169,7 @@ static enum dp_status fold(struct telling *t)
     return status;
 }
 
-static enum dp_status print(struct telling *t, struct dp_cli *cli, bool columns, size_t *counts)
-{
+static enum dp_status print(struct telling *t, struct dp_cli *cli, bool columns, size_t *counts) {
     struct dp_buf b = {0};
     enum dp_status status = DP_OK;
     if (cli->common.json) dp_buf_addc(&b, '[');
@@ -201,8 +191,7 @@ static enum dp_status print(struct telling *t, struct dp_cli *cli, bool columns,
     return status;
 }
 
-enum dp_status lineage_print_walk(struct dp_cli *cli, struct dp_catalog *c, const struct dp_walk *w, bool columns, bool each, size_t *n, struct dp_err *err)
-{
+enum dp_status lineage_print_walk(struct dp_cli *cli, struct dp_catalog *c, const struct dp_walk *w, bool columns, bool each, size_t *n, struct dp_err *err) {
     struct telling t = {.c = c, .err = err};
     size_t counts[3] = {0};
     enum dp_status status = view_all(&t, w);

@@ -21,16 +21,14 @@ static const struct dp_opt walk_options[] = {
     DP_OPT_FLAG(walk_conf, apart, "apart", 0, "names that symlinks call the same dataset are each their own"),
     DP_OPT_END};
 
-void lineage_whole(struct dp_walk *w)
-{
+void lineage_whole(struct dp_walk *w) {
     size_t kept = 0;
     for (size_t i = 0; i < w->n; i++)
         if (w->v[i].kind != 'c') w->v[kept++] = w->v[i];
     w->n = kept;
 }
 
-static enum dp_status walk(struct dp_cli *cli, bool down, struct dp_err *err)
-{
+static enum dp_status walk(struct dp_cli *cli, bool down, struct dp_err *err) {
     const struct walk_conf *conf = cli->conf;
     struct dp_catalog *c = NULL;
     struct lineage_nodes starts = {0};

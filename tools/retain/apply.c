@@ -12,14 +12,12 @@ static const struct dp_opt apply_options[] = {
     DP_OPT_STRING(apply_conf, reason, "reason", 0, "TEXT", "why, for the audit log"),
     DP_OPT_END};
 
-static enum dp_status say(void *ctx, struct dp_str lines, struct dp_err *err)
-{
+static enum dp_status say(void *ctx, struct dp_str lines, struct dp_err *err) {
     struct dp_cli *cli = ctx;
     return cli->common.json ? DP_OK : dp_out_write(cli->run.out, lines.p, lines.n, err);
 }
 
-static enum dp_status run_apply(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_apply(struct dp_cli *cli, struct dp_err *err) {
     const struct apply_conf *conf = cli->conf;
     const struct dp_retain_apply_opts o = {.plan = cli->args[0], .audit = conf->audit, .why = conf->reason, .say = say, .ctx = cli};
     struct dp_retain_applied d;

@@ -66,8 +66,7 @@ struct listing {
     uint64_t n;
 };
 
-static enum dp_status scan_entry(struct listing *l, const struct dp_audit_entry *e, struct dp_record *rec, struct dp_err *err)
-{
+static enum dp_status scan_entry(struct listing *l, const struct dp_audit_entry *e, struct dp_record *rec, struct dp_err *err) {
     dp_buf_reset(&l->text);
     dp_buf_adds(&l->text, e->text);
     memset(dp_buf_reserve(&l->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
@@ -76,8 +75,7 @@ static enum dp_status scan_entry(struct listing *l, const struct dp_audit_entry 
     return dp_err_at(err, e->segment, e->line, DP_NO_OFFSET), DP_FORMAT;
 }
 
-static size_t find_open(const struct listing *l, uint64_t seq)
-{
+static size_t find_open(const struct listing *l, uint64_t seq) {
     size_t from = 0, to = l->n_open;
     while (from < to) {
         size_t mid = from + (to - from) / 2;
@@ -87,15 +85,13 @@ static size_t find_open(const struct listing *l, uint64_t seq)
     return from;
 }
 
-static bool is_open(const struct listing *l, uint64_t seq)
-{
+static bool is_open(const struct listing *l, uint64_t seq) {
     size_t k = find_open(l, seq);
     return k < l->n_open && l->open[k] == seq;
 }
 
 /* First time through, where --open asks. */
-static enum dp_status note_open(void *ctx, const struct dp_audit_entry *e, struct dp_err *err)
-{
+static enum dp_status note_open(void *ctx, const struct dp_audit_entry *e, struct dp_err *err) {
     struct listing *l = ctx;
     struct dp_record rec;
     int64_t of;
@@ -115,24 +111,21 @@ static enum dp_status note_open(void *ctx, const struct dp_audit_entry *e, struc
 }
 
 /* A member's text behind b's content, as its part; empty when it is none. */
-static struct dp_str text_of(const struct dp_record *rec, uint32_t object, const char *name, struct dp_buf *b)
-{
+static struct dp_str text_of(const struct dp_record *rec, uint32_t object, const char *name, struct dp_buf *b) {
     size_t from = b->n;
     uint32_t node = dp_json_member(rec, object, name);
     if (node) (void)dp_json_get_string(rec, node, b);
     return dp_str(b->n > from ? b->p + from : "", b->n - from);
 }
 
-static bool holds(struct dp_str text, const char *part)
-{
+static bool holds(struct dp_str text, const char *part) {
     size_t n = strlen(part);
     for (size_t i = 0; n <= text.n && i <= text.n - n; i++)
         if (!memcmp(text.p + i, part, n)) return true;
     return false;
 }
 
-static bool is_by(const struct dp_record *rec, const char *name)
-{
+static bool is_by(const struct dp_record *rec, const char *name) {
     uint32_t actor = dp_json_member(rec, 0, "actor");
     struct dp_buf b = {0};
     char uid[24];
@@ -147,8 +140,7 @@ static bool is_by(const struct dp_record *rec, const char *name)
     return yes || !strcmp(uid, name);
 }
 
-static bool is_within(const struct listing *l, struct dp_str time)
-{
+static bool is_within(const struct listing *l, struct dp_str time) {
     struct dp_timestamp t;
     int64_t micros = 0;
     bool ok = dp_time_parse(time, false, false, &t) && dp_time_micros(&t, &micros);
@@ -157,8 +149,7 @@ static bool is_within(const struct listing *l, struct dp_str time)
 }
 
 /* An end is shown with what it is of. */
-static bool is_wanted(struct listing *l, const struct dp_audit_entry *e, const struct dp_record *rec)
-{
+static bool is_wanted(struct listing *l, const struct dp_audit_entry *e, const struct dp_record *rec) {
     const struct audit_conf *c = l->conf;
     struct dp_buf b = {0};
     int64_t of = 0;
@@ -181,15 +172,13 @@ static bool is_wanted(struct listing *l, const struct dp_audit_entry *e, const s
 }
 
 /* A field of a line: no control bytes, `-` where there is nothing. */
-static void add_field(struct dp_buf *b, struct dp_str s)
-{
+static void add_field(struct dp_buf *b, struct dp_str s) {
     if (b->n) dp_buf_addc(b, '\t');
     if (!s.n) dp_buf_addc(b, '-');
     for (size_t i = 0; i < s.n; i++) dp_buf_addc(b, (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? '?' : s.p[i]);
 }
 
-static void add_line(struct listing *l, const struct dp_audit_entry *e, const struct dp_record *rec)
-{
+static void add_line(struct listing *l, const struct dp_audit_entry *e, const struct dp_record *rec) {
     static const char *const fields[] = {"time", "", "kind", "action", "object", "outcome", "why", NULL};
     struct dp_buf b = {0};
     dp_buf_addf(&l->line, "%llu", ULL(e->seq));
@@ -202,8 +191,7 @@ static void add_line(struct listing *l, const struct dp_audit_entry *e, const st
     dp_buf_release(&b);
 }
 
-static enum dp_status list_entry(void *ctx, const struct dp_audit_entry *e, struct dp_err *err)
-{
+static enum dp_status list_entry(void *ctx, const struct dp_audit_entry *e, struct dp_err *err) {
     struct listing *l = ctx;
     struct dp_record rec;
     if (dp_run_stopped(&l->cli->run, err)) return DP_SIGNALLED;
@@ -221,8 +209,7 @@ static enum dp_status list_entry(void *ctx, const struct dp_audit_entry *e, stru
     return dp_out_write(l->cli->run.out, l->line.p, l->line.n, err);
 }
 
-static enum dp_status take_numbers(struct dp_cli *cli, struct listing *l, struct dp_err *err)
-{
+static enum dp_status take_numbers(struct dp_cli *cli, struct listing *l, struct dp_err *err) {
     for (size_t i = 1; i < cli->n_args; i++) {
         if (l->n_wanted == sizeof l->wanted / sizeof *l->wanted) return dp_err_set(err, DP_USAGE, "show takes at most 64 numbers");
         if (!dp_parse_u64(dp_str_z(cli->args[i]), &l->wanted[l->n_wanted]) || !l->wanted[l->n_wanted]) return dp_err_set(err, DP_USAGE, "expected the number of an entry, got \"%s\"", cli->args[i]);
@@ -231,8 +218,7 @@ static enum dp_status take_numbers(struct dp_cli *cli, struct listing *l, struct
     return DP_OK;
 }
 
-static enum dp_status run_list(struct dp_cli *cli, const char *dir, bool shows, struct dp_err *err)
-{
+static enum dp_status run_list(struct dp_cli *cli, const char *dir, bool shows, struct dp_err *err) {
     struct listing l = {.cli = cli, .conf = cli->conf, .shows = shows};
     struct dp_audit_seen seen;
     DP_TRY(take_numbers(cli, &l, err));
@@ -262,8 +248,7 @@ struct findings {
     uint64_t n;
 };
 
-static enum dp_status tell_finding(void *ctx, const char *source, uint64_t line, const char *text, struct dp_err *err)
-{
+static enum dp_status tell_finding(void *ctx, const char *source, uint64_t line, const char *text, struct dp_err *err) {
     struct findings *f = ctx;
     struct dp_buf b = {0};
     enum dp_status status = DP_OK;
@@ -285,8 +270,7 @@ static enum dp_status tell_finding(void *ctx, const char *source, uint64_t line,
     return status;
 }
 
-static enum dp_status read_anchors(const struct audit_conf *c, struct dp_audit_anchors *a, struct dp_err *err)
-{
+static enum dp_status read_anchors(const struct audit_conf *c, struct dp_audit_anchors *a, struct dp_err *err) {
     struct dp_sign_public key;
     struct dp_buf b = {0};
     enum dp_status status = DP_OK;
@@ -302,8 +286,7 @@ static enum dp_status read_anchors(const struct audit_conf *c, struct dp_audit_a
     return status;
 }
 
-static void report_seen(struct dp_cli *cli, const struct dp_audit_seen *s)
-{
+static void report_seen(struct dp_cli *cli, const struct dp_audit_seen *s) {
     dp_cli_report_str(cli, "log", dp_str_z(s->log));
     dp_cli_report_u64(cli, "segments", s->segments);
     dp_cli_report_u64(cli, "entries", s->entries);
@@ -316,8 +299,7 @@ static void report_seen(struct dp_cli *cli, const struct dp_audit_seen *s)
     dp_cli_report_u64(cli, "repairs", s->repairs);
 }
 
-static enum dp_status say_seen(struct dp_cli *cli, const char *dir, const struct dp_audit_seen *s, bool anchored, struct dp_err *err)
-{
+static enum dp_status say_seen(struct dp_cli *cli, const char *dir, const struct dp_audit_seen *s, bool anchored, struct dp_err *err) {
     struct dp_buf b = {0};
     dp_buf_addf(&b, "%llu entries", ULL(s->entries));
     if (s->entries) dp_buf_addf(&b, " (%llu to %llu)", ULL(s->first), ULL(s->last));
@@ -332,8 +314,7 @@ static enum dp_status say_seen(struct dp_cli *cli, const char *dir, const struct
     return status;
 }
 
-static enum dp_status run_verify(struct dp_cli *cli, const char *dir, struct dp_err *err)
-{
+static enum dp_status run_verify(struct dp_cli *cli, const char *dir, struct dp_err *err) {
     const struct audit_conf *c = cli->conf;
     struct findings f = {.cli = cli};
     struct dp_audit_anchors a = {0};
@@ -356,8 +337,7 @@ static enum dp_status run_verify(struct dp_cli *cli, const char *dir, struct dp_
     return status;
 }
 
-static enum dp_status run_anchor(struct dp_cli *cli, const char *dir, struct dp_err *err)
-{
+static enum dp_status run_anchor(struct dp_cli *cli, const char *dir, struct dp_err *err) {
     const struct audit_conf *c = cli->conf;
     struct dp_sign_key *key = NULL;
     struct dp_audit_seen s;
@@ -378,8 +358,7 @@ static enum dp_status run_anchor(struct dp_cli *cli, const char *dir, struct dp_
 
 /* ---- expire ---- */
 
-static enum dp_status run_expire(struct dp_cli *cli, const char *dir, struct dp_err *err)
-{
+static enum dp_status run_expire(struct dp_cli *cli, const char *dir, struct dp_err *err) {
     const struct audit_conf *c = cli->conf;
     struct dp_audit_expired x = {0};
     struct dp_audit *a = NULL;
@@ -399,8 +378,7 @@ static enum dp_status run_expire(struct dp_cli *cli, const char *dir, struct dp_
     return DP_OK;
 }
 
-static enum dp_status run_audit(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_audit(struct dp_cli *cli, struct dp_err *err) {
     static const char *const names[] = {"list", "show", "verify", "anchor", "expire", NULL};
     const struct audit_conf *c = cli->conf;
     int k = 0;

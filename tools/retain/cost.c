@@ -33,8 +33,7 @@ static const struct dp_opt cost_options[] = {
 struct gathering { struct dp_cli *cli; struct cost_sums s; };
 
 /* A copy that is UTF-8: in a name that is not, such bytes are %XX. */
-static char *utf8(const char *name)
-{
+static char *utf8(const char *name) {
     struct dp_buf b = {0};
     if (dp_utf8_valid(name, strlen(name), NULL)) return dp_strdup(name);
     for (const char *p = name; *p; p++) {
@@ -44,8 +43,7 @@ static char *utf8(const char *name)
     return dp_buf_detach(&b);
 }
 
-static void add(struct cost_group *g, const struct dp_cost_table *t)
-{
+static void add(struct cost_group *g, const struct dp_cost_table *t) {
     g->tables++, g->rows_unknown += t->rows_unknown;
     for (int i = 0; i < DP_COST_KINDS; i++) {
         const struct dp_cost_amount *a = &t->kinds[i];
@@ -62,8 +60,7 @@ static void add(struct cost_group *g, const struct dp_cost_table *t)
     }
 }
 
-static struct cost_group *group_of(struct cost_sums *s, const char *name, bool is_rest)
-{
+static struct cost_group *group_of(struct cost_sums *s, const char *name, bool is_rest) {
     char *copy = utf8(name);
     for (size_t i = 0; s->by != BY_TABLE && i < s->n; i++)
         if (s->v[i].is_rest == is_rest && !strcmp(s->v[i].name, copy)) return free(copy), &s->v[i];
@@ -72,15 +69,13 @@ static struct cost_group *group_of(struct cost_sums *s, const char *name, bool i
     return &s->v[s->n++];
 }
 
-static void add_names(struct cost_sums *s, const struct dp_cost_names *names, const char *none, const struct dp_cost_table *t)
-{
+static void add_names(struct cost_sums *s, const struct dp_cost_names *names, const char *none, const struct dp_cost_table *t) {
     for (size_t i = 0; i < names->n; i++) add(group_of(s, names->v[i], false), t);
     if (!names->n) add(group_of(s, none, true), t);
     s->overlaps |= names->n > 1;
 }
 
-static enum dp_status on_table(void *ctx, const struct dp_cost_table *t, struct dp_err *err)
-{
+static enum dp_status on_table(void *ctx, const struct dp_cost_table *t, struct dp_err *err) {
     struct gathering *g = ctx;
     struct cost_sums *s = &g->s;
     (void)err;
@@ -105,8 +100,7 @@ static enum dp_status on_table(void *ctx, const struct dp_cost_table *t, struct 
     return DP_OK;
 }
 
-static enum dp_status on_run(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err)
-{
+static enum dp_status on_run(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err) {
     struct cost_sums *s = &((struct gathering *)ctx)->s;
     struct dp_cost_pipeline *a = &s->all_runs;
     (void)err;
@@ -118,14 +112,12 @@ static enum dp_status on_run(void *ctx, const char *job, const struct dp_cost_pi
     return DP_OK;
 }
 
-static int by_name(const void *a, const void *b)
-{
+static int by_name(const void *a, const void *b) {
     const struct cost_group *x = a, *y = b;
     return x->is_rest != y->is_rest ? (x->is_rest ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-static enum dp_status print(struct dp_cli *cli, struct cost_sums *s, int form, struct dp_err *err)
-{
+static enum dp_status print(struct dp_cli *cli, struct cost_sums *s, int form, struct dp_err *err) {
     static void (*const how[])(const struct cost_sums *, struct dp_buf *) = {cost_print_table, cost_print_csv, cost_print_prometheus, cost_print_records};
     struct dp_buf text = {0};
     if (s->by != BY_TABLE && s->n) qsort(s->v, s->n, sizeof *s->v, by_name);
@@ -135,8 +127,7 @@ static enum dp_status print(struct dp_cli *cli, struct cost_sums *s, int form, s
     return status;
 }
 
-static void release(struct cost_sums *s)
-{
+static void release(struct cost_sums *s) {
     for (size_t i = 0; i < s->n; i++) {
         free(s->v[i].name);
         for (int k = 0; k < DP_COST_WAYS; k++) free(s->v[i].savings[k].rule);
@@ -145,8 +136,7 @@ static void release(struct cost_sums *s)
     free(s->v), free(s->runs);
 }
 
-static void report(struct dp_cli *cli, const struct cost_sums *s)
-{
+static void report(struct dp_cli *cli, const struct cost_sums *s) {
     const struct cost_group *t = &s->total;
     dp_cli_report_u64(cli, "tables", t->tables);
     dp_cli_report_u64(cli, "files", t->all.files);
@@ -155,16 +145,14 @@ static void report(struct dp_cli *cli, const struct cost_sums *s)
     if (s->with_runs) dp_cli_report_u64(cli, "runs", s->all_runs.runs);
 }
 
-static enum dp_status check(const struct dp_cli *cli, const struct cost_conf *conf, struct dp_err *err)
-{
+static enum dp_status check(const struct dp_cli *cli, const struct cost_conf *conf, struct dp_err *err) {
     if (conf->by == BY_PIPELINE && !conf->reports.n) return dp_err_set(err, DP_USAGE, "--by pipeline needs --reports FILE|DIR: reports of runs");
     if (!cli->n_args && !conf->reports.n) return dp_err_set(err, DP_USAGE, "a table or a directory of tables is needed, or --reports");
     if (conf->by == BY_TIER && !conf->prices) return dp_err_set(err, DP_USAGE, "--by tier needs --prices FILE, which names the tiers");
     return DP_OK;
 }
 
-static enum dp_status run_cost(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_cost(struct dp_cli *cli, struct dp_err *err) {
     const struct cost_conf *conf = cli->conf;
     struct dp_prices prices = {.cpu_hour = -1};
     struct gathering g = {.cli = cli, .s = {.by = (enum cost_by)conf->by, .prices = &prices, .with_runs = conf->reports.n > 0}};

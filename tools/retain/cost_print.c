@@ -12,8 +12,7 @@ static const char *const by_names[] = {"table", "tag", "owner", "tier", "pipelin
 
 static void add_u64(struct dp_buf *b, uint64_t v) { dp_buf_addf(b, "%llu", (unsigned long long)v); }
 
-static void add_money(struct dp_buf *b, uint64_t micro)
-{
+static void add_money(struct dp_buf *b, uint64_t micro) {
     char text[24];
     dp_price_print(text, micro);
     dp_buf_addz(b, text);
@@ -25,8 +24,7 @@ static void add_month(struct dp_buf *b, const struct cost_sums *s, dp_u128 month
 
 static bool has_cpu(const struct cost_sums *s) { return s->prices->n && s->prices->cpu_hour >= 0; }
 
-static uint64_t cpu_of(const struct dp_cost_pipeline *p)
-{
+static uint64_t cpu_of(const struct dp_cost_pipeline *p) {
     uint64_t sum;
     return __builtin_add_overflow(p->cpu_user_us, p->cpu_system_us, &sum) ? UINT64_MAX : sum;
 }
@@ -36,24 +34,21 @@ static uint64_t cpu_of(const struct dp_cost_pipeline *p)
 /* Cells as one text: columns end in a tab, lines in a newline. */
 enum { COLUMNS = 16 };
 
-static void cell(struct dp_buf *b, const char *text)
-{
+static void cell(struct dp_buf *b, const char *text) {
     for (; *text; text++) dp_buf_addc(b, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
     dp_buf_addc(b, '\t');
 }
 static void cell_u64(struct dp_buf *b, uint64_t v) { add_u64(b, v), dp_buf_addc(b, '\t'); }
 static void cell_money(struct dp_buf *b, uint64_t micro) { add_money(b, micro), dp_buf_addc(b, '\t'); }
 
-static size_t width_of(const char *p, const char *end)
-{
+static size_t width_of(const char *p, const char *end) {
     size_t n = 0;
     for (; p < end; p++) n += ((unsigned char)*p & 0xc0) != 0x80;
     return n;
 }
 
 /* Names to the left, numbers to the right: column 0 and those from `text` on are names. */
-static void align(const struct dp_buf *cells, size_t text, struct dp_buf *out)
-{
+static void align(const struct dp_buf *cells, size_t text, struct dp_buf *out) {
     size_t widths[COLUMNS] = {0}, column = 0;
     const char *end = cells->p + cells->n, *start = cells->p;
     for (const char *p = start; p < end; p++) {
@@ -81,8 +76,7 @@ static void align(const struct dp_buf *cells, size_t text, struct dp_buf *out)
     }
 }
 
-static void table_row(const struct cost_sums *s, const struct cost_group *g, const char *name, struct dp_buf *b)
-{
+static void table_row(const struct cost_sums *s, const struct cost_group *g, const char *name, struct dp_buf *b) {
     cell(b, name);
     cell_u64(b, g->tables), cell_u64(b, g->all.files);
     dp_buf_addf(b, "%llu%s\t", (unsigned long long)g->all.rows, g->rows_unknown ? "+" : "");
@@ -92,8 +86,7 @@ static void table_row(const struct cost_sums *s, const struct cost_group *g, con
     dp_buf_addc(b, '\n');
 }
 
-static void table_groups(const struct cost_sums *s, struct dp_buf *out)
-{
+static void table_groups(const struct cost_sums *s, struct dp_buf *out) {
     struct dp_buf b = {0};
     cell(&b, by_names[s->by]);
     dp_buf_addz(&b, "tables\tfiles\trows\tbytes\t");
@@ -110,8 +103,7 @@ static void table_groups(const struct cost_sums *s, struct dp_buf *out)
 
 static bool saves(const struct dp_cost_saving *v) { return v->files || v->bytes; }
 
-static void saving_row(const struct cost_sums *s, const struct cost_group *g, const char *name, int way, struct dp_buf *b)
-{
+static void saving_row(const struct cost_sums *s, const struct cost_group *g, const char *name, int way, struct dp_buf *b) {
     const struct dp_cost_saving *v = &g->savings[way];
     if (!saves(v)) return;
     cell(b, name);
@@ -123,8 +115,7 @@ static void saving_row(const struct cost_sums *s, const struct cost_group *g, co
     dp_buf_addc(b, '\n');
 }
 
-static void table_savings(const struct cost_sums *s, struct dp_buf *out)
-{
+static void table_savings(const struct cost_sums *s, struct dp_buf *out) {
     struct dp_buf b = {0};
     dp_buf_addz(&b, "could be saved\tfiles\tbytes\t");
     if (s->prices->n) dp_buf_addf(&b, "%s/month\t", s->prices->currency);
@@ -137,8 +128,7 @@ static void table_savings(const struct cost_sums *s, struct dp_buf *out)
     dp_buf_release(&b);
 }
 
-static void run_row(const struct cost_sums *s, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *b)
-{
+static void run_row(const struct cost_sums *s, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *b) {
     cell(b, name);
     cell_u64(b, p->runs), cell_money(b, p->cpu_user_us), cell_money(b, p->cpu_system_us);
     cell_u64(b, p->peak), cell_u64(b, p->bytes_in), cell_u64(b, p->bytes_out), cell_u64(b, p->rows);
@@ -146,8 +136,7 @@ static void run_row(const struct cost_sums *s, const char *name, const struct dp
     dp_buf_addc(b, '\n');
 }
 
-static void table_runs(const struct cost_sums *s, struct dp_buf *out)
-{
+static void table_runs(const struct cost_sums *s, struct dp_buf *out) {
     struct dp_buf b = {0};
     dp_buf_addz(&b, "pipeline\truns\tuser s\tsystem s\tpeak bytes\tbytes in\tbytes out\trecords\t");
     if (has_cpu(s)) cell(&b, s->prices->currency);
@@ -159,8 +148,7 @@ static void table_runs(const struct cost_sums *s, struct dp_buf *out)
     if (s->all_runs.unmeasured) dp_buf_addf(out, "The reports of %llu runs have no processor time.\n", (unsigned long long)s->all_runs.unmeasured);
 }
 
-void cost_print_table(const struct cost_sums *s, struct dp_buf *out)
-{
+void cost_print_table(const struct cost_sums *s, struct dp_buf *out) {
     if (s->by != BY_PIPELINE && (s->total.tables || !s->with_runs)) {
         table_groups(s, out);
         table_savings(s, out);
@@ -174,22 +162,19 @@ void cost_print_table(const struct cost_sums *s, struct dp_buf *out)
 static void csv_text(struct dp_buf *out, const char *text) { dp_csv_add(out, dp_str_z(text)); }
 
 /* by,name,what,files,bytes,rows,... of one amount */
-static void csv_head(struct dp_buf *out, const char *by, const char *name, const char *what)
-{
+static void csv_head(struct dp_buf *out, const char *by, const char *name, const char *what) {
     csv_text(out, by), dp_buf_addc(out, ',');
     csv_text(out, name), dp_buf_addc(out, ',');
     csv_text(out, what);
 }
 
-static void csv_price(const struct cost_sums *s, uint64_t micro, bool is_priced, struct dp_buf *out)
-{
+static void csv_price(const struct cost_sums *s, uint64_t micro, bool is_priced, struct dp_buf *out) {
     dp_buf_addc(out, ',');
     if (is_priced) add_money(out, micro);
     dp_buf_addf(out, ",%s", is_priced ? s->prices->currency : "");
 }
 
-static void csv_group(const struct cost_sums *s, const struct cost_group *g, const char *by, struct dp_buf *out)
-{
+static void csv_group(const struct cost_sums *s, const struct cost_group *g, const char *by, struct dp_buf *out) {
     const char *name = g->name ? g->name : "";
     for (int i = 0; i < DP_COST_KINDS; i++) {
         csv_head(out, by, name, kind_names[i]);
@@ -215,8 +200,7 @@ static void csv_group(const struct cost_sums *s, const struct cost_group *g, con
     }
 }
 
-static void csv_run(const struct cost_sums *s, const char *by, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *out)
-{
+static void csv_run(const struct cost_sums *s, const char *by, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *out) {
     csv_head(out, by, name, "cpu");
     dp_buf_addf(out, ",,,%llu,%llu,", (unsigned long long)p->rows, (unsigned long long)p->runs);
     add_seconds(out, p->cpu_user_us), dp_buf_addc(out, ',');
@@ -225,8 +209,7 @@ static void csv_run(const struct cost_sums *s, const char *by, const char *name,
     dp_buf_addz(out, ",,\r\n");
 }
 
-void cost_print_csv(const struct cost_sums *s, struct dp_buf *out)
-{
+void cost_print_csv(const struct cost_sums *s, struct dp_buf *out) {
     dp_buf_addz(out, "by,name,what,files,bytes,rows,runs,cpu_user_seconds,cpu_system_seconds,cost,currency,estimate,rule\r\n");
     for (size_t i = 0; i < s->n; i++) csv_group(s, &s->v[i], by_names[s->by], out);
     if (s->total.tables) csv_group(s, &s->total, "total", out);
@@ -236,8 +219,7 @@ void cost_print_csv(const struct cost_sums *s, struct dp_buf *out)
 
 /* ---- Prometheus ---- */
 
-static void label(struct dp_buf *b, const char *name, const char *value)
-{
+static void label(struct dp_buf *b, const char *name, const char *value) {
     dp_buf_addf(b, "%s=\"", name);
     for (; *value; value++) {
         if (*value == '"' || *value == '\\') dp_buf_addc(b, '\\');
@@ -250,16 +232,14 @@ static void label(struct dp_buf *b, const char *name, const char *value)
 static void metric(struct dp_buf *b, const char *name, const char *help) { dp_buf_addf(b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name); }
 
 /* NAME{by="...",other="..."}: `other` may be NULL. */
-static void sample(struct dp_buf *b, const char *name, const char *by, const char *value, const char *other, const char *what)
-{
+static void sample(struct dp_buf *b, const char *name, const char *by, const char *value, const char *other, const char *what) {
     dp_buf_addf(b, "%s{", name);
     label(b, by, value);
     if (other) dp_buf_addc(b, ','), label(b, other, what);
     dp_buf_addz(b, "} ");
 }
 
-static void prometheus_groups(const struct cost_sums *s, struct dp_buf *out)
-{
+static void prometheus_groups(const struct cost_sums *s, struct dp_buf *out) {
     const char *by = by_names[s->by], *overlap = s->by == BY_TAG || s->by == BY_OWNER ? " A table with several counts in each: sums overlap." : "";
     struct dp_buf help = {0};
     dp_buf_addf(&help, "Bytes of tables by what they are.%s", overlap);
@@ -277,8 +257,7 @@ static void prometheus_groups(const struct cost_sums *s, struct dp_buf *out)
     for (size_t i = 0; i < s->n; i++) sample(out, "dp_cost_per_month", by, s->v[i].name, "currency", s->prices->currency), add_month(out, s, s->v[i].month), dp_buf_addc(out, '\n');
 }
 
-static void prometheus_savings(const struct cost_sums *s, struct dp_buf *out)
-{
+static void prometheus_savings(const struct cost_sums *s, struct dp_buf *out) {
     const char *by = by_names[s->by];
     metric(out, "dp_cost_saving_bytes", "Bytes that could be saved; of compaction and tiering estimates.");
     for (size_t i = 0; i < s->n; i++)
@@ -292,8 +271,7 @@ static void prometheus_savings(const struct cost_sums *s, struct dp_buf *out)
         for (int k = 0; k < DP_COST_WAYS; k++) sample(out, "dp_cost_saving_per_month", by, s->v[i].name, "way", way_names[k]), add_month(out, s, s->v[i].savings[k].month), dp_buf_addc(out, '\n');
 }
 
-static void prometheus_runs(const struct cost_sums *s, struct dp_buf *out)
-{
+static void prometheus_runs(const struct cost_sums *s, struct dp_buf *out) {
     metric(out, "dp_cost_runs", "Runs of pipelines in the reports.");
     for (size_t i = 0; i < s->n_runs; i++) sample(out, "dp_cost_runs", "pipeline", s->runs[i].name, NULL, NULL), add_u64(out, s->runs[i].p.runs), dp_buf_addc(out, '\n');
     metric(out, "dp_cost_cpu_seconds", "Processor time of these runs.");
@@ -309,8 +287,7 @@ static void prometheus_runs(const struct cost_sums *s, struct dp_buf *out)
         sample(out, "dp_cost_cpu", "pipeline", s->runs[i].name, "currency", s->prices->currency), add_money(out, dp_price_cpu(s->prices, cpu_of(&s->runs[i].p))), dp_buf_addc(out, '\n');
 }
 
-void cost_print_prometheus(const struct cost_sums *s, struct dp_buf *out)
-{
+void cost_print_prometheus(const struct cost_sums *s, struct dp_buf *out) {
     if (s->total.tables) {
         prometheus_groups(s, out);
         prometheus_savings(s, out);
@@ -320,8 +297,7 @@ void cost_print_prometheus(const struct cost_sums *s, struct dp_buf *out)
 
 /* ---- records ---- */
 
-static void record_group(const struct cost_sums *s, const struct cost_group *g, const char *by, struct dp_buf *out)
-{
+static void record_group(const struct cost_sums *s, const struct cost_group *g, const char *by, struct dp_buf *out) {
     dp_buf_addf(out, "{\"by\":\"%s\",\"name\":", by);
     if (g->name) dp_json_add_string(out, dp_str_z(g->name));
     else dp_buf_addz(out, "null");
@@ -345,8 +321,7 @@ static void record_group(const struct cost_sums *s, const struct cost_group *g, 
     dp_buf_addf(out, "],\"overlaps\":%s}\n", s->overlaps && g->name ? "true" : "false");
 }
 
-static void record_run(const struct cost_sums *s, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *out)
-{
+static void record_run(const struct cost_sums *s, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *out) {
     dp_buf_addz(out, "{\"by\":\"pipeline\",\"name\":");
     dp_json_add_string(out, dp_str_z(name));
     dp_buf_addf(out, ",\"runs\":%llu,\"unmeasured\":%llu,\"cpu_user_seconds\":", (unsigned long long)p->runs, (unsigned long long)p->unmeasured);
@@ -359,8 +334,7 @@ static void record_run(const struct cost_sums *s, const char *name, const struct
     dp_buf_addz(out, "}\n");
 }
 
-void cost_print_records(const struct cost_sums *s, struct dp_buf *out)
-{
+void cost_print_records(const struct cost_sums *s, struct dp_buf *out) {
     for (size_t i = 0; i < s->n; i++) record_group(s, &s->v[i], by_names[s->by], out);
     if (s->total.tables) record_group(s, &s->total, "total", out);
     for (size_t i = 0; i < s->n_runs; i++) record_run(s, s->runs[i].name, &s->runs[i].p, out);

@@ -35,8 +35,7 @@ static const struct dp_opt export_options[] = {
     DP_OPT_END};
 
 /* DP_OK and NULL: there is no store where one is looked for by default. */
-static enum dp_status open_store(const struct dp_cli *cli, struct dp_catalog **out, struct dp_err *err)
-{
+static enum dp_status open_store(const struct dp_cli *cli, struct dp_catalog **out, struct dp_err *err) {
     const struct export_conf *conf = cli->conf;
     char *path = conf->store ? NULL : dp_catalog_default();
     enum dp_status status = DP_OK;
@@ -46,8 +45,7 @@ static enum dp_status open_store(const struct dp_cli *cli, struct dp_catalog **o
     return status;
 }
 
-static void report(struct dp_cli *cli, const struct dp_export_result *r)
-{
+static void report(struct dp_cli *cli, const struct dp_export_result *r) {
     const struct { const char *key; uint64_t n; } rows[] = {
         {"identifiers", r->identifiers}, {"searched", r->searched}, {"tables", r->tables}, {"rows", r->rows}, {"without_column", r->without_column}, {"gone", r->gone},
         {"unreachable", r->unreachable}, {"unreadable", r->unreadable}, {"bytes", r->bytes}};
@@ -59,8 +57,7 @@ static void report(struct dp_cli *cli, const struct dp_export_result *r)
     dp_cli_report_i64(cli, "days_left", r->days_left);
 }
 
-static enum dp_status tell(struct dp_cli *cli, const struct dp_export_result *r, struct dp_err *err)
-{
+static enum dp_status tell(struct dp_cli *cli, const struct dp_export_result *r, struct dp_err *err) {
     const struct export_conf *conf = cli->conf;
     report(cli, r);
     DP_TRY(dp_cli_say(cli, err, "%s: %llu rows of %llu of %llu datasets; due %s, %lld days left\n", conf->output, (unsigned long long)r->rows, (unsigned long long)r->tables,
@@ -72,8 +69,7 @@ static enum dp_status tell(struct dp_cli *cli, const struct dp_export_result *r,
     return !r->rows && cli->common.skip_empty ? dp_err_set(err, DP_EMPTY, "nothing was found") : DP_OK;
 }
 
-static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err) {
     const struct export_conf *conf = cli->conf;
     struct dp_subject subject = {0};
     struct dp_catalog *store = NULL;

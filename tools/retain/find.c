@@ -14,8 +14,7 @@ static const struct dp_opt find_options[] = {
     RETAIN_WHOM(find_conf),
     DP_OPT_END};
 
-static enum dp_status say(void *ctx, const struct dp_trace *t, struct dp_err *err)
-{
+static enum dp_status say(void *ctx, const struct dp_trace *t, struct dp_err *err) {
     struct dp_cli *cli = ctx;
     struct dp_buf b = {0};
     if (cli->common.json) return DP_OK;
@@ -30,16 +29,14 @@ static enum dp_status say(void *ctx, const struct dp_trace *t, struct dp_err *er
     return status;
 }
 
-static enum dp_status read_subject(struct dp_cli *cli, struct dp_subject *s, struct dp_err *err)
-{
+static enum dp_status read_subject(struct dp_cli *cli, struct dp_subject *s, struct dp_err *err) {
     const struct find_conf *conf = cli->conf;
     DP_TRY(retain_read_whom(&conf->whom, s, err));
     for (size_t i = 0; i < conf->whom.graph.n; i++) DP_TRY(dp_subject_close_over(&cli->run, s, conf->whom.graph.v[i], err));
     return DP_OK;
 }
 
-static enum dp_status run_find(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_find(struct dp_cli *cli, struct dp_err *err) {
     struct dp_subject subject = {0};
     struct dp_traces_totals t = {0};
     struct dp_trace_value *values = NULL;

@@ -27,8 +27,7 @@ static const struct dp_opt release_options[] = {
     RETAIN_AUDIT(hold_conf),
     DP_OPT_END};
 
-static struct dp_retain_hold_opts opts_of(struct dp_cli *cli, char login[64])
-{
+static struct dp_retain_hold_opts opts_of(struct dp_cli *cli, char login[64]) {
     const struct hold_conf *c = cli->conf;
     const char *as = getenv("DP_ACTOR");
     const struct passwd *p = as && *as ? NULL : getpwuid(getuid());
@@ -38,15 +37,13 @@ static struct dp_retain_hold_opts opts_of(struct dp_cli *cli, char login[64])
                                         .subjects = c->subjects.v, .n_subjects = c->subjects.n, .subjects_from = c->from, .audit = c->audit, .why = c->reason, .who = as && *as ? as : login};
 }
 
-static enum dp_status report(struct dp_cli *cli, const char *done, const char *would, uint64_t n, struct dp_err *err)
-{
+static enum dp_status report(struct dp_cli *cli, const char *done, const char *would, uint64_t n, struct dp_err *err) {
     dp_cli_report_str(cli, "case", dp_str_z(cli->args[0]));
     dp_cli_report_u64(cli, "tables", n);
     return dp_cli_say(cli, err, "case %s: %llu tables %s\n", cli->args[0], (unsigned long long)n, cli->run.dry_run ? would : done);
 }
 
-static enum dp_status run_hold(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_hold(struct dp_cli *cli, struct dp_err *err) {
     char login[64];
     const struct dp_retain_hold_opts o = opts_of(cli, login);
     uint64_t n;
@@ -54,8 +51,7 @@ static enum dp_status run_hold(struct dp_cli *cli, struct dp_err *err)
     return report(cli, "held", "would be held", n, err);
 }
 
-static enum dp_status run_release(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_release(struct dp_cli *cli, struct dp_err *err) {
     const struct hold_conf *c = cli->conf;
     char login[64];
     const struct dp_retain_hold_opts o = opts_of(cli, login);
@@ -70,8 +66,7 @@ struct listing {
     uint64_t n;
 };
 
-static void add_json(struct dp_buf *b, const char *table, const struct dp_legal_hold *h)
-{
+static void add_json(struct dp_buf *b, const char *table, const struct dp_legal_hold *h) {
     const struct { const char *key; struct dp_str text; } rows[] = {{",\"case\":", h->name}, {",\"time\":", h->time}, {",\"who\":", h->who}, {",\"reason\":", h->reason}};
     dp_buf_addz(b, b->n ? ",{\"table\":" : "[{\"table\":");
     dp_json_add_string(b, dp_str_z(table));
@@ -85,8 +80,7 @@ static void add_json(struct dp_buf *b, const char *table, const struct dp_legal_
     dp_buf_addf(b, "],\"subjects\":%zu}", h->n_subjects); /* who they are stands in the table's file alone */
 }
 
-static void add_line(struct dp_buf *b, const char *table, const struct dp_legal_hold *h)
-{
+static void add_line(struct dp_buf *b, const char *table, const struct dp_legal_hold *h) {
     dp_buf_addf(b, "%s\t%.*s\t%.*s\t%.*s\t", table, DP_STR_FMT(h->name), DP_STR_FMT(h->time), DP_STR_FMT(h->who));
     if (h->trouble) dp_buf_addf(b, "all, it can't be read\t%s", h->trouble);
     else {
@@ -101,8 +95,7 @@ static void add_line(struct dp_buf *b, const char *table, const struct dp_legal_
     dp_buf_addc(b, '\n');
 }
 
-static enum dp_status list_hold(void *ctx, const char *table, const struct dp_legal_hold *h, struct dp_err *err)
-{
+static enum dp_status list_hold(void *ctx, const char *table, const struct dp_legal_hold *h, struct dp_err *err) {
     struct listing *l = ctx;
     l->n++;
     if (l->cli->common.json) return add_json(&l->json, table, h), DP_OK;
@@ -111,8 +104,7 @@ static enum dp_status list_hold(void *ctx, const char *table, const struct dp_le
     return dp_out_write(l->cli->run.out, l->line.p, l->line.n, err);
 }
 
-static enum dp_status run_holds(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_holds(struct dp_cli *cli, struct dp_err *err) {
     static const char *const here[] = {"."};
     struct listing l = {.cli = cli};
     enum dp_status status = dp_retain_holds(&cli->run, cli->n_args ? cli->args : here, cli->n_args ? cli->n_args : 1, list_hold, &l, err);

@@ -4,8 +4,7 @@
 #include <dp/base/crypto.h>
 #include <dp/base/sign.h>
 
-static enum dp_status run_keygen(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_keygen(struct dp_cli *cli, struct dp_err *err) {
     struct dp_sign_public p;
     char line[DP_SIGN_ID + 1];
     dp_secret_guard();

@@ -13,14 +13,12 @@ static const struct dp_opt plan_options[] = {
     DP_OPT_PATH(plan_conf, output, "output", 'o', "PLAN", "write the plan, for dp-retain apply"),
     DP_OPT_END};
 
-static enum dp_status say(void *ctx, struct dp_str lines, struct dp_err *err)
-{
+static enum dp_status say(void *ctx, struct dp_str lines, struct dp_err *err) {
     struct dp_cli *cli = ctx;
     return cli->common.json ? DP_OK : dp_out_write(cli->run.out, lines.p, lines.n, err);
 }
 
-static void report(struct dp_cli *cli, const struct dp_retain_totals *t)
-{
+static void report(struct dp_cli *cli, const struct dp_retain_totals *t) {
     const struct { const char *key; uint64_t n; } rows[] = {
         {"tables", t->tables}, {"tables_to_do", t->to_do}, {"tables_refused", t->refused}, {"files", t->files}, {"bytes", t->bytes}, {"rewrites", t->rewrites},
         {"rewrite_bytes", t->rewrite_bytes}, {"rows_least", t->rows_least}, {"rows_most", t->rows_most}, {"tables_rows_unknown", t->rows_unknown},
@@ -30,8 +28,7 @@ static void report(struct dp_cli *cli, const struct dp_retain_totals *t)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) dp_cli_report_u64(cli, rows[i].key, rows[i].n);
 }
 
-static enum dp_status run_plan(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_plan(struct dp_cli *cli, struct dp_err *err) {
     const struct plan_conf *conf = cli->conf;
     const struct dp_retain_plan_opts o = {.rules = conf->rules.v, .n_rules = conf->rules.n, .contract = cli->common.contract, .tables = cli->args, .n_tables = cli->n_args,
                                           .output = conf->output, .say = say, .ctx = cli};

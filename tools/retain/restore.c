@@ -18,8 +18,7 @@ static const struct dp_opt restore_options[] = {
 
 struct listing { struct dp_cli *cli; struct dp_buf line, json; };
 
-static enum dp_status list_file(void *ctx, const struct dp_tier_file *f, struct dp_err *err)
-{
+static enum dp_status list_file(void *ctx, const struct dp_tier_file *f, struct dp_err *err) {
     struct listing *l = ctx;
     struct dp_buf *b = l->cli->common.json ? &l->json : &l->line;
     if (!l->cli->common.json) {
@@ -39,16 +38,14 @@ static enum dp_status list_file(void *ctx, const struct dp_tier_file *f, struct 
     return DP_OK;
 }
 
-static void report(struct dp_cli *cli, const struct dp_tier_restored *d)
-{
+static void report(struct dp_cli *cli, const struct dp_tier_restored *d) {
     dp_cli_report_u64(cli, "files", d->files);
     dp_cli_report_u64(cli, "bytes", d->bytes);
     dp_cli_report_u64(cli, "files_out_of_reach", d->lost_files);
     dp_cli_report_u64(cli, "bytes_out_of_reach", d->lost_bytes);
 }
 
-static enum dp_status run_restore(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_restore(struct dp_cli *cli, struct dp_err *err) {
     const struct restore_conf *conf = cli->conf;
     struct listing l = {.cli = cli};
     struct dp_tier_restored d;

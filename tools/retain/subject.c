@@ -3,8 +3,7 @@
 
 #include <dp/io/subject.h>
 
-enum dp_status retain_read_whom(const struct retain_whom *w, struct dp_subject *s, struct dp_err *err)
-{
+enum dp_status retain_read_whom(const struct retain_whom *w, struct dp_subject *s, struct dp_err *err) {
     for (size_t i = 0; i < w->subject.n; i++)
         if (dp_subject_add_word(s, dp_str_z(w->subject.v[i]), err) != DP_OK) return dp_err_prefix(err, "--subject: ");
     for (size_t i = 0; i < w->from.n; i++) DP_TRY(dp_subject_add_file(s, w->from.v[i], err));

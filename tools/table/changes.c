@@ -37,8 +37,7 @@ struct changes {
     size_t n_printed;          /* members of a record that go out; 0: all */
 };
 
-static enum dp_status parse_columns(struct changes *c, const char *text, struct dp_err *err)
-{
+static enum dp_status parse_columns(struct changes *c, const char *text, struct dp_err *err) {
     size_t n = 1;
     if (!text) return DP_OK;
     for (const char *p = text; *p; p++) n += *p == ',';
@@ -55,23 +54,20 @@ static enum dp_status parse_columns(struct changes *c, const char *text, struct 
     return DP_OK;
 }
 
-static void need(struct changes *c, const char *name)
-{
+static void need(struct changes *c, const char *name) {
     for (size_t i = 0; i < c->n_columns; i++)
         if (!strcmp(c->columns[i], name)) return;
     c->extra[c->n_extra++] = name;
 }
 
-static bool is_wanted(const struct changes *c, const char *name)
-{
+static bool is_wanted(const struct changes *c, const char *name) {
     for (size_t i = 0; i < c->n_columns; i++)
         if (!strcmp(c->columns[i], name)) return true;
     return false;
 }
 
 /* What --where reads beside the columns that are wanted: columns of the range's last version, or the feed's own. */
-static enum dp_status find_extra(struct changes *c, const char *table, int64_t until, const char *where, struct dp_err *err)
-{
+static enum dp_status find_extra(struct changes *c, const char *table, int64_t until, const char *where, struct dp_err *err) {
     static const char *const own[] = {DP_DELTA_CHANGE_TYPE, DP_DELTA_COMMIT_VERSION, DP_DELTA_COMMIT_TIMESTAMP, NULL};
     const char *const *fields;
     size_t n;
@@ -96,16 +92,14 @@ static enum dp_status find_extra(struct changes *c, const char *table, int64_t u
     return DP_OK;
 }
 
-static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_begin(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     const struct changes *c = ctx;
     (void)err;
     begin->table_version = c->start.target_version;
     return DP_OK;
 }
 
-static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err)
-{
+static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err *err) {
     const struct changes *c = ctx;
     (void)err;
     while (c->n_printed && begin->schema && begin->schema->n_children > c->n_printed) {
@@ -118,8 +112,7 @@ static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err 
 }
 
 /* Without the members that only --where has read: they stand last. */
-static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err)
-{
+static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_record *r, struct dp_err *err) {
     const struct changes *c = ctx;
     (void)err;
     if (!c->n_printed || r->n_members <= c->n_printed) return dp_job_pass(j, r), DP_OK;
@@ -132,8 +125,7 @@ static enum dp_status on_record(void *ctx, struct dp_job *j, const struct dp_rec
     return DP_OK;
 }
 
-static enum dp_status run_changes(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_changes(struct dp_cli *cli, struct dp_err *err) {
     const struct changes_conf *f = cli->conf;
     const char *table = cli->args[0];
     struct changes c = {.start.target_version = -1};

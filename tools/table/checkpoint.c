@@ -21,8 +21,7 @@ static const struct dp_opt checkpoint_options[] = {
 
 static enum dp_status say_file(void *ctx, const char *path, struct dp_err *err) { return dp_cli_say(ctx, err, "%s\n", path); }
 
-static enum dp_status clean(struct dp_cli *cli, const struct dp_delta_snapshot *s, struct dp_err *err)
-{
+static enum dp_status clean(struct dp_cli *cli, const struct dp_delta_snapshot *s, struct dp_err *err) {
     struct dp_delta_cleaned done;
     bool dry = cli->run.dry_run;
     struct dp_delta_clean_opts o = {.now_ms = cli->run.now_micros / 1000, .dry_run = dry, .each = dry ? say_file : NULL, .each_ctx = cli};
@@ -35,8 +34,7 @@ static enum dp_status clean(struct dp_cli *cli, const struct dp_delta_snapshot *
                      (unsigned long long)done.files, (long long)done.bytes, (long long)done.oldest);
 }
 
-static enum dp_status run_checkpoint(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_checkpoint(struct dp_cli *cli, struct dp_err *err) {
     const struct checkpoint_conf *conf = cli->conf;
     struct dp_delta_snapshot *s = NULL;
     struct dp_delta_checkpoint_opts o = {.form = (enum dp_delta_checkpoint_policy)conf->format, .now_ms = cli->run.now_micros / 1000};

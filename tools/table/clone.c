@@ -16,8 +16,7 @@ static const struct dp_opt clone_options[] = {
     DP_OPT_STRING(clone_conf, as_of, "as-of", 0, "VERSION|TIME", "the source as it was"),
     DP_OPT_END};
 
-static enum dp_status run_clone_of(struct dp_cli *cli, const struct dp_clone_opts *o, struct dp_err *err)
-{
+static enum dp_status run_clone_of(struct dp_cli *cli, const struct dp_clone_opts *o, struct dp_err *err) {
     struct dp_cloned done;
     DP_TRY(dp_clone_table(&cli->run, o, &done, err));
     const char *would = cli->run.dry_run ? "would be " : "", *kind = o->branch ? "branch" : o->deep ? "deep clone" : "shallow clone";
@@ -31,8 +30,7 @@ static enum dp_status run_clone_of(struct dp_cli *cli, const struct dp_clone_opt
                      (long long)done.copied_bytes);
 }
 
-static enum dp_status run_clone(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_clone(struct dp_cli *cli, struct dp_err *err) {
     const struct clone_conf *conf = cli->conf;
     const struct dp_clone_opts o = {.source = cli->args[0], .dest = cli->args[1], .as_of = conf->as_of, .deep = conf->deep};
     return run_clone_of(cli, &o, err);
@@ -50,8 +48,7 @@ static const struct dp_opt branch_options[] = {
     DP_OPT_STRING(branch_conf, as_of, "as-of", 0, "VERSION|TIME", "the table as it was"),
     DP_OPT_END};
 
-static enum dp_status run_branch(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_branch(struct dp_cli *cli, struct dp_err *err) {
     const struct branch_conf *conf = cli->conf;
     bool is_name = *cli->args[1] != 0;
     for (const char *p = cli->args[1]; *p; p++) is_name = is_name && (unsigned char)*p >= 0x20;

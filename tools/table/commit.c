@@ -33,8 +33,7 @@ static const struct dp_opt commit_options[] = {
     DP_OPT_END};
 
 /* What came of it, as a line. */
-static enum dp_status say_committed(struct dp_cli *cli, const struct dp_committed *d, struct dp_err *err)
-{
+static enum dp_status say_committed(struct dp_cli *cli, const struct dp_committed *d, struct dp_err *err) {
     const char *table = cli->args[0];
     struct dp_str evolved = dp_buf_str(&d->evolved);
     if (evolved.n && (d->result == DP_COMMIT_DONE || d->result == DP_COMMIT_DRY))
@@ -50,15 +49,13 @@ static enum dp_status say_committed(struct dp_cli *cli, const struct dp_committe
 }
 
 /* A part is told at once: who waits for it may be a program. */
-static enum dp_status say_part(void *ctx, const struct dp_committed *d, struct dp_err *err)
-{
+static enum dp_status say_part(void *ctx, const struct dp_committed *d, struct dp_err *err) {
     struct dp_cli *cli = ctx;
     DP_TRY(say_committed(cli, d, err));
     return dp_out_flush(cli->run.out, err);
 }
 
-static void report_committed(struct dp_cli *cli, const struct dp_committed *d, bool in_parts)
-{
+static void report_committed(struct dp_cli *cli, const struct dp_committed *d, bool in_parts) {
     static const char *const words[] = {"committed", "already committed", "older, skipped", "nothing changed"};
     if (d->result != DP_COMMIT_DRY) dp_cli_report_str(cli, "result", dp_str_z(words[d->commits ? DP_COMMIT_DONE : d->result]));
     if (d->result == DP_COMMIT_DONE || d->result == DP_COMMIT_ALREADY) dp_cli_report_i64(cli, "version", d->version);
@@ -73,8 +70,7 @@ static void report_committed(struct dp_cli *cli, const struct dp_committed *d, b
     dp_cli_report_i64(cli, "rows", d->all_rows);
 }
 
-static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_commit(struct dp_cli *cli, struct dp_err *err) {
     const struct commit_conf *conf = cli->conf;
     struct dp_commit_opts opts = {.table = cli->args[0], .mode = (enum dp_delta_mode)conf->mode, .txn = conf->txn, .skip_older = conf->txn_older == 1,
                                   .eof_commits = conf->eof_commits, .in_parts = dp_cli_given(cli, "commit-every"), .commit_every = conf->commit_every,

@@ -1,20 +1,17 @@
 /* What the commands of dp-table share. */
 #include "table.h"
 
-void table_add_name(struct dp_buf *b, const char *name)
-{
+void table_add_name(struct dp_buf *b, const char *name) {
     for (; *name; name++) dp_buf_addc(b, (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
 }
 
-enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err)
-{
+enum dp_status table_open(const char *table, const char *as_of, struct dp_delta_snapshot **out, struct dp_err *err) {
     int64_t version = -1;
     if (as_of) DP_TRY(dp_delta_as_of(table, dp_str_z(as_of), &version, err));
     return dp_delta_open(table, version, out, err);
 }
 
-enum dp_status table_check_where(const char *table, const struct dp_type *schema, const struct dp_expr *where, const char *const *also, struct dp_err *err)
-{
+enum dp_status table_check_where(const char *table, const struct dp_type *schema, const struct dp_expr *where, const char *const *also, struct dp_err *err) {
     const char *const *fields;
     size_t n;
     if (!where || !dp_expr_fields(where, &fields, &n)) return DP_OK;
@@ -26,8 +23,7 @@ enum dp_status table_check_where(const char *table, const struct dp_type *schema
     return DP_OK;
 }
 
-void table_report_edited(struct dp_cli *cli, const struct dp_edited *d)
-{
+void table_report_edited(struct dp_cli *cli, const struct dp_edited *d) {
     bool is_plan = cli->run.dry_run && (d->deleted || d->updated || d->inserted); /* what was not written has no figures */
     if (!is_plan) dp_cli_report_str(cli, "result", dp_str_z(d->version >= 0 ? "committed" : "nothing changed"));
     if (d->version >= 0) dp_cli_report_i64(cli, "version", d->version);
@@ -42,14 +38,12 @@ void table_report_edited(struct dp_cli *cli, const struct dp_edited *d)
     dp_cli_report_u64(cli, "files_skipped", d->files_skipped);
 }
 
-enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err)
-{
+enum dp_status table_say_edited(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err) {
     table_report_edited(cli, d);
     return table_say_edited_line(cli, d, err);
 }
 
-enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err)
-{
+enum dp_status table_say_edited_line(struct dp_cli *cli, const struct dp_edited *d, struct dp_err *err) {
     struct dp_buf what = {0};
     const struct {
         int64_t n;

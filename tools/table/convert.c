@@ -11,8 +11,7 @@ static const struct dp_opt convert_options[] = {
     DP_OPT_STRING(convert_conf, by, "by", 0, "NAME TYPE,...", "types of the columns that name=value directories make (default: the contract's, else by their values)"),
     DP_OPT_END};
 
-static enum dp_status run_convert(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_convert(struct dp_cli *cli, struct dp_err *err) {
     const struct convert_conf *conf = cli->conf;
     const struct dp_convert_opts o = {.dir = cli->args[0], .by = conf->by, .contract = cli->common.contract};
     struct dp_converted done;

@@ -14,8 +14,7 @@ static const struct dp_opt create_options[] = {
     DP_OPT_LIST(create_conf, property, "property", 0, "KEY=VALUE", "a table property, such as delta.checkpointInterval=50"),
     DP_OPT_END};
 
-static enum dp_status run_create(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_create(struct dp_cli *cli, struct dp_err *err) {
     const struct create_conf *conf = cli->conf;
     struct dp_create_opts opts = {.table = cli->args[0], .contract = cli->common.contract, .name = conf->name, .by = conf->by.v, .n_by = conf->by.n,
                                   .property = conf->property.v, .n_property = conf->property.n};

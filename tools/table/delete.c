@@ -1,8 +1,7 @@
 /* dp-table delete: the rows for which an expression is true are gone, as one version. */
 #include "table.h"
 
-static enum dp_status run_delete(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_delete(struct dp_cli *cli, struct dp_err *err) {
     const struct dp_edit_opts opts = {.table = cli->args[0], .where = cli->common.where};
     struct dp_edited done;
     if (!opts.where) return dp_err_set(err, DP_USAGE, "--where EXPR is needed (--where true: all rows)");

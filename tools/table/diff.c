@@ -29,8 +29,7 @@ struct printing {
     uint64_t deletes, inserts;
 };
 
-static enum dp_status begin(struct printing *p, const struct dp_table_diff *d, struct dp_err *err)
-{
+static enum dp_status begin(struct printing *p, const struct dp_table_diff *d, struct dp_err *err) {
     struct dp_type *schema = dp_type_copy(d->both);
     dp_type_add(schema, dp_type_new(DP_TYPE_STRING, DP_STR(DP_DELTA_CHANGE_TYPE)));
     struct dp_mark m = {.source = d->b->table, .table_version = -1, .schema = schema};
@@ -42,8 +41,7 @@ static enum dp_status begin(struct printing *p, const struct dp_table_diff *d, s
     return status;
 }
 
-static enum dp_status print_row(void *ctx, struct dp_str line, int64_t n, struct dp_err *err)
-{
+static enum dp_status print_row(void *ctx, struct dp_str line, int64_t n, struct dp_err *err) {
     struct printing *p = ctx;
     if (dp_run_stopped(&p->cli->run, err)) return DP_SIGNALLED;
     dp_buf_reset(&p->line);
@@ -55,8 +53,7 @@ static enum dp_status print_row(void *ctx, struct dp_str line, int64_t n, struct
 }
 
 /* A stream that is whole is no failure of a pipeline: with marks the exit code is 0 also where they differ. */
-static enum dp_status print_rows(struct dp_cli *cli, struct dp_table_diff *d, const char *names, struct dp_err *err)
-{
+static enum dp_status print_rows(struct dp_cli *cli, struct dp_table_diff *d, const char *names, struct dp_err *err) {
     struct printing p = {.cli = cli, .out = {.run = &cli->run}};
     enum dp_status status = dp_table_diff_schema(d, err);
     if (status == DP_OK) status = begin(&p, d, err);
@@ -70,8 +67,7 @@ static enum dp_status print_rows(struct dp_cli *cli, struct dp_table_diff *d, co
     return status;
 }
 
-static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct dp_table_diff_list *l, struct dp_err *err)
-{
+static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct dp_table_diff_list *l, struct dp_err *err) {
     static const char *const words[] = {"removed", "added", "changed"};
     static const char signs[] = "-+~";
     struct dp_buf json = {0}, line = {0};
@@ -95,8 +91,7 @@ static enum dp_status say_list(struct dp_cli *cli, const char *key, const struct
     return status;
 }
 
-static enum dp_status say_diff(struct dp_cli *cli, const struct dp_table_diff *d, const char *names, struct dp_err *err)
-{
+static enum dp_status say_diff(struct dp_cli *cli, const struct dp_table_diff *d, const char *names, struct dp_err *err) {
     dp_cli_report(cli, "differ", dp_table_diff_is_any(d) ? DP_STR("true") : DP_STR("false"));
     DP_TRY(say_list(cli, "schema", &d->schema, err));
     DP_TRY(say_list(cli, "properties", &d->properties, err));
@@ -110,8 +105,7 @@ static enum dp_status say_diff(struct dp_cli *cli, const struct dp_table_diff *d
 }
 
 /* "TABLE A B", "TABLE A" (with the latest version), "TABLE TABLE". */
-static enum dp_status open_both(struct dp_cli *cli, struct dp_delta_snapshot **a, struct dp_delta_snapshot **b, struct dp_buf *names, struct dp_err *err)
-{
+static enum dp_status open_both(struct dp_cli *cli, struct dp_delta_snapshot **a, struct dp_delta_snapshot **b, struct dp_buf *names, struct dp_err *err) {
     const char *const *w = cli->args;
     struct stat st;
     bool is_table = cli->n_args == 2 && stat(w[1], &st) == 0 && S_ISDIR(st.st_mode);
@@ -122,8 +116,7 @@ static enum dp_status open_both(struct dp_cli *cli, struct dp_delta_snapshot **a
     return DP_OK;
 }
 
-static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_diff(struct dp_cli *cli, struct dp_err *err) {
     const struct diff_conf *conf = cli->conf;
     struct dp_delta_snapshot *a = NULL, *b = NULL;
     struct dp_table_diff *d = NULL;

@@ -22,8 +22,7 @@ struct listing {
     struct dp_buf line;
 };
 
-static enum dp_status list_file(struct listing *l, const struct dp_delta_snapshot *s, const struct dp_delta_file *f, struct dp_err *err)
-{
+static enum dp_status list_file(struct listing *l, const struct dp_delta_snapshot *s, const struct dp_delta_file *f, struct dp_err *err) {
     struct dp_buf *line = &l->line;
     dp_buf_reset(line);
     if (f->dv.storage.p)
@@ -36,8 +35,7 @@ static enum dp_status list_file(struct listing *l, const struct dp_delta_snapsho
     return dp_lines_write(&l->out, line->p, line->n, 1, err);
 }
 
-static enum dp_status list_files(struct listing *l, const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_err *err)
-{
+static enum dp_status list_files(struct listing *l, const struct dp_delta_snapshot *s, const struct dp_expr *where, struct dp_err *err) {
     const struct dp_delta_file **files = NULL;
     size_t n = 0;
     struct dp_mark begin = {.source = s->table, .table_version = s->version};
@@ -55,8 +53,7 @@ static enum dp_status list_files(struct listing *l, const struct dp_delta_snapsh
     return status == DP_OK ? dp_lines_end(&l->out, err) : status;
 }
 
-static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_files(struct dp_cli *cli, struct dp_err *err) {
     const struct files_conf *conf = cli->conf;
     struct dp_delta_snapshot *s = NULL;
     struct dp_expr *where = NULL;

@@ -12,8 +12,7 @@ static const struct dp_opt log_options[] = {
     DP_OPT_INT(log_conf, limit, "limit", 0, "N", "only the newest N versions", 0, INT32_MAX),
     DP_OPT_END};
 
-static void print_entry_text(const struct dp_delta_history *h, struct dp_buf *out)
-{
+static void print_entry_text(const struct dp_delta_history *h, struct dp_buf *out) {
     char when[40];
     size_t n = dp_time_print_micros(when, h->timestamp_ms * 1000, true, 3);
     dp_buf_addf(out, "%lld\t%.*s\t", (long long)h->version, (int)n, when);
@@ -24,8 +23,7 @@ static void print_entry_text(const struct dp_delta_history *h, struct dp_buf *ou
     dp_buf_addf(out, "%lld bytes\n", (long long)h->bytes_added);
 }
 
-static void print_entry_json(const struct dp_delta_history *h, struct dp_buf *out)
-{
+static void print_entry_json(const struct dp_delta_history *h, struct dp_buf *out) {
     char when[40];
     size_t n = dp_time_print_micros(when, h->timestamp_ms * 1000, true, 3);
     dp_buf_addf(out, "{\"version\":%lld,\"time\":\"%.*s\",\"operation\":", (long long)h->version, (int)n, when);
@@ -40,8 +38,7 @@ static void print_entry_json(const struct dp_delta_history *h, struct dp_buf *ou
     dp_buf_addc(out, '}');
 }
 
-static enum dp_status run_log(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_log(struct dp_cli *cli, struct dp_err *err) {
     const struct log_conf *conf = cli->conf;
     struct dp_arena arena = {0};
     struct dp_buf text = {0};

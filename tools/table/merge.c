@@ -30,8 +30,7 @@ struct merging {
     struct dp_merged sum;
 };
 
-static void add_up(struct merging *g, const struct dp_merged *d)
-{
+static void add_up(struct merging *g, const struct dp_merged *d) {
     struct dp_edited *sum = &g->sum.edited;
     if (d->result == DP_MERGE_DONE) sum->version = d->version;
     sum->deleted += d->edited.deleted, sum->updated += d->edited.updated, sum->inserted += d->edited.inserted, sum->copied += d->edited.copied;
@@ -41,16 +40,14 @@ static void add_up(struct merging *g, const struct dp_merged *d)
 }
 
 /* A key that does not name one row takes rows away that no record told of: that is not done in silence. */
-static void warn_collapsed(struct dp_cli *cli, const struct dp_merged *d)
-{
+static void warn_collapsed(struct dp_cli *cli, const struct dp_merged *d) {
     if (d->result == DP_MERGE_ALREADY || !d->collapsed) return;
     dp_run_log(&cli->run, DP_LOG_WARN, "%s: the key is not unique in the table: %llu rows more than were updated %s replaced with them", cli->args[0], (unsigned long long)d->collapsed,
                d->result == DP_MERGE_DRY ? "would be" : "are");
 }
 
 /* A part is told at once: who waits for it may be a program. */
-static enum dp_status say_part(void *ctx, const struct dp_merged *d, struct dp_err *err)
-{
+static enum dp_status say_part(void *ctx, const struct dp_merged *d, struct dp_err *err) {
     struct merging *g = ctx;
     add_up(g, d);
     warn_collapsed(g->cli, d);
@@ -58,8 +55,7 @@ static enum dp_status say_part(void *ctx, const struct dp_merged *d, struct dp_e
     return dp_out_flush(g->cli->run.out, err);
 }
 
-static void report_merged(const struct merging *g, uint64_t commits)
-{
+static void report_merged(const struct merging *g, uint64_t commits) {
     struct dp_cli *cli = g->cli;
     dp_cli_report_u64(cli, "superseded", g->sum.superseded);
     dp_cli_report_u64(cli, "stale", g->sum.stale);
@@ -69,8 +65,7 @@ static void report_merged(const struct merging *g, uint64_t commits)
     table_report_edited(cli, &g->sum.edited);
 }
 
-static enum dp_status run_merge(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_merge(struct dp_cli *cli, struct dp_err *err) {
     const struct merge_conf *conf = cli->conf;
     struct merging g = {.cli = cli, .sum.edited.version = -1};
     const struct dp_merge_opts opts = {.table = cli->args[0], .key = conf->key, .sequence = conf->sequence, .txn = conf->txn, .eof_commits = conf->eof_commits,

@@ -9,15 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static enum dp_status look_up(void *ctx, struct dp_err *err)
-{
+static enum dp_status look_up(void *ctx, struct dp_err *err) {
     struct dp_cli *cli = ctx;
     return dp_run_stopped(&cli->run, err) ? DP_SIGNALLED : DP_OK;
 }
 
 /* For lineage. */
-static void note(struct dp_cli *cli, const struct dp_delta_replicated *r, bool is_new)
-{
+static void note(struct dp_cli *cli, const struct dp_delta_replicated *r, bool is_new) {
     struct dp_delta_snapshot *s = NULL;
     if (dp_delta_open(cli->args[1], r->version, &s, NULL) != DP_OK) return;
     struct dp_dataset *d = dp_dataset_copied(&cli->run, cli->args[0], cli->args[1], s->schema);
@@ -28,8 +26,7 @@ static void note(struct dp_cli *cli, const struct dp_delta_replicated *r, bool i
     dp_delta_close(s);
 }
 
-static enum dp_status run_replicate(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_replicate(struct dp_cli *cli, struct dp_err *err) {
     struct dp_delta_replicated r;
     struct dp_delta_replicate_opts o = {.dry_run = cli->run.dry_run, .pool = cli->run.pool, .now_ms = cli->run.now_micros / 1000, .tick = look_up, .ctx = cli};
     char *log = dp_path_join(cli->args[1], "_delta_log");

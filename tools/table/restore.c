@@ -23,16 +23,14 @@ struct missing {
     uint64_t n;
 };
 
-static enum dp_status tell_missing(void *ctx, const char *path, const char *why, struct dp_err *err)
-{
+static enum dp_status tell_missing(void *ctx, const char *path, const char *why, struct dp_err *err) {
     struct missing *m = ctx;
     (void)err;
     if (m->n++ < TOLD) dp_run_log(&m->cli->run, DP_LOG_ERROR, "%s %s", path, why);
     return DP_OK;
 }
 
-static enum dp_status say_restored(struct dp_cli *cli, const struct dp_delta_restore *r, int64_t version, struct dp_err *err)
-{
+static enum dp_status say_restored(struct dp_cli *cli, const struct dp_delta_restore *r, int64_t version, struct dp_err *err) {
     const struct dp_delta_change *c = &r->change;
     dp_cli_report_i64(cli, "restored", r->then->version);
     dp_cli_report_i64(cli, "version", version);
@@ -46,8 +44,7 @@ static enum dp_status say_restored(struct dp_cli *cli, const struct dp_delta_res
                      c->n_removes, also);
 }
 
-static enum dp_status restore_once(struct dp_cli *cli, int64_t to, const char *timestamp, struct dp_err *err)
-{
+static enum dp_status restore_once(struct dp_cli *cli, int64_t to, const char *timestamp, struct dp_err *err) {
     struct dp_delta_snapshot *now = NULL, *then = NULL;
     struct dp_delta_restore r = {0};
     struct missing m = {.cli = cli};
@@ -83,8 +80,7 @@ static enum dp_status restore_once(struct dp_cli *cli, int64_t to, const char *t
     return status;
 }
 
-static enum dp_status run_restore(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_restore(struct dp_cli *cli, struct dp_err *err) {
     const struct restore_conf *conf = cli->conf;
     enum dp_status status = DP_AGAIN;
     int64_t to, ignored;

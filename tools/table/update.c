@@ -9,8 +9,7 @@ static const struct dp_opt update_options[] = {
     DP_OPT_LIST(update_conf, sets, "set", 0, "COLUMN=EXPR", "the column's new value, an expression over the row as it was"),
     DP_OPT_END};
 
-static enum dp_status run_update(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_update(struct dp_cli *cli, struct dp_err *err) {
     const struct update_conf *conf = cli->conf;
     const struct dp_edit_opts opts = {.table = cli->args[0], .where = cli->common.where, .sets = (const char *const *)conf->sets.v, .n_sets = conf->sets.n};
     struct dp_edited done;

@@ -29,8 +29,7 @@ struct listing {
     struct dp_buf json; /* paths, with --json and --dry-run */
 };
 
-static enum dp_status print_file(void *ctx, const char *path, int64_t bytes, struct dp_err *err)
-{
+static enum dp_status print_file(void *ctx, const char *path, int64_t bytes, struct dp_err *err) {
     struct listing *l = ctx;
     struct dp_buf line = {0};
     if (dp_run_stopped(&l->cli->run, err)) return DP_SIGNALLED;
@@ -49,8 +48,7 @@ static enum dp_status print_file(void *ctx, const char *path, int64_t bytes, str
 }
 
 /* What holds keep, and which. */
-static void report_held(struct dp_cli *cli, const struct dp_delta_vacuumed *v)
-{
+static void report_held(struct dp_cli *cli, const struct dp_delta_vacuumed *v) {
     struct dp_legal l;
     struct dp_buf names = {0}, json = {0};
     dp_legal_read(cli->args[0], &l);
@@ -69,8 +67,7 @@ static void report_held(struct dp_cli *cli, const struct dp_delta_vacuumed *v)
     dp_legal_release(&l);
 }
 
-static void report(struct dp_cli *cli, const struct dp_delta_vacuumed *v, struct dp_buf *paths)
-{
+static void report(struct dp_cli *cli, const struct dp_delta_vacuumed *v, struct dp_buf *paths) {
     dp_cli_report_i64(cli, "version", v->version);
     dp_cli_report_u64(cli, "files", v->files);
     dp_cli_report_u64(cli, "bytes", v->bytes);
@@ -83,8 +80,7 @@ static void report(struct dp_cli *cli, const struct dp_delta_vacuumed *v, struct
 }
 
 /* The same, between the two entries of the log. */
-static enum dp_status vacuum_audited(struct dp_cli *cli, const struct dp_delta_vacuum_opts *o, struct dp_delta_vacuumed *v, struct dp_err *err)
-{
+static enum dp_status vacuum_audited(struct dp_cli *cli, const struct dp_delta_vacuum_opts *o, struct dp_delta_vacuumed *v, struct dp_err *err) {
     const struct vacuum_conf *conf = cli->conf;
     struct dp_audit *log = NULL;
     struct dp_buf what = {0};
@@ -107,8 +103,7 @@ static enum dp_status vacuum_audited(struct dp_cli *cli, const struct dp_delta_v
     return status;
 }
 
-static enum dp_status run_vacuum(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_vacuum(struct dp_cli *cli, struct dp_err *err) {
     const struct vacuum_conf *conf = cli->conf;
     struct listing l = {.cli = cli};
     struct dp_delta_vacuumed v;

@@ -18,8 +18,7 @@ struct findings {
     struct dp_buf json;
 };
 
-static enum dp_status print_finding(void *ctx, const char *what, const char *why, struct dp_err *err)
-{
+static enum dp_status print_finding(void *ctx, const char *what, const char *why, struct dp_err *err) {
     struct findings *f = ctx;
     struct dp_buf line = {0};
     enum dp_status status = DP_OK;
@@ -40,14 +39,12 @@ static enum dp_status print_finding(void *ctx, const char *what, const char *why
     return status;
 }
 
-static enum dp_status look_up(void *ctx, struct dp_err *err)
-{
+static enum dp_status look_up(void *ctx, struct dp_err *err) {
     const struct findings *f = ctx;
     return dp_run_stopped(&f->cli->run, err) ? DP_SIGNALLED : DP_OK;
 }
 
-static void report(struct dp_cli *cli, const struct dp_delta_verified *v, struct dp_buf *json)
-{
+static void report(struct dp_cli *cli, const struct dp_delta_verified *v, struct dp_buf *json) {
     dp_cli_report_i64(cli, "version", v->version);
     dp_cli_report_u64(cli, "commits", v->commits);
     dp_cli_report_u64(cli, "checkpoints", v->checkpoints);
@@ -59,8 +56,7 @@ static void report(struct dp_cli *cli, const struct dp_delta_verified *v, struct
     dp_cli_report(cli, "findings", dp_buf_str(json));
 }
 
-static enum dp_status run_verify(struct dp_cli *cli, struct dp_err *err)
-{
+static enum dp_status run_verify(struct dp_cli *cli, struct dp_err *err) {
     const struct verify_conf *conf = cli->conf;
     struct findings f = {.cli = cli};
     struct dp_delta_verified v;
