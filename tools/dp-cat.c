@@ -408,8 +408,8 @@ static enum dp_status run_typed(struct cat *c, struct dp_err *err) {
         opts.columns = c->columns, opts.n_columns = c->n_columns;
         opts.extra = c->where_fields, opts.n_extra = c->n_where_fields;
     }
-    DP_TRY_OUT(dp_typed_open(c->run, (const char *const *)c->files, c->n_files, &opts, &c->typed, err));
     for (size_t i = 0; i < c->cli->n_args; i++) (void)dp_dataset_input(c->run, c->cli->args[i]);
+    DP_TRY_OUT(dp_typed_open(c->run, (const char *const *)c->files, c->n_files, &opts, &c->typed, err));
     int64_t skipped = 0;
     int64_t want = c->last == INT64_MAX ? INT64_MAX : c->last - c->first + 1;
     if (c->conf->rows && !c->where) DP_TRY_OUT(dp_typed_window(c->typed, c->first - 1, want, &skipped, err));

@@ -384,7 +384,7 @@ static enum dp_status clone(struct clone *c, struct dp_err *err) {
     if (c->run->dry_run) return DP_OK;
     DP_TRY(publish(c, err));
     struct dp_dataset *d = dp_dataset_copied(c->run, o->source, o->dest, c->s->schema);
-    dp_dataset_version(dp_dataset_input(c->run, o->source), c->s->version);
+    dp_dataset_table(dp_dataset_input(c->run, o->source), c->s);
     dp_dataset_version(d, c->out->version);
     dp_dataset_lifecycle(d, DP_OL_CREATE);
     dp_dataset_count(d, UINT64_MAX, (uint64_t)c->out->bytes, c->out->files);

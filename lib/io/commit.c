@@ -145,6 +145,7 @@ static void note_published(struct commit *c, const struct dp_delta_change *chang
     dp_dataset_version(c->output, version);
     dp_dataset_count(c->output, change->rows >= 0 ? (uint64_t)change->rows : UINT64_MAX, bytes, change->n_adds);
     dp_dataset_schema(c->output, s ? s->schema : dp_delta_landing_schema(c->landing));
+    dp_dataset_about(c->output, s);
     if (!c->snapshot) dp_dataset_lifecycle(c->output, DP_OL_CREATE);
     else if (c->o->mode != DP_DELTA_APPEND) dp_dataset_lifecycle(c->output, DP_OL_OVERWRITE);
     else if (change->metadata) dp_dataset_lifecycle(c->output, DP_OL_ALTER);

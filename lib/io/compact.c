@@ -458,6 +458,7 @@ static void note(const struct compacting *c) {
     dp_order_lineage(&c->o.order, &begin);
     dp_dataset_header(d, &begin);
     dp_dataset_version(d, c->out->version);
+    dp_dataset_about(d, s);
     dp_dataset_count(d, c->out->rows >= 0 ? (uint64_t)c->out->rows : UINT64_MAX, c->out->bytes_out, c->out->files_out);
     dp_mark_release(&begin);
     dp_delta_close(s);

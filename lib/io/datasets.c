@@ -66,6 +66,7 @@ struct dp_datasets *dp_datasets_open(void) {
 }
 
 static void dataset_free(struct dp_dataset *d) {
+    dp_ol_about_release(&d->about);
     dp_ol_dataset_release(&d->d);
     facets_release(&d->facets);
     facets_release(&d->side_facets);
@@ -112,11 +113,13 @@ static enum dp_status name_of(const char *what, const char *cwd, bool is_output,
     return status;
 }
 
+static void key_of(const struct dp_ol_name *id, bool is_output, struct dp_buf *key) { dp_buf_addf(key, "%c%s\n%s", is_output ? 'O' : 'I', id->ns, id->name); }
+
 /* Takes ownership of the name.  NULL: there are so many already that nobody would follow them. */
 static struct dp_dataset *note(struct dp_datasets *all, struct dp_ol_name id, bool is_output) {
     struct dp_buf key = {NULL, 0, 0};
     bool is_new = false;
-    dp_buf_addf(&key, "%c%s\n%s", is_output ? 'O' : 'I', id.ns, id.name);
+    key_of(&id, is_output, &key);
     pthread_mutex_lock(&all->lock);
     struct dp_map_item *at = all->n < DATASETS ? dp_map_put(&all->by_name, dp_buf_str(&key), &is_new) : dp_map_get(&all->by_name, dp_buf_str(&key));
     if (is_new) {
@@ -140,6 +143,20 @@ static struct dp_dataset *note_path(struct dp_run *run, const char *what, bool i
     if (!run->datasets || !what || !*what || strcmp(what, "-") == 0) return NULL;
     if (name_of(what, run->datasets->cwd, is_output, &id) != DP_OK) return NULL; /* what has no name is in no graph */
     return note(run->datasets, id, is_output);
+}
+
+struct dp_dataset *dp_dataset_noted(struct dp_run *run, const char *what) {
+    struct dp_ol_name id = {NULL, NULL};
+    struct dp_buf key = {NULL, 0, 0};
+    if (!run->datasets || name_of(what, run->datasets->cwd, false, &id) != DP_OK) return NULL;
+    key_of(&id, false, &key);
+    pthread_mutex_lock(&run->datasets->lock);
+    const struct dp_map_item *at = dp_map_get(&run->datasets->by_name, dp_buf_str(&key));
+    struct dp_dataset *found = at ? run->datasets->v[at->v.u] : NULL;
+    pthread_mutex_unlock(&run->datasets->lock);
+    dp_buf_release(&key);
+    dp_ol_name_release(&id);
+    return found;
 }
 
 struct dp_dataset *dp_dataset_input(struct dp_run *run, const char *what) { return note_path(run, what, false); }
@@ -178,6 +195,13 @@ void dp_dataset_storage(struct dp_dataset *d, const char *layer, const char *for
     pthread_mutex_lock(&d->all->lock);
     if (layer) replace(&d->d.layer, layer);
     if (format) replace(&d->d.format, format);
+    pthread_mutex_unlock(&d->all->lock);
+}
+
+void datasets_set_about(struct dp_dataset *d, struct dp_ol_about *about) {
+    pthread_mutex_lock(&d->all->lock);
+    dp_ol_about_release(&d->about);
+    d->about = *about, d->has_about = true;
     pthread_mutex_unlock(&d->all->lock);
 }
 
@@ -348,7 +372,10 @@ struct dp_ol_dataset *dp_datasets_list(struct dp_datasets *d, size_t *n) {
     struct dp_ol_dataset *out = dp_calloc(d->n + 1, sizeof *out);
     if (d->n) memcpy(sorted, d->v, d->n * sizeof *sorted);
     if (d->n) qsort(sorted, d->n, sizeof *sorted, by_side_and_name);
-    for (size_t i = 0; i < d->n; i++) copy_dataset(sorted[i], &out[i]);
+    for (size_t i = 0; i < d->n; i++) {
+        copy_dataset(sorted[i], &out[i]);
+        if (sorted[i]->has_about) dp_ol_about_dataset(&sorted[i]->about, &out[i]);
+    }
     *n = d->n;
     pthread_mutex_unlock(&d->lock);
     free(sorted);

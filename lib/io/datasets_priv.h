@@ -20,6 +20,8 @@ struct dp_dataset {
     char *fields, *origins;  /* of the header; NULL: none */
     struct dp_type *names;   /* its schema; NULL */
     bool has_header;
+    struct dp_ol_about about; /* by the contract that the table keeps */
+    bool has_about;
 };
 
 /* One entry of a header's origins. */
@@ -30,6 +32,8 @@ struct datasets_origin {
 /* Those that a header names; caller releases with datasets_origins_free. */
 struct datasets_origin *datasets_origins(const char *origins, size_t *n);
 void datasets_origins_free(struct datasets_origin *o, size_t n);
+/* Takes `about` over. */
+void datasets_set_about(struct dp_dataset *d, struct dp_ol_about *about);
 /* The two members of a columnLineage facet; each NULL: there is nothing to say. */
 void datasets_columns(const struct dp_dataset *d, char **columns, char **of_all);
 

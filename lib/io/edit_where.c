@@ -427,8 +427,9 @@ static void note(const struct edit_where *x, const struct dp_edit_opts *o, const
     if (program.n && dp_expr_compile(dp_buf_str(&program), &e, NULL) == DP_OK) dp_lineage_map(e, "dp-table", &begin);
     if (!o->n_sets && x->where) dp_lineage_where(x->where, &begin);
     dp_dataset_header(out, &begin);
-    dp_dataset_version(dp_dataset_input(x->run, o->table), x->e->s->version);
+    dp_dataset_table(dp_dataset_input(x->run, o->table), x->e->s);
     dp_dataset_version(out, d->version);
+    dp_dataset_about(out, x->e->s);
     dp_dataset_count(out, (uint64_t)(d->updated + d->inserted), d->bytes_added, d->files_added);
     if (leaves_nothing(x, o, d)) dp_dataset_lifecycle(out, DP_OL_TRUNCATE);
     dp_expr_free(e);

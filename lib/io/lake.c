@@ -9,6 +9,7 @@
 #include <dp/base/file.h>
 #include <dp/base/limits.h>
 #include <dp/delta/snapshot.h>
+#include <dp/io/datasets.h>
 #include <dp/io/source.h>
 #include <dp/io/typed.h>
 #include <dp/record/infer.h>
@@ -96,21 +97,6 @@ static int64_t commit_time(const char *table, int64_t version) {
     return ms == DP_DELTA_UNSET || __builtin_mul_overflow(ms, 1000, &at) ? micros_of(&st) : at;
 }
 
-/* The contract that the table keeps itself; false: it has none that can be read. */
-static bool read_own(const struct dp_delta_snapshot *s, struct dp_ol_about *about) {
-    struct dp_str text = dp_delta_property(s, "dp.contract", ""), name = dp_delta_property(s, "dp.contract.object", "");
-    struct dp_contract c = {.objects = NULL};
-    const struct dp_contract_object *o = NULL;
-    struct dp_err none = DP_ERR_INIT;
-    if (!text.n || dp_contract_parse(text, "dp.contract", &c, &none) != DP_OK) return false;
-    char *object = name.n ? dp_strndup(name.p, name.n) : NULL;
-    bool found = dp_contract_object(&c, object, &o, &none) == DP_OK;
-    if (found) dp_ol_about_read(&c, o, about);
-    free(object);
-    dp_contract_release(&c);
-    return found;
-}
-
 static enum dp_status tell_table(struct walking *k, const char *path) {
     struct dp_ol_dataset d = {.rows = UINT64_MAX, .bytes = UINT64_MAX, .files = UINT64_MAX, .layer = dp_strdup("delta"), .format = dp_strdup("parquet")};
     struct dp_lake_found f = {.path = path};
@@ -123,7 +109,7 @@ static enum dp_status tell_table(struct walking *k, const char *path) {
         d.schema = dp_type_copy(s->schema);
         (void)snprintf(version, sizeof version, "%lld", (long long)s->version);
         d.version = dp_strdup(version);
-        has_own = read_own(s, &own);
+        has_own = dp_dataset_own_contract(s, &own);
     }
     f.at = commit_time(path, s ? s->version : -1);
     dp_delta_close(s);

@@ -168,6 +168,7 @@ static enum dp_status prepare(struct merge *m, struct dp_err *err) {
     add_control(m, DP_DELTA_COMMIT_TIMESTAMP, DP_TYPE_JSON);
     add_control(m, "pane", DP_TYPE_JSON); /* beside the op of dp-window(1) */
     if (status == DP_OK) status = choose_sequence(m, version, err);
+    dp_dataset_about(dp_dataset_output(m->run, m->o->table), s);
     dp_delta_close(s);
     return status;
 }

@@ -101,9 +101,7 @@ enum dp_status dp_sources_open_table(struct dp_sources *s, const char *name, str
     r->origin = table_origin(name, t->snapshot->version);
     if (!s->surveying) {
         r->origin->dataset = s->dataset;
-        dp_dataset_version(s->dataset, t->snapshot->version);
-        dp_dataset_storage(s->dataset, "delta", "parquet");
-        dp_dataset_schema(s->dataset, t->snapshot->schema);
+        dp_dataset_table(s->dataset, t->snapshot);
     }
     if (s->run->where) DP_TRY(dp_expr_compile(dp_str_z(s->run->where), &t->where, err));
     t->own = dp_delta_schema_unfit(t->snapshot->schema);

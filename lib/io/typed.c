@@ -7,6 +7,7 @@
 #include <dp/base/num.h>
 #include <dp/delta/scan.h>
 #include <dp/delta/schema.h>
+#include <dp/io/datasets.h>
 #include <dp/parquet/reader.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@
 struct table { struct dp_delta_snapshot *snapshot; struct dp_delta_scan *scan; struct dp_delta_task *task; struct dp_delta_read *read; struct dp_type *own; };
 
 struct dp_typed {
+    struct dp_run *run;
     const char *const *names;
     size_t n_names, next_name;
     const struct dp_typed_opts *opts;
@@ -81,6 +83,7 @@ static enum dp_status open_table(struct dp_typed *t, struct dp_err *err) {
     int64_t version = -1;
     if (t->opts->as_of) DP_TRY(dp_delta_as_of(t->name, dp_str_z(t->opts->as_of), &version, err));
     DP_TRY(dp_delta_open(t->name, version, &t->table.snapshot, err));
+    dp_dataset_table(dp_dataset_noted(t->run, t->name), t->table.snapshot);
     t->table.own = dp_delta_schema_unfit(t->table.snapshot->schema);
     return DP_OK;
 }
@@ -255,6 +258,7 @@ static enum dp_status open_set(struct dp_typed *t, const struct dp_run *run, str
 enum dp_status dp_typed_open(struct dp_run *run, const char *const *names, size_t n, const struct dp_typed_opts *opts, struct dp_typed **out,
                              struct dp_err *err) {
     struct dp_typed *t = dp_calloc(1, sizeof *t);
+    t->run = run;
     t->names = names;
     t->n_names = n;
     t->opts = opts;

@@ -351,6 +351,44 @@ EOF_C
     dp-ingest a.csv | dp-partition -c <(cat c.yaml) -o lake2 >/dev/null
 }
 
+@test "a table that keeps a contract tells of it, whoever reads or changes it" {
+    cat >c.yaml <<'EOF_C'
+apiVersion: v3.1.0
+kind: DataContract
+id: orders
+version: 1.0.0
+status: active
+team: {name: shop}
+schema:
+  - name: orders
+    description: one row an order
+    tags: [gold]
+    properties:
+      - {name: id, logicalType: integer, description: "the key"}
+      - {name: email, logicalType: string, classification: pii}
+      - {name: price, logicalType: number}
+EOF_C
+    dp-table create t -c c.yaml -q
+    rm ev
+    dp-ingest a.csv | dp-partition -o t | dp-table commit t --eof-commits -q
+    dp-cat t >/dev/null
+    dp-cat t --to records --as-of 1 >/dev/null
+    dp-map '{id}' t >/dev/null
+    dp-table delete t --where '.id == 1' -q
+    echo '{"id":2,"email":"c@x.org","price":1}' | dp-table merge t --key id --eof-commits -q
+    dp-compact t --sort id -q
+    words='[.documentation.description, .ownership.owners[0].name, (.tags.tags | map(.value) | sort | join(" ")), .schema.fields[0].description, .storage.storageLayer]'
+    want='["one row an order","shop","pii true","the key","delta"]'
+    for job in dp-table-commit dp-table-delete dp-table-merge dp-compact; do
+        [ "$(events "select(.eventType == \"COMPLETE\" and (.job.name | startswith(\"$job\"))) | .outputs[0].facets | $words")" = "$want" ] || fail "$job: $(events "select(.job.name | startswith(\"$job\"))")"
+    done
+    for job in dp-cat dp-map; do
+        got=$(events "select(.eventType == \"COMPLETE\" and (.job.name | startswith(\"$job\"))) | .inputs[0].facets | $words" | sort -u)
+        [ "$got" = "$want" ] || fail "$job: $(events "select(.job.name | startswith(\"$job\"))")"
+    done
+    [ "$(events 'select(.eventType == "COMPLETE" and (.job.name | startswith("dp-cat"))) | .inputs[0].facets.version.datasetVersion' | sort -u)" = 1 ]
+}
+
 @test "dp-validate: every rule as a test of the run" {
     printf '{"id":1}\n{"id":0}\n{"id":null}\n' >v.ndjson
     printf 'apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n  - name: v\n    logicalType: object\n    properties:\n      - {name: id, logicalType: integer, required: true, logicalTypeOptions: {minimum: 1}}\n' >c.yaml

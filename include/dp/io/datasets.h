@@ -9,9 +9,10 @@
 #define DP_IO_DATASETS_H
 
 #include <dp/io/run.h>
-#include <dp/rules/openlineage.h>
+#include <dp/rules/openlineage_contract.h>
 
 struct dp_datasets;
+struct dp_delta_snapshot;
 struct dp_dataset; /* one of them; NULL is legal in all functions below, and what they get where run->datasets is NULL */
 
 struct dp_datasets *dp_datasets_open(void);
@@ -25,6 +26,14 @@ void dp_dataset_header(struct dp_dataset *d, const struct dp_mark *begin);
 void dp_dataset_schema(struct dp_dataset *d, const struct dp_type *schema); /* copied */
 void dp_dataset_storage(struct dp_dataset *d, const char *layer, const char *format);
 void dp_dataset_version(struct dp_dataset *d, int64_t version);
+/* What the contract that a table keeps (properties dp.contract, dp.contract.object) says of it: documentation, owners, tags, descriptions of columns. */
+void dp_dataset_about(struct dp_dataset *d, const struct dp_delta_snapshot *s);
+/* A table that is read, as of a snapshot: the four above. */
+void dp_dataset_table(struct dp_dataset *d, const struct dp_delta_snapshot *s);
+/* The input that was noted under this name, NULL: none was. */
+struct dp_dataset *dp_dataset_noted(struct dp_run *run, const char *what);
+/* The contract that a table keeps itself; false: it has none that can be read.  Caller releases with dp_ol_about_release. */
+bool dp_dataset_own_contract(const struct dp_delta_snapshot *s, struct dp_ol_about *about);
 void dp_dataset_lifecycle(struct dp_dataset *d, enum dp_ol_lifecycle what);
 void dp_dataset_part(struct dp_dataset *d, const char *name); /* the first 100 are kept */
 void dp_dataset_count(struct dp_dataset *d, uint64_t rows, uint64_t bytes, uint64_t files); /* added */
