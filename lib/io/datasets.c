@@ -283,7 +283,18 @@ void dp_datasets_run_facet(struct dp_run *run, bool of_job, const char *key, str
 
 /* ---- the header's origins ---- */
 
-void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *what) {
+/* Columns that it has, where the stream's schema has others too. */
+static void add_columns(const struct dp_mark *begin, const struct dp_type *has, struct dp_buf *item) {
+    if (!has || !begin->schema || has->n_children >= begin->schema->n_children) return;
+    dp_buf_addz(item, ",\"columns\":[");
+    for (size_t i = 0; i < has->n_children; i++) {
+        if (i) dp_buf_addc(item, ',');
+        dp_json_add_string(item, dp_str(has->children[i]->name, has->children[i]->name_n));
+    }
+    dp_buf_addc(item, ']');
+}
+
+void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *what, const struct dp_type *has) {
     struct dp_ol_name id = {NULL, NULL};
     struct dp_buf item = {NULL, 0, 0}, b = {NULL, 0, 0};
     if (!what || !*what || strcmp(what, "-") == 0 || (begin->origins && strlen(begin->origins) >= DP_LIMIT_ORIGINS - DP_LIMIT_PATH)) return;
@@ -292,6 +303,7 @@ void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *w
         dp_buf_addz(&item, "{\"namespace\":"), dp_json_add_string(&item, dp_str_z(id.ns));
         dp_buf_addz(&item, ",\"name\":"), dp_json_add_string(&item, dp_str_z(id.name));
         if (source) dp_buf_addz(&item, ",\"source\":"), dp_json_add_string(&item, dp_str_z(source));
+        add_columns(begin, has, &item);
         dp_buf_addc(&item, '}');
         size_t had = begin->origins ? strlen(begin->origins) : 0;
         if ((!begin->origins || !strstr(begin->origins, dp_buf_z(&item))) && had + item.n < DP_LIMIT_ORIGINS) {
@@ -320,7 +332,7 @@ void dp_datasets_operands(struct dp_run *run, const char *const *names, size_t n
     if (!run->datasets && !run->marks) return;
     for (size_t i = 0; i < n; i++) {
         (void)dp_dataset_input(run, names[i]);
-        dp_datasets_origin(begin, NULL, names[i]);
+        dp_datasets_origin(begin, NULL, names[i], NULL);
     }
 }
 

@@ -49,6 +49,24 @@ static char *text_member(const struct dp_record *r, uint32_t of, const char *key
 
 /* ---- origins ---- */
 
+static struct dp_type *columns_member(const struct dp_record *r, uint32_t of) {
+    uint32_t at = dp_json_member(r, of, "columns");
+    if (!at || r->nodes[at].kind != DP_KIND_ARRAY) return NULL;
+    struct dp_type *columns = dp_type_new(DP_TYPE_STRUCT, dp_str("", 0));
+    struct dp_buf name = {NULL, 0, 0};
+    for (uint32_t i = at + 1; i < r->nodes[at].next; i = r->nodes[i].next) {
+        dp_buf_reset(&name);
+        if (dp_json_get_string(r, i, &name)) dp_type_add(columns, dp_type_new(DP_TYPE_STRING, dp_buf_str(&name)));
+    }
+    dp_buf_release(&name);
+    return columns;
+}
+
+static void origin_release(struct datasets_origin *o) {
+    free(o->ns), free(o->name), free(o->source);
+    dp_type_free(o->columns);
+}
+
 struct datasets_origin *datasets_origins(const char *origins, size_t *n) {
     struct parsed p = {.ok = false};
     struct datasets_origin *v = NULL;
@@ -58,17 +76,17 @@ struct datasets_origin *datasets_origins(const char *origins, size_t *n) {
     parse(&p, origins);
     for (uint32_t i = 1; p.ok && i < p.r.nodes[0].next; i = p.r.nodes[i].next) {
         if (p.r.nodes[i].kind != DP_KIND_OBJECT) continue;
-        struct datasets_origin o = {text_member(&p.r, i, "namespace"), text_member(&p.r, i, "name"), text_member(&p.r, i, "source")};
+        struct datasets_origin o = {text_member(&p.r, i, "namespace"), text_member(&p.r, i, "name"), text_member(&p.r, i, "source"), columns_member(&p.r, i)};
         v = dp_grow(v, &cap, *n + 1, sizeof *v);
         if (o.ns && o.name) v[(*n)++] = o;
-        else free(o.ns), free(o.name), free(o.source);
+        else origin_release(&o);
     }
     parsed_release(&p);
     return v;
 }
 
 void datasets_origins_free(struct datasets_origin *o, size_t n) {
-    for (size_t i = 0; i < n; i++) free(o[i].ns), free(o[i].name), free(o[i].source);
+    for (size_t i = 0; i < n; i++) origin_release(&o[i]);
     free(o);
 }
 
@@ -84,11 +102,19 @@ struct columns {
     struct dp_map inputs;  /* of the column at hand: namespace, LF, name, LF, field; how often each: bit 2 * how + masking */
 };
 
+/* The column of a path: up to its first dot or bracket. */
+static struct dp_str top_of(struct dp_str field) {
+    for (size_t i = 0; i < field.n; i++)
+        if (field.p[i] == '.' || field.p[i] == '[') return dp_str(field.p, i);
+    return field;
+}
+
 static void add_input(struct columns *c, const char *source, struct dp_str field, unsigned how, bool masking) {
     struct dp_buf key = {NULL, 0, 0};
     for (size_t i = 0; i < c->n_origins; i++) {
         const struct datasets_origin *o = &c->origins[i];
         if (!o->source != !source || (source && strcmp(o->source, source) != 0)) continue;
+        if (o->columns && !dp_type_child(o->columns, field) && !dp_type_child(o->columns, top_of(field))) continue;
         dp_buf_reset(&key);
         dp_json_add_string(&key, dp_str_z(o->ns));
         dp_buf_addz(&key, ",\"name\":"), dp_json_add_string(&key, dp_str_z(o->name));

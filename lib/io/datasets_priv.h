@@ -27,6 +27,7 @@ struct dp_dataset {
 /* One entry of a header's origins. */
 struct datasets_origin {
     char *ns, *name, *source; /* source NULL: the stream's own */
+    struct dp_type *columns;  /* that it has, as a struct; NULL: all that the header names */
 };
 
 /* Those that a header names; caller releases with datasets_origins_free. */

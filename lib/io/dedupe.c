@@ -517,7 +517,7 @@ static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err 
     if (d->field.n) n = add_path(on, n, &d->field, NULL);
     for (size_t i = 0; d->o.against && i < d->n_keys; i++) n = add_path(on, n, &d->keys[i], d->o.against);
     dp_lineage_all(begin, on, n);
-    if (d->o.against) dp_datasets_origin(begin, d->o.against, d->o.against);
+    if (d->o.against) dp_datasets_origin(begin, d->o.against, d->o.against, NULL);
     free(on);
     return DP_OK;
 }

@@ -407,7 +407,7 @@ static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err 
     }
     if (status == DP_OK) dp_lineage_make(begin, d->run->program, joined, n, false);
     if (status == DP_OK) amend_keys(s, begin);
-    if (status == DP_OK) dp_datasets_origin(begin, s->with, s->with);
+    if (status == DP_OK) dp_datasets_origin(begin, s->with, s->with, NULL);
     for (size_t i = 0; i < n; i++) free(names[i]);
     free(names), free(joined), free(from);
     drop_ref(d, ref);

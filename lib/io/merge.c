@@ -418,7 +418,7 @@ static enum dp_status on_header(void *ctx, struct dp_mark *begin, struct dp_err 
     }
     dp_lineage_all(begin, all, n_all); /* in the records' words */
     dp_lineage_make(begin, "dp-table", made, n, true);
-    dp_datasets_origin(begin, table, table);
+    dp_datasets_origin(begin, table, table, NULL);
     dp_dataset_header(m->output, begin);
     free(made), free(on), free(all);
     return DP_OK;

@@ -62,7 +62,8 @@ void dp_sources_origins(const struct dp_sources *s, struct dp_mark *begin) {
     static const struct dp_lineage_made of_log[] = {{.name = {DP_DELTA_CHANGE_TYPE, sizeof DP_DELTA_CHANGE_TYPE - 1}, .what = "derived"},
                                                     {.name = {DP_DELTA_COMMIT_VERSION, sizeof DP_DELTA_COMMIT_VERSION - 1}, .what = "derived"},
                                                     {.name = {DP_DELTA_COMMIT_TIMESTAMP, sizeof DP_DELTA_COMMIT_TIMESTAMP - 1}, .what = "derived"}};
-    for (size_t i = 0; i < s->n_operands; i++) dp_datasets_origin(begin, NULL, s->operands[i]);
+    bool knows = s->n_surveyed == s->n_names && s->n_names == s->n_operands; /* else an operand is many */
+    for (size_t i = 0; i < s->n_operands; i++) dp_datasets_origin(begin, NULL, s->operands[i], knows ? s->surveyed[i] : NULL);
     if (s->changes) dp_lineage_make(begin, s->run->program, of_log, sizeof of_log / sizeof of_log[0], false);
 }
 
@@ -77,6 +78,7 @@ static void close_source(struct dp_sources *s) {
 void dp_sources_close(struct dp_sources *s) {
     if (!s) return;
     dp_sources_close_changes(s);
+    dp_sources_forget_survey(s);
     close_source(s);
     dp_input_close(s->stdin_in);
     for (struct dp_reading *r = s->readings, *next; r; r = next) {

@@ -79,6 +79,8 @@ struct dp_sources {
     struct dp_map learnt;
     bool has_learnt;
     bool surveying;                /* sources are opened for their types only */
+    struct dp_type **surveyed;     /* of each name what the survey met, NULL: it is not known; of n_surveyed names */
+    size_t n_surveyed;
     struct dp_csv_converter **converters; /* one per worker */
     struct dp_retry **retries;     /* the same, NULL until needed */
     const struct dp_csv_table **converter_of;
@@ -117,6 +119,7 @@ enum dp_status dp_sources_evolve(struct dp_sources *s, const struct dp_type *own
 enum dp_status dp_sources_join(struct dp_sources *s, const char *const *names, size_t n, struct dp_err *err); /* to the set */
 
 /* source_csv.c */
+void dp_sources_forget_survey(struct dp_sources *s);
 enum dp_status dp_sources_learn(struct dp_sources *s, struct dp_err *err);
 enum dp_status dp_sources_open_csv(struct dp_sources *s, struct dp_err *err);
 enum dp_status dp_sources_fill(struct dp_sources *s, size_t want, struct dp_err *err); /* carry holds that much, unless the source ends */

@@ -35,12 +35,20 @@ static enum dp_status join(struct dp_sources *s, struct dp_type **all, struct dp
     return DP_OK;
 }
 
+/* The columns of the name at hand: of an archive those of all members. */
+static void keep(struct dp_sources *s, const struct dp_type *one) {
+    struct dp_type **at = &s->surveyed[s->n_surveyed], *both = *at ? dp_type_unify(*at, one) : dp_type_copy(one);
+    dp_type_free(*at);
+    *at = both;
+}
+
 static enum dp_status survey_one(struct dp_sources *s, const char *name, struct dp_type **all, struct dp_map *said, bool *known, struct dp_err *err) {
     struct stat st;
     if (strcmp(name, "-") == 0 || stat(name, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return *known = false, DP_OK;
     if (S_ISDIR(st.st_mode)) {
         DP_TRY(dp_sources_open_table(s, name, err));
         DP_TRY(join(s, all, said, s->reading->origin->schema, err));
+        keep(s, s->reading->origin->schema);
         dp_sources_close_table(s);
         return DP_OK;
     }
@@ -51,8 +59,15 @@ static enum dp_status survey_one(struct dp_sources *s, const char *name, struct 
         if (s->reading->format == DP_SOURCE_EMPTY) continue;
         if (!s->reading->origin->schema) *known = false;
         else DP_TRY(join(s, all, said, s->reading->origin->schema, err));
+        if (*known) keep(s, s->reading->origin->schema);
     }
     return *known && status != DP_END ? status : DP_OK;
+}
+
+void dp_sources_forget_survey(struct dp_sources *s) {
+    for (size_t i = 0; s->surveyed && i <= s->n_surveyed; i++) dp_type_free(s->surveyed[i]);
+    free(s->surveyed);
+    s->surveyed = NULL, s->n_surveyed = 0;
 }
 
 enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, struct dp_err *err) {
@@ -61,7 +76,9 @@ enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, 
     enum dp_status status = DP_OK;
     *schema = NULL;
     s->surveying = true;
-    for (size_t i = 0; i < s->n_names && known && !status; i++) {
+    dp_sources_forget_survey(s);
+    s->surveyed = dp_calloc(s->n_names + 1, sizeof *s->surveyed);
+    for (size_t i = 0; i < s->n_names && known && !status; i++, s->n_surveyed++) {
         status = survey_one(s, s->names[i], schema, &said, &known, err);
         if (status && status != DP_SCHEMA) known = false, status = DP_OK; /* the real pass meets it again, behind what comes before it */
         dp_sources_close_table(s);
@@ -71,7 +88,7 @@ enum dp_status dp_sources_survey(struct dp_sources *s, struct dp_type **schema, 
         s->name = NULL;
     }
     s->surveying = false;
-    if (status || !known) dp_type_free(*schema), *schema = NULL;
+    if (status || !known) dp_type_free(*schema), *schema = NULL, dp_sources_forget_survey(s);
     dp_map_release(&said);
     return status;
 }

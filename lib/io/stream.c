@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK_LEAST = 32 << 10, CHUNK_MOST = 256 << 10, KEEP_TEXT = 2 << 20 };
+enum { CHUNK_LEAST = 32 << 10, CHUNK_MOST = 256 << 10, KEEP_TEXT = 2 << 20, SURVEYED_FOR_LINEAGE = 100 };
 
 /* ---- workers ---- */
 
@@ -589,6 +589,13 @@ static size_t chunk_bytes(const struct dp_run *run) {
     return run->memory == 0 || n >= CHUNK_MOST ? CHUNK_MOST : n < CHUNK_LEAST ? CHUNK_LEAST : (size_t)n;
 }
 
+/* Which columns each of a few sources has, where only lineage asks: a conflict is none of its business. */
+static void survey_for_lineage(struct dp_stream *s) {
+    size_t n = dp_sources_count(s->sources);
+    struct dp_err ignored = DP_ERR_INIT;
+    if (s->run->datasets && !s->piped && n > 1 && n <= SURVEYED_FOR_LINEAGE && dp_sources_survey(s->sources, &s->schema, &ignored) != DP_OK) s->schema = NULL;
+}
+
 enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_t n, const struct dp_stream_conf *conf,
                              const struct dp_stream_ops *ops, void *ctx, struct dp_err *err) {
     struct dp_stream stream = {.run = run, .conf = conf, .ops = ops, .ctx = ctx, .n_names = n, .names = names}, *s = &stream;
@@ -613,6 +620,7 @@ enum dp_status dp_stream_run(struct dp_run *run, const char *const *names, size_
     dp_marks_start(s);
     s->is_surveyed = run->marks && !s->piped && !conf->sink && dp_sources_count(s->sources) > 1;
     if (s->is_surveyed && !sources.follow) DP_TRY_OUT(dp_sources_survey(s->sources, &s->schema, err));
+    else if (!sources.follow) survey_for_lineage(s);
     DP_TRY_OUT(dp_pool_run(run->pool, &pool_ops, s, err));
     status = finish(s, err);
 out:

@@ -168,6 +168,7 @@ static void open_header(struct dp_stream *s, const struct dp_origin *origin) {
         replace_text(&m.job, s->run->job);
         if (s->n_names == 1) replace_text(&m.source, s->names[0]);
         if (origin && origin->schema && dp_sources_count(s->sources) == 1) m.schema = dp_type_copy(origin->schema);
+        else m.schema = s->schema, s->schema = NULL;
         dp_sources_origins(s->sources, &m);
     } else if (!handover_take(dp_buf_str(&s->first), &m)) {
         return;

@@ -98,6 +98,35 @@ T
     assert_equal "$(jq -c 'select(.job.name == "orders.dp-table-commit" and .eventType == "COMPLETE").outputs[0].outputFacets.outputStatistics | [.rowCount, .fileCount]' events.ndjson)" "[2,2]"
 }
 
+@test "several CSVs: each column comes from those that have it, with and without marks" {
+    printf 'id,email\n3,g@h.i\n' >b.csv
+    truth='id a.csv id IDENTITY
+id b.csv id IDENTITY
+email a.csv email IDENTITY
+email b.csv email IDENTITY
+ts a.csv ts IDENTITY
+price a.csv price IDENTITY'
+    where='* a.csv price FILTER
+* a.csv id FILTER
+* b.csv id FILTER'
+    for marks in "" --marks; do
+        # shellcheck disable=SC2086 # a word or none
+        dp-ingest $marks a.csv b.csv | dp-map $marks 'select(.price > 1 or .id == 1)' | dp-partition $marks -o out >/dev/null
+        columns_are dp-partition out <<<"$truth
+$where"
+    done
+    dp-partition a.csv b.csv -o alone >/dev/null
+    columns_are dp-partition alone <<<"$truth"
+    mkdir dir && cp a.csv b.csv dir
+    dp-partition dir -o whole >/dev/null # one dataset
+    columns_are dp-partition whole <<<'id dir id IDENTITY
+email dir email IDENTITY
+ts dir ts IDENTITY
+price dir price IDENTITY'
+    dp-run --name r -- 'dp-ingest a.csv b.csv | dp-partition -o piped'
+    columns_are dp-partition piped <<<"$truth"
+}
+
 @test "lineage changes nothing that goes out" {
     dp-map '.x = .price | del(.price)' a.csv >with
     env -u DP_LINEAGE dp-map '.x = .price | del(.price)' a.csv >without

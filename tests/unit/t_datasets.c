@@ -120,23 +120,23 @@ static void test_columns(void **state) {
 static void test_origins(void **state) {
     struct dp_mark m = {.table_version = -1};
     (void)state;
-    dp_datasets_origin(&m, NULL, "-");
+    dp_datasets_origin(&m, NULL, "-", NULL);
     assert_null(m.origins);
-    dp_datasets_origin(&m, NULL, "/x/./a \"b\".csv");
-    dp_datasets_origin(&m, "ref", "/r");
-    dp_datasets_origin(&m, NULL, "/x/a \"b\".csv");
+    dp_datasets_origin(&m, NULL, "/x/./a \"b\".csv", NULL);
+    dp_datasets_origin(&m, "ref", "/r", NULL);
+    dp_datasets_origin(&m, NULL, "/x/a \"b\".csv", NULL);
     assert_string_equal(m.origins, "[{\"namespace\":\"file\",\"name\":\"/x/a \\\"b\\\".csv\"},{\"namespace\":\"file\",\"name\":\"/r\",\"source\":\"ref\"}]");
     dp_mark_release(&m);
     /* DP_LIMIT_ORIGINS: what is beyond is left out, and the rest stays whole */
     for (int i = 0; i < 40000; i++) {
         char name[64];
         (void)snprintf(name, sizeof name, "/some/directory/of/files/%d.csv", i);
-        dp_datasets_origin(&m, NULL, name);
+        dp_datasets_origin(&m, NULL, name, NULL);
         if (strlen(m.origins) >= DP_LIMIT_ORIGINS - DP_LIMIT_PATH) break;
     }
     size_t n = strlen(m.origins);
     assert_true(n <= DP_LIMIT_ORIGINS && n >= DP_LIMIT_ORIGINS - DP_LIMIT_PATH);
-    dp_datasets_origin(&m, NULL, "/one/more");
+    dp_datasets_origin(&m, NULL, "/one/more", NULL);
     assert_int_equal(strlen(m.origins), n);
     dp_mark_release(&m);
 }

@@ -45,8 +45,9 @@ void dp_datasets_inputs_facet(struct dp_run *run, bool of_side, const char *key,
 /* A further facet of the run or the job. */
 void dp_datasets_run_facet(struct dp_run *run, bool of_job, const char *key, struct dp_str members);
 
-/* Adds to `origins` of a begin mark of our own the datasets that its records come from (no source), or those that a source of `fields` names. */
-void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *what);
+/* Adds to `origins` of a begin mark of our own the datasets that its records come from (no source), or those that a source of `fields` names.
+   `has`: its columns, told where the mark's schema has others too; NULL: not known. */
+void dp_datasets_origin(struct dp_mark *begin, const char *source, const char *what, const struct dp_type *has);
 /* Notes what a header that came from elsewhere names in `origins` as inputs of this run: its records are read here, though opened upstream. */
 void dp_datasets_of_header(struct dp_run *run, const struct dp_mark *begin);
 
