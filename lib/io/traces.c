@@ -10,6 +10,7 @@
 #include <dp/base/map.h>
 #include <dp/delta/lives.h>
 #include <dp/delta/path.h>
+#include <dp/delta/tier.h>
 #include <dp/parquet/reader.h>
 
 #include <dirent.h>
@@ -67,6 +68,19 @@ static enum dp_status walk(struct finding *f, const char *dir, unsigned depth, s
         free(path);
     }
     closedir(d);
+    return status;
+}
+
+/* What stands in the tiers that the table has, named by the log or not. */
+static enum dp_status add_homes(struct finding *f, const struct dp_delta_snapshot *s, struct dp_err *err) {
+    char **homes = NULL;
+    size_t n = 0;
+    enum dp_status status = dp_delta_tier_homes(s->table, s->metadata.id, &homes, &n, err);
+    for (size_t i = 0; i < n; i++) {
+        if (status == DP_OK) status = walk(f, homes[i], 0, err);
+        free(homes[i]);
+    }
+    free(homes);
     return status;
 }
 
@@ -245,6 +259,7 @@ static enum dp_status search_table(struct finding *f, const char *table, const s
     if (status != DP_OK) return status;
     make_set(f, s, values, n);
     status = walk(f, table, 0, err);
+    if (status == DP_OK) status = add_homes(f, s, err);
     if (status == DP_OK) status = add_absolute(f, s, err);
     if (f->paths.n) qsort(f->paths.items, f->paths.n, sizeof *f->paths.items, by_path); /* nothing is looked up by key any more */
     f->searches = dp_calloc(threads, sizeof *f->searches);

@@ -73,6 +73,26 @@ kinds() { cut -f1,2 <<<"$output" | grep -E '^(name|row|page|statistics|bloom|byt
     [[ $output == "row	id	1	t/_rejects.ndjson"* ]] || fail "$output"
 }
 
+@test "tiers: files that moved there, and what else is in them" {
+    table
+    mkdir cold
+    printf 'version: 1\nrules:\n  - {id: cool, tier: {after: 1d, time: day, to: %s}}\n' "$PWD/cold" >r.yaml
+    dp-retain plan -r r.yaml --now 2026-01-03T12:00:00Z -o plan t >/dev/null
+    DP_AUDIT=$PWD/audit dp-retain apply plan >/dev/null
+    run --separate-stderr dp-retain find --subject id=150 t # 150 % 3 == 0: the first day
+    assert_failure 1
+    [[ $output == *"row	id	1	"*"/cold/"* ]] || fail "$output"
+    home=$(find cold -mindepth 1 -maxdepth 1 -type d)
+    echo '{"id":4711}' >"$home/stray.json"
+    run --separate-stderr dp-retain find --subject id=4711 t
+    assert_failure 1
+    [[ $output == *"row	id	1	"*"/stray.json"* ]] || fail "$output"
+    mv cold away # nobody can tell
+    run --separate-stderr dp-retain find --subject id=9999 t
+    assert_failure 3
+    [[ $output == *"unread	"*"/cold/"* ]] || fail "$output"
+}
+
 @test "what can't be told is said: compressed files, files without permission; then the exit code is 3" {
     table
     gzip -c /dev/null >t/_old.csv.gz

@@ -1,6 +1,6 @@
 /*
- * Traces: is a subject still in anything that a table consists of?  Every file below the table's directory and every file that its log names elsewhere is searched, whatever version
- * needs it or none:
+ * Traces: is a subject still in anything that a table consists of?  Every file below the table's directory, every file in its tiers and every file that its log names elsewhere is
+ * searched, whatever version needs it or none:
  *
  *   name        names of files and directories (escapes of the log and of Hive undone)
  *   row         records: of Parquet files (all physical rows, deleted ones too: data, change data, checkpoints, sidecars) and of files of JSON lines (the log, rejects)
