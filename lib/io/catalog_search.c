@@ -2,7 +2,8 @@
  * Full text over the store (dp/io/catalog_search.h): a table of FTS5, a row for each dataset (rowid twice its id) and each job (one more).
  *
  * A word is a phrase of the tokens in it, the last of them a beginning: "order_it" finds order_items.  Names are asked first, for whole words and then for beginnings, then names with
- * columns, tags and owners, then all, so that a hit in a name is before one in a column, whatever the words weigh.
+ * columns, tags and owners, then all, so that a hit in a name is before one in a column.  Within each of these the shorter name is first: more of it was asked for.  (bm25 says
+ * nearly the same of names, and goes through all hits of each word before it ranks the first: 22 ms where 60,000 names have it.)
  */
 #include <dp/io/catalog_search.h>
 
@@ -146,7 +147,7 @@ enum dp_status dp_catalog_of_class(struct dp_catalog *c, struct dp_str word, str
 /* From the sharpest to the vaguest. */
 static const struct pass { const char *columns; bool whole; enum dp_search_where where; } passes[] = {
     {"{name}: (", true, DP_FOUND_NAME}, {"{name}: (", false, DP_FOUND_NAME}, {"{name columns marks}: (", false, DP_FOUND_COLUMN}, {"(", false, DP_FOUND_TEXT}};
-enum { PASSES = sizeof passes / sizeof passes[0], WEIGHED = 1000 }; /* of more hits of one pass than that the first are weighed: many say that the words are no good */
+enum { PASSES = sizeof passes / sizeof passes[0], RANKED = 1000 }; /* of more hits of one pass than that the first are ranked: many say that the words are no good */
 
 /* Words as FTS5 takes them: {columns}: ("word"* AND ...), whose quotes are doubled. */
 static void add_match(const struct dp_search_conf *conf, const struct pass *pass, struct dp_buf *b) {
@@ -162,9 +163,11 @@ static void add_match(const struct dp_search_conf *conf, const struct pass *pass
 #define TAGGED "(SELECT owner * 2 + (kind = 'j') AS node FROM tag WHERE key = ?2 AND value = coalesce(?3, value) AND until IS NULL)"
 #define OWNED "(SELECT id * 2 + (kind = 'j') AS node FROM owner WHERE name = ?4 AND until IS NULL)"
 
+#define NODE_NAME "CASE node % 2 WHEN 1 THEN (SELECT name FROM job WHERE id = node / 2) ELSE (SELECT name FROM dataset WHERE id = node / 2) END"
+
 /* Where nodes come from: the words, else the rarest that is asked for.  The + keeps a list from being a loop around the words: it is looked into for each hit. */
 static void add_source(const struct dp_search_conf *conf, struct dp_buf *sql) {
-    if (conf->n_words) dp_buf_addz(sql, "SELECT node FROM (SELECT rowid AS node, bm25(words) AS weight FROM words WHERE words MATCH ?1");
+    if (conf->n_words) dp_buf_addz(sql, "SELECT node FROM (SELECT node, " NODE_NAME " AS name FROM (SELECT rowid AS node FROM words WHERE words MATCH ?1");
     else if (conf->tag) dp_buf_addz(sql, "SELECT node FROM (SELECT DISTINCT node FROM " TAGGED ") WHERE ?1 IS NULL");
     else if (conf->owner) dp_buf_addz(sql, "SELECT node FROM (SELECT DISTINCT node FROM " OWNED ") WHERE ?1 IS NULL");
     else dp_buf_addz(sql, "SELECT node FROM (SELECT id * 2 AS node, name FROM dataset) WHERE ?1 IS NULL");
@@ -176,10 +179,10 @@ static void add_source(const struct dp_search_conf *conf, struct dp_buf *sql) {
 
 static void add_order(const struct dp_search_conf *conf, struct dp_buf *sql) {
     bool bounded = conf->limit && !conf->among; /* who is not among them is told apart behind the query */
-    if (conf->n_words && bounded) dp_buf_addf(sql, " LIMIT %lld", (long long)(conf->limit > WEIGHED ? conf->limit : WEIGHED));
-    if (conf->n_words) dp_buf_addz(sql, ") ORDER BY weight, node");
+    if (conf->n_words && bounded) dp_buf_addf(sql, " LIMIT %lld", (long long)(conf->limit > RANKED ? conf->limit : RANKED));
+    if (conf->n_words) dp_buf_addz(sql, ")) ORDER BY length(name), name, node");
     else if (!conf->tag && !conf->owner) dp_buf_addz(sql, " ORDER BY name, node");
-    else dp_buf_addz(sql, " ORDER BY CASE node % 2 WHEN 1 THEN (SELECT name FROM job WHERE id = node / 2) ELSE (SELECT name FROM dataset WHERE id = node / 2) END, node");
+    else dp_buf_addz(sql, " ORDER BY " NODE_NAME ", node");
     if (bounded) dp_buf_addf(sql, " LIMIT %lld", (long long)conf->limit);
 }
 
