@@ -6,6 +6,7 @@
 
 #include <dp/base/file.h>
 #include <dp/io/catalog_query.h>
+#include <dp/io/lineage_send.h>
 #include <dp/record/json.h>
 
 #include <dirent.h>
@@ -158,6 +159,7 @@ static enum dp_status on_row(void *ctx, const struct dp_catalog_cell *c, size_t 
 static enum dp_status read_store(struct cost_who *w, const char *path, struct dp_err *err) {
     struct dp_catalog *c = NULL;
     const struct dp_catalog_args args = {.from = INT64_MIN, .to = INT64_MAX};
+    dp_lineage_take_in(path);
     DP_TRY(dp_catalog_open(path, DP_CATALOG_READ, 10000, &c, err));
     enum dp_status status = dp_catalog_ask(c, DP_ASK_MARKED, &args, on_row, w, err);
     dp_catalog_close(c);

@@ -296,3 +296,13 @@ P
     [ "$(unzip -p k.zip data/big_ndjson.json | jq length)" = 300000 ]
     dp-retain audit verify --audit log >/dev/null
 }
+
+@test "what a run has just told and still waits for the store is searched too" {
+    export XDG_STATE_HOME=$PWD/state
+    records >in.ndjson
+    env -u DP_LINEAGE dp-run --name load -- 'dp-ingest in.ndjson | dp-partition -o lake/customers | dp-table commit lake/customers' >/dev/null
+    [ ! -e state/dp/lineage.db ] # it waits in the spool
+    run env -u DP_LINEAGE dp-retain export --subject customer_id=42 "${LOG[@]}" "${NOW[@]}" -o out.zip
+    assert_success
+    told lake/customers '.state == "searched" and .rows == 1'
+}

@@ -3,6 +3,7 @@
 
 #include <dp/io/catalog.h>
 #include <dp/io/export.h>
+#include <dp/io/lineage_send.h>
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ static enum dp_status open_store(const struct dp_cli *cli, struct dp_catalog **o
     const struct export_conf *conf = cli->conf;
     char *path = conf->store ? NULL : dp_catalog_default();
     enum dp_status status = DP_OK;
+    if (conf->store || path) dp_lineage_take_in(conf->store ? conf->store : path); /* what waits for it may name datasets that nothing else does */
     if (conf->store || (path && access(path, F_OK) == 0)) status = dp_catalog_open(conf->store ? conf->store : path, DP_CATALOG_READ, 5000, out, err);
     else dp_run_log(&cli->run, DP_LOG_WARN, "no store of lineage: only what is named is searched");
     free(path);
