@@ -44,7 +44,7 @@ static bool take64(struct dp_str *in, uint64_t *out) {
 }
 static bool count_load(const struct agg_acc *a, void *state, struct dp_str *in, struct dp_agg_mem *mem) {
     (void)a, (void)mem;
-    return take64(in, state);
+    return take64(in, state) && *(const uint64_t *)state <= AGG_ROWS_MAX;
 }
 
 const struct agg_acc_ops agg_ops_count = {8, count_add, count_has, count_sub, count_merge, count_release, count_save, count_load};
@@ -65,7 +65,6 @@ struct sum {
 };
 
 #define SCALES_SIZE ((AGG_WIDE_SCALE + 1) * sizeof(uint64_t))
-#define N_MAX (UINT64_C(1) << 55)
 
 static dp_i128 get_short(const struct sum *s) { return (dp_i128)((dp_u128)s->hi << 64 | s->lo); }
 static void set_short(struct sum *s, dp_i128 v) { s->lo = (uint64_t)(dp_u128)v, s->hi = (uint64_t)((dp_u128)v >> 64); }
@@ -240,8 +239,8 @@ static bool sum_load(const struct agg_acc *a, void *state, struct dp_str *in, st
     unsigned flags = (unsigned char)in->p[0], scale = (unsigned char)in->p[1];
     uint64_t n, left;
     *in = dp_str(in->p + 2, in->n - 2);
-    if (flags > 15 || scale > AGG_WIDE_SCALE || !take64(in, &n) || n > N_MAX || !take64(in, &s->lo) || !take64(in, &s->hi)) return false;
-    s->n = n & (2 * N_MAX - 1), s->scale = scale & 255, left = n;
+    if (flags > 15 || scale > AGG_WIDE_SCALE || !take64(in, &n) || n > AGG_ROWS_MAX || !take64(in, &s->lo) || !take64(in, &s->hi)) return false;
+    s->n = n & (2 * AGG_ROWS_MAX - 1), s->scale = scale & 255, left = n;
     if (!flags) return !a->counted || !scale;
     struct more *m = more_of(s, mem);
     if (flags & SAVED_WIDE && (!take64(in, &m->n_wide) || m->n_wide > n || !agg_wide_load(in, &m->wide, mem) || (m->wide.n && m->wide.lo < 0))) return false;
@@ -409,7 +408,7 @@ static void var_save(const struct agg_acc *a, const void *state, struct dp_buf *
 static bool var_load(const struct agg_acc *a, void *state, struct dp_str *in, struct dp_agg_mem *mem) {
     struct var r = {0}, *to;
     (void)a;
-    if (!take64(in, &r.n) || r.n > N_MAX || !take64(in, &r.n_nan) || r.n_nan > N_MAX) return false;
+    if (!take64(in, &r.n) || r.n > AGG_ROWS_MAX || !take64(in, &r.n_nan) || r.n_nan > AGG_ROWS_MAX) return false;
     *(struct var **)state = to = agg_realloc(mem, NULL, 0, sizeof *to);
     *to = r;
     return agg_wide_load(in, &to->s, mem) && agg_wide_load(in, &to->q, mem) && agg_wide_load(in, &to->ds, mem) && agg_wide_load(in, &to->dq, mem) &&

@@ -461,6 +461,8 @@ enum dp_status dp_aggs_parse(const char *const *texts, size_t n, const char *con
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < n; i++) {
         struct parse p = {.a = a, .reserved = reserved, .text = dp_str_z(texts[i]), .err = err};
+        size_t odd;
+        if (!dp_utf8_valid(p.text.p, p.text.n, &odd)) DP_TRY_OUT(wrong(&p, odd, "not UTF-8"));
         while (p.at <= p.text.n) {
             size_t end = find_outside(p.text, p.at, ',');
             struct dp_str item = trim(dp_str(p.text.p + p.at, end - p.at));

@@ -61,6 +61,9 @@ static inline bool agg_is_number(unsigned tag) { return tag - AGG_DEC <= AGG_TEX
 #define AGG_LE64(v) __builtin_bswap64(v)
 #define AGG_LE32(v) __builtin_bswap32(v)
 #endif
+/* Rows of a state that is loaded, and what is counted of them: sums of several stay in their fields. */
+#define AGG_ROWS_MAX (UINT64_C(1) << 55)
+
 static inline void agg_put64(char *p, uint64_t v) {
     v = AGG_LE64(v);
     memcpy(p, &v, 8);

@@ -74,6 +74,7 @@ enum dp_status dp_agg_load(const struct dp_aggs *a, void *state, struct dp_str *
     if (in->n < 8) return dp_err_set(err, DP_FORMAT, "the state of a window is cut short");
     *rows_of(state) = agg_get64(in->p);
     *in = dp_str(in->p + 8, in->n - 8);
+    if (*rows_of(state) > AGG_ROWS_MAX) return dp_err_set(err, DP_FORMAT, "the state of a window is damaged: it has %llu rows", (unsigned long long)*rows_of(state));
     for (size_t i = 0; i < a->n_accs; i++)
         if (!a->accs[i].ops->load(&a->accs[i], state_of(&a->accs[i], state), in, mem)) {
             dp_agg_release(a, state, mem);

@@ -315,6 +315,7 @@ static void parse_errors(void **state) {
         {"q=top(v)", "top wants a field and a number"},
         {"m=sum(a) / 2", "column 10: expected `where` or a comma"},
         {"m=.a +", "aggregate `m=.a +`"},
+        {"m=sum(\x90\x95)", "column 7: not UTF-8"},
     };
     static const char *const reserved[] = {"window_start", "window_end", NULL};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -323,6 +324,26 @@ static void parse_errors(void **state) {
         assert_int_equal(dp_aggs_parse(&cases[i].text, 1, reserved, &a, &err), DP_USAGE);
         if (!strstr(err.msg, cases[i].words)) fail_msg("%s: %s", cases[i].text, err.msg);
     }
+}
+
+/* No more rows than a sum or a count can hold when rows are added to it. */
+static void too_many_rows(void **state) {
+    (void)state;
+    const char *text = "n=count()";
+    static const uint8_t most[] = {0, 0, 0, 0, 0, 0, 128, 0}, over[] = {1, 0, 0, 0, 0, 0, 128, 0}, all[] = {255, 255, 255, 255, 255, 255, 255, 255};
+    const struct { const uint8_t *count; enum dp_status want; } cases[] = {{most, DP_OK}, {over, DP_FORMAT}, {all, DP_FORMAT}};
+    struct dp_agg_mem mem = {0};
+    struct dp_aggs *a = NULL;
+    struct dp_err err = DP_ERR_INIT;
+    assert_int_equal(dp_aggs_parse(&text, 1, NULL, &a, &err), DP_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        void *s = dp_calloc(1, dp_agg_size(a));
+        struct dp_str in = dp_str((const char *)cases[i].count, 8);
+        assert_int_equal(dp_agg_load(a, s, &in, &mem, &err), cases[i].want);
+        dp_agg_release(a, s, &mem);
+        free(s);
+    }
+    dp_aggs_free(a);
 }
 
 static void descriptions(void **state) {
@@ -619,7 +640,8 @@ static void limits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums),         cmocka_unit_test(variances),    cmocka_unit_test(extremes),  cmocka_unit_test(quantiles), cmocka_unit_test(lists),        cmocka_unit_test(estimates),    cmocka_unit_test(expressions),
-        cmocka_unit_test(parse_errors), cmocka_unit_test(descriptions), cmocka_unit_test(any_order), cmocka_unit_test(against_model), cmocka_unit_test(sizes),
+        cmocka_unit_test(parse_errors),
+        cmocka_unit_test(too_many_rows), cmocka_unit_test(descriptions), cmocka_unit_test(any_order), cmocka_unit_test(against_model), cmocka_unit_test(sizes),
         cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
