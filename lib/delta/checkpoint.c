@@ -50,6 +50,7 @@ struct checkpoint {
     int64_t actions, adds;
     uint64_t size;                  /* of all files */
     struct dp_buf name;
+    char *log;                      /* the directory that it goes into */
 };
 
 /* ---- columns ---- */
@@ -269,16 +270,26 @@ static enum dp_status put_text(struct checkpoint *c, struct dp_err *err) {
     return status;
 }
 
+static enum dp_status tell(const struct checkpoint *c, const char *dir, const char *name, struct dp_err *err) {
+    struct dp_buf b = {0};
+    if (!c->o->each) return DP_OK;
+    dp_buf_addz(&b, dir), dp_buf_addz(&b, name);
+    enum dp_status status = c->o->each(c->o->ctx, dp_buf_z(&b), err);
+    dp_buf_release(&b);
+    return status;
+}
+
 static enum dp_status finish_sidecar(struct checkpoint *c, struct dp_err *err) {
     struct stat st;
     char id[37];
     struct dp_buf name = {0};
-    char *log = dp_path_join(c->s->table, "_delta_log"), *dir = dp_path_join(log, "_sidecars");
+    char *dir = dp_path_join(c->log, "_sidecars");
     dp_uuid(id);
     dp_buf_addf(&name, "%s.parquet", id);
     enum dp_status status = dp_mkdirs(dir, err);
     if (status == DP_OK) status = part_place(&c->side, dir, dp_buf_z(&name), err);
     char *path = dp_path_join(dir, dp_buf_z(&name));
+    if (status == DP_OK) status = tell(c, "_sidecars/", dp_buf_z(&name), err);
     if (status == DP_OK && stat(path, &st) != 0) status = dp_err_sys(err, DP_IO, "cannot look at %s", path);
     if (status == DP_OK)
         dp_buf_addf(&c->sidecars, "{\"sidecar\":{\"path\":\"%s\",\"sizeInBytes\":%llu,\"modificationTime\":%lld}}\n", dp_buf_z(&name),
@@ -287,7 +298,7 @@ static enum dp_status finish_sidecar(struct checkpoint *c, struct dp_err *err) {
     c->actions += c->side.actions;
     part_release(&c->side);
     dp_buf_release(&name);
-    free(path), free(dir), free(log);
+    free(path), free(dir);
     return status;
 }
 
@@ -440,7 +451,7 @@ static enum dp_status write_hint(struct checkpoint *c, struct dp_err *err) {
     struct dp_newfile file = {0};
     struct dp_buf b = {0};
     char id[37], *staging = dp_path_join(c->s->table, DP_DELTA_STAGING), *draft = NULL;
-    char *log = dp_path_join(c->s->table, "_delta_log"), *to = dp_path_join(log, "_last_checkpoint"), *main = dp_path_join(log, dp_buf_z(&c->name));
+    char *to = dp_path_join(c->log, "_last_checkpoint"), *main = dp_path_join(c->log, dp_buf_z(&c->name));
     struct stat st;
     struct dp_buf name = {0};
     enum dp_status status = stat(main, &st) == 0 ? DP_OK : dp_err_sys(err, DP_IO, "cannot look at %s", main);
@@ -457,28 +468,28 @@ static enum dp_status write_hint(struct checkpoint *c, struct dp_err *err) {
     if (status == DP_OK) status = dp_file_rename(draft, to, err);
     dp_newfile_abort(&file);
     dp_buf_release(&b);
-    free(main), free(to), free(log), free(draft), free(staging);
+    if (status == DP_OK) status = tell(c, "", "_last_checkpoint", err);
+    free(main), free(to), free(draft), free(staging);
     return status;
 }
 
 static enum dp_status write_all(struct checkpoint *c, struct dp_err *err) {
-    char id[37], *log = dp_path_join(c->s->table, "_delta_log");
+    char id[37];
     dp_uuid(id);
     dp_buf_addf(&c->name, "%020lld.checkpoint%s%s.parquet", (long long)c->s->version, c->is_v2 ? "." : "", c->is_v2 ? id : "");
     enum dp_status status = part_open(&c->main, c->s->table, main_schema(c), err);
     if (status == DP_OK) status = put_state(c, err);
     if (status == DP_OK) status = put_files(c, err);
     if (status == DP_OK) status = put_sidecars(c, err);
-    if (status == DP_OK) status = part_place(&c->main, log, dp_buf_z(&c->name), err);
+    if (status == DP_OK) status = part_place(&c->main, c->log, dp_buf_z(&c->name), err);
+    if (status == DP_OK) status = tell(c, "", dp_buf_z(&c->name), err);
     c->size += c->main.size;
     c->actions += c->main.actions;
-    if (status == DP_OK) status = write_hint(c, err);
-    free(log);
-    return status;
+    return status == DP_OK && !c->o->no_hint ? write_hint(c, err) : status;
 }
 
 enum dp_status dp_delta_checkpoint_make(const struct dp_delta_snapshot *s, const struct dp_delta_checkpoint_opts *o, struct dp_err *err) {
-    struct checkpoint c = {.s = s, .o = o};
+    struct checkpoint c = {.s = s, .o = o, .log = o->into ? dp_strdup(o->into) : dp_path_join(s->table, "_delta_log")};
     enum dp_status status = choose_form(&c, err);
     if (status == DP_OK) status = write_all(&c, err);
     part_release(&c.main);
@@ -489,6 +500,7 @@ enum dp_status dp_delta_checkpoint_make(const struct dp_delta_snapshot *s, const
     dp_buf_release(&c.text);
     dp_buf_release(&c.extended);
     dp_buf_release(&c.name);
+    free(c.log);
     return status;
 }
 

@@ -350,7 +350,7 @@ enum dp_status dp_delta_publish(const char *table, const struct dp_delta_snapsho
     bool lost = true;
     enum dp_status status = prepare(&p, err);
     while (status == DP_OK && lost) {
-        int turn = take_turn(table);
+        int turn = change->alone ? -1 : take_turn(table);
         status = try_once(&p, &v, &lost, err);
         if (turn >= 0) close(turn);
         if (lost && tries-- == 0) {

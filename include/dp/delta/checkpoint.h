@@ -20,6 +20,10 @@ struct dp_delta_checkpoint_opts {
     enum dp_delta_checkpoint_policy form; /* AUTO: as delta.checkpointPolicy says; V2 needs the feature v2Checkpoint (DP_UNSUPPORTED) */
     int64_t now_ms;                       /* for what has expired: removes and transactions are left out then */
     int64_t sidecar_actions;              /* file actions in one file; a V2 checkpoint of more has sidecars of so many.  0: 100,000 */
+    const char *into;                     /* a directory in place of _delta_log, which is laid out as that; NULL: _delta_log */
+    bool no_hint;                         /* _last_checkpoint is not written */
+    enum dp_status (*each)(void *ctx, const char *name, struct dp_err *err); /* of each file that was written, its name below that directory, in the order in which they may become visible; may be NULL */
+    void *ctx;
 };
 /*
  * Writes the checkpoint of the snapshot's version, and _last_checkpoint with its checksum.  Statistics stand in it as JSON unless delta.checkpoint.writeStatsAsJson is

@@ -23,6 +23,7 @@ struct dp_delta_change {
     enum dp_delta_reads reads;
     const struct dp_expr *where;               /* with READ_WHERE */
     bool keeps_row_ids;                        /* rows that are copied or updated carry their ids and versions in the materialised columns (row tracking) */
+    bool alone;                                /* the caller holds the table alone (dp/delta/hold.h): nobody is waited for */
     bool rearranges;                           /* no row changes: every file action has dataChange false, and concurrent appends are no conflict (compaction) */
     bool checked;                              /* new rows were held to what the table demands of them (dp/delta/constraint.h), or the adds bring no new ones */
     const struct dp_delta_file *const *removes; /* besides what the mode removes: live files of the base, as they are there (deletion vector included) */
