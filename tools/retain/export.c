@@ -3,10 +3,8 @@
 
 #include <dp/io/catalog.h>
 #include <dp/io/export.h>
-#include <dp/io/lineage_send.h>
 
 #include <stdlib.h>
-#include <unistd.h>
 
 struct export_conf {
     struct retain_whom whom;
@@ -34,18 +32,6 @@ static const struct dp_opt export_options[] = {
     RETAIN_AUDIT(export_conf),
     DP_OPT_FLAG(export_conf, allow_unreachable, "allow-unreachable", 0, "exit 0 also when datasets could not be searched"),
     DP_OPT_END};
-
-/* DP_OK and NULL: there is no store where one is looked for by default. */
-static enum dp_status open_store(const struct dp_cli *cli, struct dp_catalog **out, struct dp_err *err) {
-    const struct export_conf *conf = cli->conf;
-    char *path = conf->store ? NULL : dp_catalog_default();
-    enum dp_status status = DP_OK;
-    if (conf->store || path) dp_lineage_take_in(conf->store ? conf->store : path); /* what waits for it may name datasets that nothing else does */
-    if (conf->store || (path && access(path, F_OK) == 0)) status = dp_catalog_open(conf->store ? conf->store : path, DP_CATALOG_READ, 5000, out, err);
-    else dp_run_log(&cli->run, DP_LOG_WARN, "no store of lineage: only what is named is searched");
-    free(path);
-    return status;
-}
 
 static void report(struct dp_cli *cli, const struct dp_export_result *r) {
     const struct { const char *key; uint64_t n; } rows[] = {
@@ -78,7 +64,7 @@ static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err) {
     struct dp_export_result r;
     enum dp_status status;
     DP_TRY_OUT(retain_read_whom(&conf->whom, &subject, err));
-    DP_TRY_OUT(open_store(cli, &store, err));
+    DP_TRY_OUT(retain_open_store(cli, conf->store, &store, err));
     const struct dp_export_opts o = {
         .subject = &subject, .graphs = conf->whom.graph.v, .n_graphs = conf->whom.graph.n, .contracts = conf->contracts.v, .n_contracts = conf->contracts.n, .redact = conf->redact.v, .n_redact = conf->redact.n,
         .where = {.store = store, .operands = cli->args, .n_operands = cli->n_args, .columns = conf->columns.v, .n_columns = conf->columns.n, .only_columns = conf->only_columns},

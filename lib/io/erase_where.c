@@ -1,0 +1,126 @@
+/*
+ * What is the person's in a table (lib/io/erase_priv.h): conditions over columns by their physical names, which a file keeps whatever its columns are called by now.
+ *
+ * Columns are those of every schema that the log still tells, found by their names at any depth, and what --column and lineage say of the latest.
+ */
+#include "erase_priv.h"
+#include "subject_priv.h"
+
+#include <dp/base/num.h>
+#include <dp/record/json.h>
+
+#include <stdlib.h>
+
+static struct dp_str name_of(const struct dp_type *t) { return dp_str(t->name, t->name_n); }
+
+/* As JSON spells a number without an exponent. */
+static bool is_number(const char *z) {
+    const char *p = z + (*z == '-');
+    size_t n = strspn(p, "0123456789");
+    if (!n || (*p == '0' && n > 1)) return false;
+    p += n;
+    if (!*p) return true;
+    return *p == '.' && p[1] && strspn(p + 1, "0123456789") == strlen(p + 1);
+}
+
+static void add_values(const struct dp_subject *s, const char *id, struct dp_buf *out) {
+    bool any = false;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!subject_same_name(s->v[i].name, id)) continue;
+        if (any) dp_buf_addc(out, ',');
+        any = true;
+        if (is_number(s->v[i].value)) dp_buf_addz(out, s->v[i].value), dp_buf_addc(out, ',');
+        dp_json_add_string(out, dp_str_z(s->v[i].value));
+    }
+}
+
+/* `type`: of what stands at the path. */
+static void add_term(struct erase *x, struct erase_table *t, struct dp_str path, const struct dp_type *type, const char *id) {
+    struct dp_buf b = {0};
+    dp_buf_addz(&b, "IN(");
+    dp_buf_adds(&b, path);
+    if (dp_type_is_nested(type)) dp_buf_addz(&b, ", "), dp_buf_adds(&b, path), dp_buf_addz(&b, "[]?");
+    dp_buf_addz(&b, "; ");
+    add_values(x->o->subject, id, &b);
+    dp_buf_addc(&b, ')');
+    dp_map_put(&t->conditions, dp_buf_str(&b), NULL);
+    dp_buf_release(&b);
+}
+
+/* A step to a member; the plain form is the one that statistics are asked with. */
+static void add_step(struct dp_str name, bool is_plain, struct dp_buf *path) {
+    dp_buf_addc(path, '.');
+    dp_json_add_string(path, name);
+    if (!is_plain) dp_buf_addc(path, '?');
+}
+
+/* Is the column `wanted` (a.b[].c) what stands at `shown`? */
+static const char *named_by(const struct erase *x, const struct erase_table *t, bool is_latest, struct dp_str shown, struct dp_str name) {
+    const struct dp_subject *s = x->o->subject;
+    for (size_t i = 0; is_latest && t->place && i < t->place->n_columns; i++) {
+        struct dp_str wanted = dp_str_z(t->place->columns[i].column);
+        while (dp_str_ends(wanted, DP_STR("[]"))) wanted.n -= 2;
+        if (dp_str_eq(wanted, shown)) return t->place->columns[i].id;
+    }
+    for (size_t i = 0; !x->o->where.only_columns && i < s->n; i++)
+        if (strlen(s->v[i].name) == name.n && strncasecmp(s->v[i].name, name.p, name.n) == 0) return s->v[i].name;
+    return NULL;
+}
+
+static void walk(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest, struct dp_buf *shown, struct dp_buf *path) {
+    for (size_t i = 0; i < schema->n_children && i < physical->n_children; i++) {
+        const struct dp_type *a = schema->children[i], *b = physical->children[i];
+        size_t mark = path->n, shown_mark = shown->n;
+        if (shown->n) dp_buf_addc(shown, '.');
+        dp_buf_adds(shown, name_of(a));
+        add_step(name_of(b), !mark && !dp_type_is_nested(b), path);
+        const char *id = named_by(x, t, is_latest, dp_buf_str(shown), name_of(a));
+        if (id) add_term(x, t, dp_buf_str(path), b, id);
+        while (a->id == DP_TYPE_LIST && b->id == DP_TYPE_LIST && a->n_children && b->n_children) {
+            a = a->children[0], b = b->children[0];
+            dp_buf_addz(path, "[]?"), dp_buf_addz(shown, "[]");
+        }
+        if (a->id == DP_TYPE_STRUCT && b->id == DP_TYPE_STRUCT) walk(x, t, a, b, is_latest, shown, path);
+        path->n = mark, shown->n = shown_mark;
+    }
+}
+
+enum dp_status erase_conditions(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest, struct dp_err *err) {
+    struct dp_buf shown = {0}, path = {0};
+    (void)err;
+    walk(x, t, schema, physical, is_latest, &shown, &path);
+    dp_buf_release(&shown), dp_buf_release(&path);
+    return DP_OK;
+}
+
+/* Does the term begin with this column? */
+static bool is_over(struct dp_str term, struct dp_str column) {
+    struct dp_buf b = {0};
+    dp_buf_addz(&b, "IN(.");
+    dp_json_add_string(&b, column);
+    dp_buf_addc(&b, ';');
+    bool yes = dp_str_starts(term, dp_buf_str(&b));
+    dp_buf_release(&b);
+    return yes;
+}
+
+enum dp_status erase_compile(struct erase *x, struct erase_table *t, struct dp_err *err) {
+    struct dp_buf of_file = {0}, of_partition = {0};
+    enum dp_status status = DP_OK;
+    (void)x;
+    for (size_t i = 0; i < t->conditions.n; i++) {
+        struct dp_str term = t->conditions.items[i].key;
+        bool is_partition = false;
+        for (size_t k = 0; k < t->s->partition_keys.n; k++) is_partition |= is_over(term, t->s->partition_keys.v[k]);
+        struct dp_buf *to = is_partition ? &of_partition : &of_file;
+        if (to->n) dp_buf_addz(to, " or ");
+        dp_buf_adds(to, term);
+    }
+    dp_expr_free(t->where), dp_expr_free(t->of_partition);
+    t->where = t->of_partition = NULL;
+    if (of_file.n) status = dp_expr_compile(dp_buf_str(&of_file), &t->where, err);
+    if (status == DP_OK && of_partition.n) status = dp_expr_compile(dp_buf_str(&of_partition), &t->of_partition, err);
+    if (status != DP_OK) status = dp_err_set(err, DP_LIMIT, "%s: too many identifiers for its columns", t->name); /* the text has values */
+    dp_buf_release(&of_file), dp_buf_release(&of_partition);
+    return status;
+}
