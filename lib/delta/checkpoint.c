@@ -182,10 +182,13 @@ static void parsed_columns(struct checkpoint *c) {
 
 static enum dp_status sink_fd(void *ctx, const void *p, size_t n, struct dp_err *err) { return dp_fd_write(*(int *)ctx, p, n, err); }
 
+/* Where files are before they are whole; caller frees. */
+static char *drafts(const struct checkpoint *c) { return c->o->into ? dp_strdup(c->o->into) : dp_path_join(c->s->table, DP_DELTA_STAGING); }
+
 /* Takes ownership of the schema. */
-static enum dp_status part_open(struct part *p, const char *table, struct dp_type *schema, struct dp_err *err) {
+static enum dp_status part_open(struct part *p, const struct checkpoint *c, struct dp_type *schema, struct dp_err *err) {
     struct dp_pq_writer_opts opts = {.codec = DP_PQ_ZSTD, .level = -1};
-    char id[37], *staging = dp_path_join(table, DP_DELTA_STAGING);
+    char id[37], *staging = drafts(c);
     struct dp_buf draft = {0};
     memset(p, 0, sizeof *p);
     p->is_open = true;
@@ -309,7 +312,7 @@ static enum dp_status file_part(struct checkpoint *c, struct part **out, struct 
     if (!c->in_sidecars) return DP_OK;
     if (c->side.is_open && c->side.actions >= most) DP_TRY(finish_sidecar(c, err));
     *out = &c->side;
-    return c->side.is_open ? DP_OK : part_open(&c->side, c->s->table, sidecar_schema(c), err);
+    return c->side.is_open ? DP_OK : part_open(&c->side, c, sidecar_schema(c), err);
 }
 
 static bool is_kept(const struct checkpoint *c, const struct dp_delta_file *f) {
@@ -450,7 +453,7 @@ static enum dp_status put_sidecars(struct checkpoint *c, struct dp_err *err) {
 static enum dp_status write_hint(struct checkpoint *c, struct dp_err *err) {
     struct dp_newfile file = {0};
     struct dp_buf b = {0};
-    char id[37], *staging = dp_path_join(c->s->table, DP_DELTA_STAGING), *draft = NULL;
+    char id[37], *staging = drafts(c), *draft = NULL;
     char *to = dp_path_join(c->log, "_last_checkpoint"), *main = dp_path_join(c->log, dp_buf_z(&c->name));
     struct stat st;
     struct dp_buf name = {0};
@@ -477,7 +480,7 @@ static enum dp_status write_all(struct checkpoint *c, struct dp_err *err) {
     char id[37];
     dp_uuid(id);
     dp_buf_addf(&c->name, "%020lld.checkpoint%s%s.parquet", (long long)c->s->version, c->is_v2 ? "." : "", c->is_v2 ? id : "");
-    enum dp_status status = part_open(&c->main, c->s->table, main_schema(c), err);
+    enum dp_status status = part_open(&c->main, c, main_schema(c), err);
     if (status == DP_OK) status = put_state(c, err);
     if (status == DP_OK) status = put_files(c, err);
     if (status == DP_OK) status = put_sidecars(c, err);

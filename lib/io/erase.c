@@ -115,6 +115,7 @@ static enum dp_status erase_tables(struct erase *x, struct dp_err *err) {
     DP_TRY(lock_all(x, err));
     DP_TRY(ask_holds(x, err));
     DP_TRY(erase_replay(x, &x->out->resumed, err));
+    for (size_t i = 0; i < x->n_tables; i++) erase_sweep(&x->tables[i]);
     DP_TRY(settle(x, err));
     DP_TRY(look_again(x, err));
     DP_TRY(erase_prepare(x, err));

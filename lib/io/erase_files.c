@@ -6,13 +6,16 @@
 #include <dp/base/file.h>
 #include <dp/base/limits.h>
 #include <dp/delta/checkpoint.h>
+#include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
 #include <dp/delta/tier.h>
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +35,38 @@ static struct erase_file *file_of(struct erase *x, struct erase_table *t, const 
     if (!f->table || (is_own && !f->is_own)) f->table = t;
     f->is_own |= is_own;
     return f;
+}
+
+/* ---- drafts ---- */
+
+/* Those of a writer that is at work are under a lock. */
+bool erase_is_at_work(const char *rel, const char *path) {
+    if (strncmp(rel, DP_DELTA_STAGING "/", sizeof DP_DELTA_STAGING) != 0) return false;
+    char *dir = dp_path_dir(path), *lock = dp_path_join(dir, DP_DELTA_STAGING_LOCK);
+    int fd = open(lock, O_RDWR | O_CLOEXEC);
+    bool yes = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) close(fd);
+    free(lock), free(dir);
+    return yes;
+}
+
+static void sweep_files(const char *dir) {
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        struct stat st;
+        char *path = dp_path_join(dir, e->d_name);
+        if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode)) (void)unlink(path);
+        free(path);
+    }
+    if (d) closedir(d);
+}
+
+void erase_sweep(const struct erase_table *t) {
+    char *staging = dp_path_join(t->root, DP_DELTA_STAGING), *log = dp_path_join(t->root, "_delta_log"), *sidecars = dp_path_join(log, "_sidecars");
+    sweep_files(staging);
+    dp_newfile_sweep(log);
+    dp_newfile_sweep(sidecars);
+    free(staging), free(log), free(sidecars);
 }
 
 /* ---- what stands there ---- */
@@ -56,6 +91,8 @@ static enum dp_status walk(struct erase *x, struct erase_table *t, const char *d
             if (errno != ENOENT) status = dp_err_sys(err, DP_IO, "cannot look at %s", path);
         } else if (S_ISDIR(st.st_mode)) {
             if (!dp_delta_is_table(path)) status = walk(x, t, path, root, depth + 1, err); /* a table inside of another is not its data */
+        } else if (S_ISREG(st.st_mode) && dp_newfile_is_tmp(dp_str_z(e->d_name))) {
+            if (!x->run->dry_run && !erase_is_at_work(path + root + 1, path)) (void)unlink(path);
         } else if (S_ISREG(st.st_mode) && is_data(e->d_name)) {
             struct erase_file *f = file_of(x, t, path, true);
             f->hive = dp_str_z(f->path + root + 1);

@@ -14,9 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,22 +36,12 @@ static void add_line(struct dp_buf *b, const char *what, const char *text, const
     dp_buf_addz(b, "}\n");
 }
 
-/* Drafts of a writer that is at work are under a lock. */
-static bool is_at_work(const struct erase_file *f) {
-    struct dp_str rel = f->hive;
-    if (!dp_str_starts(rel, DP_STR("_dp_staging/"))) return false;
-    char *dir = dp_path_dir(f->path), *lock = dp_path_join(dir, ".lock");
-    int fd = open(lock, O_RDWR | O_CLOEXEC);
-    bool yes = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (fd >= 0) close(fd);
-    free(lock), free(dir);
-    return yes;
-}
-
 static bool is_young(const struct erase *x, const struct erase_file *f) {
     struct stat st;
-    if (dp_str_starts(f->hive, DP_STR("_dp_staging/"))) return is_at_work(f);
-    return stat(f->path, &st) == 0 && (int64_t)st.st_mtim.tv_sec * 1000 > x->run->now_micros / 1000 - x->o->young_ms;
+    char *rel = dp_strndup(f->hive.p, f->hive.n);
+    bool at_work = erase_is_at_work(rel, f->path);
+    free(rel);
+    return at_work || (stat(f->path, &st) == 0 && (int64_t)st.st_mtim.tv_sec * 1000 > x->run->now_micros / 1000 - x->o->young_ms);
 }
 
 static void add_files(struct erase *x, struct dp_buf *b) {

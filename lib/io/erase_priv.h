@@ -64,6 +64,11 @@ struct erase {
 /* ---- erase_files.c: which files there are, and what their rows are called ---- */
 enum dp_status erase_gather(struct erase *x, struct erase_table *t, struct dp_err *err) DP_MUST_CHECK;
 
+/* Is the draft at this path of the table that of a living process? */
+bool erase_is_at_work(const char *rel, const char *path);
+/* Drafts of checkpoints and entries that nobody placed: for who holds the table alone. */
+void erase_sweep(const struct erase_table *t);
+
 /* ---- erase_where.c: what is the person's in a table ---- */
 enum dp_status erase_conditions(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest, struct dp_err *err) DP_MUST_CHECK;
 enum dp_status erase_compile(struct erase *x, struct erase_table *t, struct dp_err *err) DP_MUST_CHECK;

@@ -4,7 +4,7 @@
 # all.  After each: the table verifies, its rows are those of before or of after; and the same command again, undisturbed,
 # ends with those of after.
 # usage: DP_BIN=DIR commands.sh [NAME...]
-# shellcheck disable=SC2034 # left_* and between_* are read by their names
+# shellcheck disable=SC2034,SC2086 # left_*, between_* and half_* are read by their names; half_* are words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=${DP_BIN:?}:$PATH
@@ -100,6 +100,24 @@ cmd_release() {
 }
 done_release() { [ -z "$(dp-retain holds t)" ] && [ -z "$(find t/_dp_holds -type f)" ]; }
 
+# A person out of all versions of a table and its clone: whatever stood in the way, nothing is left of them and nothing is missing of others.
+who=(--subject id=16 --subject word=w16)
+cmd_erase() {
+    [ -e twin/_delta_log ] || dp-table clone t twin --shallow -q || return
+    dp-retain erase "${who[@]}" --reason test t twin
+}
+half_erase=-q # what older versions say may be half told; the latest is not
+histories() { # TABLE   its versions up to the seventh, without the person
+    local v
+    for v in 0 1 2 3 4 5 6 7; do dp-cat "$1" --as-of $v 2>>err | grep -v '"id":16,' | sort | cksum; done
+}
+done_erase() {
+    dp-retain find "${who[@]}" t twin >>out 2>>err || return 1
+    [ "$(histories t)" = "$(histories ../base/t)" ] || return 1
+    [ "$(dp-cat twin 2>>err | sort | cksum)" = "$(dp-cat ../base/t | grep -v '"id":16,' | sort | cksum)" ] || return 1
+    dp-table verify twin >>out 2>>err && [ ! -e t/_dp_erase ] && [ ! -e twin/_dp_erase ]
+}
+
 # Cold files: written anew, moved to a tier; moved back from it.
 mkdir base/cold
 cat >tiers.yaml <<Y
@@ -135,12 +153,12 @@ again() {
 }
 # One point: killed or full, then again.  Prints what is wrong.
 point() { # NAME PROGRAM TABLE WHEN AT
-    local name=$1 program=$2 table=$3 when=$4 at=$5 between=between_$1 mid status
+    local name=$1 program=$2 table=$3 when=$4 at=$5 between=between_$1 half=half_$1 mid status
     again
     cd run || exit 3
     LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$at DP_FAULT_WHEN=$when "cmd_$name" >out 2>err
     mid=$(content "$table")
-    if [ "$mid" != none ] && ! dp-table verify "$table" --deep >found 2>&1; then echo "$when $at: not valid: $(head -n 1 found)"; fi
+    if [ "$mid" != none ] && ! dp-table verify "$table" ${!half:---deep} >found 2>&1; then echo "$when $at: not valid: $(head -n 1 found)"; fi
     if [ -z "${!between:-}" ] && [ "$mid" != "$before" ] && [ "$mid" != "$after" ]; then echo "$when $at: neither the rows of before nor of after"; fi
     "cmd_$name" >out 2>err
     status=$?
@@ -177,7 +195,7 @@ all='commit overwrite checkpoint vacuum replicate bring_up restore clone deep_cl
 dp-table --help | grep -q '^ *merge ' && all="$all merge"
 dp-table --help | grep -q '^ *convert ' && all="$all convert"
 [ -x "$(command -v dp-compact)" ] && all="$all compact"
-[ -x "$(command -v dp-retain)" ] && all="$all hold release retain tier tier_back" # the last changes what commands start from
+[ -x "$(command -v dp-retain)" ] && all="$all hold release retain erase tier tier_back" # the last changes what commands start from
 # shellcheck disable=SC2086 # words
 [ $# -gt 0 ] || set -- $all
 for name; do
@@ -190,7 +208,7 @@ for name; do
         run_command "$name" dp-retain
         rm -rf base && mv base.free base
         ;;
-    hold | retain | tier) run_command "$name" dp-retain ;;
+    hold | retain | erase | tier) run_command "$name" dp-retain ;;
     *) run_command "$name" dp-table ;;
     esac
 done
