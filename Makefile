@@ -164,6 +164,7 @@ check-interop: all $(O)/quickstart-gen $(O)/interop/matrix $(O)/interop/graph_pa
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh skipping' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh upkeep' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh joins' \
+		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh erase' \
 		'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/run.sh nexmark' \
 		'DP_MATRIX=$(O)/interop/matrix sh tests/interop/matrix.sh' \
 		$(foreach p,contract gx soda,'DP_BIN=$(CURDIR)/$(O)/bin sh tests/interop/quality.sh $(p)') \

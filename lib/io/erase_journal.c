@@ -150,12 +150,23 @@ static enum dp_status sync_dirs(struct replay *r, struct dp_err *err) {
     return DP_OK;
 }
 
+/* Hadoop's own checksum of a file beside it, which would not fit the one that takes its place: before that one does. */
+static void drop_sum(struct replay *r, const char *path) {
+    struct dp_buf b = {0};
+    char *dir = dp_path_dir(path);
+    dp_buf_addf(&b, "%s/.%s.crc", dir, dp_path_base(path));
+    if (unlink(dp_buf_z(&b)) == 0) touched(r, path);
+    dp_buf_release(&b);
+    free(dir);
+}
+
 static enum dp_status put(struct replay *r, const char *name, const char *root, struct dp_err *err) {
     struct erase_table *t = table_of(r->x, root);
     const char *slash = strchr(name, '/');
     if (!t || name[0] == '/' || (slash && strncmp(name, "_sidecars/", 10) != 0) || (slash && strchr(slash + 1, '/')) || !strcmp(name, "..")) return dp_err_set(err, DP_FORMAT, "it names %s", name);
     char *log = in_dir(t, "log"), *from = dp_path_join(log, name), *to_log = dp_path_join(root, "_delta_log"), *to = dp_path_join(to_log, name);
     enum dp_status status = DP_OK;
+    drop_sum(r, to);
     if (rename(from, to) == 0) touched(r, from), touched(r, to);
     else if (errno != ENOENT) status = dp_err_sys(err, DP_IO, "cannot rename %s to %s", from, to);
     else if (access(to, F_OK) != 0) status = dp_err_set(err, DP_FORMAT, "neither %s nor %s is there", from, to);
@@ -170,6 +181,7 @@ static enum dp_status take_away(struct replay *r, const char *path, struct dp_er
     if (!ours) return dp_err_set(err, DP_FORMAT, "it names %s, which is of none of these tables", path);
     if (unlink(path) != 0 && errno != ENOENT) return dp_err_sys(err, DP_IO, "cannot remove %s", path);
     touched(r, path);
+    drop_sum(r, path);
     char *dir = dp_path_dir(path);
     while (strchr(dp_path_base(dir), '=') && rmdir(dir) == 0) {
         char *up = dp_path_dir(dir);

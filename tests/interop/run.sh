@@ -1,9 +1,9 @@
 #!/bin/sh
 # Our tables read by other engines, real files compared with what DuckDB makes of them, (evolution) sets of files whose schemas
-# differ, (skipping) rows that indexes and filters of other writers exclude, (upkeep) tables that are looked after, (joins) joins of random inputs, and (nexmark) the queries
+# differ, (skipping) rows that indexes and filters of other writers exclude, (upkeep) tables that are looked after, (joins) joins of random inputs, (erase) a person searched for after erasure, and (nexmark) the queries
 # of Nexmark against SQL.  TAP.
 # In CI (CI=true) peers that can't be had are a failure, elsewhere a skip.
-# usage: DP_BIN=DIR run.sh [data|evolution|skipping|upkeep|joins|nexmark]
+# usage: DP_BIN=DIR run.sh [data|evolution|skipping|upkeep|joins|erase|nexmark]
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 if ! python=$(sh "$here/venv.sh"); then

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from decimal import Decimal
 
+import erased as erasure
 import tap
 from tap import ok
 
@@ -379,8 +380,12 @@ def by_delta_rs(c):
     c.agree("r", "r: delta-rs goes on", 78)
 
 
+def erased(c):
+    erasure.erased(c, make)
+
+
 # Two lanes, since much of the time is one thread of Spark's planning; within one a case may need what those before it made.
-LANES = ((written_here, copies, kept_here), (by_spark, rules_of_spark, by_delta_rs))
+LANES = ((written_here, copies, kept_here, erased), (by_spark, rules_of_spark, by_delta_rs))
 
 
 def run(spark, tmp, form, only):
