@@ -134,7 +134,15 @@ static enum dp_status erase_places(struct erase *x, struct dp_err *err) {
     for (size_t i = 0; i < x->places.n; i++) {
         const struct dp_subject_place *p = &x->places.v[i];
         if (p->state == DP_SUBJECT_GONE || p->state == DP_SUBJECT_UNREACHABLE || dp_delta_is_table(p->name)) continue;
-        DP_TRY(erase_plain(x, p, err));
+        struct dp_err why = DP_ERR_INIT;
+        enum dp_status status = erase_plain(x, p, &why);
+        if (status == DP_UNSUPPORTED) {
+            x->out->unreachable++;
+            dp_run_log(x->run, DP_LOG_WARN, "%s", why.msg);
+        } else if (status != DP_OK) {
+            if (err) *err = why;
+            return status;
+        }
     }
     return DP_OK;
 }

@@ -185,8 +185,16 @@ static enum dp_status search(struct finding *f, struct worker *w, struct job *j,
 static enum dp_status work(void *ctx, unsigned worker, void *slot, struct dp_err *err) {
     struct finding *f = ctx;
     struct worker *w = &f->workers[worker];
+    struct job *j = slot;
+    struct dp_err why = DP_ERR_INIT;
     if (!w->scan) w->scan = dp_scan_open(f->x->run->max_record, DP_SCAN_AUTO);
-    return search(f, w, slot, err);
+    enum dp_status status = search(f, w, j, &why);
+    if (status == DP_FORMAT && !j->file->is_named) { /* what a dead writer left unfinished can't be told about, and nobody needs it */
+        j->all = true;
+        return DP_OK;
+    }
+    if (status != DP_OK && err) *err = why;
+    return status;
 }
 
 static enum dp_status consume(void *ctx, void *slot, struct dp_err *err) {

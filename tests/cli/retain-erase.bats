@@ -216,10 +216,12 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     assert_failure 1
     [[ $stderr == *"too young"* ]] || fail "$stderr"
     touch -d '3 days ago' t/day=2026-01-01/part-lost.parquet
+    head -c 500 t/day=2026-01-01/part-lost.parquet >t/part-torn.parquet # a writer died
+    touch -d '3 days ago' t/part-torn.parquet
     run --separate-stderr erase --verify --json t
     assert_success
-    jq -e '.orphans_removed == 1 and .orphans_left == 0' <<<"${lines[-1]}" || fail "$output"
-    [ ! -e t/day=2026-01-01/part-lost.parquet ]
+    jq -e '.orphans_removed == 2 and .orphans_left == 0' <<<"${lines[-1]}" || fail "$output"
+    [ ! -e t/day=2026-01-01/part-lost.parquet ] && [ ! -e t/part-torn.parquet ]
 }
 
 @test "rejects and other lines of JSON: those of the person go, the others stay byte for byte" {
@@ -228,6 +230,10 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     assert_success
     [ "$(cat rejects.ndjson)" = $'{ "customer_id" : 421 }\n{"customer_id":"43"}' ] || fail "$(cat rejects.ndjson)"
     jq -e '.plain_files == 1 and .rows_erased == 2' <<<"${lines[-1]}" || fail "$output"
+    printf 'customer_id,x\n42,1\n' >rows.csv
+    run --separate-stderr erase rows.csv rejects.ndjson
+    assert_failure 1
+    [[ $stderr == *"rows.csv: only tables and files of JSON lines"* ]] || fail "$stderr"
 }
 
 @test "a legal hold forbids it and is named; nothing is changed" {
