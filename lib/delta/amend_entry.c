@@ -121,11 +121,16 @@ static enum dp_status parse_file(struct entry *e, struct dp_str text, const char
     return dp_delta_actions_each(text, source, &e->arena, keep_file, out, err);
 }
 
+/* As an action is parsed: of several the last that is there; p NULL: none is, and so it is no action. */
 static struct dp_str path_of(struct entry *e, const struct dp_record *r, uint32_t name) {
     struct dp_buf b = {0};
-    uint32_t path = dp_json_member(r, name + 1, "path");
-    if (path && r->nodes[path].kind == DP_KIND_STRING) dp_json_decode(dp_node_str(r, path), &b);
-    struct dp_str s = dp_arena_str(&e->arena, dp_buf_str(&b));
+    struct dp_str s = {0};
+    uint32_t path = 0;
+    for (uint32_t k = name + 2; k < r->nodes[name + 1].next; k = r->nodes[k + 1].next)
+        if (is_key(r, k, "path") && r->nodes[k + 1].kind == DP_KIND_STRING) path = k + 1;
+    if (!path) return s;
+    dp_json_decode(dp_node_str(r, path), &b);
+    s = dp_arena_str(&e->arena, dp_buf_str(&b));
     dp_buf_release(&b);
     return s;
 }
@@ -133,7 +138,6 @@ static struct dp_str path_of(struct entry *e, const struct dp_record *r, uint32_
 static enum dp_status take_file(struct entry *e, const struct dp_record *r, uint32_t name, struct line *l, const char *source, struct dp_err *err) {
     struct dp_delta_file f, now;
     struct dp_buf out = {0};
-    l->path = path_of(e, r, name);
     const struct dp_delta_twin *t = e->m->a->twin(e->m->a->ctx, l->path);
     if (!t) return DP_OK;
     e->changed = l->is_other = true;
@@ -158,7 +162,7 @@ static enum dp_status take_line(struct entry *e, const struct dp_record *r, cons
     for (uint32_t k = 1; k < r->nodes[0].next; k = r->nodes[k + 1].next) {
         if (r->nodes[k + 1].kind != DP_KIND_OBJECT) continue;
         for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-            if (is_key(r, k, files[i].name)) {
+            if (is_key(r, k, files[i].name) && (l->path = path_of(e, r, k)).p) {
                 l->kind = files[i].kind;
                 return take_file(e, r, k, l, source, err);
             }
