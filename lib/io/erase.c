@@ -172,7 +172,7 @@ static void release(struct erase *x) {
         struct erase_table *t = &x->tables[i];
         dp_delta_vectors_close(t->vectors);
         dp_delta_amended_release(&t->amended);
-        dp_expr_free(t->where), dp_expr_free(t->of_partition);
+        dp_expr_free(t->where), dp_expr_free(t->of_partition), dp_expr_free(t->of_all);
         for (size_t k = 0; k < t->n_homes; k++) free(t->homes[k]);
         free(t->homes);
         dp_map_release(&t->names), dp_map_release(&t->twins), dp_map_release(&t->conditions);

@@ -21,7 +21,7 @@ struct finding {
     struct worker *workers;
 };
 
-struct job { struct erase_file *file; struct dp_expr_run *run; int64_t *rows; size_t n, cap; int64_t total; bool all, was_read; };
+struct job { struct erase_file *file; const struct dp_expr *where; struct dp_expr_run *run; int64_t *rows; size_t n, cap; int64_t total; bool all, was_read; };
 
 static enum dp_status produce(void *ctx, void *slot, struct dp_err *err) {
     struct finding *f = ctx;
@@ -144,7 +144,7 @@ static enum dp_status read_group(struct finding *f, struct worker *w, struct job
 }
 
 static enum dp_status read_rows(struct finding *f, struct worker *w, struct job *j, const struct dp_pq_file *file, const char *const *columns, size_t n, struct dp_err *err) {
-    const struct dp_expr *e = j->file->table->where;
+    const struct dp_expr *e = j->where;
     struct dp_pq_reader *reader = NULL;
     struct dp_pq_ranges ranges = {0};
     enum dp_status status = DP_OK;
@@ -161,24 +161,37 @@ static enum dp_status read_rows(struct finding *f, struct worker *w, struct job 
     return status;
 }
 
-static enum dp_status search(struct finding *f, struct worker *w, struct job *j, struct dp_err *err) {
-    const struct dp_expr *e = j->file->table->where;
-    struct dp_pq_file *file = NULL;
-    size_t n_fields = 0;
+/* Partition columns stand in files that were written before they were that. */
+static const struct dp_expr *condition_of(const struct erase_table *t, const struct dp_pq_file *f) {
+    for (size_t i = 0; i < t->s->partition_keys.n; i++)
+        if (dp_type_child(dp_pq_schema(f), t->s->partition_keys.v[i])) return t->of_all;
+    return t->where;
+}
+
+static enum dp_status search_rows(struct finding *f, struct worker *w, struct job *j, const struct dp_pq_file *file, struct dp_err *err) {
     const char *const *fields;
-    if (e) (void)dp_expr_fields(e, &fields, &n_fields);
+    size_t n_fields = 0;
+    j->where = condition_of(j->file->table, file);
+    if (j->where) (void)dp_expr_fields(j->where, &fields, &n_fields);
     const char **columns = dp_calloc(n_fields + 1, sizeof *columns);
-    enum dp_status status = ask_partition(w, j, err);
-    if (status == DP_OK) status = dp_pq_open_bounded(j->file->path, f->x->run->memory / (2 * f->x->run->threads), &file, err);
-    size_t n = status == DP_OK && e ? choose(file, e, columns) : 0;
-    if (status == DP_OK && (j->all || !n)) j->total = dp_pq_meta_rows(dp_pq_meta(file));
-    else if (status == DP_OK) {
-        j->run = dp_expr_run_open(e);
+    size_t n = j->where ? choose(file, j->where, columns) : 0;
+    enum dp_status status = DP_OK;
+    if (j->all || !n) j->total = dp_pq_meta_rows(dp_pq_meta(file));
+    else {
+        j->run = dp_expr_run_open(j->where);
         status = read_rows(f, w, j, file, columns, n, err);
         dp_expr_run_close(j->run);
     }
-    dp_pq_close(file);
     free(columns);
+    return status;
+}
+
+static enum dp_status search(struct finding *f, struct worker *w, struct job *j, struct dp_err *err) {
+    struct dp_pq_file *file = NULL;
+    enum dp_status status = ask_partition(w, j, err);
+    if (status == DP_OK) status = dp_pq_open_bounded(j->file->path, f->x->run->memory / (2 * f->x->run->threads), &file, err);
+    if (status == DP_OK) status = search_rows(f, w, j, file, err);
+    dp_pq_close(file);
     return status == DP_OK ? DP_OK : dp_err_at(err, j->file->path, 0, DP_NO_OFFSET);
 }
 

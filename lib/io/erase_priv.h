@@ -43,6 +43,7 @@ struct erase_table {
     struct dp_map twins;           /* path of its log -> struct dp_delta_twin *, with its own spelling of the path */
     struct dp_map conditions;      /* terms, to have each once */
     struct dp_expr *where, *of_partition; /* over columns of files and over partition values, both by physical names; NULL: no such column */
+    struct dp_expr *of_all;        /* both, over columns of files that were written when the table was partitioned otherwise */
     struct dp_delta_row_columns row_columns;
     int64_t newest;                /* entry that has been read, -1: none */
     struct dp_delta_vectors *vectors;

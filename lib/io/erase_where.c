@@ -104,23 +104,36 @@ static bool is_over(struct dp_str term, struct dp_str column) {
     return yes;
 }
 
+static bool is_partition(const struct erase_table *t, struct dp_str term) {
+    for (size_t k = 0; k < t->s->partition_keys.n; k++)
+        if (is_over(term, t->s->partition_keys.v[k])) return true;
+    return false;
+}
+
+static void add_or(struct dp_buf *to, struct dp_str term) {
+    if (to->n) dp_buf_addz(to, " or ");
+    dp_buf_adds(to, term);
+}
+
+static enum dp_status compile(struct dp_buf *text, struct dp_expr **out, struct dp_err *err) {
+    dp_expr_free(*out);
+    *out = NULL;
+    return text->n ? dp_expr_compile(dp_buf_str(text), out, err) : DP_OK;
+}
+
 enum dp_status erase_compile(struct erase *x, struct erase_table *t, struct dp_err *err) {
-    struct dp_buf of_file = {0}, of_partition = {0};
-    enum dp_status status = DP_OK;
+    struct dp_buf of_file = {0}, of_partition = {0}, all = {0};
+    struct dp_err why = DP_ERR_INIT;
     (void)x;
     for (size_t i = 0; i < t->conditions.n; i++) {
         struct dp_str term = t->conditions.items[i].key;
-        bool is_partition = false;
-        for (size_t k = 0; k < t->s->partition_keys.n; k++) is_partition |= is_over(term, t->s->partition_keys.v[k]);
-        struct dp_buf *to = is_partition ? &of_partition : &of_file;
-        if (to->n) dp_buf_addz(to, " or ");
-        dp_buf_adds(to, term);
+        add_or(is_partition(t, term) ? &of_partition : &of_file, term);
+        add_or(&all, term);
     }
-    dp_expr_free(t->where), dp_expr_free(t->of_partition);
-    t->where = t->of_partition = NULL;
-    if (of_file.n) status = dp_expr_compile(dp_buf_str(&of_file), &t->where, err);
-    if (status == DP_OK && of_partition.n) status = dp_expr_compile(dp_buf_str(&of_partition), &t->of_partition, err);
+    enum dp_status status = compile(&of_file, &t->where, &why);
+    if (status == DP_OK) status = compile(&of_partition, &t->of_partition, &why);
+    if (status == DP_OK) status = compile(&all, &t->of_all, &why);
     if (status != DP_OK) status = dp_err_set(err, DP_LIMIT, "%s: too many identifiers for its columns", t->name); /* the text has values */
-    dp_buf_release(&of_file), dp_buf_release(&of_partition);
+    dp_buf_release(&of_file), dp_buf_release(&of_partition), dp_buf_release(&all);
     return status;
 }

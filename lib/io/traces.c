@@ -90,9 +90,10 @@ static enum dp_status add_absolute(struct finding *f, const struct dp_delta_snap
     struct dp_buf path = {0};
     enum dp_status status = dp_delta_lives_read(s, &lives, err);
     for (size_t i = 0; i < lives.n_all && status == DP_OK; i++) {
+        if (!dp_delta_path_is_absolute(lives.all[i].file->path)) continue;
         dp_buf_reset(&path);
         status = dp_delta_path_resolve(s->table, lives.all[i].file->path, &path, err);
-        if (status == DP_OK && dp_buf_z(&path)[0] == '/') add_path(f, dp_buf_z(&path), true);
+        if (status == DP_OK) add_path(f, dp_buf_z(&path), true);
     }
     dp_delta_lives_release(&lives);
     dp_buf_release(&path);

@@ -138,6 +138,11 @@ static struct dp_str name_of(struct look *l, const struct dp_record *r, uint32_t
     return trace_is_name(raw, l->value->name) ? l->value->name : dp_str(NULL, 0);
 }
 
+/* In statistics (numRecords, minValues ...) counts of nulls have the names of columns, and are no values of them. */
+static bool is_count(const struct dp_record *r, uint32_t object, uint32_t key) {
+    return dp_json_equal(dp_node_str(r, key), r->nodes[key].flags, DP_STR("nullCount")) && dp_json_member(r, object, "numRecords");
+}
+
 /* The member that a value is in has this name; an array's elements are in that of the array. */
 static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record *r, uint32_t node, struct dp_str name) {
     const struct dp_node *n = &r->nodes[node];
@@ -153,6 +158,7 @@ static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record
     case DP_KIND_OBJECT:
         for (uint32_t i = node + 1; i < n->next; i = r->nodes[i].next) {
             struct dp_str key = dp_node_str(r, i);
+            if (is_count(r, node, i)) continue;
             if ((l->is_free && dp_str_find(key, l->value->text)) || look_at(l, scan, r, i + 1, name_of(l, r, i))) return true;
         }
         return false;

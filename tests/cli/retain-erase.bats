@@ -198,6 +198,20 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     gone t
 }
 
+@test "files that were written when the table was partitioned otherwise" {
+    people 1 100 | dp-partition -o t | dp-table commit t --eof-commits -q >/dev/null
+    people 1 300 | dp-partition -o one --by email | dp-table commit one --eof-commits -q >/dev/null
+    # the second version is partitioned by what stands in the file of the first
+    jq -c 'select(.metaData)' one/_delta_log/*0.json | jq -c --argjson id "$(jq -c 'select(.metaData).metaData.id' t/_delta_log/*0.json)" '.metaData.id = $id' >t/_delta_log/00000000000000000001.json
+    jq -c 'select(.add) | {remove: (.add | {path, dataChange, size, deletionTimestamp: 1})}' t/_delta_log/*0.json >>t/_delta_log/00000000000000000001.json
+    jq -c 'select(.add)' one/_delta_log/*0.json >>t/_delta_log/00000000000000000001.json
+    cp -r one/email=* t
+    versions t >before
+    erase t -q --verify
+    versions t | head -n 2 | diff before -
+    gone t
+}
+
 @test "row ids stay with their rows" {
     table delta.enableRowTracking=true
     before=$(dp-cat t | wc -l)
@@ -313,4 +327,38 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     rm t/_dp_erase/journal # what no journal speaks of is a draft
     erase t -q --verify
     [ ! -e t/_dp_erase ]
+}
+
+@test "tables by other writers: every version of each has everybody else" {
+    [ -d "$DP_SHARED/corpus/delta" ] || skip "no corpus"
+    n=0
+    while read -r name subject; do
+        cp -r "$DP_SHARED/corpus/delta/$name" t
+        chmod -R u+w t
+        has() { dp-cat t --as-of "$1" 2>/dev/null | jq -c --arg k "${subject%%=*}" --arg v "${subject#*=}" 'select((.[$k] | tostring) != $v)' | sort | cksum; }
+        last=$(dp-table log t | head -n 1 | cut -f 1)
+        for ((v = 0; v <= last; v++)); do has $v; done >before
+        dp-retain erase --subject "$subject" --reason x --verify --orphans 0s t >said 2>&1 || fail "$name: $(cat said)"
+        grep -q '^[1-9][0-9]* rows went ' said || fail "$name: $(cat said)"
+        for ((v = 0; v <= last; v++)); do has $v; done | diff before - || fail "$name: other rows than before"
+        dp-table verify t -q >said 2>&1 || fail "$name: $(cat said)"
+        rm -rf t
+        n=$((n + 1))
+    done <<'T'
+basic-dv-no-checkpoint id=5
+cdf-table-with-dv value=5
+column-mapping-id value=3
+compacted-log-files-table id=0
+delta-0.1.0 id=5
+delta-0.2.0 value=1
+delta-0.8.0-special-partition x=B B
+dv-partitioned-with-checkpoint part=3
+multi-part-checkpoint id=23
+snapshot-vacuumed col1=12
+table-with-dv-large value=1672
+v2-checkpoints-json-with-sidecars id=380
+v2-json-sidecars-struct-stats-only id=3
+void-column id=2
+T
+    [ $n = 14 ]
 }

@@ -20,6 +20,8 @@ kinds() { cut -f1,2 <<<"$output" | grep -E '^(name|row|page|statistics|bloom|byt
     run dp-retain find --subject id=999 t # day, size and others are no ids
     assert_success
     assert_output --partial '300 rows'
+    run dp-retain find --subject id=0 t # of which there are none, nor nulls
+    assert_success
     run dp-retain find --subject mail=user300@example.org t
     assert_failure 1
     run --separate-stderr dp-retain find --subject mail=user5@example.org t # town of ... stands in dictionaries
