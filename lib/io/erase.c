@@ -16,6 +16,30 @@ enum { TRIES = 20 };
 
 /* ---- where ---- */
 
+/* Is it named, or in a directory that is?  What lineage knows besides says only which columns are copies. */
+static bool is_named(const struct erase *x, const char *path) {
+    char of[PATH_MAX], real[PATH_MAX];
+    if (!x->o->where.n_operands) return true;
+    if (!realpath(path, of)) return false;
+    for (size_t i = 0; i < x->o->where.n_operands; i++) {
+        size_t n = realpath(x->o->where.operands[i], real) ? strlen(real) : 0;
+        if (n && strncmp(of, real, n) == 0 && (!of[n] || of[n] == '/')) return true;
+    }
+    return false;
+}
+
+/* Those that are not, are passed over. */
+static void choose_places(struct erase *x) {
+    size_t n = 0;
+    for (size_t i = 0; i < x->places.n; i++) {
+        struct dp_subject_place *p = &x->places.v[i];
+        if (is_named(x, p->name)) continue;
+        n += p->state == DP_SUBJECT_SEARCHED || p->state == DP_SUBJECT_UNREACHABLE;
+        p->state = DP_SUBJECT_GONE;
+    }
+    if (n) dp_run_log(x->run, DP_LOG_VERBOSE, "%zu other datasets that lineage knows may have the person", n);
+}
+
 static int by_root(const void *a, const void *b) { return strcmp(((const struct erase_table *)a)->root, ((const struct erase_table *)b)->root); }
 
 /* In one order whoever erases, so that two wait for each other in none. */
@@ -45,6 +69,7 @@ static enum dp_status find_places(struct erase *x, struct dp_err *err) {
     x->out->identifiers = s->n;
     DP_TRY(dp_subject_find(x->run, s, &x->o->where, &x->places, err));
     if (!x->places.n) return dp_err_set(err, DP_USAGE, "there is nothing to erase from: name tables, or a store of lineage that knows some");
+    choose_places(x);
     return choose_tables(x, err);
 }
 

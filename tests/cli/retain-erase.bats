@@ -250,6 +250,23 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     [[ $stderr == *"rows.csv: only tables and files of JSON lines"* ]] || fail "$stderr"
 }
 
+@test "what is named, and nothing else that lineage knows; without a name all of that" {
+    export DP_LINEAGE=$PWD/events
+    printf '%s\n' '{"customer_id":42,"email":"user42@example.org"}' '{"customer_id":43,"email":"user43@example.org"}' >in.ndjson
+    for t in one two; do dp-ingest in.ndjson --marks | dp-partition -o $t | dp-table commit $t -q >/dev/null; done
+    export DP_LINEAGE=none
+    dp-lineage ingest --store l.db events -q
+    cp in.ndjson was
+    run --separate-stderr erase --store l.db --verify one
+    assert_success
+    [ "$(dp-cat one | wc -l)" = 1 ] && [ "$(dp-cat two | wc -l)" = 2 ]
+    diff in.ndjson was
+    run --separate-stderr erase --store l.db --verify
+    assert_success
+    [ "$(dp-cat two | wc -l)" = 1 ]
+    [ "$(wc -l <in.ndjson)" = 1 ]
+}
+
 @test "a legal hold forbids it and is named; nothing is changed" {
     table
     dp-retain hold C-7 --subject customer_id=42 --reason trial t -q
