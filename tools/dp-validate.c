@@ -451,7 +451,7 @@ static enum dp_status report(struct state *s, struct dp_err *err) {
     dp_buf_reset(&b);
     if (s->conf->junit && status == DP_OK) {
         dp_verdict_print(&s->verdict, DP_VERDICT_JUNIT, &b);
-        status = dp_cli_write(s->conf->junit, &b, err);
+        status = dp_side_write(s->conf->junit, dp_buf_str(&b), err);
         if (status != DP_OK) dp_err_prefix(err, "--junit: ");
     }
     dp_buf_release(&b);

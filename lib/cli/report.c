@@ -187,40 +187,13 @@ static void report_text(const struct dp_cli *cli, const struct dp_outcome *o, bo
                                        markdown ? "}\n```" : "}");
 }
 
-static enum dp_status write_direct(const char *path, const struct dp_buf *b, struct dp_err *err) {
-    int fd = dp_side_open(path);
-    if (fd < 0) return dp_err_sys(err, DP_IO, "%s", path);
-    enum dp_status status = dp_fd_write(fd, b->p, b->n, err);
-    if (close(fd) != 0 && status == DP_OK) status = dp_err_sys(err, DP_IO, "%s", path);
-    return status;
-}
-
-enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err) {
-    struct dp_newfile f = {.is_open = false};
-    enum dp_status status;
-    char *final;
-    bool direct;
-    dp_side_file(path, &direct, &final);
-    if (direct) {
-        status = write_direct(path, b, err);
-        goto out;
-    }
-    DP_TRY_OUT(dp_newfile_open(&f, final, 0666, err));
-    DP_TRY_OUT(dp_fd_write(f.fd, b->p, b->n, err));
-    status = dp_newfile_commit(&f, err);
-out:
-    dp_newfile_abort(&f);
-    free(final);
-    return status;
-}
-
 enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) {
     struct dp_buf b = {NULL, 0, 0};
     struct dp_str name = dp_str_z(cli->common.report);
     if (dp_str_ends(name, DP_STR(".md"))) report_text(cli, o, true, &b);
     else if (dp_str_ends(name, DP_STR(".txt"))) report_text(cli, o, false, &b);
     else dp_report_json(cli, o, &b);
-    enum dp_status status = dp_cli_write(cli->common.report, &b, err);
+    enum dp_status status = dp_side_write(cli->common.report, dp_buf_str(&b), err);
     dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--report: ");
 }
@@ -250,7 +223,7 @@ enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcom
     }
     dp_buf_adds(&b, dp_buf_str(&cli->metrics));
     dp_buf_adds(&b, dp_buf_str(&cli->figures));
-    enum dp_status status = dp_cli_write(cli->common.metrics, &b, err);
+    enum dp_status status = dp_side_write(cli->common.metrics, dp_buf_str(&b), err);
     dp_buf_release(&b);
     return status == DP_OK ? DP_OK : dp_err_prefix(err, "--metrics: ");
 }

@@ -9,6 +9,7 @@
 #include <dp/delta/legal.h>
 #include <dp/delta/lives.h>
 #include <dp/io/audit.h>
+#include <dp/io/out.h>
 
 #include <stdlib.h>
 
@@ -216,16 +217,6 @@ static void print_intent(const struct erase *x, struct dp_buf *b) {
     dp_buf_addf(b, "{\"verify\":%s,\"subject\":{\"salt\":\"%s\",\"digest\":\"%s\",\"identifiers\":%zu}}", x->o->verify ? "true" : "false", salt, sum, x->o->subject->n);
 }
 
-static enum dp_status write_report(const struct erase *x, struct dp_str text, struct dp_err *err) {
-    struct dp_newfile f = {0};
-    if (!x->o->report) return DP_OK;
-    enum dp_status status = dp_newfile_open(&f, x->o->report, 0666, err);
-    if (status == DP_OK) status = dp_fd_write(f.fd, text.p, text.n, err);
-    if (status == DP_OK) status = dp_newfile_commit(&f, err);
-    dp_newfile_abort(&f);
-    return status;
-}
-
 static enum dp_status act(struct erase *x, struct dp_buf *report, struct dp_err *err) {
     DP_TRY(find_places(x, err));
     DP_TRY(erase_places(x, err));
@@ -233,7 +224,7 @@ static enum dp_status act(struct erase *x, struct dp_buf *report, struct dp_err 
     if (x->o->verify && !x->run->dry_run && x->n_tables) DP_TRY(verify(x, err));
     if (x->run->dry_run) return DP_OK;
     erase_report(x, report);
-    return write_report(x, dp_buf_str(report), err);
+    return x->o->evidence ? dp_side_write(x->o->evidence, dp_buf_str(report), err) : DP_OK;
 }
 
 static void print_outcome(const struct erase *x, struct dp_str report, struct dp_buf *b) {
@@ -255,6 +246,7 @@ enum dp_status dp_erase(struct dp_run *run, const struct dp_erase_opts *o, struc
     uint64_t ticket = 0;
     enum dp_status status = DP_OK;
     *out = (struct dp_erased){0};
+    DP_TRY(dp_side_check("--evidence", o->evidence, err));
     if (run->dry_run) {
         status = act(&x, &report, err);
         release(&x);

@@ -157,3 +157,24 @@ enum dp_status dp_side_check(const char *option, const char *path, struct dp_err
     free(final);
     return status;
 }
+
+static enum dp_status write_direct(const char *path, struct dp_str text, struct dp_err *err) {
+    int fd = dp_side_open(path);
+    if (fd < 0) return dp_err_sys(err, DP_IO, "%s", path);
+    enum dp_status status = dp_fd_write(fd, text.p, text.n, err);
+    if (close(fd) != 0 && status == DP_OK) status = dp_err_sys(err, DP_IO, "%s", path);
+    return status;
+}
+
+enum dp_status dp_side_write(const char *path, struct dp_str text, struct dp_err *err) {
+    struct dp_newfile f = {0};
+    bool direct;
+    char *final;
+    dp_side_file(path, &direct, &final);
+    enum dp_status status = direct ? write_direct(path, text, err) : dp_newfile_open(&f, final, 0666, err);
+    if (status == DP_OK && !direct) status = dp_fd_write(f.fd, text.p, text.n, err);
+    if (status == DP_OK && !direct) status = dp_newfile_commit(&f, err);
+    dp_newfile_abort(&f);
+    free(final);
+    return status;
+}

@@ -8,6 +8,7 @@
 #include <dp/base/map.h>
 #include <dp/delta/dv.h>
 #include <dp/delta/path.h>
+#include <dp/io/out.h>
 #include <dp/record/json.h>
 
 #include <stdlib.h>
@@ -19,7 +20,6 @@ struct planning {
     const struct dp_retain_rules *rules;
     struct retain_place *places;
     size_t n, next;
-    struct dp_newfile file;
     struct dp_buf text;            /* of the plan, from its beginning */
     struct dp_retain_totals *totals;
     enum dp_status *worst;
@@ -356,11 +356,7 @@ static enum dp_status write_plan(struct planning *p, struct dp_err *err) {
     dp_sha256(p->text.p, p->text.n, hash);
     hex[dp_hex_print(hex, hash, sizeof hash)] = 0;
     dp_buf_addf(&p->text, "{\"end\":%llu,\"digest\":\"%s\"}\n", (unsigned long long)p->totals->to_do, hex);
-    DP_TRY(dp_newfile_open(&p->file, p->o->output, 0644, err));
-    enum dp_status status = dp_fd_write(p->file.fd, p->text.p, p->text.n, err);
-    if (status == DP_OK) status = dp_newfile_commit(&p->file, err);
-    dp_newfile_abort(&p->file);
-    return status;
+    return dp_side_write(p->o->output, dp_buf_str(&p->text), err);
 }
 
 enum dp_status dp_retain_plan(struct dp_run *run, const struct dp_retain_plan_opts *o, struct dp_retain_totals *out, enum dp_status *worst, struct dp_err *err) {

@@ -296,6 +296,23 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     assert_output ''
 }
 
+@test "where the evidence can't go is told before anything is done; a device is written to and not replaced" {
+    table
+    cp -r t was
+    run --separate-stderr erase --evidence no/ev.json t
+    assert_failure 3
+    diff -r t was
+    [ ! -e audit ]
+    mkfifo pipe
+    cat pipe >got &
+    erase t -q --evidence pipe
+    wait $!
+    [ -p pipe ] && jq -e '.dp_erasure == 1' got
+    run --separate-stderr erase t --evidence /dev/full
+    assert_failure 3
+    [ -c /dev/full ]
+}
+
 @test "a certificate holds nothing of the person, and no byte of it can be changed" {
     table
     dp-retain keygen key >/dev/null

@@ -73,7 +73,7 @@ static enum dp_status write_junit(struct checking *k, const char *path, size_t n
         dp_buf_addz(&b, "</testcase>\n");
     }
     dp_buf_addz(&b, "</testsuite>\n</testsuites>\n");
-    enum dp_status status = dp_cli_write(path, &b, err);
+    enum dp_status status = dp_side_write(path, dp_buf_str(&b), err);
     dp_buf_release(&b);
     return status;
 }

@@ -65,7 +65,7 @@ static enum dp_status run_erase(struct dp_cli *cli, struct dp_err *err) {
     DP_TRY_OUT(retain_open_store(cli, conf->store, &store, err));
     const struct dp_erase_opts o = {.subject = &subject, .graphs = conf->whom.graph.v, .n_graphs = conf->whom.graph.n,
                                     .where = {.store = store, .operands = cli->args, .n_operands = cli->n_args, .columns = conf->columns.v, .n_columns = conf->columns.n, .only_columns = conf->only_columns},
-                                    .audit = conf->audit, .why = conf->reason, .verify = conf->verify, .report = conf->evidence, .say = say, .ctx = cli,
+                                    .audit = conf->audit, .why = conf->reason, .verify = conf->verify, .evidence = conf->evidence, .say = say, .ctx = cli,
                                     .young_ms = dp_cli_given(cli, "orphans") ? conf->young : 86400000};
     status = dp_erase(&cli->run, &o, &d, err);
     report(cli, &d);

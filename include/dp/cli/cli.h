@@ -108,8 +108,6 @@ void dp_cli_report_u64(struct dp_cli *cli, const char *key, uint64_t v);
 void dp_cli_report_i64(struct dp_cli *cli, const char *key, int64_t v);
 /* Prints a line of at most 1,023 bytes for people on standard output; nothing under --json, whose summary says it. */
 enum dp_status dp_cli_say(struct dp_cli *cli, struct dp_err *err, const char *fmt, ...) DP_PRINTF(3, 4);
-/* Writes a side file (a report in a form of the tool's own) as --report is written: atomically, or into a device. */
-enum dp_status dp_cli_write(const char *path, const struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* Was the option given on the command line (or by its environment variable)? */
 /* Columns of the terminal that standard output is (80 where it does not say); 0: it is none. */
 size_t dp_cli_columns(void);

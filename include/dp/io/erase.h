@@ -24,7 +24,7 @@ struct dp_erase_opts {
     const char *audit, *why;                     /* directory of the log or NULL; --reason */
     bool verify;                                 /* search everything that is left */
     int64_t young_ms;                            /* files that no version names stay when they are younger */
-    const char *report;                          /* where the report goes, or NULL */
+    const char *evidence;                        /* where the report goes, or NULL */
     enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err); /* what verify met */
     void *ctx;
 };

@@ -41,5 +41,7 @@ void dp_side_file(const char *path, bool *direct, char **final);
 enum dp_status dp_side_check(const char *option, const char *path, struct dp_err *err) DP_MUST_CHECK;
 /* A descriptor for a direct one, for appending: our own descriptor again for /dev/stdout, /dev/stderr, /dev/fd/N. -1 and errno: it can't be opened. */
 int dp_side_open(const char *path);
+/* The whole of such a file: at once and synced, or to a direct one as it comes. */
+enum dp_status dp_side_write(const char *path, struct dp_str text, struct dp_err *err) DP_MUST_CHECK;
 
 #endif
