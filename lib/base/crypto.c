@@ -5,10 +5,12 @@
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <dp/base/crypto.h>
+#include <dp/base/file.h>
 #include <dp/base/mem.h>
 
 #include <errno.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -18,6 +20,7 @@
 #endif
 
 #define BLOCK 64u
+#define PIECE (1u << 20) /* of a file */
 
 /* The leak checker traces its own process. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -47,6 +50,31 @@ void dp_sha256_add(struct dp_sha256_state *s, const void *p, size_t n) { if (n) 
 void dp_sha256_end(struct dp_sha256_state *s, uint8_t out[DP_SHA256_SIZE]) {
     SHA256_Final(out, (SHA256_CTX *)(void *)s->own);
     dp_wipe(s, sizeof *s);
+}
+
+static void print_hex(const uint8_t sum[DP_SHA256_SIZE], char out[2 * DP_SHA256_SIZE + 1]) { out[dp_hex_print(out, sum, DP_SHA256_SIZE)] = 0; }
+
+void dp_sha256_hex(struct dp_str text, char out[2 * DP_SHA256_SIZE + 1]) {
+    uint8_t sum[DP_SHA256_SIZE];
+    dp_sha256(text.p, text.n, sum);
+    print_hex(sum, out);
+}
+
+enum dp_status dp_sha256_file(int fd, uint64_t size, char out[2 * DP_SHA256_SIZE + 1], struct dp_err *err) {
+    struct dp_sha256_state s;
+    uint8_t sum[DP_SHA256_SIZE];
+    char *block = dp_alloc(PIECE);
+    enum dp_status status = DP_OK;
+    dp_sha256_begin(&s);
+    for (uint64_t at = 0, n; status == DP_OK && at < size; at += n) {
+        n = size - at < PIECE ? size - at : PIECE;
+        status = dp_fd_pread(fd, block, n, at, err);
+        if (status == DP_OK) dp_sha256_add(&s, block, n);
+    }
+    dp_sha256_end(&s, sum);
+    print_hex(sum, out);
+    free(block);
+    return status;
 }
 
 static void start(uint32_t state[8], const uint8_t pad[BLOCK]) {

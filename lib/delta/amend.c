@@ -56,7 +56,6 @@ static enum dp_status rewrite_entry(struct amending *m, int64_t version, struct 
         const char *name = dp_path_base(path);
         status = write_entry(m, name, dp_buf_str(&fresh), &st, err);
         amend_wrote(m, name);
-        m->out->entries++;
     }
     free(path);
     dp_buf_release(&text), dp_buf_release(&fresh);

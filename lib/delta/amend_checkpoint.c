@@ -17,10 +17,10 @@ struct exchange {
     struct dp_buf key;
 };
 
-static void put(struct exchange *x, struct dp_delta_file *f, bool is_new_file) {
+static void put(struct exchange *x, struct dp_delta_file *f) {
     dp_buf_reset(&x->key);
     dp_delta_file_key(f, &x->key);
-    if (is_new_file || !dp_map_get(&x->fresh, dp_buf_str(&x->key))) dp_map_put(&x->fresh, dp_buf_str(&x->key), NULL)->v.p = f;
+    dp_map_put(&x->fresh, dp_buf_str(&x->key), NULL)->v.p = f;
 }
 
 static enum dp_status exchange_map(struct exchange *x, struct dp_map *map, struct dp_err *err) {
@@ -35,7 +35,7 @@ static enum dp_status exchange_map(struct exchange *x, struct dp_map *map, struc
             DP_TRY(dp_delta_twin_action(f, t, x->m->vectors, &x->s->arena, now, err));
             f = now;
         }
-        put(x, f, true);
+        put(x, f);
     }
     dp_map_release(map);
     *map = x->fresh;
@@ -75,7 +75,6 @@ static enum dp_status rewrite(struct amending *m, int64_t version, enum dp_delta
     if (status == DP_OK) status = exchange_all(m, s, err);
     const struct dp_delta_checkpoint_opts o = {.form = form, .now_ms = a->now_ms, .into = a->into, .no_hint = !hint, .each = wrote, .ctx = m};
     if (status == DP_OK) status = dp_delta_checkpoint_make(s, &o, err);
-    if (status == DP_OK) m->out->checkpoints++;
     dp_delta_close(s);
     return status;
 }

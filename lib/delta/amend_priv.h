@@ -11,11 +11,6 @@ struct amending {
     struct dp_delta_vectors *vectors;
 };
 
-/* The twin's path as the log spells it; statistics beside a vector or not; tags with the twin's digest. */
-struct dp_str amend_path(const struct dp_delta_twin *t, struct dp_arena *arena);
-struct dp_str amend_stats(const struct dp_delta_twin *t, bool has_vector, struct dp_arena *arena);
-void amend_tags(const struct dp_delta_pairs *tags, const struct dp_delta_twin *t, struct dp_arena *arena, struct dp_delta_pairs *out);
-
 /* A file of `into`, by its name below it, and a file that goes, by its name in the log. */
 void amend_wrote(struct amending *m, const char *name);
 void amend_obsolete(struct amending *m, const char *name);

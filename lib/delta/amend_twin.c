@@ -14,7 +14,6 @@ struct dp_delta_vectors {
     const char *table;
     struct dp_arena *arena;
     struct dp_delta_dv_file *file; /* NULL: none is open */
-    struct dp_delta_dv last;       /* that went into it */
     struct dp_map made;            /* twin and vector -> struct dp_delta_dv * */
 };
 
@@ -31,19 +30,12 @@ void dp_delta_vectors_close(struct dp_delta_vectors *v) {
     free(v);
 }
 
-enum dp_status dp_delta_vectors_finish(struct dp_delta_vectors *v, struct dp_str *path, struct dp_err *err) {
-    struct dp_buf name = {0};
-    *path = (struct dp_str){0};
+enum dp_status dp_delta_vectors_finish(struct dp_delta_vectors *v, struct dp_err *err) {
     if (!v->file) return DP_OK;
     enum dp_status status = dp_delta_dv_file_finish(v->file, err);
-    if (status == DP_OK) status = dp_delta_dv_path(v->table, &v->last, &name, err);
-    if (status == DP_OK) {
-        dp_delta_dv_file_keep(v->file);
-        *path = dp_arena_str(v->arena, dp_buf_str(&name));
-    }
+    if (status == DP_OK) dp_delta_dv_file_keep(v->file);
     dp_delta_dv_file_close(v->file);
     v->file = NULL;
-    dp_buf_release(&name);
     return status;
 }
 
@@ -67,7 +59,6 @@ static enum dp_status make(struct dp_delta_vectors *v, const struct dp_delta_twi
     if (fresh.count) {
         if (!v->file) v->file = dp_delta_dv_file_open(v->table);
         status = dp_delta_dv_file_add(v->file, &fresh, v->arena, out, err);
-        v->last = *out;
     }
     dp_delta_deleted_release(&fresh);
     return status;
@@ -92,7 +83,8 @@ enum dp_status dp_delta_vectors_shift(struct dp_delta_vectors *v, const struct d
     return status;
 }
 
-struct dp_str amend_path(const struct dp_delta_twin *t, struct dp_arena *arena) {
+/* As the log spells it. */
+static struct dp_str twin_path(const struct dp_delta_twin *t, struct dp_arena *arena) {
     struct dp_buf b = {0};
     if (t->path.p[0] == '/') dp_delta_path_uri(t->path, &b);
     else dp_delta_path_encode(t->path, &b);
@@ -102,12 +94,12 @@ struct dp_str amend_path(const struct dp_delta_twin *t, struct dp_arena *arena) 
 }
 
 /* Beside a vector the bounds are wider than the rows that are left. */
-struct dp_str amend_stats(const struct dp_delta_twin *t, bool has_vector, struct dp_arena *arena) {
+static struct dp_str twin_stats(const struct dp_delta_twin *t, bool has_vector, struct dp_arena *arena) {
     if (!t->stats.n || !has_vector) return t->stats;
     return dp_str_z(dp_arena_printf(arena, "{\"tightBounds\":false%s%.*s", t->stats.n > 2 ? "," : "", (int)t->stats.n - 1, t->stats.p + 1));
 }
 
-void amend_tags(const struct dp_delta_pairs *tags, const struct dp_delta_twin *t, struct dp_arena *arena, struct dp_delta_pairs *out) {
+static void twin_tags(const struct dp_delta_pairs *tags, const struct dp_delta_twin *t, struct dp_arena *arena, struct dp_delta_pairs *out) {
     *out = (struct dp_delta_pairs){dp_arena_calloc(arena, tags->n + 1, sizeof *out->v), 0};
     for (size_t i = 0; i < tags->n; i++) {
         struct dp_delta_pair p = tags->v[i];
@@ -122,11 +114,11 @@ void amend_tags(const struct dp_delta_pairs *tags, const struct dp_delta_twin *t
 enum dp_status dp_delta_twin_action(const struct dp_delta_file *f, const struct dp_delta_twin *t, struct dp_delta_vectors *v, struct dp_arena *arena, struct dp_delta_file *out,
                                     struct dp_err *err) {
     *out = *f;
-    out->path = amend_path(t, arena);
+    out->path = twin_path(t, arena);
     out->size = t->size;
-    amend_tags(&f->tags, t, arena, &out->tags);
+    twin_tags(&f->tags, t, arena, &out->tags);
     DP_TRY(dp_delta_vectors_shift(v, t, &f->dv, &out->dv, err));
-    out->stats = amend_stats(t, out->dv.storage.p != NULL, arena);
+    out->stats = twin_stats(t, out->dv.storage.p != NULL, arena);
     out->stats_parsed = (struct dp_str){0};
     return DP_OK;
 }

@@ -142,17 +142,7 @@ static enum dp_status settle_schema(struct dp_delta_landing *l, const struct dp_
                 return dp_err_set(err, DP_SCHEMA, "the type of partition column %.*s is not known; create the table first", DP_STR_FMT(values->v[i].key));
         }
     }
-    l->data = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
-    l->data_names = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
-    const struct dp_type *all = l->snapshot ? l->snapshot->physical : l->schema;
-    for (size_t i = 0; i < all->n_children; i++) {
-        bool is_partition = false;
-        for (size_t k = 0; k < l->partition_columns.n; k++)
-            is_partition |= dp_str_eq(l->partition_columns.v[k], dp_str(l->schema->children[i]->name, l->schema->children[i]->name_n));
-        if (is_partition) continue;
-        dp_type_add(l->data, dp_type_copy(all->children[i]));
-        dp_type_add(l->data_names, dp_type_copy(l->schema->children[i]));
-    }
+    dp_delta_data_columns(l->schema, l->snapshot ? l->snapshot->physical : l->schema, &l->partition_columns, &l->data, &l->data_names);
     l->stats.names = l->data_names;
     return DP_OK;
 }
@@ -472,14 +462,14 @@ enum dp_status dp_delta_landing_place(struct dp_delta_landing *l, const struct d
 /* ---- staging ---- */
 
 /* Removes empty directories below and including dir, and its lock file; with `all` everything. */
-static void remove_tree(const char *dir, bool all, unsigned depth) {
+static void remove_below(const char *dir, bool all, unsigned depth) {
     DIR *d = depth < 64 ? opendir(dir) : NULL;
     if (!d) return;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
         char *path = dp_path_join(dir, e->d_name);
         struct stat st;
-        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) remove_tree(path, all, depth + 1);
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) remove_below(path, all, depth + 1);
         else if (all || !strcmp(e->d_name, DP_DELTA_STAGING_LOCK)) (void)unlink(path);
         free(path);
     }
@@ -487,8 +477,9 @@ static void remove_tree(const char *dir, bool all, unsigned depth) {
     (void)rmdir(dir);
 }
 
-/* True when no living writer holds the directory's lock. */
-static bool is_unlocked(const char *dir) {
+void dp_delta_staging_remove(const char *dir) { remove_below(dir, true, 0); }
+
+bool dp_delta_staging_is_free(const char *dir) {
     char *path = dp_path_join(dir, DP_DELTA_STAGING_LOCK);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     free(path);
@@ -507,7 +498,7 @@ void dp_delta_staging_sweep(const char *table, int64_t now_s, int64_t max_age_s)
         struct stat st;
         bool is_old = lstat(run, &st) == 0 && st.st_mtim.tv_sec < now_s - max_age_s;
         if (is_old && !S_ISDIR(st.st_mode)) (void)unlink(run); /* a log entry that was never linked */
-        else if (is_old && is_unlocked(run)) remove_tree(run, true, 0);
+        else if (is_old && dp_delta_staging_is_free(run)) remove_below(run, true, 0);
         free(run);
     }
     if (d) closedir(d);
@@ -525,7 +516,7 @@ void dp_delta_landing_tidy(struct dp_delta_landing *l) {
     char *last = NULL;
     for (size_t i = 0; i < l->n; i++) {
         char *dir = l->landed[i].from ? run_directory(l->landed[i].from) : NULL;
-        if (dir && (!last || strcmp(dir, last) != 0) && is_unlocked(dir)) remove_tree(dir, false, 0);
+        if (dir && (!last || strcmp(dir, last) != 0) && dp_delta_staging_is_free(dir)) remove_below(dir, false, 0);
         free(last);
         last = dir;
     }

@@ -13,20 +13,6 @@ struct reading {
     struct dp_buf key;
 };
 
-/* From where on the log has no gap: version 0, or the oldest checkpoint that no missing commit follows. */
-static int64_t oldest_version(const struct dp_delta_log *log, int64_t latest) {
-    int64_t from = latest + 1;
-    for (size_t i = log->n_commits; i-- > 0;) {
-        if (log->commits[i] > latest) continue;
-        if (log->commits[i] != from - 1) break;
-        from = log->commits[i];
-    }
-    if (from == 0) return 0;
-    for (size_t i = 0; i < log->n_checkpoints; i++)
-        if (log->checkpoints[i].version >= from - 1 && log->checkpoints[i].version <= latest) return log->checkpoints[i].version;
-    return latest;
-}
-
 static void open_life(struct reading *r, const struct dp_delta_file *f) {
     dp_buf_reset(&r->key);
     dp_delta_file_key(f, &r->key);
@@ -86,7 +72,7 @@ enum dp_status dp_delta_lives_read(const struct dp_delta_snapshot *latest, struc
     memset(out, 0, sizeof *out);
     DP_TRY(dp_delta_log_list(latest->table, &log, err));
     out->latest = latest->version;
-    out->oldest = oldest_version(&log, latest->version);
+    out->oldest = dp_delta_log_oldest(&log, latest->version);
     dp_delta_log_release(&log);
     out->times = dp_calloc((size_t)(out->latest - out->oldest) + 1, sizeof *out->times);
     enum dp_status status = DP_OK;

@@ -211,6 +211,19 @@ int64_t dp_delta_log_latest(const struct dp_delta_log *log) {
     return v;
 }
 
+int64_t dp_delta_log_oldest(const struct dp_delta_log *log, int64_t latest) {
+    int64_t from = latest + 1;
+    for (size_t i = log->n_commits; i-- > 0;) {
+        if (log->commits[i] > latest) continue;
+        if (log->commits[i] != from - 1) break;
+        from = log->commits[i];
+    }
+    if (from == 0) return 0;
+    for (size_t i = 0; i < log->n_checkpoints; i++)
+        if (log->checkpoints[i].version >= from - 1 && log->checkpoints[i].version <= latest) return log->checkpoints[i].version;
+    return latest;
+}
+
 bool dp_delta_log_has_commit(const struct dp_delta_log *log, int64_t version) {
     return log->n_commits && bsearch(&version, log->commits, log->n_commits, sizeof *log->commits, cmp_i64);
 }

@@ -318,6 +318,19 @@ static bool print_fields(const struct dp_type *parent, const struct leaf **next,
     return any;
 }
 
+void dp_delta_data_columns(const struct dp_type *schema, const struct dp_type *physical, const struct dp_delta_strs *partition_columns, struct dp_type **data, struct dp_type **names) {
+    *data = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    *names = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
+    for (size_t i = 0; i < schema->n_children; i++) {
+        bool is_partition = false;
+        for (size_t k = 0; k < partition_columns->n; k++)
+            is_partition |= dp_str_eq(partition_columns->v[k], dp_str(schema->children[i]->name, schema->children[i]->name_n));
+        if (is_partition) continue;
+        dp_type_add(*data, dp_type_copy(physical->children[i]));
+        dp_type_add(*names, dp_type_copy(schema->children[i]));
+    }
+}
+
 void dp_delta_stats_print(const struct dp_pq_meta *meta, const struct dp_type *data, const struct dp_delta_stats_opts *opts, struct dp_buf *out) {
     static const char *const names[] = {"minValues", "maxValues", "nullCount"};
     struct gather g = {.meta = meta, .opts = opts};

@@ -64,11 +64,9 @@ static enum dp_status look(void *ctx, const struct dp_audit_entry *e, struct dp_
 
 static enum dp_status find_entry(struct dp_str report, const char *audit, struct looking *l, struct dp_audit_seen *seen, struct dp_err *err) {
     const struct dp_audit_reader r = {.ctx = l, .entry = look};
-    uint8_t sum[DP_SHA256_SIZE];
     char hex[2 * DP_SHA256_SIZE + 1], *dir = dp_audit_directory(audit);
     if (!dir) return dp_err_set(err, DP_IO, "nobody knows where the audit log is: --audit DIR");
-    dp_sha256(report.p, report.n, sum);
-    hex[dp_hex_print(hex, sum, sizeof sum)] = 0;
+    dp_sha256_hex(report, hex);
     *l = (struct looking){.seq = 0};
     snprintf(l->want, sizeof l->want, "\"report\":\"%s\"", hex);
     enum dp_status status = dp_audit_read(dir, &r, seen, err);

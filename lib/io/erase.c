@@ -7,7 +7,6 @@
 #include <dp/base/file.h>
 #include <dp/base/time.h>
 #include <dp/delta/legal.h>
-#include <dp/delta/lives.h>
 #include <dp/io/audit.h>
 #include <dp/io/out.h>
 
@@ -23,8 +22,7 @@ static bool is_named(const struct erase *x, const char *path) {
     if (!x->o->where.n_operands) return true;
     if (!realpath(path, of)) return false;
     for (size_t i = 0; i < x->o->where.n_operands; i++) {
-        size_t n = realpath(x->o->where.operands[i], real) ? strlen(real) : 0;
-        if (n && strncmp(of, real, n) == 0 && (!of[n] || of[n] == '/')) return true;
+        if (realpath(x->o->where.operands[i], real) && (!strcmp(of, real) || erase_is_below(of, real))) return true;
     }
     return false;
 }
@@ -126,12 +124,12 @@ static enum dp_status settle(struct erase *x, struct dp_err *err) {
 static enum dp_status look_again(struct erase *x, struct dp_err *err) {
     for (size_t i = 0; i < x->n_tables; i++) {
         struct erase_table *t = &x->tables[i];
-        struct dp_delta_lives lives = {0};
+        struct dp_delta_log log;
         if (t->version >= 0) DP_TRY(erase_gather(x, t, err));
-        DP_TRY(dp_delta_lives_read(t->s, &lives, err));
-        x->out->versions += (uint64_t)(lives.latest - lives.oldest) + 1;
+        DP_TRY(dp_delta_log_list(t->root, &log, err));
+        x->out->versions += (uint64_t)(t->s->version - dp_delta_log_oldest(&log, t->s->version)) + 1;
         x->out->rows_live += t->rows_live;
-        dp_delta_lives_release(&lives);
+        dp_delta_log_release(&log);
     }
     return DP_OK;
 }
@@ -175,18 +173,12 @@ static enum dp_status erase_places(struct erase *x, struct dp_err *err) {
 
 /* ---- proof ---- */
 
-static enum dp_status pass_over(void *ctx, const struct dp_trace *t, struct dp_err *err) {
-    (void)ctx, (void)t, (void)err;
-    return DP_OK;
-}
-
 static enum dp_status verify(struct erase *x, struct dp_err *err) {
     const struct dp_subject *s = x->o->subject;
-    struct dp_trace_value *values = dp_calloc(s->n + 1, sizeof *values);
+    struct dp_trace_value *values = dp_traces_of(s);
     const char **tables = dp_calloc(x->n_tables + 1, sizeof *tables);
-    for (size_t i = 0; i < s->n; i++) values[i] = (struct dp_trace_value){dp_str_z(s->v[i].name), dp_str_z(s->v[i].value)};
     for (size_t i = 0; i < x->n_tables; i++) tables[i] = x->tables[i].root;
-    enum dp_status status = dp_traces_find(x->run, tables, x->n_tables, values, s->n, x->o->say ? x->o->say : pass_over, x->o->ctx, &x->out->left, err);
+    enum dp_status status = dp_traces_find(x->run, tables, x->n_tables, values, s->n, x->o->say, x->o->ctx, &x->out->left, err);
     free(values), free(tables);
     return status;
 }
@@ -228,11 +220,9 @@ static enum dp_status act(struct erase *x, struct dp_buf *report, struct dp_err 
 }
 
 static void print_outcome(const struct erase *x, struct dp_str report, struct dp_buf *b) {
-    uint8_t sum[DP_SHA256_SIZE];
     char hex[2 * DP_SHA256_SIZE + 1];
     const struct dp_erased *d = x->out;
-    dp_sha256(report.p, report.n, sum);
-    hex[dp_hex_print(hex, sum, sizeof sum)] = 0;
+    dp_sha256_hex(report, hex);
     dp_buf_addf(b, "{\"tables\":%llu,\"rows\":%llu,\"files_rewritten\":%llu,\"files_removed\":%llu,\"change_files\":%llu,\"log_files\":%llu", (unsigned long long)d->tables, (unsigned long long)d->rows,
                 (unsigned long long)d->files_rewritten, (unsigned long long)d->files_removed, (unsigned long long)d->change_files, (unsigned long long)d->log_files);
     if (report.n) dp_buf_addf(b, ",\"report\":\"%s\"", hex);

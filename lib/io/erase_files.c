@@ -6,6 +6,7 @@
 #include <dp/base/file.h>
 #include <dp/base/limits.h>
 #include <dp/delta/checkpoint.h>
+#include <dp/delta/land.h>
 #include <dp/delta/partition.h>
 #include <dp/delta/path.h>
 #include <dp/delta/schema.h>
@@ -13,13 +14,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEPTH = 100 };
+
+bool erase_is_below(const char *path, const char *dir) {
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
 
 static struct erase_file *file_of(struct erase *x, struct erase_table *t, const char *real, bool is_own) {
     bool is_new;
@@ -42,11 +46,9 @@ static struct erase_file *file_of(struct erase *x, struct erase_table *t, const 
 /* Those of a writer that is at work are under a lock. */
 bool erase_is_at_work(const char *rel, const char *path) {
     if (strncmp(rel, DP_DELTA_STAGING "/", sizeof DP_DELTA_STAGING) != 0) return false;
-    char *dir = dp_path_dir(path), *lock = dp_path_join(dir, DP_DELTA_STAGING_LOCK);
-    int fd = open(lock, O_RDWR | O_CLOEXEC);
-    bool yes = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (fd >= 0) close(fd);
-    free(lock), free(dir);
+    char *dir = dp_path_dir(path);
+    bool yes = !dp_delta_staging_is_free(dir);
+    free(dir);
     return yes;
 }
 
@@ -163,7 +165,7 @@ static enum dp_status take_schema(struct reading *r, const struct dp_delta_metad
     struct dp_str mode = dp_delta_pairs_text(&m->configuration, "delta.columnMapping.mode", DP_STR("none"));
     enum dp_delta_mapping mapping = dp_str_eqz(mode, "name") ? DP_DELTA_MAPPING_NAME : dp_str_eqz(mode, "id") ? DP_DELTA_MAPPING_ID : DP_DELTA_MAPPING_NONE;
     if (status == DP_OK) status = dp_delta_schema_physical(schema, mapping, &physical, err);
-    if (status == DP_OK) status = erase_conditions(r->x, r->t, schema, physical, false, err);
+    if (status == DP_OK) erase_conditions(r->x, r->t, schema, physical, false);
     dp_type_free(schema), dp_type_free(physical);
     return status;
 }
@@ -211,8 +213,10 @@ enum dp_status erase_gather(struct erase *x, struct erase_table *t, struct dp_er
     enum dp_status status = walk(x, t, t->root, strlen(t->root), 0, err);
     if (status == DP_OK) status = walk_homes(x, t, err);
     if (status == DP_OK) status = read_log(&r, err);
-    if (status == DP_OK) status = erase_conditions(x, t, t->s->schema, t->s->physical, true, err);
-    if (status == DP_OK) status = erase_compile(x, t, err);
+    if (status == DP_OK) {
+        erase_conditions(x, t, t->s->schema, t->s->physical, true);
+        status = erase_compile(t, err);
+    }
     dp_buf_release(&r.path);
     return status;
 }

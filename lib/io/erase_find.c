@@ -218,7 +218,6 @@ static enum dp_status consume(void *ctx, void *slot, struct dp_err *err) {
     file->is_searched = true;
     file->rows = j->total, file->n_gone = j->n;
     file->all = j->all || (j->total && (int64_t)j->n == j->total);
-    file->was_read = j->was_read;
     file->gone = dp_arena_alloc(&f->x->arena, (j->n + 1) * sizeof *file->gone);
     if (j->n) memcpy(file->gone, j->rows, j->n * sizeof *file->gone);
     f->x->out->files++;

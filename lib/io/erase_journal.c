@@ -9,10 +9,10 @@
 
 #include <dp/base/file.h>
 #include <dp/base/limits.h>
+#include <dp/delta/land.h>
 #include <dp/delta/tier.h>
 #include <dp/record/json.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -111,11 +111,6 @@ static struct erase_table *table_of(struct erase *x, const char *root) {
     return NULL;
 }
 
-static bool is_below(const char *path, const char *root) {
-    size_t n = strlen(root);
-    return strncmp(path, root, n) == 0 && path[n] == '/';
-}
-
 /* No way out of a directory. */
 static bool climbs(const char *path) { return strstr(path, "/../") || dp_str_ends(dp_str_z(path), DP_STR("/..")) || !strncmp(path, "../", 3); }
 
@@ -126,12 +121,12 @@ static enum dp_status is_ours(struct erase *x, const char *path, bool *yes, stru
     free(dir);
     for (size_t i = 0; i < x->n_tables && is_real && !climbs(path); i++) {
         struct erase_table *t = &x->tables[i];
-        if (is_below(path, t->root)) *yes = true;
+        if (erase_is_below(path, t->root)) *yes = true;
         if (!t->s) DP_TRY(dp_delta_open_how(t->root, -1, &(struct dp_delta_how){.skip_stats = true}, &t->s, err));
         if (!t->homes) DP_TRY(dp_delta_tier_homes(t->root, t->s->metadata.id, &t->homes, &t->n_homes, err));
         for (size_t k = 0; k < t->n_homes; k++) {
             char home[PATH_MAX];
-            *yes |= realpath(t->homes[k], home) && is_below(path, home);
+            *yes |= realpath(t->homes[k], home) && erase_is_below(path, home);
         }
     }
     return DP_OK;
@@ -244,20 +239,6 @@ static enum dp_status perform(struct replay *r, struct dp_err *err) {
     return sync_dirs(r, err);
 }
 
-static void sweep(const char *dir) {
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        struct stat st;
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        char *path = dp_path_join(dir, e->d_name);
-        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) sweep(path);
-        else (void)unlink(path);
-        free(path);
-    }
-    if (d) closedir(d);
-    (void)rmdir(dir);
-}
-
 /* The journal first: what stands beside it means nothing without. */
 static enum dp_status forget(const struct erase_table *t, struct dp_err *err) {
     char *path = in_dir(t, ERASE_JOURNAL), *dir = dp_path_join(t->root, ERASE_DIR);
@@ -266,7 +247,7 @@ static enum dp_status forget(const struct erase_table *t, struct dp_err *err) {
     if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode)) {
         if (unlink(path) != 0 && errno != ENOENT) status = dp_err_sys(err, DP_IO, "cannot remove %s", path);
         if (status == DP_OK) status = dp_fsync_dir(dir, err);
-        if (status == DP_OK) sweep(dir), status = dp_fsync_dir(t->root, err);
+        if (status == DP_OK) dp_delta_staging_remove(dir), status = dp_fsync_dir(t->root, err);
     }
     free(path), free(dir);
     return status;

@@ -56,11 +56,10 @@ static const struct dp_delta_twin *twin_of(void *ctx, struct dp_str log_path) {
 
 static enum dp_status commit(struct erase *x, struct erase_table *t, const struct dp_delta_file **removes, struct dp_delta_file *adds, size_t n, size_t n_adds, struct dp_err *err) {
     struct dp_err after = DP_ERR_INIT;
-    struct dp_str vectors;
     int64_t now_ms = x->run->now_micros / 1000;
     const struct dp_delta_change change = {.mode = DP_DELTA_APPEND, .alone = true, .rearranges = true, .keeps_row_ids = true, .checked = true, .removes = removes, .n_removes = n, .adds = adds, .n_adds = n_adds,
                                            .operation = "ERASE", .parameters = "{}", .rows = -1, .now_ms = now_ms, .after = &after};
-    DP_TRY(dp_delta_vectors_finish(t->vectors, &vectors, err));
+    DP_TRY(dp_delta_vectors_finish(t->vectors, err));
     DP_TRY(dp_delta_publish(t->root, t->s, &change, &t->version, err));
     commit_after(x->run, t->root, now_ms, t->version, &after);
     return DP_OK;
@@ -148,9 +147,8 @@ static bool has_twins(struct erase *x, struct erase_table *t) {
 
 enum dp_status erase_amend(struct erase *x, struct erase_table *t, const char *into, struct dp_err *err) {
     struct naming n = {x, t};
-    struct dp_str vectors;
     const struct dp_delta_amend a = {.table = t->root, .upto = t->newest, .into = into, .twin = twin_of, .redact = redact, .ctx = &n, .vectors = t->vectors, .now_ms = x->run->now_micros / 1000};
     DP_TRY(dp_delta_amend(&a, has_twins(x, t), &t->amended, err));
     x->out->log_files += t->amended.n_files, x->out->redacted += t->amended.redacted;
-    return dp_delta_vectors_finish(t->vectors, &vectors, err);
+    return dp_delta_vectors_finish(t->vectors, err);
 }

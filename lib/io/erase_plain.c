@@ -82,8 +82,7 @@ static enum dp_status filter(struct plain *p, int fd, struct dp_err *err) {
 
 static void open_search(struct plain *p) {
     const struct dp_subject *s = p->x->o->subject;
-    struct dp_trace_value *values = dp_calloc(s->n + 1, sizeof *values);
-    for (size_t i = 0; i < s->n; i++) values[i] = (struct dp_trace_value){dp_str_z(s->v[i].name), dp_str_z(s->v[i].value)};
+    struct dp_trace_value *values = dp_traces_of(s);
     trace_set_make(&p->set, values, s->n, NULL, NULL, 0);
     free(values);
     p->counts = dp_calloc(DP_TRACE_KINDS * p->set.n_asked + 1, sizeof *p->counts);

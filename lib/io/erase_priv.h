@@ -24,7 +24,7 @@ struct erase_file {
     int64_t base_row_id;           /* or UNSET */
     int64_t row_version;           /* the version that wrote its rows, or UNSET */
     uint64_t bytes;
-    bool is_searched, was_read, is_done;
+    bool is_searched, is_done;
     int64_t rows, *gone;           /* of the person, n_gone of them, ascending */
     size_t n_gone;
     bool all;                      /* every row */
@@ -62,6 +62,9 @@ struct erase {
     struct dp_arena arena;
 };
 
+/* Is it inside of this directory? */
+bool erase_is_below(const char *path, const char *dir);
+
 /* ---- erase_files.c: which files there are, and what their rows are called ---- */
 enum dp_status erase_gather(struct erase *x, struct erase_table *t, struct dp_err *err) DP_MUST_CHECK;
 
@@ -71,8 +74,8 @@ bool erase_is_at_work(const char *rel, const char *path);
 void erase_sweep(const struct erase_table *t);
 
 /* ---- erase_where.c: what is the person's in a table ---- */
-enum dp_status erase_conditions(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest, struct dp_err *err) DP_MUST_CHECK;
-enum dp_status erase_compile(struct erase *x, struct erase_table *t, struct dp_err *err) DP_MUST_CHECK;
+void erase_conditions(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest);
+enum dp_status erase_compile(struct erase_table *t, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- erase_find.c: the rows, on all threads; files that were searched before are passed over ---- */
 enum dp_status erase_find(struct erase *x, struct dp_err *err) DP_MUST_CHECK;

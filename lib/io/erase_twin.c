@@ -149,20 +149,12 @@ static enum dp_status write_rows(struct twinning *t, struct dp_err *err) {
 
 /* ---- what the log says of it ---- */
 
-static struct dp_type *data_schema(const struct dp_delta_snapshot *s, bool physical) {
-    struct dp_type *data = dp_type_new(DP_TYPE_STRUCT, DP_STR(""));
-    for (size_t i = 0; i < s->schema->n_children; i++) {
-        const struct dp_type *c = s->schema->children[i];
-        if (!dp_delta_is_partition(s, dp_str(c->name, c->name_n))) dp_type_add(data, dp_type_copy(physical ? s->physical->children[i] : c));
-    }
-    return data;
-}
-
 static struct dp_str make_stats(struct twinning *t) {
     const struct dp_delta_snapshot *s = t->file->table->s;
     struct dp_delta_stats_opts opts;
     struct dp_buf b = {0};
-    struct dp_type *data = data_schema(s, true), *names = data_schema(s, false);
+    struct dp_type *data, *names;
+    dp_delta_data_columns(s->schema, s->physical, &s->metadata.partition_columns, &data, &names);
     dp_delta_stats_configure(&s->metadata.configuration, &t->x->arena, &opts);
     opts.names = names;
     dp_delta_stats_print(dp_pq_writer_meta(t->writer), data, &opts, &b);
@@ -173,24 +165,12 @@ static struct dp_str make_stats(struct twinning *t) {
 }
 
 static enum dp_status make_digest(struct twinning *t, struct dp_err *err) {
-    struct dp_sha256_state sum;
-    uint8_t hash[DP_SHA256_SIZE];
-    char *block = dp_alloc(1 << 20), *hex = dp_arena_alloc(&t->x->arena, 2 * DP_SHA256_SIZE + 1);
-    uint64_t size = dp_pq_writer_size(t->writer);
-    enum dp_status status = DP_OK;
+    char *hex = dp_arena_alloc(&t->x->arena, 2 * DP_SHA256_SIZE + 1);
     int fd = open(t->out.tmp, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) status = dp_err_sys(err, DP_IO, "cannot open %s", t->out.tmp);
-    dp_sha256_begin(&sum);
-    for (uint64_t at = 0, n; status == DP_OK && at < size; at += n) {
-        n = size - at < 1 << 20 ? size - at : 1 << 20;
-        status = dp_fd_pread(fd, block, n, at, err);
-        if (status == DP_OK) dp_sha256_add(&sum, block, n);
-    }
-    dp_sha256_end(&sum, hash);
-    hex[dp_hex_print(hex, hash, sizeof hash)] = 0;
+    if (fd < 0) return dp_err_sys(err, DP_IO, "cannot open %s", t->out.tmp);
+    enum dp_status status = dp_sha256_file(fd, dp_pq_writer_size(t->writer), hex, err);
+    close(fd);
     t->file->twin.sha256 = dp_str_z(hex);
-    if (fd >= 0) close(fd);
-    free(block);
     return status;
 }
 
@@ -216,10 +196,7 @@ static enum dp_status open_twin(struct twinning *t, const char *to, struct dp_er
     return dp_pq_writer_open(t->schema, &t->opts, t->x->run->pool, sink, &t->out, &t->writer, err);
 }
 
-static bool is_in_home(const struct erase_file *f) {
-    size_t n = strlen(f->table->root);
-    return f->is_own && (strncmp(f->path, f->table->root, n) != 0 || f->path[n] != '/');
-}
+static bool is_in_home(const struct erase_file *f) { return f->is_own && !erase_is_below(f->path, f->table->root); }
 
 static enum dp_status make_twin(struct erase *x, struct erase_file *f, struct dp_err *err) {
     struct twinning t = {.x = x, .file = f};

@@ -6,43 +6,16 @@
 #include "erase_priv.h"
 #include "subject_priv.h"
 
-#include <dp/base/num.h>
 #include <dp/record/json.h>
 
 #include <stdlib.h>
 
 static struct dp_str name_of(const struct dp_type *t) { return dp_str(t->name, t->name_n); }
 
-/* As JSON spells a number without an exponent. */
-static bool is_number(const char *z) {
-    const char *p = z + (*z == '-');
-    size_t n = strspn(p, "0123456789");
-    if (!n || (*p == '0' && n > 1)) return false;
-    p += n;
-    if (!*p) return true;
-    return *p == '.' && p[1] && strspn(p + 1, "0123456789") == strlen(p + 1);
-}
-
-static void add_values(const struct dp_subject *s, const char *id, struct dp_buf *out) {
-    bool any = false;
-    for (size_t i = 0; i < s->n; i++) {
-        if (!subject_same_name(s->v[i].name, id)) continue;
-        if (any) dp_buf_addc(out, ',');
-        any = true;
-        if (is_number(s->v[i].value)) dp_buf_addz(out, s->v[i].value), dp_buf_addc(out, ',');
-        dp_json_add_string(out, dp_str_z(s->v[i].value));
-    }
-}
-
 /* `type`: of what stands at the path. */
 static void add_term(struct erase *x, struct erase_table *t, struct dp_str path, const struct dp_type *type, const char *id) {
     struct dp_buf b = {0};
-    dp_buf_addz(&b, "IN(");
-    dp_buf_adds(&b, path);
-    if (dp_type_is_nested(type)) dp_buf_addz(&b, ", "), dp_buf_adds(&b, path), dp_buf_addz(&b, "[]?");
-    dp_buf_addz(&b, "; ");
-    add_values(x->o->subject, id, &b);
-    dp_buf_addc(&b, ')');
+    subject_term(x->o->subject, id, path, dp_type_is_nested(type), &b);
     dp_map_put(&t->conditions, dp_buf_str(&b), NULL);
     dp_buf_release(&b);
 }
@@ -85,12 +58,10 @@ static void walk(struct erase *x, struct erase_table *t, const struct dp_type *s
     }
 }
 
-enum dp_status erase_conditions(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest, struct dp_err *err) {
+void erase_conditions(struct erase *x, struct erase_table *t, const struct dp_type *schema, const struct dp_type *physical, bool is_latest) {
     struct dp_buf shown = {0}, path = {0};
-    (void)err;
     walk(x, t, schema, physical, is_latest, &shown, &path);
     dp_buf_release(&shown), dp_buf_release(&path);
-    return DP_OK;
 }
 
 /* Does the term begin with this column? */
@@ -121,10 +92,9 @@ static enum dp_status compile(struct dp_buf *text, struct dp_expr **out, struct 
     return text->n ? dp_expr_compile(dp_buf_str(text), out, err) : DP_OK;
 }
 
-enum dp_status erase_compile(struct erase *x, struct erase_table *t, struct dp_err *err) {
+enum dp_status erase_compile(struct erase_table *t, struct dp_err *err) {
     struct dp_buf of_file = {0}, of_partition = {0}, all = {0};
     struct dp_err why = DP_ERR_INIT;
-    (void)x;
     for (size_t i = 0; i < t->conditions.n; i++) {
         struct dp_str term = t->conditions.items[i].key;
         add_or(is_partition(t, term) ? &of_partition : &of_file, term);

@@ -83,22 +83,11 @@ static enum dp_status search_all(struct export *x, struct dp_err *err) {
 /* ---- the package ---- */
 
 static enum dp_status digest(struct export *x, int fd, struct dp_err *err) {
-    struct dp_sha256_state s;
     struct stat st;
-    uint8_t sum[DP_SHA256_SIZE];
-    char *block = dp_alloc(1 << 20);
-    enum dp_status status = fstat(fd, &st) == 0 ? DP_OK : dp_err_sys(err, DP_IO, "%s", x->o->output);
-    dp_sha256_begin(&s);
-    for (uint64_t at = 0, n; status == DP_OK && at < (uint64_t)st.st_size; at += n) {
-        n = (uint64_t)st.st_size - at < 1 << 20 ? (uint64_t)st.st_size - at : 1 << 20;
-        status = dp_fd_pread(fd, block, n, at, err);
-        if (status == DP_OK) dp_sha256_add(&s, block, n);
-    }
-    dp_sha256_end(&s, sum);
-    x->out->sha256[dp_hex_print(x->out->sha256, sum, sizeof sum)] = 0;
-    x->out->bytes = status == DP_OK ? (uint64_t)st.st_size : 0;
-    free(block);
-    return status;
+    if (fstat(fd, &st) != 0) return dp_err_sys(err, DP_IO, "%s", x->o->output);
+    DP_TRY(dp_sha256_file(fd, (uint64_t)st.st_size, x->out->sha256, err));
+    x->out->bytes = (uint64_t)st.st_size;
+    return DP_OK;
 }
 
 static enum dp_status write_members(struct export *x, struct dp_err *err) {

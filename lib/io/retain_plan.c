@@ -351,10 +351,8 @@ static void add_head(struct planning *p) {
 }
 
 static enum dp_status write_plan(struct planning *p, struct dp_err *err) {
-    uint8_t hash[DP_SHA256_SIZE];
-    char hex[65];
-    dp_sha256(p->text.p, p->text.n, hash);
-    hex[dp_hex_print(hex, hash, sizeof hash)] = 0;
+    char hex[2 * DP_SHA256_SIZE + 1];
+    dp_sha256_hex(dp_buf_str(&p->text), hex);
     dp_buf_addf(&p->text, "{\"end\":%llu,\"digest\":\"%s\"}\n", (unsigned long long)p->totals->to_do, hex);
     return dp_side_write(p->o->output, dp_buf_str(&p->text), err);
 }

@@ -20,5 +20,7 @@ static inline struct dp_run subject_run(const struct dp_run *run) {
 
 /* "a.b[].c" as a path of expressions: ."a"?."b"?[]?."c"? */
 void subject_path(struct dp_str column, struct dp_buf *out);
+/* "IN(PATH; VALUES)" behind out's content: is one of the identifiers of this name there, or (`elements`) among what is inside? */
+void subject_term(const struct dp_subject *s, const char *id, struct dp_str path, bool elements, struct dp_buf *out);
 
 #endif

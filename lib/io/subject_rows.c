@@ -41,24 +41,30 @@ static const struct dp_type *type_of(const struct dp_subject_place *p, const cha
     return t && t->id != DP_TYPE_JSON && t->id != DP_TYPE_NONE ? t : NULL;
 }
 
-static void add_column(const struct dp_subject *s, const struct dp_subject_place *p, const struct dp_subject_column *c, struct dp_buf *out) {
-    const struct dp_type *t = type_of(p, c->column);
-    bool is_plain = t && !dp_type_is_nested(t), any = false;
-    struct dp_buf path = {0};
-    if (is_plain) dp_buf_addc(&path, '.'), dp_json_add_string(&path, dp_str_z(c->column)); /* the form that statistics are asked with */
-    else subject_path(dp_str_z(c->column), &path);
-    dp_buf_addz(out, out->n ? " or IN(" : "IN(");
-    dp_buf_adds(out, dp_buf_str(&path));
-    if (!is_plain && !dp_str_ends(dp_buf_str(&path), DP_STR("[]?"))) dp_buf_addz(out, ", "), dp_buf_adds(out, dp_buf_str(&path)), dp_buf_addz(out, "[]?");
+void subject_term(const struct dp_subject *s, const char *id, struct dp_str path, bool elements, struct dp_buf *out) {
+    bool any = false;
+    dp_buf_addz(out, "IN(");
+    dp_buf_adds(out, path);
+    if (elements) dp_buf_addz(out, ", "), dp_buf_adds(out, path), dp_buf_addz(out, "[]?");
     dp_buf_addz(out, "; ");
     for (size_t i = 0; i < s->n; i++) {
-        if (!subject_same_name(s->v[i].name, c->id)) continue;
+        if (!subject_same_name(s->v[i].name, id)) continue;
         if (any) dp_buf_addc(out, ',');
         any = true;
         if (is_number(s->v[i].value)) dp_buf_addz(out, s->v[i].value), dp_buf_addc(out, ',');
         dp_json_add_string(out, dp_str_z(s->v[i].value));
     }
-    dp_buf_addz(out, ")");
+    dp_buf_addc(out, ')');
+}
+
+static void add_column(const struct dp_subject *s, const struct dp_subject_place *p, const struct dp_subject_column *c, struct dp_buf *out) {
+    const struct dp_type *t = type_of(p, c->column);
+    bool is_plain = t && !dp_type_is_nested(t);
+    struct dp_buf path = {0};
+    if (is_plain) dp_buf_addc(&path, '.'), dp_json_add_string(&path, dp_str_z(c->column)); /* the form that statistics are asked with */
+    else subject_path(dp_str_z(c->column), &path);
+    if (out->n) dp_buf_addz(out, " or ");
+    subject_term(s, c->id, dp_buf_str(&path), !is_plain && !dp_str_ends(dp_buf_str(&path), DP_STR("[]?")), out);
     dp_buf_release(&path);
 }
 

@@ -11,6 +11,7 @@
 #include <dp/delta/lives.h>
 #include <dp/delta/path.h>
 #include <dp/delta/tier.h>
+#include <dp/io/subject.h>
 #include <dp/parquet/reader.h>
 
 #include <dirent.h>
@@ -277,6 +278,12 @@ static enum dp_status search_table(struct finding *f, const char *table, const s
     f->next = 0;
     dp_delta_close(s);
     return status;
+}
+
+struct dp_trace_value *dp_traces_of(const struct dp_subject *s) {
+    struct dp_trace_value *values = dp_calloc(s->n + 1, sizeof *values);
+    for (size_t i = 0; i < s->n; i++) values[i] = (struct dp_trace_value){dp_str_z(s->v[i].name), dp_str_z(s->v[i].value)};
+    return values;
 }
 
 enum dp_status dp_traces_find(struct dp_run *run, const char *const *tables, size_t n, const struct dp_trace_value *values, size_t n_values,

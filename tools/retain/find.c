@@ -42,8 +42,7 @@ static enum dp_status run_find(struct dp_cli *cli, struct dp_err *err) {
     struct dp_trace_value *values = NULL;
     enum dp_status status = read_subject(cli, &subject, err);
     if (status == DP_OK) {
-        values = dp_calloc(subject.n + 1, sizeof *values);
-        for (size_t i = 0; i < subject.n; i++) values[i] = (struct dp_trace_value){dp_str_z(subject.v[i].name), dp_str_z(subject.v[i].value)};
+        values = dp_traces_of(&subject);
         status = dp_traces_find(&cli->run, cli->args, cli->n_args, values, subject.n, say, cli, &t, err);
     }
     const struct { const char *key; uint64_t n; } rows[] = {{"tables", t.tables}, {"files", t.files}, {"bytes", t.bytes}, {"rows", t.rows}, {"identifiers", subject.n},

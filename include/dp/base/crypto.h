@@ -17,6 +17,9 @@ struct dp_sha256_state { uint64_t own[16]; };
 void dp_sha256_begin(struct dp_sha256_state *s);
 void dp_sha256_add(struct dp_sha256_state *s, const void *p, size_t n);
 void dp_sha256_end(struct dp_sha256_state *s, uint8_t out[DP_SHA256_SIZE]);
+/* As hex and NUL; of the first `size` bytes of an open file, which must have them (DP_FORMAT; DP_IO). */
+void dp_sha256_hex(struct dp_str text, char out[2 * DP_SHA256_SIZE + 1]);
+enum dp_status dp_sha256_file(int fd, uint64_t size, char out[2 * DP_SHA256_SIZE + 1], struct dp_err *err) DP_MUST_CHECK;
 
 /* HMAC-SHA-256 with its key taken in: as secret as the key.  Shared by threads. */
 struct dp_hmac {

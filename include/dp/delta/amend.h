@@ -41,7 +41,7 @@ struct dp_delta_amend {
 struct dp_delta_amended {
     char **files; size_t n_files, cap_files;       /* relative to `into` and to _delta_log, in the order in which they are to be put in place */
     char **obsolete; size_t n_obsolete, cap_obsolete; /* whole paths of files that go behind that */
-    uint64_t entries, checkpoints, redacted;       /* of them; strings */
+    uint64_t redacted;                             /* strings */
     struct dp_arena arena;
 };
 
@@ -56,8 +56,8 @@ void dp_delta_amended_release(struct dp_delta_amended *a);
 /* The vector of a file without the rows that its twin lacks, which takes the place of `dv`; a storage of NULL: no row is deleted any more. */
 struct dp_delta_vectors *dp_delta_vectors_open(const char *table, struct dp_arena *arena); /* both borrowed until close */
 enum dp_status dp_delta_vectors_shift(struct dp_delta_vectors *v, const struct dp_delta_twin *t, const struct dp_delta_dv *dv, struct dp_delta_dv *out, struct dp_err *err) DP_MUST_CHECK;
-/* What was made so far is synced and in place; the whole path of its file, n 0 where none was needed.  What is asked for behind that and was made before is the same. */
-enum dp_status dp_delta_vectors_finish(struct dp_delta_vectors *v, struct dp_str *path, struct dp_err *err) DP_MUST_CHECK;
+/* What was made so far is synced and in place.  What is asked for behind that and was made before is the same. */
+enum dp_status dp_delta_vectors_finish(struct dp_delta_vectors *v, struct dp_err *err) DP_MUST_CHECK;
 void dp_delta_vectors_close(struct dp_delta_vectors *v); /* what is not finished is removed; NULL is legal */
 
 /* A file action as it is for the twin: path, size, statistics, tags and vector.  The text is in the arena. */

@@ -37,6 +37,9 @@ const struct dp_delta_strs *dp_delta_landing_partition_columns(const struct dp_d
 /* Renames the files to their places, where no vacuum takes them until close (dp/delta/hold.h); publish before.  The actions are borrowed until close. */
 enum dp_status dp_delta_landing_place(struct dp_delta_landing *l, const struct dp_delta_file **adds, size_t *n, struct dp_err *err) DP_MUST_CHECK;
 
+/* Does no living writer hold the lock of this directory of staged files?  Removes one with all that is in it.  Best effort. */
+bool dp_delta_staging_is_free(const char *dir);
+void dp_delta_staging_remove(const char *dir);
 /* Removes what is in staging, unlocked and older than max_age_s.  Best effort. */
 void dp_delta_staging_sweep(const char *table, int64_t now_s, int64_t max_age_s);
 /* Removes the emptied run directories of the landed files.  Best effort. */

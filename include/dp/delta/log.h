@@ -34,6 +34,8 @@ enum dp_status dp_delta_log_list(const char *table, struct dp_delta_log *log, st
 void dp_delta_log_release(struct dp_delta_log *log);
 /* Newest version that there is; -1: none. */
 int64_t dp_delta_log_latest(const struct dp_delta_log *log);
+/* The oldest version from which on `latest` can be read without a gap: 0, or that of the oldest checkpoint that no missing commit follows. */
+int64_t dp_delta_log_oldest(const struct dp_delta_log *log, int64_t latest);
 bool dp_delta_log_has_commit(const struct dp_delta_log *log, int64_t version);
 /* Is T a directory with a log that holds something? */
 bool dp_delta_is_table(const char *table);

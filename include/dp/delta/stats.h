@@ -14,6 +14,9 @@ struct dp_delta_stats_opts {
     size_t prefix;                  /* UTF-16 units that a string is cut to; default 32 */
 };
 
+/* The columns that data files have, of all but the partition columns (by the names of `schema`): with the names of `physical`, the same tree, and with those of `schema`.  Caller frees both. */
+void dp_delta_data_columns(const struct dp_type *schema, const struct dp_type *physical, const struct dp_delta_strs *partition_columns, struct dp_type **data, struct dp_type **names);
+
 /* Options as the table's configuration says; strings borrowed from arena. */
 void dp_delta_stats_configure(const struct dp_delta_pairs *configuration, struct dp_arena *arena, struct dp_delta_stats_opts *out);
 

@@ -25,7 +25,7 @@ struct dp_erase_opts {
     bool verify;                                 /* search everything that is left */
     int64_t young_ms;                            /* files that no version names stay when they are younger */
     const char *evidence;                        /* where the report goes, or NULL */
-    enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err); /* what verify met */
+    enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err); /* what verify met; must be there with verify */
     void *ctx;
 };
 
@@ -45,7 +45,7 @@ struct dp_erased {
 };
 
 /*
- * DP_RULE: a legal hold keeps the person's rows, by its case; with verify: something is left.  DP_IO: no audit log, a tier out of reach, a dataset that can't be read: nothing was
+ * DP_RULE: a legal hold keeps the person's rows, by its case.  What is left or could not be reached is counted, no failure.  DP_IO: no audit log, a tier out of reach, a dataset that can't be read: nothing was
  * changed.  DP_UNSUPPORTED: a table whose features dp can't keep.  DP_AGAIN: other writers were faster, over and over.  DP_USAGE: nothing to search, or a journal that
  * names a table which is not among those given.
  */

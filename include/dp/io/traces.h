@@ -21,6 +21,9 @@
 #define DP_TRACE_FREE 5
 
 struct dp_trace_value { struct dp_str name, text; };
+/* The identifiers of a subject, borrowed from it, one for each of s->n; caller frees. */
+struct dp_subject;
+struct dp_trace_value *dp_traces_of(const struct dp_subject *s);
 
 enum dp_trace_kind { DP_TRACE_NAME, DP_TRACE_ROW, DP_TRACE_PAGE, DP_TRACE_STATISTICS, DP_TRACE_BLOOM, DP_TRACE_BYTES, DP_TRACE_UNREAD, DP_TRACE_KINDS };
 extern const char *const dp_trace_words[DP_TRACE_KINDS];
