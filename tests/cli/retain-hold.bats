@@ -97,7 +97,7 @@ rule() { printf 'version: 1\nrules:\n  - %s\n' "$1" >r.yaml; }
     [ "$(dp-cat t | jq -r .who | grep '^a')" = a7 ]
     [ "$(files)" -eq 3 ] # the file that it was in stays besides
     dp-retain audit list | cut -f 5 | sort -u | grep -qx retain.hold
-    run grep -rE '[="]a7' audit
+    run grep -rE '[="]a7"' audit # the value; a hash may well begin like that
     [ "$status" -eq 1 ]
 }
 
