@@ -441,10 +441,12 @@ static enum dp_status try_all(struct dp_cli *cli, const char *bash, const struct
         size_t stage;
         snprintf(text, sizeof text, "%lld", (long long)n);
         setenv("DP_ATTEMPT", text, 1);
+        dp_cli_book_begin_try(cli);
         DP_TRY(spawn(bash, plain, cli->args[0], &a, err));
         supervise(&cli->run, c->timeout, &a);
         if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == a.pid) tcsetpgrp(STDIN_FILENO, getpgrp());
         report_attempt(cli, &a, n);
+        dp_cli_book_take(cli);
         dp_cli_lineage_reap(cli);
         if (dp_run_stopped(&cli->run, err)) return DP_SIGNALLED;
         int code = cause(&a, &stage);
@@ -510,6 +512,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     }
     if (c->lock) DP_TRY_OUT(take_lock(c->lock, &lock, err));
     dp_cli_lineage_lead(cli, job_name(cli, &st));
+    dp_cli_book_open(cli);
     status = try_all(cli, bash, &plain, &st, err);
 out:
     if (lock >= 0) close(lock);

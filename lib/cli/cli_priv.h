@@ -55,6 +55,16 @@ enum dp_status dp_report_write(const struct dp_cli *cli, const struct dp_outcome
 void dp_metrics_rejects(struct dp_cli *cli);
 enum dp_status dp_metrics_write(const struct dp_cli *cli, const struct dp_outcome *o, struct dp_err *err) DP_MUST_CHECK;
 
+/* ---- book.c: what a run reads and writes, for reports ---- */
+/* Does a report of this run, or the one of who heads it, tell what it reads and writes? */
+bool dp_cli_book_is_wanted(const struct dp_cli *cli);
+/* Tells the head, once all is read and written. */
+void dp_cli_book_tell(const struct dp_cli *cli);
+/* `,"inputs":[...],"outputs":[...]`: a head's those of its stages.  Nothing where they are not noted. */
+void dp_report_datasets(const struct dp_cli *cli, struct dp_buf *out);
+/* Forgets what was noted. */
+void dp_cli_book_close(struct dp_cli *cli);
+
 /* ---- lineage.c ---- */
 /* Opens run->datasets and sends START, where somebody is to be told; before anything is read.  A tool that leads does it itself. */
 void dp_cli_lineage_start(struct dp_cli *cli);

@@ -141,6 +141,11 @@ static void note_words(struct dp_cli *cli) {
     if (sources && cli->common.output) (void)dp_dataset_output(&cli->run, cli->common.output);
 }
 
+static void note(struct dp_cli *cli) {
+    cli->run.datasets = dp_datasets_open();
+    if (!cli->tool->leads) note_words(cli);
+}
+
 /* Takes ownership of `job`. */
 static void start(struct dp_cli *cli, char *job) {
     struct dp_lineage_conf *conf = NULL;
@@ -159,8 +164,7 @@ static void start(struct dp_cli *cli, char *job) {
     choose_id(cli, &l->run);
     lineage_source_code(&l->run);
     lineage_read_contract(cli, l);
-    cli->run.datasets = dp_datasets_open();
-    if (!cli->tool->leads) note_words(cli);
+    note(cli);
     l->period = period(&cli->run);
     l->next = dp_time_monotonic_ms() + l->period;
     l->sender = dp_lineage_open(&cli->run, conf);
@@ -169,7 +173,9 @@ static void start(struct dp_cli *cli, char *job) {
 }
 
 void dp_cli_lineage_start(struct dp_cli *cli) {
-    if (!cli->run.dry_run && !cli->tool->leads && !only_looks(cli)) start(cli, NULL);
+    if (cli->run.dry_run || cli->tool->leads || only_looks(cli)) return;
+    start(cli, NULL);
+    if (!cli->run.datasets && dp_cli_book_is_wanted(cli)) note(cli);
 }
 
 void dp_cli_lineage_lead(struct dp_cli *cli, char *job) {
@@ -208,8 +214,6 @@ bool dp_cli_lineage_end(struct dp_cli *cli, const struct dp_outcome *o) {
     send_event(cli, type);
     dp_lineage_unhold(l->sender, l->run.id);
     bool whole = dp_lineage_close(l->sender);
-    dp_datasets_close(cli->run.datasets);
-    cli->run.datasets = NULL;
     lineage_forget_contract(l);
     dp_ol_run_release(&l->run);
     free(l);

@@ -339,6 +339,7 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
 
     struct dp_outcome o = {.status = status, .exit_code = exit_code(cli, status, err), .err = err, .elapsed_micros = dp_time_monotonic_micros() - m->started};
     if (o.exit_code != 0 && o.exit_code != 99 && status != DP_PIPE) dp_logger_err(&m->logger, err);
+    dp_cli_book_tell(cli);
     if (cli->common.report) told_late(m, &o, dp_report_write(cli, &o, &e), &e);
     if (cli->common.metrics) told_late(m, &o, dp_metrics_write(cli, &o, &e), &e);
     if (cli->lineage && !cli->common.json) end_output();
@@ -355,6 +356,7 @@ static int wind_up(struct main_state *m, enum dp_status status, struct dp_err *e
 }
 
 static void release(struct main_state *m) {
+    dp_cli_book_close(&m->cli);
     dp_pool_close(m->cli.run.pool);
     dp_out_drop(m->cli.run.out);
     dp_opt_release(m->sets, 2);

@@ -139,6 +139,7 @@ void dp_report_json(const struct dp_cli *cli, const struct dp_outcome *o, struct
                 (unsigned long long)run->books.rejected_malformed, (unsigned long long)run->books.coerced,
                 (unsigned long long)run->books.bytes_in, (unsigned long long)run->books.bytes_out);
     add_usage(cli, out);
+    dp_report_datasets(cli, out);
     dp_buf_adds(out, dp_buf_str(&cli->report));
     dp_buf_addz(out, "}\n");
 }

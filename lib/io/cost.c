@@ -22,6 +22,7 @@ struct job {
 };
 
 static void table_release(struct dp_cost_table *t) {
+    free(t->real);
     cost_names_release(&t->tags);
     cost_names_release(&t->owners);
     for (int i = 0; i < DP_COST_WAYS; i++) free(t->savings[i].rule);
@@ -52,7 +53,7 @@ out:
 
 static enum dp_status cost_table(struct costing *c, const struct retain_place *place, struct dp_cost_table *t, struct dp_err *err) {
     struct dp_delta_snapshot *s = NULL;
-    char *real = realpath(place->path, NULL);
+    const char *real = t->real = realpath(place->path, NULL);
     uint64_t bytes = 0;
     enum dp_status status;
     if (!real) return dp_err_sys(err, DP_IO, "cannot open %s", place->path);
@@ -67,7 +68,6 @@ static enum dp_status cost_table(struct costing *c, const struct retain_place *p
     status = retention(c, place, s, t, err);
 out:
     dp_delta_close(s);
-    free(real);
     return status;
 }
 

@@ -1,12 +1,11 @@
 /*
- * Sums of run reports by job (dp/io/cost.h).  Read twice: first for the runs of dp-run, whose reports hold what their stages took, then for the sums.  In memory are the ids of those runs, a
- * line, and a sum for each job.
+ * Sums of run reports by job and by data (dp/io/cost.h).  Read twice: first for the runs of dp-run, whose reports hold what their stages took, and for what runs and jobs write, then for the sums.
+ * In memory are a line, the ids of those runs and of those that write, and a sum for each job and each table or file.
  */
-#include <dp/io/cost.h>
+#include "cost_priv.h"
 
 #include <dp/base/file.h>
 #include <dp/base/limits.h>
-#include <dp/base/map.h>
 #include <dp/record/json.h>
 
 #include <dirent.h>
@@ -22,7 +21,8 @@ struct summing {
     const struct dp_run *run;
     struct dp_scan *scan;
     struct dp_map led, jobs;     /* ids of runs of dp-run; job -> struct dp_cost_pipeline * */
-    struct dp_buf a, b, text;
+    struct cost_data data;
+    struct dp_buf a, b, c, text;
     bool is_first;
     struct dp_err *err;
 };
@@ -41,17 +41,30 @@ static bool number_of(const struct dp_record *r, uint32_t object, const char *ke
     return true;
 }
 
-static void add(uint64_t *to, uint64_t n) {
-    if (__builtin_add_overflow(*to, n, to)) *to = UINT64_MAX;
+/* Files that it wrote to data. */
+static uint64_t files_of(const struct dp_record *r) {
+    uint64_t sum = 0, n;
+    uint32_t list = dp_json_member(r, 0, "outputs");
+    if (!list || r->nodes[list].kind != DP_KIND_ARRAY) return 0;
+    for (uint32_t i = list + 1; i < r->nodes[list].next; i = r->nodes[i].next)
+        if (r->nodes[i].kind == DP_KIND_OBJECT && number_of(r, i, "files", &n)) cost_add(&sum, n);
+    return sum;
+}
+
+static struct dp_cost_pipeline *pipeline_of(struct summing *g, struct dp_str job) {
+    struct dp_map_item *item = dp_map_put(&g->jobs, job, NULL);
+    if (!item->v.p) item->v.p = dp_calloc(1, sizeof(struct dp_cost_pipeline));
+    return item->v.p;
 }
 
 static bool add_report(struct summing *g, const struct dp_record *r) {
     uint64_t user = 0, sys = 0, peak = 0, in = 0, out = 0, rows = 0;
-    struct dp_str program = text_of(r, "program", &g->a), run = text_of(r, "run", &g->b);
+    struct dp_str program = text_of(r, "program", &g->a), run = text_of(r, "run", &g->b), job = text_of(r, "job", &g->c);
     if (!program.n || !dp_json_member(r, 0, "run") || !dp_json_member(r, 0, "exit")) return false;
     bool leads = dp_str_eqz(program, "dp-run");
     if (g->is_first) {
         if (leads && run.n) dp_map_put(&g->led, run, NULL);
+        cost_data_note(&g->data, r, run, job);
         return true;
     }
     bool is_known = number_of(r, 0, "cpu_user_us", &user) && number_of(r, 0, "cpu_system_us", &sys);
@@ -59,16 +72,15 @@ static bool add_report(struct summing *g, const struct dp_record *r) {
     (void)number_of(r, 0, "bytes_in", &in), (void)number_of(r, 0, "bytes_out", &out);
     uint32_t records = dp_json_member(r, 0, "records");
     if (records && r->nodes[records].kind == DP_KIND_OBJECT) (void)number_of(r, records, "in", &rows);
-    bool is_stage = !leads && dp_map_get(&g->led, run) != NULL;
-    struct dp_map_item *item = dp_map_put(&g->jobs, text_of(r, "job", &g->a), NULL);
-    struct dp_cost_pipeline *p = item->v.p;
-    if (!p) item->v.p = p = dp_calloc(1, sizeof *p);
-    add(&p->bytes_in, in), add(&p->bytes_out, out), add(&p->rows, rows);
+    struct dp_cost_pipeline *p = pipeline_of(g, job);
+    cost_add(&p->bytes_in, in), cost_add(&p->bytes_out, out), cost_add(&p->rows, rows);
     if (peak > p->peak) p->peak = peak;
-    if (is_stage) return true;
+    if (!leads && dp_map_get(&g->led, run)) return true; /* a stage */
     p->runs++;
+    if (!dp_str_eqz(text_of(r, "command", &g->a), "commit")) cost_add(&p->files, files_of(r));
     if (!is_known) p->unmeasured++;
-    else add(&p->cpu_user_us, user), add(&p->cpu_system_us, sys);
+    else cost_add(&p->cpu_user_us, user), cost_add(&p->cpu_system_us, sys);
+    if (is_known) cost_data_add(&g->data, r, run, job, user, sys);
     return true;
 }
 
@@ -162,31 +174,31 @@ static int by_job(const void *a, const void *b) {
     return dp_str_cmp((*x)->key, (*y)->key);
 }
 
-static enum dp_status tell(struct summing *g, enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx) {
+static enum dp_status tell(struct summing *g, const struct dp_cost_runs_opts *o) {
     const struct dp_map_item **v = dp_calloc(g->jobs.n + 1, sizeof(struct dp_map_item *));
     enum dp_status status = DP_OK;
     for (size_t i = 0; i < g->jobs.n; i++) v[i] = &g->jobs.items[i];
     qsort(v, g->jobs.n, sizeof *v, by_job);
-    for (size_t i = 0; i < g->jobs.n && status == DP_OK; i++) status = each(ctx, v[i]->key.p, v[i]->v.p, g->err);
+    for (size_t i = 0; i < g->jobs.n && status == DP_OK; i++) status = o->each(o->ctx, v[i]->key.p, v[i]->v.p, g->err);
     free(v);
-    return status;
+    return status == DP_OK ? cost_data_tell(&g->data, o, g->err) : status;
 }
 
-enum dp_status dp_cost_runs(const struct dp_run *run, const char *const *names, size_t n,
-                            enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx, struct dp_err *err) {
+enum dp_status dp_cost_runs(const struct dp_run *run, const struct dp_cost_runs_opts *o, struct dp_err *err) {
     struct summing g = {.run = run, .scan = dp_scan_open(DP_LIMIT_REPORT_LINE, DP_SCAN_AUTO), .err = err};
     enum dp_status status = DP_OK;
     for (int pass = 0; pass < 2; pass++) {
         g.is_first = pass == 0;
-        for (size_t i = 0; i < n && status == DP_OK; i++) {
+        for (size_t i = 0; i < o->n && status == DP_OK; i++) {
             struct stat st;
-            status = stat(names[i], &st) == 0 && S_ISDIR(st.st_mode) ? add_directory(&g, names[i]) : add_file(&g, names[i]);
+            status = stat(o->names[i], &st) == 0 && S_ISDIR(st.st_mode) ? add_directory(&g, o->names[i]) : add_file(&g, o->names[i]);
         }
     }
-    if (status == DP_OK) status = tell(&g, each, ctx);
+    if (status == DP_OK) status = tell(&g, o);
     for (size_t i = 0; i < g.jobs.n; i++) free(g.jobs.items[i].v.p);
     dp_map_release(&g.led), dp_map_release(&g.jobs);
-    dp_buf_release(&g.a), dp_buf_release(&g.b), dp_buf_release(&g.text);
+    cost_data_release(&g.data);
+    dp_buf_release(&g.a), dp_buf_release(&g.b), dp_buf_release(&g.c), dp_buf_release(&g.text);
     dp_scan_close(g.scan);
     return status;
 }

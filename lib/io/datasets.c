@@ -403,3 +403,62 @@ void dp_datasets_facets(struct dp_datasets *d, struct dp_ol_run *r) {
     facets_release(&d->job_facets);
     pthread_mutex_unlock(&d->lock);
 }
+
+/* ---- in reports ---- */
+
+static void print_figure(const char *key, uint64_t v, struct dp_buf *out) {
+    if (v != UINT64_MAX) dp_buf_addf(out, ",\"%s\":%llu", key, (unsigned long long)v);
+}
+
+void dp_datasets_print(const struct dp_datasets *d, struct dp_buf *out) {
+    struct dp_dataset **sorted = dp_calloc(d->n + 1, sizeof *sorted);
+    if (d->n) memcpy(sorted, d->v, d->n * sizeof *sorted), qsort(sorted, d->n, sizeof *sorted, by_side_and_name);
+    for (int side = 0; side < 2; side++) {
+        size_t n = 0;
+        dp_buf_addz(out, side ? "],\"outputs\":[" : "\"inputs\":[");
+        for (size_t i = 0; i < d->n; i++) {
+            const struct dp_ol_dataset *s = &sorted[i]->d;
+            if (s->is_output != (side == 1)) continue;
+            dp_buf_addz(out, n++ ? ",{\"namespace\":" : "{\"namespace\":"), dp_ol_text(out, s->id.ns);
+            dp_buf_addz(out, ",\"name\":"), dp_ol_text(out, s->id.name);
+            print_figure("rows", s->rows, out), print_figure("bytes", s->bytes, out), print_figure("files", s->files, out);
+            dp_buf_addc(out, '}');
+        }
+    }
+    dp_buf_addc(out, ']');
+    free(sorted);
+}
+
+static void take_figure(const struct dp_record *r, uint32_t of, const char *key, uint64_t *to) {
+    int64_t v;
+    uint32_t at = dp_json_member(r, of, key);
+    if (at && dp_json_get_i64(r, at, &v) && v >= 0 && (*to == UINT64_MAX || *to < (uint64_t)v)) *to = (uint64_t)v;
+}
+
+static void take_dataset(struct dp_datasets *d, const struct dp_record *r, uint32_t at, bool is_output) {
+    struct dp_ol_name id = {datasets_text(r, at, "namespace"), datasets_text(r, at, "name")};
+    struct dp_dataset *to = NULL;
+    if (id.ns && id.name) to = note(d, id, is_output);
+    else dp_ol_name_release(&id);
+    if (!to) return;
+    take_figure(r, at, "rows", &to->d.rows), take_figure(r, at, "bytes", &to->d.bytes), take_figure(r, at, "files", &to->d.files);
+}
+
+void dp_datasets_take(struct dp_datasets *d, struct dp_str json) {
+    static const char *const sides[] = {"inputs", "outputs"};
+    struct dp_scan *scan = dp_scan_open(DP_LIMIT_REPORT_LINE, DP_SCAN_PORTABLE);
+    struct dp_buf text = {NULL, 0, 0};
+    struct dp_record r;
+    dp_buf_adds(&text, json);
+    memset(dp_buf_reserve(&text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+    if (text.n <= DP_LIMIT_REPORT_LINE && dp_scan_value(scan, text.p, text.n, &r, NULL) == DP_OK && r.nodes[0].kind == DP_KIND_OBJECT) {
+        for (int side = 0; side < 2; side++) {
+            uint32_t list = dp_json_member(&r, 0, sides[side]);
+            if (!list || r.nodes[list].kind != DP_KIND_ARRAY) continue;
+            for (uint32_t i = list + 1; i < r.nodes[list].next; i = r.nodes[i].next)
+                if (r.nodes[i].kind == DP_KIND_OBJECT) take_dataset(d, &r, i, side == 1);
+        }
+    }
+    dp_scan_close(scan);
+    dp_buf_release(&text);
+}

@@ -38,8 +38,7 @@ static void parsed_release(struct parsed *p) {
     dp_buf_release(&p->text);
 }
 
-/* The string that is the member `key`; NULL: there is none. */
-static char *text_member(const struct dp_record *r, uint32_t of, const char *key) {
+char *datasets_text(const struct dp_record *r, uint32_t of, const char *key) {
     struct dp_buf b = {NULL, 0, 0};
     uint32_t at = dp_json_member(r, of, key);
     if (at && dp_json_get_string(r, at, &b)) return dp_buf_detach(&b);
@@ -76,7 +75,7 @@ struct datasets_origin *datasets_origins(const char *origins, size_t *n) {
     parse(&p, origins);
     for (uint32_t i = 1; p.ok && i < p.r.nodes[0].next; i = p.r.nodes[i].next) {
         if (p.r.nodes[i].kind != DP_KIND_OBJECT) continue;
-        struct datasets_origin o = {text_member(&p.r, i, "namespace"), text_member(&p.r, i, "name"), text_member(&p.r, i, "source"), columns_member(&p.r, i)};
+        struct datasets_origin o = {datasets_text(&p.r, i, "namespace"), datasets_text(&p.r, i, "name"), datasets_text(&p.r, i, "source"), columns_member(&p.r, i)};
         v = dp_grow(v, &cap, *n + 1, sizeof *v);
         if (o.ns && o.name) v[(*n)++] = o;
         else origin_release(&o);
@@ -137,7 +136,7 @@ static void add_entry(struct columns *c, uint32_t entry) {
         if (!at || !dp_json_get_string(r, at, &field)) continue;
         for (unsigned h = 0; how && h < N_HOWS; h++)
             if (dp_json_equal(dp_node_str(r, how), r->nodes[how].flags, dp_str_z(hows[h].word))) k = h;
-        char *source = text_member(r, i, "source");
+        char *source = datasets_text(r, i, "source");
         add_input(c, source, dp_buf_str(&field), k, mask && r->nodes[mask].kind == DP_KIND_TRUE);
         free(source);
     }
@@ -185,7 +184,7 @@ static void read_entries(struct columns *c, const char *fields) {
         else c->of_all = i;
         dp_buf_release(&name);
     }
-    char *others = c->of_all ? text_member(r, c->of_all, "others") : NULL;
+    char *others = c->of_all ? datasets_text(r, c->of_all, "others") : NULL;
     c->none = others && strcmp(others, "none") == 0;
     c->any = others && strcmp(others, "any") == 0;
     free(others);

@@ -30,6 +30,8 @@ struct datasets_origin {
     struct dp_type *columns;  /* that it has, as a struct; NULL: all that the header names */
 };
 
+/* The string that is the member `key`, caller frees; NULL: there is none. */
+char *datasets_text(const struct dp_record *r, uint32_t of, const char *key);
 /* Those that a header names; caller releases with datasets_origins_free. */
 struct datasets_origin *datasets_origins(const char *origins, size_t *n);
 void datasets_origins_free(struct datasets_origin *o, size_t n);

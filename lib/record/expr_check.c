@@ -221,6 +221,38 @@ static bool check_test(struct check *c, struct dp_enode *n) {
     return true;
 }
 
+enum { SET_LEAST = 8 }; /* fewer are compared one by one as fast */
+
+/* How many scalar constants a list is made of; 0: it has something else. */
+static size_t count_scalars(const struct dp_enode *list) {
+    if (list->kind == DP_EK_CONST) return list->val.kind < DP_KIND_OBJECT;
+    if (list->kind != DP_EK_COMMA) return 0;
+    size_t a = count_scalars(list->a), b = count_scalars(list->b);
+    return a && b ? a + b : 0;
+}
+
+static void gather_scalars(const struct dp_enode *list, struct dp_val *to, size_t *n) {
+    if (list->kind == DP_EK_CONST) {
+        to[(*n)++] = list->val;
+        return;
+    }
+    gather_scalars(list->a, to, n);
+    gather_scalars(list->b, to, n);
+}
+
+static void prepare_set(struct check *c, struct dp_enode *call, const struct dp_enode *list) {
+    size_t n = count_scalars(list), k = 0;
+    struct dp_expr_run run = {.e = c->e, .arena = c->e->arena};
+    if (n < SET_LEAST || n > UINT32_MAX) return;
+    struct dp_val *v = dp_arena_alloc(&run.arena, 2 * n * sizeof *v);
+    gather_scalars(list, v, &k);
+    dp_val_sort(&run, v, v + n, n);
+    call->set = v;
+    call->n_set = (uint32_t)n;
+    c->e->arena = run.arena;
+    dp_buf_release(&run.tmp);
+}
+
 static bool check_call(struct check *c, struct dp_enode *n) {
     char what[96];
     bool single = true;
@@ -238,8 +270,11 @@ static bool check_call(struct check *c, struct dp_enode *n) {
     case DP_SP_KINDS: n->single = false; break;
     case DP_SP_MAP:
     case DP_SP_ANY:
-    case DP_SP_ALL:
-    case DP_SP_IN: n->single = true; break;
+    case DP_SP_ALL: n->single = true; break;
+    case DP_SP_IN:
+        n->single = true;
+        prepare_set(c, n, n->list[n->n - 1]);
+        break;
     case DP_SP_MAP_VALUES:
         if (!single) return beyond(c, n, "map_values with none or several outputs");
         n->single = true;

@@ -221,6 +221,7 @@ struct search {
     struct dp_expr_run *run;
     const struct dp_enode *cond;  /* any, all: evaluated on each */
     const struct dp_enode *among; /* IN(src; s): evaluated on `in` for each */
+    const struct dp_enode *set;   /* IN among many constants: the call */
     const struct dp_val *in;
     const struct dp_val *same;    /* IN: equal to this */
     bool want, found;
@@ -238,9 +239,19 @@ static enum dp_status search_truth(void *ctx, const struct dp_val *v) {
     return s->found ? DP_END : dp_eval_step(s->run);
 }
 
+static bool set_has(struct dp_expr_run *run, const struct dp_enode *call, const struct dp_val *v) {
+    if (v->kind >= DP_KIND_OBJECT) return false;
+    size_t at = dp_val_place(run, call->set, call->n_set, v);
+    return at < call->n_set && dp_val_equal(run, v, &call->set[at]);
+}
+
 static enum dp_status search_emit(void *ctx, const struct dp_val *v) {
     struct search *s = ctx;
     if (s->cond) return dp_eval_each(s->run, s->cond, v, search_truth, s);
+    if (s->set) {
+        s->found = set_has(s->run, s->set, v);
+        return s->found ? DP_END : dp_eval_step(s->run);
+    }
     s->same = v;
     return dp_eval_each(s->run, s->among, s->in, search_same, s);
 }
@@ -258,11 +269,13 @@ static enum dp_status eval_search(struct dp_expr_run *run, const struct dp_enode
     } else if (n->func->special == DP_SP_ANY) {
         s.cond = n->list[1];
         status = dp_eval_each(run, n->list[0], in, search_emit, &s);
+    } else if (n->n == 1 && n->set) {
+        s.found = set_has(run, n, in);
     } else if (n->n == 1) {
         s.same = in;
         status = dp_eval_each(run, n->list[0], in, search_same, &s);
     } else {
-        s.among = n->list[1];
+        s.among = n->list[1], s.set = n->set ? n : NULL;
         status = dp_eval_each(run, n->list[0], in, search_emit, &s);
     }
     if (status != DP_OK && status != DP_END) return status;

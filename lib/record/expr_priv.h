@@ -90,6 +90,8 @@ struct dp_enode {
     const struct dp_path *path; /* INDEX: the whole chain from `.` by constant steps */
     const struct dp_func *func; /* CALL */
     pcre2_code *re;             /* CALL of test */
+    const struct dp_val *set;   /* CALL of IN among many constants: n_set of them in dp_val_cmp's order; NULL: of few, or of what is no scalar constant */
+    uint32_t n_set;
     struct dp_str ktext;        /* CONST string: its JSON text; OBJECT: see expr_eval.c */
     double dval;                /* CONST number: for the quick compare */
     int64_t ival;
@@ -192,6 +194,9 @@ void dp_val_print(struct dp_expr_run *run, const struct dp_val *v, bool compact,
 const char *dp_val_kind_name(uint8_t kind);
 /* Sorted copy of an array's elements by dp_val_cmp, stable; *n of them. */
 struct dp_val *dp_val_sorted(struct dp_expr_run *run, const struct dp_val *v, uint32_t *n);
+void dp_val_sort(struct dp_expr_run *run, struct dp_val *v, struct dp_val *tmp, size_t n); /* stable; tmp: room for as many */
+/* First of sorted values that is not before v. */
+size_t dp_val_place(struct dp_expr_run *run, const struct dp_val *sorted, size_t n, const struct dp_val *v);
 /* Keys of an object, sorted by their bytes. */
 struct dp_memb *dp_val_sorted_members(struct dp_expr_run *run, const struct dp_val *v, uint32_t *n);
 

@@ -164,12 +164,32 @@ static unsigned test_outcome(const struct dp_expr_facts *f, const struct operand
     return out;
 }
 
+/* What "one of these" gives, of what each gives: CAN_FALSE for none. */
+static unsigned either(unsigned a, unsigned b) { return ((a | b) & CAN_TRUE) | (a & b & CAN_FALSE); }
+
 /* `.f | IN("a", "b")` */
 static unsigned in_outcome(const struct dp_expr_facts *f, const struct operand *o, const struct dp_enode *list) {
     if (list->kind == DP_EK_CONST) return cmp_outcome(f, o, DP_CMP_EQ, &list->val);
     if (list->kind != DP_EK_COMMA) return CAN_BOTH;
-    unsigned a = in_outcome(f, o, list->a), b = in_outcome(f, o, list->b);
-    return ((a | b) & CAN_TRUE) | (a & b & CAN_FALSE);
+    return either(in_outcome(f, o, list->a), in_outcome(f, o, list->b));
+}
+
+/*
+ * The same among many: the bounds are asked for once, and of the constants only null, which stands first, and those that lie between them are compared.  All others equal no value.
+ */
+static unsigned set_outcome(const struct dp_expr_facts *f, const struct operand *o, const struct dp_enode *call) {
+    struct dp_expr_run run = {.e = NULL}; /* constants need nothing of it */
+    struct dp_expr_bounds b;
+    unsigned out = CAN_FALSE;
+    size_t from = 0, to = call->n_set;
+    if (get_bounds(f, o, &b) && !b.may_nan && !o->other && (b.kind == DP_KIND_NUMBER || b.kind == DP_KIND_STRING)) {
+        struct dp_val min = {.kind = (uint8_t)b.kind, .flags = b.kind == DP_KIND_STRING ? DP_VAL_TEXT : 0, .s = b.min};
+        if (call->set[0].kind == DP_KIND_NULL) out = cmp_outcome(f, o, DP_CMP_EQ, &call->set[0]);
+        to = from = dp_val_place(&run, call->set, call->n_set, &min);
+        while (to < call->n_set && call->set[to].kind == b.kind && text_cmp((uint8_t)b.kind, call->set[to].s, b.max) <= 0) to++;
+    }
+    for (size_t i = from; i < to; i++) out = either(out, cmp_outcome(f, o, DP_CMP_EQ, &call->set[i]));
+    return out;
 }
 
 /* ---- the tree ---- */
@@ -186,7 +206,7 @@ static unsigned pipe_outcome(const struct dp_expr_facts *f, const struct dp_enod
     }
     if (call->n != 1 || !find_operand(n->a, &o)) return CAN_BOTH;
     const struct dp_enode *arg = call->list[0];
-    if (dp_str_eqz(call->name, "IN")) return in_outcome(f, &o, arg);
+    if (dp_str_eqz(call->name, "IN")) return call->set ? set_outcome(f, &o, call) : in_outcome(f, &o, arg);
     if (arg->kind != DP_EK_CONST || arg->val.kind != DP_KIND_STRING) return CAN_BOTH;
     if (dp_str_eqz(call->name, "startswith")) return prefix_outcome(f, &o, arg->val.s);
     if (dp_str_eqz(call->name, "test")) return test_outcome(f, &o, arg->val.s);
@@ -222,7 +242,7 @@ static unsigned outcome(const struct dp_expr_facts *f, const struct dp_enode *n)
     if (n->kind == DP_EK_CONST) return dp_val_true(&n->val) ? CAN_TRUE : CAN_FALSE;
     if (n->kind == DP_EK_PIPE) return pipe_outcome(f, n);
     if (n->kind == DP_EK_CALL && n->n == 1 && dp_str_eqz(n->name, "select")) return outcome(f, n->list[0]);
-    if (n->kind == DP_EK_CALL && n->n == 2 && dp_str_eqz(n->name, "IN") && find_operand(n->list[0], &o)) return in_outcome(f, &o, n->list[1]);
+    if (n->kind == DP_EK_CALL && n->n == 2 && dp_str_eqz(n->name, "IN") && find_operand(n->list[0], &o)) return n->set ? set_outcome(f, &o, n) : in_outcome(f, &o, n->list[1]);
     return find_operand(n, &o) ? truth_outcome(f, &o) : CAN_BOTH;
 }
 

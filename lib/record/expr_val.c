@@ -271,17 +271,28 @@ bool dp_val_cmp_op(struct dp_expr_run *run, enum dp_cmp op, const struct dp_val 
     return op == DP_CMP_LT ? d < 0 : op == DP_CMP_LE ? d <= 0 : op == DP_CMP_GT ? d > 0 : d >= 0;
 }
 
-static void merge_sort(struct dp_expr_run *run, struct dp_val *v, struct dp_val *tmp, size_t n) {
+void dp_val_sort(struct dp_expr_run *run, struct dp_val *v, struct dp_val *tmp, size_t n) {
     if (n < 2) return;
     size_t half = n / 2;
-    merge_sort(run, v, tmp, half);
-    merge_sort(run, v + half, tmp, n - half);
+    dp_val_sort(run, v, tmp, half);
+    dp_val_sort(run, v + half, tmp, n - half);
     memcpy(tmp, v, half * sizeof *v);
     size_t i = 0, j = half, k = 0;
     while (i < half) {
         if (j < n && dp_val_cmp(run, &v[j], &tmp[i]) < 0) v[k++] = v[j++];
         else v[k++] = tmp[i++];
     }
+}
+
+size_t dp_val_place(struct dp_expr_run *run, const struct dp_val *sorted, size_t n, const struct dp_val *v) {
+    struct dp_val key = v->kind == DP_KIND_STRING ? dp_val_text(dp_val_decode(run, v)) : *v;
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (dp_val_cmp(run, &sorted[mid], &key) < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
 }
 
 struct dp_val *dp_val_sorted(struct dp_expr_run *run, const struct dp_val *v, uint32_t *n) {
@@ -291,7 +302,7 @@ struct dp_val *dp_val_sorted(struct dp_expr_run *run, const struct dp_val *v, ui
     *n = 0;
     dp_vit_open(run, v, &it);
     while (dp_vit_next(&it, NULL, &list[*n], NULL)) ++*n;
-    merge_sort(run, list, list + len, len);
+    dp_val_sort(run, list, list + len, len);
     return list;
 }
 

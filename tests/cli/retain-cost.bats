@@ -191,6 +191,74 @@ report() { # PROGRAM RUN JOB USER SYSTEM
     [ "$status" -eq 2 ]
 }
 
+data_report() { # PROGRAM RUN JOB USER SYSTEM INPUTS OUTPUTS: paths with commas between
+    local list='split(",") | map({namespace: "file", name: ., files: 2})'
+    report "${@:1:5}" | jq -c --arg in "$6" --arg out "$7" ". + {inputs: (\$in | $list), outputs: (\$out | $list)}"
+}
+
+@test "processor time by table, tag, owner and tier: what a run writes, else its job, else what it reads; it adds up to that of the runs" {
+    setup_lake
+    prices
+    mkdir reports
+    ln -s lake link
+    {
+        data_report dp-run r1 load 3000001 0 x "$PWD/lake/orders,$PWD/lake/sub/other" # each a half
+        data_report dp-partition r1 load 77 77 x "$PWD/lake/orders"                   # a stage of it
+        data_report dp-partition r2 night 100 10 '' "$PWD/link/orders"                # by another name
+        data_report dp-map r3 night 5 1 "$PWD/lake/sub/other" ''                      # its job writes orders
+        data_report dp-cat r4 dp 0 40 "$PWD/lake/sub/other" ''                        # reads only
+        data_report dp-cat r5 dp 9 0 "$PWD/gone" ''                                   # of no table here
+        report dp-map r6 old 1 0                                                      # does not say
+    } >reports/a.ndjson
+    run records --reports reports --prices p.yaml lake
+    assert_success
+    jq -es 'map(select(.by != "pipeline")) | map([.name, .runs, .cpu_user_seconds, .cpu_system_seconds]) == [["lake/orders", 3, 1.500106, 0.000011], ["lake/sub/other", 2, 1.5, 0.00004], ["(no table of these)", 2, 0.00001, 0], [null, 6, 3.000116, 0.000051]]' <<<"$output" >/dev/null ||
+        jq -es 'map(select(.by != "pipeline")) | map([.name, .runs, .cpu_user_seconds, .cpu_system_seconds])' <<<"$output" | fail
+    jq -es 'map(select(.by == "pipeline" and .name == "load"))[0] | .files == 4 and .cpu_user_seconds == 3.000001' <<<"$output" >/dev/null || fail "$output"
+    jq -es '.[0].cpu_cost == 0.00015' <<<"$output" >/dev/null || fail "$output"
+    run records --by tier --reports reports --prices p.yaml lake
+    jq -es 'map(select(.by == "tier")) | map([.name, .cpu_user_seconds]) == [["cold", 1.5], ["hot", 1.500106], ["(no table of these)", 0.00001]]' <<<"$output" >/dev/null || fail "$output"
+    run records --by tag --reports reports lake
+    jq -es 'map(select(.by == "tag")) | map([.name, .tables, .cpu_user_seconds]) == [["(untagged)", 2, 3.000106], ["(no table of these)", 0, 0.00001]]' <<<"$output" >/dev/null || fail "$output"
+    run records --by owner --reports reports lake/orders
+    jq -es 'map(select(.by != "pipeline")) | map(.cpu_user_seconds) == [1.500106, 1.50001, 3.000116]' <<<"$output" >/dev/null || fail "$output"
+    run dp-retain cost --reports reports --prices p.yaml lake
+    assert_line --regexp '^lake/orders .* 1[.]500117 +0[.]000150$'
+    assert_line --regexp '^total .* 3[.]000167 '
+    dp-retain cost --to prometheus --prices p.yaml --reports reports lake >out
+    prometheus <out
+    grep -qF 'dp_cost_data_cpu_seconds{table="lake/sub/other",mode="system"} 0.000040' out
+    dp-retain cost --to csv --prices p.yaml --reports reports lake >out
+    grep -q '^table,lake/orders,cpu,,,,3,1.500106,0.000011,0.000150,EUR,,' out
+    run records lake
+    refute_output --partial cpu_user_seconds
+}
+
+@test "real runs: a pipeline's report tells what its stages read and write, those of single programs too, without a receiver of lineage" {
+    contract
+    export DP_LINEAGE=none
+    seq 1 10 | awk '{ printf "{\"id\":%d,\"day\":\"2026-01-01\"}\n", $1 }' >in.ndjson
+    mkdir reports
+    dp-run --name load --report reports/1.json -q -- "dp-ingest in.ndjson | dp-partition -o 'a t' -c c.yaml --by day | dp-table commit 'a t' --eof-commits -q" >/dev/null
+    jq -e --arg d "$PWD" '.inputs == [{namespace: "file", name: "\($d)/in.ndjson", rows: 10, bytes: (.inputs[0].bytes), files: 1}] and (.outputs | length == 1) and (.outputs[0] | .name == "\($d)/a t" and .rows == 10 and .files == 1)' reports/1.json >/dev/null || fail "$(cat reports/1.json)"
+    dp-run --name twice --retries 1 --report reports/2.json -q -- "dp-cat 'a t' in.ndjson >/dev/null; test \$DP_ATTEMPT = 2 || exit 3" 2>/dev/null
+    jq -e '(.inputs | map(.name | sub(".*/"; ""))) == ["a t", "in.ndjson"] and .tries == 2 and .outputs == [] and .inputs[0].rows == 10' reports/2.json >/dev/null || fail "$(cat reports/2.json)"
+    dp-cat 'a t' --report reports/3.json >/dev/null
+    jq -e '.inputs[0].name | endswith("a t")' reports/3.json >/dev/null || fail "$(cat reports/3.json)"
+    dp-table delete 'a t' --where '.id == 1' --json -q | tail -n 1 >reports/4.json
+    jq -e '.outputs | length == 1' reports/4.json >/dev/null || fail "$(cat reports/4.json)"
+    run records --reports reports .
+    assert_success
+    jq -es 'map(select(.by == "table")) | length == 2 and .[0].runs == 4 and .[0].cpu_user_seconds + .[0].cpu_system_seconds > 0' <<<"$output" >/dev/null || fail "$output"
+    # a descriptor that is something else by then is left alone
+    : >mine
+    DP_RUN_BOOK=8:1:1 dp-cat in.ndjson 8>>mine >/dev/null
+    [ ! -s mine ]
+    TMPDIR=/nonexistent dp-run --report r.json -q -- 'dp-cat in.ndjson >/dev/null' || [ "$?" -ne 70 ]
+    jq -e 'has("inputs") | not' r.json >/dev/null || fail "$(cat r.json)"
+    [ -z "$(find . -name '.dp-book*')" ]
+}
+
 @test "a line of a report has at most DP_LIMIT_REPORT_LINE bytes" {
     line() { printf '{"program":"p","run":"r","job":"j","exit":0,"x":"%s"}' "$(head -c "$1" /dev/zero | tr '\0' x)"; }
     size=$(($(line 0 | wc -c)))

@@ -202,6 +202,11 @@ static const struct row compiled_rows[] = {
     {".a | map(. * 2), map_values(. + 1)", "{\"a\":[1,2]}", "[2,4]\n[2,3]\n"},
     {".a |= map(select(. != 1))", "{\"a\":[1, 2.0]}", "{\"a\":[2.0]}\n"},
     {"IN(.a[]; 3, 4)", "{\"a\":[1,3]}", "true\n"},
+    /* among many constants */
+    {".a[] | IN(9, 8.50, \"x\", 7, null, \"\u00e9\", true, \"b\", 1e2, -3, \"\")",
+     "{\"a\":[8.5,100,9.0,\"\\u00e9\",\"\\u0078\",\"\",null,true,-3.0, 8,\"xx\",false,\"9\",[9],{}]}", "true\ntrue\ntrue\ntrue\ntrue\ntrue\ntrue\ntrue\ntrue\nfalse\nfalse\nfalse\nfalse\nfalse\nfalse\n"},
+    {"IN(.a[], .b; 1, 2, 3, 4, 5, 6, 7, 8, 9), IN(.b; 1, 2, 3, 4, 5, 6, 7, 8, 9)", "{\"a\":[0,9.0],\"b\":[1]}", "true\nfalse\n"},
+    {"IN(.b; 1, 2, 3, 4, 5, 6, 7, 8, .a), IN(.b; 1, 2, 3, 4, 5, 6, 7, 8, [1])", "{\"a\":[1],\"b\":[1]}", "true\ntrue\n"},
     {".a | values, nulls, numbers, scalars", "{\"a\":1}", "1\n1\n1\n"},
     /* updates */
     {".a += 1, .a -= 1, .a *= 2, .a /= 2, .a %= 2, .b //= 5", "{\"a\":3}",
@@ -584,6 +589,42 @@ static void test_skip(void **state) {
     }
 }
 
+static enum dp_maybe verdict_of(const char *program) {
+    struct dp_err err = DP_ERR_INIT;
+    struct dp_expr *e = NULL;
+    if (dp_expr_compile(dp_str_z(program), &e, &err) != DP_OK) fail_msg("%s: %s", program, err.msg);
+    enum dp_maybe v = dp_expr_skip(e, &(struct dp_expr_facts){.bounds = sample_bounds, .lacks = sample_lacks});
+    dp_expr_free(e);
+    return v;
+}
+
+/* Among many constants the verdict is that of comparing with each. */
+static void test_skip_many(void **state) {
+    static const char *const fields[] = {".n", ".s", ".sn", ".k", ".z", ".m", ".u", ".f", ".x", ".b", ".bn", ".y", "(.m // 7)", "(.s // \"bulk\")", ".o.n"};
+    static const char *const lists[][10] = {
+        {"1", "2", "3", "4", "11", "12", "13", "14", "15", "16"},       {"1", "2", "3", "5", "6", "12", "13", "14", "15", "10"},
+        {"1", "2", "3", "6", "6.5", "12", "13", "14", "15", "16"},      {"7", "8", "9", "10", "11", "12", "13", "14", "\"bull\"", "16"},
+        {"null", "2", "3", "4", "11", "12", "13", "14", "15", "16"},    {"\"a\"", "\"b\"", "\"bed\"", "\"c\"", "\"d\"", "\"e\"", "\"f\"", "1", "2", "null"},
+        {"\"a\"", "\"bulk\"", "\"bed\"", "\"c\"", "\"d\"", "\"e\"", "\"f\"", "1", "2", "3"}, {"true", "false", "3", "4", "11", "12", "13", "14", "15", "\"bus\""},
+        {"true", "null", "1", "2", "\"bee\"", "\"bef\"", "7", "7.0", "9", "\"z\""},
+    };
+    (void)state;
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+        for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+            struct dp_buf in = {0}, two = {0}, chain = {0};
+            dp_buf_addf(&in, "%s | IN(", fields[f]), dp_buf_addf(&two, "IN(%s; ", fields[f]);
+            for (size_t i = 0; i < 10; i++) {
+                dp_buf_addf(&in, "%s%s", i ? ", " : "", lists[l][i]), dp_buf_addf(&two, "%s%s", i ? ", " : "", lists[l][i]);
+                dp_buf_addf(&chain, "%s%s == %s", i ? " or " : "", fields[f], lists[l][i]);
+            }
+            dp_buf_addc(&in, ')'), dp_buf_addc(&two, ')');
+            enum dp_maybe want = verdict_of(dp_buf_z(&chain));
+            if (verdict_of(dp_buf_z(&in)) != want || verdict_of(dp_buf_z(&two)) != want) fail_msg("%s: not %d", dp_buf_z(&in), (int)want);
+            dp_buf_release(&in), dp_buf_release(&two), dp_buf_release(&chain);
+        }
+    }
+}
+
 /* What a filter needs of a record, so that others may be passed over unseen; "-": nothing. */
 static void test_needs(void **state) {
     static const char *const rows[][2] = {
@@ -607,7 +648,7 @@ static void test_needs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compiled), cmocka_unit_test(test_libjq),  cmocka_unit_test(test_usage), cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_compiled), cmocka_unit_test(test_skip_many), cmocka_unit_test(test_libjq),  cmocka_unit_test(test_usage), cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_bounded), cmocka_unit_test(test_depth), cmocka_unit_test(test_fields),
         cmocka_unit_test(test_skip),     cmocka_unit_test(test_needs),
     };

@@ -6,6 +6,7 @@
 #include "cost.h"
 #include "retain.h"
 
+#include <dp/base/map.h>
 #include <dp/record/json.h>
 
 #include <stdlib.h>
@@ -30,7 +31,12 @@ static const struct dp_opt cost_options[] = {
     DP_OPT_SIZE(cost_conf, target_size, "target-size", 0, "SIZE", "size of the files that compaction would write", 4096, UINT64_C(1) << 40, .def = "128M"),
     DP_OPT_END};
 
-struct gathering { struct dp_cli *cli; struct cost_sums s; };
+struct gathering {
+    struct dp_cli *cli;
+    struct cost_sums s;
+    struct dp_map times;         /* path -> struct dp_cost_time *, NULL: a table took it */
+    struct dp_cost_time rest;    /* of runs that no table of those told took */
+};
 
 /* A copy that is UTF-8: in a name that is not, such bytes are %XX. */
 static char *utf8(const char *name) {
@@ -43,7 +49,12 @@ static char *utf8(const char *name) {
     return dp_buf_detach(&b);
 }
 
-static void add(struct cost_group *g, const struct dp_cost_table *t) {
+static void add_time(struct dp_cost_time *to, const struct dp_cost_time *t) {
+    to->runs += t->runs, to->user_us += t->user_us, to->system_us += t->system_us;
+}
+
+static void add(struct cost_group *g, const struct dp_cost_table *t, const struct dp_cost_time *cpu) {
+    add_time(&g->cpu, cpu);
     g->tables++, g->rows_unknown += t->rows_unknown;
     for (int i = 0; i < DP_COST_KINDS; i++) {
         const struct dp_cost_amount *a = &t->kinds[i];
@@ -69,29 +80,39 @@ static struct cost_group *group_of(struct cost_sums *s, const char *name, bool i
     return &s->v[s->n++];
 }
 
-static void add_names(struct cost_sums *s, const struct dp_cost_names *names, const char *none, const struct dp_cost_table *t) {
-    for (size_t i = 0; i < names->n; i++) add(group_of(s, names->v[i], false), t);
-    if (!names->n) add(group_of(s, none, true), t);
+static void add_names(struct cost_sums *s, const struct dp_cost_names *names, const char *none, const struct dp_cost_table *t, const struct dp_cost_time *cpu) {
+    for (size_t i = 0; i < names->n; i++) add(group_of(s, names->v[i], false), t, cpu);
+    if (!names->n) add(group_of(s, none, true), t, cpu);
     s->overlaps |= names->n > 1;
+}
+
+/* What runs took for this table: once. */
+static struct dp_cost_time take_time(struct gathering *g, const char *real) {
+    struct dp_map_item *item = dp_map_get(&g->times, dp_str_z(real));
+    struct dp_cost_time t = item && item->v.p ? *(struct dp_cost_time *)item->v.p : (struct dp_cost_time){0};
+    if (item) free(item->v.p), item->v.p = NULL;
+    return t;
 }
 
 static enum dp_status on_table(void *ctx, const struct dp_cost_table *t, struct dp_err *err) {
     struct gathering *g = ctx;
     struct cost_sums *s = &g->s;
+    struct dp_cost_time cpu;
     (void)err;
     if (t->fault) {
         bool is_named = strstr(t->fault, t->path) != NULL;
         dp_run_log(&g->cli->run, DP_LOG_WARN, "%s%s%s", is_named ? "" : t->path, is_named ? "" : ": ", t->fault);
         return DP_OK;
     }
-    add(&s->total, t);
+    cpu = take_time(g, t->real);
+    add(&s->total, t, &cpu);
     switch (s->by) {
-    case BY_TAG: add_names(s, &t->tags, "(untagged)", t); break;
-    case BY_OWNER: add_names(s, &t->owners, "(no owner)", t); break;
-    case BY_TIER: add(group_of(s, s->prices->n ? s->prices->tiers[t->tier].name : "(no prices)", !s->prices->n), t); break;
+    case BY_TAG: add_names(s, &t->tags, "(untagged)", t, &cpu); break;
+    case BY_OWNER: add_names(s, &t->owners, "(no owner)", t, &cpu); break;
+    case BY_TIER: add(group_of(s, s->prices->n ? s->prices->tiers[t->tier].name : "(no prices)", !s->prices->n), t, &cpu); break;
     case BY_TABLE: {
         struct cost_group *row = group_of(s, t->path, false);
-        add(row, t);
+        add(row, t, &cpu);
         for (int i = 0; i < DP_COST_WAYS; i++) row->savings[i].rule = t->savings[i].rule ? utf8(t->savings[i].rule) : NULL;
         break;
     }
@@ -107,14 +128,41 @@ static enum dp_status on_run(void *ctx, const char *job, const struct dp_cost_pi
     s->runs = dp_grow(s->runs, &s->cap_runs, s->n_runs + 1, sizeof *s->runs);
     s->runs[s->n_runs++] = (struct cost_pipeline){utf8(job), *p};
     a->runs += p->runs, a->cpu_user_us += p->cpu_user_us, a->cpu_system_us += p->cpu_system_us, a->unmeasured += p->unmeasured;
-    a->bytes_in += p->bytes_in, a->bytes_out += p->bytes_out, a->rows += p->rows;
+    a->files += p->files, a->bytes_in += p->bytes_in, a->bytes_out += p->bytes_out, a->rows += p->rows;
     if (p->peak > a->peak) a->peak = p->peak;
     return DP_OK;
 }
 
+static enum dp_status on_data(void *ctx, const char *path, const struct dp_cost_time *t, struct dp_err *err) {
+    struct gathering *g = ctx;
+    (void)err;
+    if (!path) return add_time(&g->rest, t), DP_OK;
+    struct dp_cost_time *copy = dp_calloc(1, sizeof *copy);
+    *copy = *t;
+    dp_map_put(&g->times, dp_str_z(path), NULL)->v.p = copy;
+    return DP_OK;
+}
+
+/* What runs took that is of none of the tables: a row of its own, behind the others. */
+static void add_rest(struct gathering *g) {
+    struct cost_sums *s = &g->s;
+    for (size_t i = 0; i < g->times.n; i++) {
+        struct dp_cost_time *t = g->times.items[i].v.p;
+        if (t) add_time(&g->rest, t);
+        free(t);
+    }
+    dp_map_release(&g->times);
+    add_time(&s->total.cpu, &g->rest);
+    s->total.cpu.runs = s->all_runs.runs - s->all_runs.unmeasured; /* a run may be of several tables */
+    if (g->rest.runs && s->total.tables && s->by != BY_PIPELINE) group_of(s, "(no table of these)", true)->cpu = g->rest;
+}
+
+/* Rows without tables stand last, before them those of tables without a name. */
 static int by_name(const void *a, const void *b) {
     const struct cost_group *x = a, *y = b;
-    return x->is_rest != y->is_rest ? (x->is_rest ? 1 : -1) : strcmp(x->name, y->name);
+    if (x->is_rest != y->is_rest) return x->is_rest ? 1 : -1;
+    if (!x->tables != !y->tables) return x->tables ? -1 : 1;
+    return strcmp(x->name, y->name);
 }
 
 static enum dp_status print(struct dp_cli *cli, struct cost_sums *s, int form, struct dp_err *err) {
@@ -127,7 +175,10 @@ static enum dp_status print(struct dp_cli *cli, struct cost_sums *s, int form, s
     return status;
 }
 
-static void release(struct cost_sums *s) {
+static void release(struct gathering *g) {
+    struct cost_sums *s = &g->s;
+    for (size_t i = 0; i < g->times.n; i++) free(g->times.items[i].v.p);
+    dp_map_release(&g->times);
     for (size_t i = 0; i < s->n; i++) {
         free(s->v[i].name);
         for (int k = 0; k < DP_COST_WAYS; k++) free(s->v[i].savings[k].rule);
@@ -156,18 +207,20 @@ static enum dp_status run_cost(struct dp_cli *cli, struct dp_err *err) {
     const struct cost_conf *conf = cli->conf;
     struct dp_prices prices = {.cpu_hour = -1};
     struct gathering g = {.cli = cli, .s = {.by = (enum cost_by)conf->by, .prices = &prices, .with_runs = conf->reports.n > 0}};
+    const struct dp_cost_runs_opts runs = {.names = conf->reports.v, .n = conf->reports.n, .each = on_run, .each_data = on_data, .ctx = &g};
     const struct dp_cost_opts o = {.tables = cli->args, .n_tables = cli->n_args, .rules = conf->rules.v, .n_rules = conf->rules.n, .contract = cli->common.contract, .store = conf->store,
                                    .prices = &prices, .target_size = conf->target_size, .each = on_table, .ctx = &g};
     enum dp_status worst = DP_OK, status;
     DP_TRY(check(cli, conf, err));
     if (conf->prices) DP_TRY(dp_prices_read(&prices, conf->prices, err));
+    if (g.s.with_runs) DP_TRY_OUT(dp_cost_runs(&cli->run, &runs, err));
     if (cli->n_args && conf->by != BY_PIPELINE) DP_TRY_OUT(dp_cost_tables(&cli->run, &o, &worst, err));
-    if (g.s.with_runs) DP_TRY_OUT(dp_cost_runs(&cli->run, conf->reports.v, conf->reports.n, on_run, &g, err));
+    add_rest(&g);
     DP_TRY_OUT(print(cli, &g.s, conf->to, err));
     report(cli, &g.s);
     status = worst == DP_OK ? DP_OK : dp_err_set(err, worst, "not all tables could be read; those that could are told");
 out:
-    release(&g.s);
+    release(&g);
     dp_prices_release(&prices);
     return status;
 }

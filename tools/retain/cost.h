@@ -15,6 +15,7 @@ struct cost_group {
     struct dp_cost_amount kinds[DP_COST_KINDS], all;
     uint64_t rows_unknown;
     dp_u128 month;
+    struct dp_cost_time cpu;
     struct dp_cost_saving savings[DP_COST_WAYS];
 };
 struct cost_pipeline { char *name; struct dp_cost_pipeline p; };

@@ -24,10 +24,12 @@ static void add_month(struct dp_buf *b, const struct cost_sums *s, dp_u128 month
 
 static bool has_cpu(const struct cost_sums *s) { return s->prices->n && s->prices->cpu_hour >= 0; }
 
-static uint64_t cpu_of(const struct dp_cost_pipeline *p) {
+static uint64_t sum_of(uint64_t a, uint64_t b) {
     uint64_t sum;
-    return __builtin_add_overflow(p->cpu_user_us, p->cpu_system_us, &sum) ? UINT64_MAX : sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
+static uint64_t cpu_of(const struct dp_cost_pipeline *p) { return sum_of(p->cpu_user_us, p->cpu_system_us); }
+static uint64_t time_of(const struct dp_cost_time *t) { return sum_of(t->user_us, t->system_us); }
 
 /* ---- aligned columns ---- */
 
@@ -83,6 +85,8 @@ static void table_row(const struct cost_sums *s, const struct cost_group *g, con
     cell_u64(b, g->all.bytes);
     for (int i = 0; i < DP_COST_KINDS; i++) cell_u64(b, g->kinds[i].bytes);
     if (s->prices->n) cell_money(b, dp_price_month(s->prices, g->month));
+    if (s->with_runs) cell_money(b, time_of(&g->cpu));
+    if (s->with_runs && has_cpu(s)) cell_money(b, dp_price_cpu(s->prices, time_of(&g->cpu)));
     dp_buf_addc(b, '\n');
 }
 
@@ -92,6 +96,8 @@ static void table_groups(const struct cost_sums *s, struct dp_buf *out) {
     dp_buf_addz(&b, "tables\tfiles\trows\tbytes\t");
     for (int i = 0; i < DP_COST_KINDS; i++) cell(&b, kind_names[i]);
     if (s->prices->n) dp_buf_addf(&b, "%s/month\t", s->prices->currency);
+    if (s->with_runs) cell(&b, "cpu s");
+    if (s->with_runs && has_cpu(s)) dp_buf_addf(&b, "%s for cpu\t", s->prices->currency);
     dp_buf_addc(&b, '\n');
     for (size_t i = 0; i < s->n; i++) table_row(s, &s->v[i], s->v[i].name, &b);
     table_row(s, &s->total, "total", &b);
@@ -131,14 +137,14 @@ static void table_savings(const struct cost_sums *s, struct dp_buf *out) {
 static void run_row(const struct cost_sums *s, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *b) {
     cell(b, name);
     cell_u64(b, p->runs), cell_money(b, p->cpu_user_us), cell_money(b, p->cpu_system_us);
-    cell_u64(b, p->peak), cell_u64(b, p->bytes_in), cell_u64(b, p->bytes_out), cell_u64(b, p->rows);
+    cell_u64(b, p->peak), cell_u64(b, p->bytes_in), cell_u64(b, p->bytes_out), cell_u64(b, p->rows), cell_u64(b, p->files);
     if (has_cpu(s)) cell_money(b, dp_price_cpu(s->prices, cpu_of(p)));
     dp_buf_addc(b, '\n');
 }
 
 static void table_runs(const struct cost_sums *s, struct dp_buf *out) {
     struct dp_buf b = {0};
-    dp_buf_addz(&b, "pipeline\truns\tuser s\tsystem s\tpeak bytes\tbytes in\tbytes out\trecords\t");
+    dp_buf_addz(&b, "pipeline\truns\tuser s\tsystem s\tpeak bytes\tbytes in\tbytes out\trecords\tfiles\t");
     if (has_cpu(s)) cell(&b, s->prices->currency);
     dp_buf_addc(&b, '\n');
     for (size_t i = 0; i < s->n_runs; i++) run_row(s, s->runs[i].name, &s->runs[i].p, &b);
@@ -174,6 +180,16 @@ static void csv_price(const struct cost_sums *s, uint64_t micro, bool is_priced,
     dp_buf_addf(out, ",%s", is_priced ? s->prices->currency : "");
 }
 
+/* Processor time that went to a row's data. */
+static void csv_cpu(const struct cost_sums *s, const char *by, const char *name, const struct dp_cost_time *t, struct dp_buf *out) {
+    csv_head(out, by, name, "cpu");
+    dp_buf_addf(out, ",,,,%llu,", (unsigned long long)t->runs);
+    add_seconds(out, t->user_us), dp_buf_addc(out, ',');
+    add_seconds(out, t->system_us);
+    csv_price(s, dp_price_cpu(s->prices, time_of(t)), has_cpu(s), out);
+    dp_buf_addz(out, ",,\r\n");
+}
+
 static void csv_group(const struct cost_sums *s, const struct cost_group *g, const char *by, struct dp_buf *out) {
     const char *name = g->name ? g->name : "";
     for (int i = 0; i < DP_COST_KINDS; i++) {
@@ -186,6 +202,7 @@ static void csv_group(const struct cost_sums *s, const struct cost_group *g, con
     dp_buf_addf(out, ",%llu,%llu,%llu,,,", (unsigned long long)g->all.files, (unsigned long long)g->all.bytes, (unsigned long long)g->all.rows);
     csv_price(s, dp_price_month(s->prices, g->month), s->prices->n > 0, out);
     dp_buf_addz(out, ",,\r\n");
+    if (s->with_runs && g->name) csv_cpu(s, by, name, &g->cpu, out);
     for (int i = 0; i < DP_COST_WAYS; i++) {
         const struct dp_cost_saving *v = &g->savings[i];
         char what[32];
@@ -202,7 +219,7 @@ static void csv_group(const struct cost_sums *s, const struct cost_group *g, con
 
 static void csv_run(const struct cost_sums *s, const char *by, const char *name, const struct dp_cost_pipeline *p, struct dp_buf *out) {
     csv_head(out, by, name, "cpu");
-    dp_buf_addf(out, ",,,%llu,%llu,", (unsigned long long)p->rows, (unsigned long long)p->runs);
+    dp_buf_addf(out, ",%llu,,%llu,%llu,", (unsigned long long)p->files, (unsigned long long)p->rows, (unsigned long long)p->runs);
     add_seconds(out, p->cpu_user_us), dp_buf_addc(out, ',');
     add_seconds(out, p->cpu_system_us);
     csv_price(s, dp_price_cpu(s->prices, cpu_of(p)), has_cpu(s), out);
@@ -257,6 +274,20 @@ static void prometheus_groups(const struct cost_sums *s, struct dp_buf *out) {
     for (size_t i = 0; i < s->n; i++) sample(out, "dp_cost_per_month", by, s->v[i].name, "currency", s->prices->currency), add_month(out, s, s->v[i].month), dp_buf_addc(out, '\n');
 }
 
+/* Of a name of their own, so that they are not added to those of pipelines. */
+static void prometheus_cpu(const struct cost_sums *s, struct dp_buf *out) {
+    const char *by = by_names[s->by];
+    metric(out, "dp_cost_data_cpu_seconds", "Processor time of the runs that wrote, or only read, this data.");
+    for (size_t i = 0; i < s->n; i++) {
+        sample(out, "dp_cost_data_cpu_seconds", by, s->v[i].name, "mode", "user"), add_seconds(out, s->v[i].cpu.user_us), dp_buf_addc(out, '\n');
+        sample(out, "dp_cost_data_cpu_seconds", by, s->v[i].name, "mode", "system"), add_seconds(out, s->v[i].cpu.system_us), dp_buf_addc(out, '\n');
+    }
+    if (!has_cpu(s)) return;
+    metric(out, "dp_cost_data_cpu", "What that processor time cost.");
+    for (size_t i = 0; i < s->n; i++)
+        sample(out, "dp_cost_data_cpu", by, s->v[i].name, "currency", s->prices->currency), add_money(out, dp_price_cpu(s->prices, time_of(&s->v[i].cpu))), dp_buf_addc(out, '\n');
+}
+
 static void prometheus_savings(const struct cost_sums *s, struct dp_buf *out) {
     const char *by = by_names[s->by];
     metric(out, "dp_cost_saving_bytes", "Bytes that could be saved; of compaction and tiering estimates.");
@@ -274,6 +305,8 @@ static void prometheus_savings(const struct cost_sums *s, struct dp_buf *out) {
 static void prometheus_runs(const struct cost_sums *s, struct dp_buf *out) {
     metric(out, "dp_cost_runs", "Runs of pipelines in the reports.");
     for (size_t i = 0; i < s->n_runs; i++) sample(out, "dp_cost_runs", "pipeline", s->runs[i].name, NULL, NULL), add_u64(out, s->runs[i].p.runs), dp_buf_addc(out, '\n');
+    metric(out, "dp_cost_files_written", "Files that these runs wrote.");
+    for (size_t i = 0; i < s->n_runs; i++) sample(out, "dp_cost_files_written", "pipeline", s->runs[i].name, NULL, NULL), add_u64(out, s->runs[i].p.files), dp_buf_addc(out, '\n');
     metric(out, "dp_cost_cpu_seconds", "Processor time of these runs.");
     for (size_t i = 0; i < s->n_runs; i++) {
         sample(out, "dp_cost_cpu_seconds", "pipeline", s->runs[i].name, "mode", "user"), add_seconds(out, s->runs[i].p.cpu_user_us), dp_buf_addc(out, '\n');
@@ -290,6 +323,7 @@ static void prometheus_runs(const struct cost_sums *s, struct dp_buf *out) {
 void cost_print_prometheus(const struct cost_sums *s, struct dp_buf *out) {
     if (s->total.tables) {
         prometheus_groups(s, out);
+        if (s->with_runs) prometheus_cpu(s, out);
         prometheus_savings(s, out);
     }
     if (s->with_runs) prometheus_runs(s, out);
@@ -307,6 +341,11 @@ static void record_group(const struct cost_sums *s, const struct cost_group *g, 
         dp_buf_addf(out, "%s\"%s\":{\"files\":%llu,\"bytes\":%llu}", i ? "," : "", kind_names[i], (unsigned long long)g->kinds[i].files, (unsigned long long)g->kinds[i].bytes);
     dp_buf_addf(out, "},\"deleted_rows\":%llu", (unsigned long long)g->kinds[DP_COST_VECTORS].rows);
     if (s->prices->n) dp_buf_addf(out, ",\"currency\":\"%s\",\"per_month\":", s->prices->currency), add_month(out, s, g->month);
+    if (s->with_runs) {
+        dp_buf_addf(out, ",\"runs\":%llu,\"cpu_user_seconds\":", (unsigned long long)g->cpu.runs), add_seconds(out, g->cpu.user_us);
+        dp_buf_addz(out, ",\"cpu_system_seconds\":"), add_seconds(out, g->cpu.system_us);
+        if (has_cpu(s)) dp_buf_addz(out, ",\"cpu_cost\":"), add_money(out, dp_price_cpu(s->prices, time_of(&g->cpu)));
+    }
     dp_buf_addz(out, ",\"savings\":[");
     for (int i = 0, n = 0; i < DP_COST_WAYS; i++) {
         const struct dp_cost_saving *v = &g->savings[i];
@@ -328,8 +367,8 @@ static void record_run(const struct cost_sums *s, const char *name, const struct
     add_seconds(out, p->cpu_user_us);
     dp_buf_addz(out, ",\"cpu_system_seconds\":");
     add_seconds(out, p->cpu_system_us);
-    dp_buf_addf(out, ",\"peak_memory_bytes\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu,\"records\":%llu", (unsigned long long)p->peak, (unsigned long long)p->bytes_in,
-                (unsigned long long)p->bytes_out, (unsigned long long)p->rows);
+    dp_buf_addf(out, ",\"peak_memory_bytes\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu,\"records\":%llu,\"files\":%llu", (unsigned long long)p->peak,
+                (unsigned long long)p->bytes_in, (unsigned long long)p->bytes_out, (unsigned long long)p->rows, (unsigned long long)p->files);
     if (has_cpu(s)) dp_buf_addf(out, ",\"currency\":\"%s\",\"cost\":", s->prices->currency), add_money(out, dp_price_cpu(s->prices, cpu_of(p)));
     dp_buf_addz(out, "}\n");
 }

@@ -99,6 +99,8 @@ struct dp_cli {
     struct dp_buf metrics, figures; /* samples of --metrics: rejects by rule; what the report counts beside records */
     int exit_code;              /* of the run, once known */
     struct dp_lineage_run *lineage; /* this run as lineage events tell it; NULL: nobody is told */
+    struct dp_datasets *book;   /* of a tool that leads: what its stages read and write; NULL: not known */
+    int book_fd;                /* where they tell it; 0: nowhere */
 };
 
 /* Adds a member to the report (and the --json line).  `json` is any JSON text. */
@@ -117,6 +119,11 @@ bool dp_cli_given(const struct dp_cli *cli, const char *long_name);
 void dp_cli_lineage_lead(struct dp_cli *cli, char *job);
 /* Closes the runs of processes that died. */
 void dp_cli_lineage_reap(struct dp_cli *cli);
+/* For a tool that leads and has to report: where those that it starts from here on tell what they read and write, in its environment; */
+void dp_cli_book_open(struct dp_cli *cli);
+/* what an earlier try told is forgotten; what the stages told is taken for the report. */
+void dp_cli_book_begin_try(struct dp_cli *cli);
+void dp_cli_book_take(struct dp_cli *cli);
 
 /* dp_stream_run over the operands with the common options applied. */
 enum dp_status dp_cli_stream(struct dp_cli *cli, const struct dp_stream_conf *conf, const struct dp_stream_ops *ops, void *ctx,

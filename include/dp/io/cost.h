@@ -35,6 +35,7 @@ struct dp_cost_names { char **v; size_t n, cap; }; /* in order, each once */
 
 struct dp_cost_table {
     const char *path;                             /* as it was found */
+    char *real;                                   /* what that resolves to; NULL: of one with a fault */
     const char *fault;                            /* why nothing is known of it, or NULL */
     struct dp_cost_amount kinds[DP_COST_KINDS];
     uint64_t rows_unknown;                        /* live files whose rows the log does not tell */
@@ -65,13 +66,24 @@ enum dp_status dp_cost_tables(struct dp_run *run, const struct dp_cost_opts *o, 
 
 struct dp_cost_pipeline {
     uint64_t runs, cpu_user_us, cpu_system_us, peak, bytes_in, bytes_out, rows;
+    uint64_t files;      /* written to data; what dp-table commit only names was counted where it was written */
     uint64_t unmeasured; /* runs whose reports have no processor time */
 };
+struct dp_cost_time { uint64_t runs, user_us, system_us; };
+
+struct dp_cost_runs_opts {
+    const char *const *names; /* files and directories of reports */
+    size_t n;
+    /* Each job, in order. */
+    enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err);
+    /* Each table or file that runs wrote or, where a run wrote nothing, read; path NULL: of runs whose reports name none. */
+    enum dp_status (*each_data)(void *ctx, const char *path, const struct dp_cost_time *t, struct dp_err *err);
+    void *ctx;
+};
 /*
- * Sums of run reports (--report, --json: a line of JSON each), by job.  A directory stands for its files that end in .json, .ndjson or .jsonl.  A report of dp-run holds the processor time of its
- * stages: reports of the same run are counted in it alone.  DP_FORMAT: a line that is no report, with its place.
+ * Sums of run reports (--report, --json: a line of JSON each), by job and by the data that they went to.  A directory stands for its files that end in .json, .ndjson or .jsonl.  A report of dp-run
+ * holds the processor time of its stages: reports of the same run are counted in it alone.  DP_FORMAT: a line that is no report, with its place.
  */
-enum dp_status dp_cost_runs(const struct dp_run *run, const char *const *names, size_t n,
-                            enum dp_status (*each)(void *ctx, const char *job, const struct dp_cost_pipeline *p, struct dp_err *err), void *ctx, struct dp_err *err) DP_MUST_CHECK;
+enum dp_status dp_cost_runs(const struct dp_run *run, const struct dp_cost_runs_opts *o, struct dp_err *err) DP_MUST_CHECK;
 
 #endif

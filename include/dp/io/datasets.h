@@ -59,6 +59,10 @@ struct dp_dataset *dp_dataset_copied(struct dp_run *run, const char *from, const
 /* ---- for cli ---- */
 /* Copies of all that was noted so far, inputs before outputs, in order of their names; n of them, caller releases each and frees the array. */
 struct dp_ol_dataset *dp_datasets_list(struct dp_datasets *d, size_t *n);
+/* Appends `"inputs":[...],"outputs":[...]`: each with namespace, name and, as far as known, rows, bytes, files, in order of their names. */
+void dp_datasets_print(const struct dp_datasets *d, struct dp_buf *out);
+/* Notes what such an object says; of figures that both know the greater.  What is none is left out. */
+void dp_datasets_take(struct dp_datasets *d, struct dp_str json);
 /* Moves the facets noted for run and job to those of `r`. */
 void dp_datasets_facets(struct dp_datasets *d, struct dp_ol_run *r);
 
