@@ -86,12 +86,12 @@ static void open_search(struct plain *p) {
     trace_set_make(&p->set, values, s->n, NULL, NULL, 0);
     free(values);
     p->counts = dp_calloc(DP_TRACE_KINDS * p->set.n_asked + 1, sizeof *p->counts);
-    p->search = (struct trace_search){.run = p->x->run, .set = &p->set, .counts = p->counts, .scan = dp_scan_open(p->x->run->max_record, DP_SCAN_AUTO), .inner = dp_scan_open(p->x->run->max_record, DP_SCAN_AUTO)};
+    trace_search_open(&p->search, p->x->run, &p->set);
+    p->search.counts = p->counts;
 }
 
 static void close_search(struct plain *p) {
-    dp_scan_close(p->search.scan), dp_scan_close(p->search.inner);
-    dp_buf_release(&p->search.text), dp_buf_release(&p->search.decoded), dp_buf_release(&p->search.nested), dp_buf_release(&p->search.why);
+    trace_search_close(&p->search);
     trace_set_release(&p->set);
     free(p->counts);
     dp_buf_release(&p->text), dp_buf_release(&p->line), dp_buf_release(&p->keep);

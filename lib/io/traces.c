@@ -265,13 +265,9 @@ static enum dp_status search_table(struct finding *f, const char *table, const s
     if (status == DP_OK) status = add_absolute(f, s, err);
     if (f->paths.n) qsort(f->paths.items, f->paths.n, sizeof *f->paths.items, by_path); /* nothing is looked up by key any more */
     f->searches = dp_calloc(threads, sizeof *f->searches);
-    for (unsigned i = 0; i < threads; i++)
-        f->searches[i] = (struct trace_search){.run = f->run, .set = &f->set, .scan = dp_scan_open(f->run->max_record, DP_SCAN_AUTO), .inner = dp_scan_open(f->run->max_record, DP_SCAN_AUTO)};
+    for (unsigned i = 0; i < threads; i++) trace_search_open(&f->searches[i], f->run, &f->set);
     if (status == DP_OK) status = dp_pool_run(f->run->pool, &ops, f, err);
-    for (unsigned i = 0; i < threads; i++) {
-        dp_scan_close(f->searches[i].scan), dp_scan_close(f->searches[i].inner);
-        dp_buf_release(&f->searches[i].text), dp_buf_release(&f->searches[i].decoded), dp_buf_release(&f->searches[i].nested), dp_buf_release(&f->searches[i].why);
-    }
+    for (unsigned i = 0; i < threads; i++) trace_search_close(&f->searches[i]);
     free(f->searches);
     trace_set_release(&f->set);
     dp_map_release(&f->paths);

@@ -3,6 +3,7 @@
 #define DP_IO_TRACES_PRIV_H
 
 #include <dp/base/arena.h>
+#include <dp/base/patterns.h>
 #include <dp/io/traces.h>
 #include <dp/record/json.h>
 
@@ -16,6 +17,7 @@ struct trace_set {
     size_t n, n_asked;
     struct trace_pattern *patterns;
     size_t n_patterns, cap_patterns;
+    struct dp_patterns *finder; /* of all patterns */
     size_t longest;           /* bytes of a pattern */
     struct dp_arena arena;
 };
@@ -32,8 +34,15 @@ struct trace_search {
     uint64_t rows, bytes;
     struct dp_scan *scan, *inner;
     struct dp_buf text, decoded, nested;
+    uint64_t *line_of;        /* of each value: the last line that it was met in; numbered through all that is searched */
+    size_t *met, n_met;       /* values met in the line at hand */
+    bool *is_sure;            /* of each value: by a pattern that says so by itself */
+    size_t *last_end;         /* of each pattern: where it was met last in the bytes at hand */
+    uint64_t line;
     struct dp_buf why;        /* not empty: nothing can be said */
 };
+void trace_search_open(struct trace_search *s, const struct dp_run *run, const struct trace_set *set);
+void trace_search_close(struct trace_search *s);
 static inline void trace_met(struct trace_search *s, enum dp_trace_kind kind, size_t value, uint64_t n) { s->counts[kind * s->set->n_asked + s->set->asked[value]] += n; }
 
 /* ---- traces_text.c ---- */

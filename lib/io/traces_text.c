@@ -71,23 +71,49 @@ void trace_set_make(struct trace_set *s, const struct dp_trace_value *values, si
         s->asked[i] = i < n ? i : alias_of[i - n];
     }
     for (size_t i = 0; i < s->n; i++) add_value(s, i);
+    struct dp_str *texts = dp_calloc(s->n_patterns + 1, sizeof *texts);
+    for (size_t i = 0; i < s->n_patterns; i++) texts[i] = s->patterns[i].bytes;
+    s->finder = dp_patterns_make(texts, s->n_patterns);
+    free(texts);
 }
 
 void trace_set_release(struct trace_set *s) {
     free(s->v), free(s->asked), free(s->patterns);
+    dp_patterns_free(s->finder);
     dp_arena_release(&s->arena);
     *s = (struct trace_set){0};
 }
 
+void trace_search_open(struct trace_search *s, const struct dp_run *run, const struct trace_set *set) {
+    *s = (struct trace_search){.run = run, .set = set, .scan = dp_scan_open(run->max_record, DP_SCAN_AUTO), .inner = dp_scan_open(run->max_record, DP_SCAN_AUTO)};
+    s->line_of = dp_calloc(set->n + 1, sizeof *s->line_of);
+    s->met = dp_calloc(set->n + 1, sizeof *s->met);
+    s->is_sure = dp_calloc(set->n + 1, sizeof *s->is_sure);
+    s->last_end = dp_calloc(set->n_patterns + 1, sizeof *s->last_end);
+}
+
+void trace_search_close(struct trace_search *s) {
+    dp_scan_close(s->scan), dp_scan_close(s->inner);
+    dp_buf_release(&s->text), dp_buf_release(&s->decoded), dp_buf_release(&s->nested), dp_buf_release(&s->why);
+    free(s->line_of), free(s->met), free(s->is_sure), free(s->last_end);
+}
+
 /* ---- bytes ---- */
 
+struct bytes_at { struct trace_search *s; size_t before; enum dp_trace_kind kind; };
+
+/* One that overlaps with itself counts once. */
+static void on_bytes(void *ctx, size_t which, size_t end) {
+    struct bytes_at *at = ctx;
+    const struct trace_pattern *p = &at->s->set->patterns[which];
+    if (!p->is_sure || end < at->s->last_end[which] + p->bytes.n) return;
+    at->s->last_end[which] = end;
+    if (end > at->before) trace_met(at->s, at->kind, p->value, 1);
+}
+
 void trace_bytes(struct trace_search *s, struct dp_str bytes, size_t before, enum dp_trace_kind kind) {
-    for (size_t i = 0; i < s->set->n_patterns; i++) {
-        const struct trace_pattern *p = &s->set->patterns[i];
-        if (!p->is_sure) continue;
-        for (const char *at = bytes.p, *end = bytes.p + bytes.n, *hit; at < end && (hit = dp_str_find(dp_str(at, (size_t)(end - at)), p->bytes)) != NULL; at = hit + p->bytes.n)
-            if ((size_t)(hit - bytes.p) + p->bytes.n > before) trace_met(s, kind, p->value, 1);
-    }
+    memset(s->last_end, 0, s->set->n_patterns * sizeof *s->last_end);
+    dp_patterns_find(s->set->finder, bytes, on_bytes, &(struct bytes_at){s, before, kind});
 }
 
 /* ---- records ---- */
@@ -168,61 +194,73 @@ static bool look_at(struct look *l, struct dp_scan *scan, const struct dp_record
     return false;
 }
 
-/* A line that is no record is a text: what is sure of it counts. */
-static bool holds(struct trace_search *s, const struct trace_pattern *p, struct dp_str line) {
-    const struct dp_trace_value *v = &s->set->v[p->value];
-    struct look l = {s, v, v->text.n >= DP_TRACE_FREE && !is_number(v->text), 0};
+/* Values that were met in a line as parts of some text; a line that is no record has none. */
+static void look_at_line(struct trace_search *s, struct dp_str line) {
     struct dp_record r;
     struct dp_err ignored = DP_ERR_INIT;
-    if (p->is_sure) return true;
-    dp_buf_reset(&s->text);
-    dp_buf_adds(&s->text, line);
-    memset(dp_buf_reserve(&s->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
-    return dp_scan_value(s->scan, s->text.p, s->text.n, &r, &ignored) == DP_OK && look_at(&l, s->scan, &r, 0, dp_str(NULL, 0));
+    bool is_read = false, is_record = false;
+    for (size_t i = 0; i < s->n_met; i++) {
+        const struct dp_trace_value *v = &s->set->v[s->met[i]];
+        struct look l = {s, v, v->text.n >= DP_TRACE_FREE && !is_number(v->text), 0};
+        if (!s->is_sure[s->met[i]] && !is_read) {
+            is_read = true;
+            dp_buf_reset(&s->text);
+            dp_buf_adds(&s->text, line);
+            memset(dp_buf_reserve(&s->text, DP_SCAN_PAD), 0, DP_SCAN_PAD);
+            is_record = dp_scan_value(s->scan, s->text.p, s->text.n, &r, &ignored) == DP_OK;
+        }
+        if (s->is_sure[s->met[i]] || (is_record && look_at(&l, s->scan, &r, 0, dp_str(NULL, 0)))) trace_met(s, DP_TRACE_ROW, s->met[i], 1);
+    }
+    s->n_met = 0;
+}
+
+struct lines_at { struct trace_search *s; struct dp_str lines; size_t begin, end; }; /* of the line at hand; end 0: of none */
+
+static void on_line(void *ctx, size_t which, size_t end) {
+    struct lines_at *at = ctx;
+    struct trace_search *s = at->s;
+    const struct trace_pattern *p = &s->set->patterns[which];
+    if (end > at->end) { /* in another line */
+        struct dp_str before = dp_str(at->lines.p, end - 1), behind = dp_str(at->lines.p + end - 1, at->lines.n - (end - 1));
+        if (at->end) look_at_line(s, dp_str(at->lines.p + at->begin, at->end - at->begin));
+        const char *begin = dp_str_last(before, '\n'), *stop = memchr(behind.p, '\n', behind.n);
+        at->begin = begin ? (size_t)(begin - at->lines.p) + 1 : 0;
+        at->end = stop ? (size_t)(stop - at->lines.p) : at->lines.n;
+        s->line++;
+    }
+    if (s->line_of[p->value] != s->line) {
+        s->line_of[p->value] = s->line;
+        s->met[s->n_met++] = p->value;
+        s->is_sure[p->value] = false;
+    }
+    s->is_sure[p->value] |= p->is_sure;
 }
 
 /* Counts a line once for each value, whichever of its patterns are met. */
-static void trace_value_lines(struct trace_search *s, struct dp_str lines, size_t from, size_t to) {
-    const struct trace_pattern *p = s->set->patterns;
-    const char *end = lines.p + lines.n;
-    for (const char *at = lines.p; at < end;) {
-        const char *hit = NULL;
-        for (size_t i = from; i < to; i++) {
-            const char *one = dp_str_find(dp_str(at, (size_t)(end - at)), p[i].bytes);
-            if (one && (!hit || one < hit)) hit = one;
-        }
-        if (!hit) return;
-        const char *begin = dp_str_last(dp_str(at, (size_t)(hit - at)), '\n'), *stop = memchr(hit, '\n', (size_t)(end - hit));
-        begin = begin ? begin + 1 : at;
-        if (!stop) stop = end;
-        struct dp_str line = dp_str(begin, (size_t)(stop - begin));
-        bool met = false;
-        for (size_t i = from; i < to && !met; i++) met = dp_str_find(line, p[i].bytes) && holds(s, &p[i], line);
-        if (met) trace_met(s, DP_TRACE_ROW, p[from].value, 1);
-        at = stop + 1;
-    }
-}
-
 void trace_lines(struct trace_search *s, struct dp_str lines) {
-    for (size_t from = 0, to; from < s->set->n_patterns; from = to) {
-        for (to = from + 1; to < s->set->n_patterns && s->set->patterns[to].value == s->set->patterns[from].value;) to++;
-        trace_value_lines(s, lines, from, to);
-    }
+    struct lines_at at = {s, lines, 0, 0};
+    dp_patterns_find(s->set->finder, lines, on_line, &at);
+    if (at.end) look_at_line(s, dp_str(lines.p + at.begin, at.end - at.begin));
 }
 
 /* ---- names ---- */
 
+static void on_name(void *ctx, size_t which, size_t end) {
+    struct trace_search *s = ctx;
+    const struct trace_pattern *p = &s->set->patterns[which];
+    (void)end;
+    if (!p->is_sure || s->line_of[p->value] == s->line) return;
+    s->line_of[p->value] = s->line; /* a value counts once */
+    trace_met(s, DP_TRACE_NAME, p->value, 1);
+}
+
 void trace_name(struct trace_search *s, struct dp_str path) {
     struct dp_buf plain = {0}, whole = {0};
-    size_t last = SIZE_MAX; /* a value counts once */
     dp_buf_adds(&whole, path);
     dp_buf_addc(&whole, '/'); /* NAME=VALUE/ may be the last part */
     dp_delta_path_decode(dp_buf_str(&whole), &plain);
-    for (size_t i = 0; i < s->set->n_patterns; i++) {
-        const struct trace_pattern *p = &s->set->patterns[i];
-        if (!p->is_sure || p->value == last || (!dp_str_find(dp_buf_str(&whole), p->bytes) && !dp_str_find(dp_buf_str(&plain), p->bytes))) continue;
-        trace_met(s, DP_TRACE_NAME, p->value, 1);
-        last = p->value;
-    }
+    s->line++;
+    dp_patterns_find(s->set->finder, dp_buf_str(&whole), on_name, s);
+    dp_patterns_find(s->set->finder, dp_buf_str(&plain), on_name, s);
     dp_buf_release(&plain), dp_buf_release(&whole);
 }

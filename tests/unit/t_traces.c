@@ -12,11 +12,12 @@ struct rig { struct trace_set set; struct trace_search s; uint64_t counts[DP_TRA
 static void set_up(struct rig *r) {
     memset(r, 0, sizeof *r);
     trace_set_make(&r->set, values, N, aliases, alias_of, 1);
-    r->s = (struct trace_search){.run = &r->run, .set = &r->set, .counts = r->counts, .scan = dp_scan_open(1 << 20, DP_SCAN_AUTO), .inner = dp_scan_open(1 << 20, DP_SCAN_AUTO)};
+    r->run.max_record = 1 << 20;
+    trace_search_open(&r->s, &r->run, &r->set);
+    r->s.counts = r->counts;
 }
 static void tear_down(struct rig *r) {
-    dp_scan_close(r->s.scan), dp_scan_close(r->s.inner);
-    dp_buf_release(&r->s.text), dp_buf_release(&r->s.decoded), dp_buf_release(&r->s.nested);
+    trace_search_close(&r->s);
     trace_set_release(&r->set);
 }
 
