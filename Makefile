@@ -82,6 +82,8 @@ TABLE_SRC = $(sort $(wildcard tools/table/*.c))
 $(O)/bin/dp-table: $(TABLE_SRC:%.c=$(O)/%.o)
 LINEAGE_SRC = $(sort $(wildcard tools/lineage/*.c))
 $(O)/bin/dp-lineage: $(LINEAGE_SRC:%.c=$(O)/%.o)
+MASK_SRC = $(sort $(wildcard tools/mask/*.c))
+$(O)/bin/dp-mask: $(MASK_SRC:%.c=$(O)/%.o)
 RETAIN_SRC = $(sort $(wildcard tools/retain/*.c))
 $(O)/bin/dp-retain: $(RETAIN_SRC:%.c=$(O)/%.o)
 
@@ -232,4 +234,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(TABLE_SRC:%.c=$(O)/%.d) $(LINEAGE_SRC:%.c=$(O)/%.d) $(RETAIN_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d $(O)/tests/interop/graph_page.d
+-include $(LIB_OBJ:.o=.d) $(TOOL_SRC:%.c=$(O)/%.d) $(TABLE_SRC:%.c=$(O)/%.d) $(LINEAGE_SRC:%.c=$(O)/%.d) $(RETAIN_SRC:%.c=$(O)/%.d) $(MASK_SRC:%.c=$(O)/%.d) $(UNIT_SRC:%.c=$(O)/%.d) $(FUZZ_SRC:%.c=$(O)/%.d) $(O)/tests/interop/matrix.d $(O)/tests/interop/graph_page.d

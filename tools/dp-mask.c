@@ -8,8 +8,8 @@
  * value whose form is not the contract's: nothing passes by accident.  Keyed techniques need a key ring (keygen makes one); no value of a masked
  * column and no key stands in any message, reject or report.
  */
-#include <dp/base/crypto.h>
-#include <dp/cli/cli.h>
+#include "mask/mask.h"
+
 #include <dp/delta/log.h>
 #include <dp/io/datasets.h>
 #include <dp/io/lines.h>
@@ -22,9 +22,6 @@ struct conf {
     const char *policy, *role, *key_file, *codec;
     int unknown;
 };
-
-#define KEY_ENV "DP_MASK_KEY"
-#define KEY_FILE_ENV "DP_MASK_KEY_FILE"
 
 static const char *const unknowns[] = {"fail", "drop", "pass", NULL};
 static const struct dp_opt options[] = {
@@ -246,41 +243,14 @@ out:
 
 /* ---- keys ---- */
 
-/* From the environment; what stood there is wiped, so that /proc/PID/environ does not show it while we run. */
-static enum dp_status key_of_environment(struct dp_keyring **ring, struct dp_err *err) {
-    char *text = getenv(KEY_ENV);
-    if (!text || !*text) return DP_OK;
-    enum dp_status status = dp_keyring_parse(dp_str_z(text), "$" KEY_ENV, ring, err);
-    dp_wipe(text, strlen(text));
-    return status;
-}
-
 static enum dp_status set_key(struct masking *m, struct dp_err *err) {
     const struct conf *c = m->cli->conf;
-    const char *column = dp_mask_needs_key(m->mask), *file = c->key_file, *env_file = getenv(KEY_FILE_ENV);
-    struct dp_keyring *ring = NULL;
-    enum dp_status status = DP_OK;
-    DP_TRY_OUT(key_of_environment(&ring, err));
-    if (!column) goto out;
-    if (!file && env_file && *env_file) {
-        if (ring) {
-            status = dp_err_set(err, DP_USAGE, "both $" KEY_ENV " and $" KEY_FILE_ENV " are set: which key is meant?");
-            goto out;
-        }
-        file = env_file;
+    struct dp_keyring *ring;
+    enum dp_status status = mask_read_ring(c->key_file, dp_mask_needs_key(m->mask), &ring, err);
+    if (status == DP_OK && dp_mask_needs_key(m->mask)) {
+        status = dp_mask_set_key(m->mask, ring, err);
+        if (status == DP_OK) snprintf(m->key_id, sizeof m->key_id, "%s", dp_keyring_active(ring)->id);
     }
-    if (file) {
-        dp_keyring_free(ring);
-        ring = NULL;
-        DP_TRY_OUT(dp_keyring_read(file, &ring, err));
-    }
-    if (!ring) {
-        status = dp_err_set(err, DP_USAGE, "column %s needs a key, and there is none: `dp-mask keygen FILE` makes one, --key-file FILE (or $" KEY_FILE_ENV ") names it", column);
-        goto out;
-    }
-    DP_TRY_OUT(dp_mask_set_key(m->mask, ring, err));
-    snprintf(m->key_id, sizeof m->key_id, "%s", dp_keyring_active(ring)->id);
-out:
     dp_keyring_free(ring);
     return status;
 }
@@ -374,36 +344,7 @@ static enum dp_status run(struct dp_cli *cli, struct dp_err *err) {
     return status;
 }
 
-/* ---- keygen ---- */
-
-struct keygen_conf {
-    bool add;
-};
-
-static const struct dp_opt keygen_options[] = {
-    DP_OPT_FLAG(keygen_conf, add, "add", 0, "add a key to the ring that FILE is; the key that was active is retired"), DP_OPT_END};
-
-static enum dp_status keygen(struct dp_cli *cli, struct dp_err *err) {
-    const struct keygen_conf *c = cli->conf;
-    char line[40], id[33];
-    dp_secret_guard();
-    if (c->add) DP_TRY(dp_keyring_add(cli->args[0], cli->run.now_micros, id, err));
-    else DP_TRY(dp_keyring_create(cli->args[0], cli->run.now_micros, id, err));
-    int n = snprintf(line, sizeof line, "%s\n", id);
-    return dp_out_write(cli->run.out, line, (size_t)n, err);
-}
-
-static const struct dp_tool keygen_tool = {.name = "keygen",
-                                           .summary = "make a key ring, and print the id of its key",
-                                           .synopsis = "[--add] FILE",
-                                           .options = keygen_options,
-                                           .conf_size = sizeof(struct keygen_conf),
-                                           .min_args = 1,
-                                           .max_args = 1,
-                                           .args = "FILE",
-                                           .no_lineage = "*",
-                                           .run = keygen};
-static const struct dp_tool *const commands[] = {&keygen_tool, NULL};
+static const struct dp_tool *const commands[] = {&mask_keygen, &mask_reveal, NULL};
 
 static const struct dp_tool tool = {.name = "dp-mask",
                                     .summary = "mask personal data in records, by contract, policy and role",

@@ -399,11 +399,12 @@ static void print_all_done(const struct lineage *l, uint32_t before, struct dp_s
 
 static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str name, const struct dp_lineage_done *d, size_t n, struct dp_buf *b) {
     const char *word = NULL;
-    bool open = false, changed = false, masks = false;
+    bool open = false, changed = false, masks = false, reveals = false;
     for (size_t i = 0; i < n; i++) {
         if (!is_of(&d[i], name)) continue;
         open = open || d[i].open;
         masks = masks || d[i].masks;
+        reveals = reveals || d[i].reveals;
         changed = changed || d[i].what;
         if (dp_class_rank_z(d[i].classification) > dp_class_rank_z(word)) word = d[i].classification;
     }
@@ -412,6 +413,7 @@ static void print_done_entry(struct lineage *l, uint32_t before, struct dp_str n
     dp_buf_addz(b, "{\"name\":");
     dp_json_add_string(b, name);
     add_field_origins(l, name, masks ? DP_HOW_MASKED(DP_HOW_TRANSFORMATION) : changed ? DP_HOW_TRANSFORMATION : DP_HOW_IDENTITY);
+    for (size_t i = 0; reveals && i < l->n_origins; i++) l->origins[i].how = (l->origins[i].how | l->origins[i].how >> 16) & 0xffff;
     print_origins(l, b);
     print_all_done(l, before, name, d, n, b);
     if (class && rank(l, class) >= dp_class_rank_z(word)) dp_buf_addz(b, ",\"classification\":"), dp_buf_adds(b, raw_of(l, class));

@@ -359,6 +359,8 @@ void dp_mask_free(struct dp_mask *m) {
     if (!m) return;
     free(m->unused);
     dp_secret_free(m->hmacs, m->n_keyed * sizeof *m->hmacs);
+    dp_secret_free(m->sivs, m->n_keyed * sizeof *m->sivs);
+    mask_openers_free(m);
     for (size_t i = 0; i < m->n_tables; i++) {
         dp_map_release(m->tables[i]);
         free(m->tables[i]);
@@ -393,14 +395,17 @@ enum dp_status dp_mask_set_key(struct dp_mask *m, const struct dp_keyring *ring,
     if (!k) return dp_err_set(err, DP_USAGE, "no key of the ring is active: `dp-mask keygen --add FILE` adds one");
     if (!m->n_keyed || m->hmacs) return DP_OK;
     m->hmacs = dp_secret_alloc(m->n_keyed * sizeof *m->hmacs);
+    m->sivs = dp_secret_alloc(m->n_keyed * sizeof *m->sivs);
     for (size_t i = 0; i < m->n_keyed; i++) {
         struct mask_node *n = m->keyed[i];
         uint8_t key[DP_SHA256_SIZE];
         dp_key_derive(k, n->rule.technique->name, dp_str(n->prefix.p, n->prefix.n - 1), key);
-        dp_hmac_init(&m->hmacs[i], key, sizeof key);
+        bool seals = n->rule.technique->apply == dp_mask_encrypt;
+        if (seals) dp_siv_init(&m->sivs[i], key, n->prefix);
+        else dp_hmac_init(&m->hmacs[i], key, sizeof key);
         dp_wipe(key, sizeof key);
-        n->hmac = &m->hmacs[i];
-        n->head_n = (size_t)snprintf(n->head, sizeof n->head, "v1:%s:", k->id);
+        n->hmac = seals ? NULL : &m->hmacs[i], n->siv = seals ? &m->sivs[i] : NULL;
+        n->head_n = (size_t)snprintf(n->head, sizeof n->head, "%s:%s:", seals ? "e1" : "v1", k->id);
     }
     return DP_OK;
 }

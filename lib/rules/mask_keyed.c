@@ -37,7 +37,7 @@ static void add_zeros(struct dp_buf *b, int64_t n) {
 }
 
 /* Behind b's content. */
-static void canonical_number(struct dp_str s, struct dp_buf *b) {
+void mask_canonical_number(struct dp_str s, struct dp_buf *b) {
     struct dp_buf digits = {0};
     int64_t e;
     split_number(s, &digits, &e);
@@ -84,7 +84,7 @@ static bool sum(const struct mask_node *n, struct dp_buf *scratch, struct mask_v
     struct dp_str text = v.text;
     if (v.kind == DP_KIND_NUMBER) {
         dp_buf_reset(scratch);
-        canonical_number(v.text, scratch);
+        mask_canonical_number(v.text, scratch);
         text = dp_buf_str(scratch);
     } else if (n->rule.trim || n->rule.lower) {
         text = normalised(&n->rule, text, scratch);

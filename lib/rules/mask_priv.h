@@ -3,6 +3,7 @@
 #define DP_RULES_MASK_PRIV_H
 
 #include <dp/base/map.h>
+#include <dp/base/siv.h>
 #include <dp/rules/mask.h>
 
 enum mask_act { MASK_KEEP, MASK_APPLY, MASK_INTO, MASK_DROP };
@@ -21,9 +22,12 @@ struct mask_node {
     struct dp_map *by_name;         /* of many children: name to number */
     struct mask_node *items;        /* of a list */
     /* bound parameters */
-    const struct dp_hmac *hmac;     /* once keys are set */
+    const struct dp_hmac *hmac;     /* once keys are set: of token and hmac, */
+    const struct dp_siv *siv;       /* of encrypt; */
+    const struct mask_opener *openers; /* of the way back, one for each key: n_openers */
+    size_t n_openers;
     struct dp_str prefix;           /* domain and a NUL, in front of the value */
-    char head[48];                  /* "v1:ID:" */
+    char head[48];                  /* "v1:ID:", "e1:ID:" */
     size_t head_n;
     struct dp_map *table;           /* hierarchy: value to text; zip: areas */
     const char *constant;           /* fixed: JSON */
@@ -77,7 +81,11 @@ struct dp_mask {
     size_t n_columns, columns_cap;
     struct mask_node **keyed;
     size_t n_keyed, keyed_cap;
-    struct dp_hmac *hmacs; /* secret */
+    struct dp_hmac *hmacs; /* secret, */
+    struct dp_siv *sivs;   /* secret: one of both for each of keyed */
+    struct mask_opener *openers; /* secret */
+    size_t n_openers, cap_openers;
+    struct dp_type *string; /* of what is to be revealed; NULL */
     struct dp_map **tables; /* to be released */
     size_t n_tables, tables_cap;
     const char **unused; /* words about rules that nothing is under */
@@ -92,6 +100,11 @@ const char *dp_mask_fixed(const struct mask_node *n, struct dp_buf *scratch, str
 /* keyed */
 const char *dp_mask_token(const struct mask_node *n, struct dp_buf *scratch, struct mask_value v, struct mask_result *out);
 const char *dp_mask_hmac(const struct mask_node *n, struct dp_buf *scratch, struct mask_value v, struct mask_result *out);
+/* A number's exact value in plain decimals, behind b's content. */
+void mask_canonical_number(struct dp_str s, struct dp_buf *b);
+/* and back */
+const char *dp_mask_encrypt(const struct mask_node *n, struct dp_buf *scratch, struct mask_value v, struct mask_result *out);
+void mask_openers_free(struct dp_mask *m);
 /* coarser */
 const char *dp_mask_band(const struct mask_node *n, struct dp_buf *scratch, struct mask_value v, struct mask_result *out);
 const char *dp_mask_top(const struct mask_node *n, struct dp_buf *scratch, struct mask_value v, struct mask_result *out);

@@ -1,6 +1,6 @@
 /*
  * The techniques, one row each: name, parameters, what types it takes and makes, how it is applied.  A new one is a row here and a function.
- * How each works is in dp-policy(5); the rules behind them are NIST SP 800-38G's neighbours only in name: nothing here can be undone with the key.
+ * How each works is in dp-policy(5); encrypt alone can be undone with the key (mask_reveal.c).
  */
 #include "mask_priv.h"
 
@@ -69,6 +69,7 @@ static const char *const redact_params[] = {"text", NULL};
 static const char *const keep_params[] = {"first", "last", "text", NULL};
 static const char *const fixed_params[] = {"value", NULL};
 static const char *const token_params[] = {"domain", "bits", "normalise", NULL};
+static const char *const encrypt_params[] = {"domain", NULL};
 static const char *const hmac_params[] = {"domain", "bits", "encoding", "normalise", NULL};
 static const char *const band_params[] = {"width", "from", "otherwise", NULL};
 static const char *const top_params[] = {"at", "otherwise", NULL};
@@ -86,6 +87,7 @@ const struct dp_mask_technique dp_mask_techniques[] = {
     {.name = "keep", .params = keep_params, .fit = fit_text, .takes = "strings", .apply = dp_mask_keep},
     {.name = "token", .params = token_params, .keyed = true, .fit = fit_keyed, .takes = "strings, integers, decimals and dates", .apply = dp_mask_token},
     {.name = "hmac", .params = hmac_params, .keyed = true, .fit = fit_keyed, .takes = "strings, integers, decimals and dates", .apply = dp_mask_hmac},
+    {.name = "encrypt", .params = encrypt_params, .keyed = true, .fit = fit_keyed, .takes = "strings, integers, decimals and dates", .apply = dp_mask_encrypt},
     {.name = "band", .params = band_params, .need = "width", .fit = fit_number_to_text, .takes = "numbers", .apply = dp_mask_band},
     {.name = "top", .params = top_params, .need = "at", .leaves_clear = true, .fit = fit_top, .takes = "numbers (and of integers a whole bound)", .apply = dp_mask_top},
     {.name = "date", .params = unit_params, .need = "to", .fit = fit_date, .takes = "dates, timestamps and strings that hold them, to day, month, quarter, year or decade", .apply = dp_mask_date},

@@ -39,13 +39,14 @@ void dp_lineage_where(const struct dp_expr *e, struct dp_mark *begin);
 struct dp_lineage_done {
     struct dp_str field;        /* its column */
     const char *path;           /* inside it ("items[].email"); NULL: the column itself */
-    const char *what;           /* "masked"; NULL: nothing, it has its classification */
+    const char *what;           /* "masked", "revealed"; NULL: nothing, it has its classification */
     const char *technique;      /* and how; NULL */
     const char *domain;         /* and under which name; NULL */
     const char *classification; /* that its values have still; NULL: none from here */
     bool open;                  /* nothing of the values is left: what the header said of their classification ends */
     bool dropped;               /* the field is gone */
     bool masks;                 /* no clear value of the whole column is left */
+    bool reveals;               /* values that were masked are clear again */
 };
 /* Amends `fields`; several may name one field, together.  Origins stay, told as transformations, with masking where one of them masks. */
 void dp_lineage_done(struct dp_mark *begin, const char *program, const struct dp_lineage_done *done, size_t n);

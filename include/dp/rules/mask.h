@@ -35,6 +35,14 @@ const char *dp_mask_needs_key(const struct dp_mask *m);
 /* Derives a key for each of them from the ring's active one. DP_USAGE: none is active. */
 enum dp_status dp_mask_set_key(struct dp_mask *m, const struct dp_keyring *ring, struct dp_err *err) DP_MUST_CHECK;
 
+/*
+ * Turns a mask that was just compiled into its way back, instead of dp_mask_set_key: records that came from it go through dp_mask_record, and what was encrypted is clear again, with whichever key of
+ * the ring; all else stays as it comes.  A number comes back in plain decimals without zeros that say nothing.  A value that was not encrypted so is a reject.  DP_USAGE: no column is encrypted.
+ */
+enum dp_status dp_mask_reverse(struct dp_mask *m, const struct dp_keyring *ring, struct dp_err *err) DP_MUST_CHECK;
+/* The stream's header behind it: types as in the contract, clear values where they were masked. */
+void dp_mask_reverse_header(const struct dp_mask *m, const char *program, struct dp_mark *begin);
+
 /* A field that does not pass as it is, or that passes though it is classified. */
 struct dp_mask_column {
     const char *path;           /* "items[].email" */

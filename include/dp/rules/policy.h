@@ -19,7 +19,7 @@ enum dp_mask_text { DP_MASK_HEX, DP_MASK_BASE64URL };
 struct dp_mask_rule {
     const struct dp_mask_technique *technique;
     const struct dp_yaml_node *node;  /* where it stands; NULL: a default of ours */
-    const char *domain;               /* token, hmac; NULL: the field's name */
+    const char *domain;               /* token, hmac, encrypt; NULL: the field's name */
     int64_t bits;                     /* token, hmac */
     int encoding;                     /* hmac: enum dp_mask_text */
     bool trim, lower;                 /* token, hmac: blanks around and ASCII letters, before hashing */
