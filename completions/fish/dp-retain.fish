@@ -78,6 +78,7 @@ complete -c dp-retain -n '__fish_seen_subcommand_from export' -l id-graph -x -d 
 complete -c dp-retain -n '__fish_seen_subcommand_from export' -l column -x -d 'a column that holds identifiers under another name'
 complete -c dp-retain -n '__fish_seen_subcommand_from export' -l only-columns -d 'search only what --column names, and its copies by lineage'
 complete -c dp-retain -n '__fish_seen_subcommand_from export' -l output -s o -r -F -d 'the package, a new file'
+complete -c dp-retain -n '__fish_seen_subcommand_from export' -l history -d 'rows too that only older versions of tables have'
 complete -c dp-retain -n '__fish_seen_subcommand_from export' -l store -r -F -d 'store of lineage (default: $XDG_STATE_HOME/dp/lineage.db)'
 complete -c dp-retain -n '__fish_seen_subcommand_from export' -l contract -s c -x -d 'what datasets are for and how long they are kept'
 complete -c dp-retain -n '__fish_seen_subcommand_from export' -l redact -x -d 'don\'t show this column\'s values'

@@ -4,6 +4,7 @@
 #include "export_priv.h"
 
 #include <dp/base/file.h>
+#include <dp/delta/log.h>
 #include <dp/io/audit.h>
 
 #include <errno.h>
@@ -45,7 +46,7 @@ static enum dp_status search(struct export *x, struct export_table *t, struct dp
     struct dp_err why = DP_ERR_INIT;
     uint64_t was = x->spooled;
     if (p->state != DP_SUBJECT_SEARCHED) return DP_OK;
-    enum dp_status status = export_collect(x, t, &why);
+    enum dp_status status = t->latest ? export_history(x, t, &why) : export_collect(x, t, NULL, 0, &why);
     if (status == DP_OK) return DP_OK;
     if (status == DP_SIGNALLED || status == DP_BUG || x->spool_failed) {
         if (err) *err = why;
@@ -59,15 +60,59 @@ static enum dp_status search(struct export *x, struct export_table *t, struct dp
     return DP_OK;
 }
 
+/* Tables that were searched get a place more, for their older versions, behind all others.  The first of them. */
+static size_t add_histories(struct export *x) {
+    struct dp_subject_places *p = &x->places;
+    size_t n = p->n;
+    for (size_t i = 0; x->o->history && i < n; i++) {
+        const struct dp_subject_place *of = &p->v[i];
+        if (of->state != DP_SUBJECT_SEARCHED || !dp_delta_is_table(of->name)) continue;
+        p->v = dp_grow(p->v, &p->cap, p->n + 1, sizeof *p->v);
+        of = &p->v[i];
+        struct dp_subject_place *to = &p->v[p->n++];
+        *to = (struct dp_subject_place){.name = dp_strdup(of->name), .dataset = of->dataset, .state = of->state, .schema = of->schema ? dp_type_copy(of->schema) : NULL};
+        for (size_t k = 0; k < of->n_columns; k++) {
+            const struct dp_subject_column *c = &of->columns[k];
+            to->columns = dp_grow(to->columns, &to->cap_columns, k + 1, sizeof *to->columns);
+            to->columns[to->n_columns++] = (struct dp_subject_column){dp_strdup(c->column), dp_strdup(c->id), c->why};
+        }
+    }
+    return n;
+}
+
+/* The table that these older versions are of. */
+static const struct export_table *latest_of(const struct export *x, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(x->places.v[i].name, name)) return &x->tables[i];
+    return NULL;
+}
+
+static char *history_name(struct export *x, const char *place) {
+    struct dp_buf b = {0};
+    dp_buf_addf(&b, "%s-history", dp_path_base(place));
+    char *name = member_name(x, dp_buf_z(&b));
+    dp_buf_release(&b);
+    return name;
+}
+
 static enum dp_status search_all(struct export *x, struct dp_err *err) {
     struct dp_export_result *r = x->out;
+    size_t n = add_histories(x);
     x->tables = dp_calloc(x->places.n + 1, sizeof *x->tables);
     for (size_t i = 0; i < x->places.n; i++) {
         struct export_table *t = &x->tables[i];
         t->place = &x->places.v[i];
+        t->latest = i < n ? NULL : latest_of(x, n, t->place->name);
+        if (t->latest && t->latest->place->state != DP_SUBJECT_SEARCHED)
+            x->places.v[i].state = DP_SUBJECT_UNREACHABLE, x->places.v[i].fault = dp_strdup("its latest version could not be searched");
         DP_TRY(search(x, t, err));
-        if (t->seen.found) t->member = member_name(x, t->place->name);
+        if (t->seen.found) t->member = t->latest ? history_name(x, t->place->name) : member_name(x, t->place->name);
         DP_TRY(export_about(x, t, err));
+        if (t->latest) {
+            r->rows += t->seen.found, r->history_rows += t->seen.found, r->unreadable += t->seen.unreadable;
+            r->unreachable += t->place->fault || t->seen.unreadable;
+            continue;
+        }
         r->rows += t->seen.found, r->tables += t->seen.found > 0, r->unreadable += t->seen.unreadable;
         switch (t->place->state) {
         case DP_SUBJECT_SEARCHED: r->searched++, r->unreachable += t->seen.unreadable > 0; break;
@@ -123,6 +168,7 @@ static void print_intent(const struct export *x, struct dp_buf *b) {
     dp_subject_digest(x->o->subject, salt, sum);
     dp_buf_addf(b, "{\"law\":\"%s\",\"received\":\"%s\",\"due\":\"%s\",\"subject\":{\"salt\":\"%s\",\"digest\":\"%s\",\"identifiers\":%zu}", x->o->law == DP_EXPORT_GDPR ? "gdpr" : "ccpa", x->out->received,
                 x->out->due, salt, sum, x->o->subject->n);
+    if (x->o->history) dp_buf_addz(b, ",\"history\":true");
     if (x->o->request) dp_buf_addz(b, ",\"request\":"), dp_json_add_string(b, dp_str_z(x->o->request));
     dp_buf_addc(b, '}');
 }

@@ -17,7 +17,14 @@ enum { BLOCK = 256 << 10 };
 
 /* ---- into the spool ---- */
 
-struct collecting { struct export *x; struct export_table *t; struct dp_buf line; };
+struct collecting {
+    struct export *x;
+    struct export_table *t;
+    struct dp_buf line;
+    struct dp_map *told;  /* of older versions: rows that were told; NULL */
+    int64_t version;
+    uint64_t kept;
+};
 
 static bool is_hidden(const struct export *x, const struct export_table *t, struct dp_str column) {
     const char *place = t->place->name;
@@ -77,9 +84,14 @@ static enum dp_status collect(void *ctx, struct dp_str lines, uint64_t n, struct
     dp_buf_reset(&c->line);
     dp_scan_begin(c->x->scan, text.p, text.n);
     while ((status = dp_scan_next(c->x->scan, &r, err)) == DP_OK) {
+        bool is_new = true;
         if (!r.same_keys) hides = take_columns(c, &r);
+        if (c->told && (status = export_note(c->x, c->t, &r, c->told, &is_new, err)) != DP_OK) break;
+        if (!is_new) continue;
+        c->kept++;
         if (hides) add_redacted(c, &r);
         else dp_buf_add(&c->line, r.raw, r.raw_n);
+        if (c->told) c->line.n--, dp_buf_addf(&c->line, "%s\"" EXPORT_VERSION "\":%lld}", r.n_members ? "," : "", (long long)c->version);
         dp_buf_addc(&c->line, '\n');
     }
     dp_buf_release(&text);
@@ -90,10 +102,13 @@ static enum dp_status collect(void *ctx, struct dp_str lines, uint64_t n, struct
     return status;
 }
 
-enum dp_status export_collect(struct export *x, struct export_table *t, struct dp_err *err) {
-    struct collecting c = {.x = x, .t = t};
-    t->from = x->spooled;
-    enum dp_status status = dp_subject_read(x->run, x->o->subject, t->place, collect, &c, &t->seen, err);
+enum dp_status export_collect(struct export *x, struct export_table *t, struct dp_map *told, int64_t version, struct dp_err *err) {
+    struct collecting c = {.x = x, .t = t, .told = told, .version = version};
+    struct dp_subject_seen seen;
+    if (!told) t->from = x->spooled;
+    enum dp_status status = dp_subject_read(x->run, x->o->subject, t->place, collect, &c, &seen, err);
+    if (told && c.kept) dp_map_put(&t->columns, DP_STR(EXPORT_VERSION), NULL);
+    t->seen.rows += seen.rows, t->seen.found += c.kept, t->seen.unreadable += seen.unreadable;
     t->to = x->spooled;
     dp_buf_release(&c.line);
     return status;

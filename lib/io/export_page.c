@@ -102,6 +102,7 @@ static enum dp_status add_table(struct export *x, const struct export_table *t, 
     dp_buf_addz(b, "<section><h3>");
     add_z(b, t->member);
     dp_buf_addf(b, "</h3>\n<p>%llu rows about you: <a href=\"data/%s.csv\">table (CSV)</a>, <a href=\"data/%s.json\">for programs (JSON)</a></p>\n<table class=\"facts\">\n", (unsigned long long)t->seen.found, t->member, t->member);
+    if (t->latest) row(b, "What these are", "Rows that older versions of the table had, and that its present one has not, or not so. The column " EXPORT_VERSION " says in which version each was found.");
     row(b, "What it is", t->description);
     row(b, "What it is for", t->purpose);
     row(b, "How long it is kept", t->retention);
@@ -151,6 +152,7 @@ static void add_request(const struct export *x, struct dp_buf *b) {
 static void add_place(struct dp_buf *b, const struct export_table *t) {
     dp_buf_addz(b, "<li>");
     add_z(b, t->place->name);
+    if (t->latest) dp_buf_addz(b, ", its older versions");
     if (t->place->fault) dp_buf_addz(b, ": "), add_z(b, t->place->fault);
     if (t->place->n_columns || t->place->n_masked) dp_buf_addz(b, ": "), add_columns(b, t->place);
     if (t->seen.unreadable) dp_buf_addf(b, "; %llu records could not be read", (unsigned long long)t->seen.unreadable);
@@ -176,8 +178,8 @@ static enum dp_status add_search(struct export *x, struct dp_err *err) {
     DP_TRY(add_places(x, "Searched", "The rows whose named columns hold one of the identifiers above.", DP_SUBJECT_SEARCHED, err));
     DP_TRY(add_places(x, "Have no column with these identifiers", "They were not searched.", DP_SUBJECT_NO_COLUMN, err));
     DP_TRY(add_places(x, "Are not there any more", "They were known once.", DP_SUBJECT_GONE, err));
-    dp_buf_addz(&x->text, "<p>Searched is what the systems hold now. Older versions of tables, which are kept for a limited time so that mistakes can be undone, and free texts were not"
-                          " searched; in columns where your identifiers were replaced by pseudonyms you can't be found.</p></section>\n");
+    dp_buf_addf(&x->text, "<p>Searched is what the systems hold now%s free texts were not searched; in columns where your identifiers were replaced by pseudonyms you can't be found.</p></section>\n",
+                x->o->history ? ", and what older versions of tables held, as far as they are kept;" : ". Older versions of tables, which are kept for a limited time so that mistakes can be undone, and");
     return DP_OK;
 }
 
@@ -228,6 +230,7 @@ static void manifest_place(struct dp_buf *b, const struct export_table *t) {
     dp_buf_addz(b, "\n{");
     member(b, "dataset", p->name, true), member(b, "state", states[p->state], false), member(b, "fault", p->fault, false);
     dp_buf_addf(b, ",\"rows\":%llu,\"unreadable\":%llu", (unsigned long long)t->seen.found, (unsigned long long)t->seen.unreadable);
+    if (t->latest) dp_buf_addz(b, ",\"history\":true");
     member(b, "data", t->member, false);
     member(b, "description", t->description, false), member(b, "purpose", t->purpose, false), member(b, "retention", t->retention, false);
     dp_buf_addz(b, ",\"columns\":[");

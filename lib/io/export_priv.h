@@ -12,6 +12,7 @@ struct export_names { char **v; size_t n, cap; };
 /* One dataset with what is told of it. */
 struct export_table {
     const struct dp_subject_place *place;
+    const struct export_table *latest; /* of the older versions of a table: what its latest one has; else NULL */
     struct dp_subject_seen seen;
     uint64_t from, to;               /* its rows in the spool */
     struct dp_map columns;           /* of them, in the order of their arrival; 1: not to be shown */
@@ -41,8 +42,13 @@ struct export {
     struct dp_buf text;              /* on its way into the member */
 };
 
-/* Rows of t into the spool, redacted, with their columns. */
-enum dp_status export_collect(struct export *x, struct export_table *t, struct dp_err *err) DP_MUST_CHECK;
+/* Rows of t into the spool, redacted, with their columns.  With `told` those alone that it does not have, and `version` in a column of its own; behind what t has already. */
+enum dp_status export_collect(struct export *x, struct export_table *t, struct dp_map *told, int64_t version, struct dp_err *err) DP_MUST_CHECK;
+/* Notes a row's digest.  DP_LIMIT: they are more than fit into memory. */
+enum dp_status export_note(struct export *x, const struct export_table *t, const struct dp_record *r, struct dp_map *told, bool *is_new, struct dp_err *err) DP_MUST_CHECK;
+/* The same for all older versions. */
+enum dp_status export_history(struct export *x, struct export_table *t, struct dp_err *err) DP_MUST_CHECK;
+#define EXPORT_VERSION "_dp_version"
 typedef enum dp_status (*export_row_fn)(void *ctx, const struct dp_record *r, struct dp_err *err);
 /* The first `most` rows of t. */
 enum dp_status export_rows(struct export *x, const struct export_table *t, uint64_t most, export_row_fn fn, void *ctx, struct dp_err *err) DP_MUST_CHECK;

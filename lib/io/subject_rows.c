@@ -82,7 +82,7 @@ static enum dp_status hand_out(void *ctx, struct dp_job *j, struct dp_err *err) 
 
 enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, const struct dp_subject_place *place, dp_subject_fn fn, void *ctx, struct dp_subject_seen *seen, struct dp_err *err) {
     static const struct dp_stream_ops ops = {.emit = hand_out};
-    const struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_REFUSE, .own_types = true}, .sink = true, .no_checkpoints = true};
+    const struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_REFUSE, .own_types = true, .as_of = place->as_of}, .sink = true, .no_checkpoints = true};
     struct dp_run own = subject_run(run);
     struct reading r = {.fn = fn, .ctx = ctx};
     struct dp_buf where = {0};

@@ -306,3 +306,55 @@ P
     assert_success
     told lake/customers '.state == "searched" and .rows == 1'
 }
+
+@test "older versions: rows that the latest has not, or not so, each once with a version that has it; what is hidden stays hidden" {
+    put() { dp-partition -o lake/t "$@" | dp-table commit lake/t --eof-commits -q >/dev/null; }
+    printf '%s\n' '{"customer_id":42,"day":"a","v":1}' '{"customer_id":7,"day":"a","v":1}' | put --by day                    # 0
+    printf '%s\n' '{"customer_id":42,"day":"b","v":2}' | put --by day                                                       # 1
+    dp-table update lake/t --set v=10 --where '.day == "a"' -q >/dev/null                                                    # 2: v 1 is in 1
+    dp-table update lake/t --set v=11 --where '.day == "a"' -q >/dev/null                                                    # 3: v 10 is in 2
+    dp-table delete lake/t --where '.day == "b"' -q >/dev/null                                                               # 4: day b is in 3
+    printf '%s\n' '{"customer_id":42,"day":"c","v":3,"note":"n"}' | dp-partition -o lake/t --by day --evolve add | dp-table commit lake/t --eof-commits --evolve add -q >/dev/null # 5
+    dp-compact lake/t -q >/dev/null 2>&1 || true
+    export_42 lake
+    [ "$(unzip -p out.zip data/t.json | jq -c 'map(.v)')" = '[11,3]' ] || fail "$(unzip -p out.zip data/t.json)"
+    manifest | jq -e '.datasets | length == 1' >/dev/null
+    unzip -p out.zip index.html | grep -q 'kept for a limited time'
+    rm out.zip
+    run dp-retain export --subject customer_id=42 "${LOG[@]}" "${NOW[@]}" -o out.zip --history --json -q lake
+    assert_success
+    jq -e '.rows == 5 and .history_rows == 3 and .tables == 1 and .searched == 1' <<<"${lines[-1]}" >/dev/null || fail "$output"
+    unzip -p out.zip data/t-history.json | jq -ce 'map([.v, ._dp_version]) | sort == [[1,1],[2,2],[10,2]]' >/dev/null || fail "$(unzip -p out.zip data/t-history.json)"
+    unzip -p out.zip data/t-history.csv | head -n 1 | grep -q '_dp_version'
+    manifest | jq -e '.datasets | map([.data, .history]) == [["t", null], ["t-history", true]]' >/dev/null || fail "$(manifest)"
+    unzip -p out.zip index.html >page
+    grep -q 'older versions of the table had' page
+    run ! grep -q 'limited time' page
+    grep -q '"history":true' log/*
+    # the same for any number of threads; hidden columns do not tell rows apart
+    cp out.zip first.zip && rm out.zip
+    dp-retain export --subject customer_id=42 "${LOG[@]}" "${NOW[@]}" -o out.zip --history -q -j 1 lake
+    cmp out.zip first.zip
+    rm out.zip
+    dp-retain export --subject customer_id=42 "${LOG[@]}" "${NOW[@]}" -o out.zip --history --redact v -q lake
+    unzip -p out.zip data/t-history.json | jq -ce 'map([.day, .v, ._dp_version]) == [["b","[redacted]",2]]' >/dev/null || fail "$(unzip -p out.zip data/t-history.json)"
+    rm out.zip
+    # what was vacuumed is gone
+    dp-table vacuum lake/t --retain 0s --force --now 2099-01-01T00:00:00Z "${LOG[@]}" -q >/dev/null
+    dp-retain export --subject customer_id=42 "${LOG[@]}" "${NOW[@]}" -o out.zip --history -q lake
+    run ! unzip -p out.zip data/t-history.json
+    rm out.zip
+}
+
+@test "older versions: a file that no whole version has is told, and the export fails unless that is known" {
+    put() { dp-partition -o lake/t "$@" | dp-table commit lake/t --eof-commits -q >/dev/null; }
+    echo '{"customer_id":42,"day":"a","v":1}' | put --by day
+    echo '{"customer_id":42,"day":"b","v":2}' | put --by day
+    rm "$(find lake/t/day=a -name '*.parquet')"
+    dp-table delete lake/t --where '.day == "b"' -q >/dev/null
+    dp-table delete lake/t --where '.day == "a"' -q >/dev/null 2>&1 || true
+    # version 1 lacks a file of day a, and day b is live in no other
+    run dp-retain export --subject customer_id=42 "${LOG[@]}" "${NOW[@]}" -o out.zip --history -q lake
+    [ "$status" -eq 1 ] || fail "$status $output"
+    manifest | jq -e '.datasets | map(.fault // "") | any(test("no version that can be read as a whole|cannot open|latest version could not"))' >/dev/null || fail "$(manifest)"
+}

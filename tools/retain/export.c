@@ -12,7 +12,7 @@ struct export_conf {
     const char *output, *audit, *reason, *request, *store;
     int64_t received;
     int law;
-    bool only_columns, allow_unreachable;
+    bool only_columns, allow_unreachable, history;
 };
 
 static const char *const laws[] = {"gdpr", "ccpa", NULL};
@@ -22,6 +22,7 @@ static const struct dp_opt export_options[] = {
     DP_OPT_LIST(export_conf, columns, "column", 0, "DATASET#COLUMN=NAME", "a column that holds identifiers under another name"),
     DP_OPT_FLAG(export_conf, only_columns, "only-columns", 0, "search only what --column names, and its copies by lineage", .needs = "column"),
     DP_OPT_PATH(export_conf, output, "output", 'o', "ZIP", "the package, a new file", .required = true),
+    DP_OPT_FLAG(export_conf, history, "history", 0, "rows too that only older versions of tables have"),
     DP_OPT_PATH(export_conf, store, "store", 0, "DB", "store of lineage (default: $XDG_STATE_HOME/dp/lineage.db)"),
     DP_OPT_LIST(export_conf, contracts, "contract", 'c', "FILE[#OBJECT]", "what datasets are for and how long they are kept"),
     DP_OPT_LIST(export_conf, redact, "redact", 0, "[DATASET#]COLUMN", "don't show this column's values"),
@@ -35,7 +36,7 @@ static const struct dp_opt export_options[] = {
 
 static void report(struct dp_cli *cli, const struct dp_export_result *r) {
     const struct { const char *key; uint64_t n; } rows[] = {
-        {"identifiers", r->identifiers}, {"searched", r->searched}, {"tables", r->tables}, {"rows", r->rows}, {"without_column", r->without_column}, {"gone", r->gone},
+        {"identifiers", r->identifiers}, {"searched", r->searched}, {"tables", r->tables}, {"rows", r->rows}, {"history_rows", r->history_rows}, {"without_column", r->without_column}, {"gone", r->gone},
         {"unreachable", r->unreachable}, {"unreadable", r->unreadable}, {"bytes", r->bytes}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) dp_cli_report_u64(cli, rows[i].key, rows[i].n);
     dp_cli_report_str(cli, "sha256", dp_str_z(r->sha256));
@@ -68,7 +69,7 @@ static enum dp_status run_export(struct dp_cli *cli, struct dp_err *err) {
     const struct dp_export_opts o = {
         .subject = &subject, .graphs = conf->whom.graph.v, .n_graphs = conf->whom.graph.n, .contracts = conf->contracts.v, .n_contracts = conf->contracts.n, .redact = conf->redact.v, .n_redact = conf->redact.n,
         .where = {.store = store, .operands = cli->args, .n_operands = cli->n_args, .columns = conf->columns.v, .n_columns = conf->columns.n, .only_columns = conf->only_columns},
-        .output = conf->output, .audit = conf->audit, .why = conf->reason, .request = conf->request, .law = conf->law == 1 ? DP_EXPORT_CCPA : DP_EXPORT_GDPR,
+        .history = conf->history, .output = conf->output, .audit = conf->audit, .why = conf->reason, .request = conf->request, .law = conf->law == 1 ? DP_EXPORT_CCPA : DP_EXPORT_GDPR,
         .received = dp_cli_given(cli, "received") ? conf->received : INT64_MIN};
     DP_TRY_OUT(dp_export(&cli->run, &o, &r, err));
     status = tell(cli, &r, err);
@@ -80,6 +81,6 @@ out:
 
 const struct dp_tool retain_export = {
     .name = "export", .summary = "all that is known of a person, as a zip to open", .args = "SOURCE",
-    .synopsis = "--subject NAME=VALUE... | --subjects-from FILE  -o ZIP\n[--id-graph SOURCE] [--column DATASET#COLUMN=NAME]... [--redact COLUMN]...\n[--law gdpr|ccpa] [--received TIME] [--request ID] [--reason TEXT] [SOURCE|DIR...]",
+    .synopsis = "--subject NAME=VALUE... | --subjects-from FILE  -o ZIP\n[--id-graph SOURCE] [--column DATASET#COLUMN=NAME]... [--redact COLUMN]...\n[--history] [--law gdpr|ccpa] [--received TIME] [--request ID] [--reason TEXT] [SOURCE|DIR...]",
     .options = export_options, .conf_size = sizeof(struct export_conf), .common = DP_COMMON_THREADS | DP_COMMON_MEMORY | DP_COMMON_JSON | DP_COMMON_EMPTY | DP_COMMON_PROGRESS,
     .min_args = 0, .max_args = -1, .no_lineage = "*", .run = run_export};

@@ -65,6 +65,7 @@ struct dp_subject_place {
     struct dp_type *schema;            /* or NULL */
     struct dp_subject_column *columns; /* to search */
     size_t n_columns, cap_columns;
+    const char *as_of;                 /* of a table: the version to read (NULL: the latest); borrowed */
     char **masked;                     /* columns that hold what came of them through a mask: not found by clear values */
     size_t n_masked, cap_masked;
 };
