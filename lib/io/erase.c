@@ -159,7 +159,7 @@ static enum dp_status erase_places(struct erase *x, struct dp_err *err) {
         const struct dp_subject_place *p = &x->places.v[i];
         if (p->state == DP_SUBJECT_GONE || p->state == DP_SUBJECT_UNREACHABLE || dp_delta_is_table(p->name)) continue;
         struct dp_err why = DP_ERR_INIT;
-        enum dp_status status = erase_plain(x, p, &why);
+        enum dp_status status = erase_has_records(p) ? erase_records(x, p, &why) : erase_plain(x, p, &why);
         if (status == DP_UNSUPPORTED) {
             x->out->unreachable++;
             dp_run_log(x->run, DP_LOG_WARN, "%s", why.msg);

@@ -67,7 +67,7 @@ static enum dp_status filter(struct plain *p, int fd, struct dp_err *err) {
         if (got < 0) return dp_err_sys(err, DP_IO, "cannot read %s", p->path);
         if (!got) return p->text.n ? take_lines(p, dp_buf_str(&p->text), err) : DP_OK;
         p->text.n += (size_t)got;
-        if (is_first && !is_lines(dp_buf_str(&p->text))) return dp_err_set(err, DP_UNSUPPORTED, "%s: only tables and files of JSON lines can be erased from", p->path);
+        if (is_first && !is_lines(dp_buf_str(&p->text))) return dp_err_set(err, DP_UNSUPPORTED, "%s: only tables, and files of JSON lines, CSV and Parquet can be erased from", p->path);
         is_first = false;
         const char *last = dp_str_last(dp_buf_str(&p->text), '\n');
         if (!last && p->text.n > DP_LIMIT_RECORD) return dp_err_set(err, DP_LIMIT, "%s: a line of more than %llu bytes", p->path, (unsigned long long)DP_LIMIT_RECORD);

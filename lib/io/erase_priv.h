@@ -2,6 +2,7 @@
 #ifndef DP_IO_ERASE_PRIV_H
 #define DP_IO_ERASE_PRIV_H
 
+#include <dp/base/file.h>
 #include <dp/delta/amend.h>
 #include <dp/delta/hold.h>
 #include <dp/io/erase.h>
@@ -82,6 +83,8 @@ enum dp_status erase_find(struct erase *x, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- erase_twin.c ---- */
 enum dp_status erase_twins(struct erase *x, struct dp_err *err) DP_MUST_CHECK;
+/* The same of a file that is no table's, to take its own place: without these rows, ascending.  The caller commits. */
+enum dp_status erase_rewrite(struct erase *x, const char *path, int64_t *gone, size_t n_gone, unsigned mode, struct dp_newfile *out, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- erase_log.c: the commit, and what the log says ---- */
 /* Publishes the twins of what is live; *again: another writer was faster. */
@@ -97,6 +100,10 @@ enum dp_status erase_replay(struct erase *x, uint64_t *n, struct dp_err *err) DP
 
 /* ---- erase_plain.c: files of records that are no table's ---- */
 enum dp_status erase_plain(struct erase *x, const struct dp_subject_place *place, struct dp_err *err) DP_MUST_CHECK;
+
+/* ---- erase_records.c: CSV and Parquet files that are no table's ---- */
+bool erase_has_records(const struct dp_subject_place *place);
+enum dp_status erase_records(struct erase *x, const struct dp_subject_place *place, struct dp_err *err) DP_MUST_CHECK;
 
 /* ---- erase_report.c ---- */
 void erase_report(const struct erase *x, struct dp_buf *out); /* one line of JSON */

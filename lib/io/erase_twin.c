@@ -68,7 +68,7 @@ static void choose_schema(struct twinning *t) {
 /* Ids that some rows have and others not, for these have one by their place, are not moved yet. */
 static enum dp_status check_ids(const struct twinning *t, struct dp_err *err) {
     const struct erase_table *own = t->file->table;
-    if (!dp_delta_tracks_rows(&own->s->protocol, &own->s->metadata) || t->adds_ids || t->file->is_change || t->file->base_row_id == DP_DELTA_UNSET) return DP_OK;
+    if (!own->s || !dp_delta_tracks_rows(&own->s->protocol, &own->s->metadata) || t->adds_ids || t->file->is_change || t->file->base_row_id == DP_DELTA_UNSET) return DP_OK;
     if (own->row_columns.id.n && dp_type_child(t->schema, own->row_columns.id)) return DP_OK;
     return dp_err_set(err, DP_UNSUPPORTED, "%s: rows of %s have ids by their places, and the table names no column to keep them in (table feature rowTracking)", own->name, t->file->path);
 }
@@ -186,14 +186,22 @@ static char *twin_path(struct erase *x, struct erase_file *f) {
     return path;
 }
 
-static enum dp_status open_twin(struct twinning *t, const char *to, struct dp_err *err) {
+static enum dp_status open_twin(struct twinning *t, const char *to, unsigned mode, struct dp_err *err) {
     DP_TRY(dp_pq_open_bounded(t->file->path, t->x->run->memory / 4, &t->from, err));
     choose_schema(t);
     DP_TRY(check_ids(t, err));
     choose_options(t);
     DP_TRY(dp_pq_encoder_open(t->schema, &t->opts, &t->encoder, err));
-    DP_TRY(dp_newfile_open(&t->out, to, 0666, err));
+    DP_TRY(dp_newfile_open(&t->out, to, mode, err));
     return dp_pq_writer_open(t->schema, &t->opts, t->x->run->pool, sink, &t->out, &t->writer, err);
+}
+
+static void close_twin(struct twinning *t) {
+    if (t->writer) dp_pq_writer_close(t->writer);
+    dp_pq_encoder_close(t->encoder);
+    dp_pq_close(t->from);
+    dp_type_free(t->schema);
+    free(t->columns);
 }
 
 static bool is_in_home(const struct erase_file *f) { return f->is_own && !erase_is_below(f->path, f->table->root); }
@@ -201,7 +209,7 @@ static bool is_in_home(const struct erase_file *f) { return f->is_own && !erase_
 static enum dp_status make_twin(struct erase *x, struct erase_file *f, struct dp_err *err) {
     struct twinning t = {.x = x, .file = f};
     char *to = twin_path(x, f);
-    enum dp_status status = open_twin(&t, to, err);
+    enum dp_status status = open_twin(&t, to, 0666, err);
     if (status == DP_OK) status = write_rows(&t, err);
     if (status == DP_OK) {
         f->twin.size = (int64_t)dp_pq_writer_size(t.writer);
@@ -212,12 +220,24 @@ static enum dp_status make_twin(struct erase *x, struct erase_file *f, struct dp
     }
     if (status == DP_OK) status = dp_newfile_commit(&t.out, err);
     if (status != DP_OK) dp_err_at(err, f->path, 0, DP_NO_OFFSET);
-    if (t.writer) dp_pq_writer_close(t.writer);
     dp_newfile_abort(&t.out);
-    dp_pq_encoder_close(t.encoder);
-    dp_pq_close(t.from);
-    dp_type_free(t.schema);
-    free(t.columns), free(to);
+    close_twin(&t);
+    free(to);
+    return status;
+}
+
+enum dp_status erase_rewrite(struct erase *x, const char *path, int64_t *gone, size_t n_gone, unsigned mode, struct dp_newfile *out, struct dp_err *err) {
+    struct erase_table none = {.s = NULL};
+    struct erase_file f = {.path = path, .table = &none, .base_row_id = DP_DELTA_UNSET, .row_version = DP_DELTA_UNSET, .gone = gone, .n_gone = n_gone};
+    struct twinning t = {.x = x, .file = &f};
+    struct stat st;
+    enum dp_status status = open_twin(&t, path, mode, err);
+    if (status == DP_OK) status = write_rows(&t, err);
+    if (status == DP_OK && stat(path, &st) == 0) x->out->bytes_removed += (uint64_t)st.st_size;
+    if (status == DP_OK) x->out->bytes_written += dp_pq_writer_size(t.writer);
+    close_twin(&t);
+    *out = t.out;
+    if (status != DP_OK) dp_newfile_abort(out);
     return status;
 }
 

@@ -23,4 +23,7 @@ void subject_path(struct dp_str column, struct dp_buf *out);
 /* "IN(PATH; VALUES)" behind out's content: is one of the identifiers of this name there, or (`elements`) among what is inside? */
 void subject_term(const struct dp_subject *s, const char *id, struct dp_str path, bool elements, struct dp_buf *out);
 
+/* The condition over a place's columns.  DP_LIMIT: more identifiers than one holds. */
+enum dp_status subject_where(const struct dp_subject *s, const struct dp_subject_place *place, struct dp_buf *out, struct dp_err *err) DP_MUST_CHECK;
+
 #endif

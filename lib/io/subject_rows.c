@@ -68,6 +68,12 @@ static void add_column(const struct dp_subject *s, const struct dp_subject_place
     dp_buf_release(&path);
 }
 
+enum dp_status subject_where(const struct dp_subject *s, const struct dp_subject_place *place, struct dp_buf *out, struct dp_err *err) {
+    for (size_t i = 0; i < place->n_columns; i++) add_column(s, place, &place->columns[i], out);
+    if (out->n <= DP_LIMIT_EXPR_BYTES) return DP_OK;
+    return dp_err_set(err, DP_LIMIT, "too many identifiers for its %zu columns: a condition of %zu bytes, where %u are allowed", place->n_columns, out->n, DP_LIMIT_EXPR_BYTES);
+}
+
 struct reading { dp_subject_fn fn; void *ctx; uint64_t found; };
 
 static enum dp_status hand_out(void *ctx, struct dp_job *j, struct dp_err *err) {
@@ -89,8 +95,7 @@ enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, c
     const char *name = place->name;
     enum dp_status status;
     *seen = (struct dp_subject_seen){0};
-    for (size_t i = 0; i < place->n_columns; i++) add_column(s, place, &place->columns[i], &where);
-    if (where.n > DP_LIMIT_EXPR_BYTES) DP_TRY_OUT(dp_err_set(err, DP_LIMIT, "too many identifiers for its %zu columns: a condition of %zu bytes, where %u are allowed", place->n_columns, where.n, DP_LIMIT_EXPR_BYTES));
+    DP_TRY_OUT(subject_where(s, place, &where, err));
     own.where = dp_buf_z(&where);
     own.rejects_unkept = true;
     DP_TRY_OUT(dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, err));

@@ -244,10 +244,61 @@ sums() { find "$@" -type f -not -path '*/_dp_*' -exec sha256sum {} + | sort; }
     assert_success
     [ "$(cat rejects.ndjson)" = $'{ "customer_id" : 421 }\n{"customer_id":"43"}' ] || fail "$(cat rejects.ndjson)"
     jq -e '.plain_files == 1 and .rows_erased == 2' <<<"${lines[-1]}" || fail "$output"
-    printf 'customer_id,x\n42,1\n' >rows.csv
-    run --separate-stderr erase rows.csv rejects.ndjson
+    echo '<a>user42@example.org</a>' >rows.xml
+    run --separate-stderr erase rows.xml rejects.ndjson
     assert_failure 1
-    [[ $stderr == *"rows.csv: only tables and files of JSON lines"* ]] || fail "$stderr"
+    [[ $stderr == *"rows.xml: only tables, and files of JSON lines, CSV and Parquet"* ]] || fail "$stderr"
+}
+
+@test "CSV: records of the person go, all other bytes stay; what offsets do not fit is refused" {
+    printf 'customer_id,note\r\n42,a\r\n43,"x\r\n42,y"\r\n"42","q ""q"" \n,"\r\n42,\r\n\r\n044,z\r\n42,last' >rows.csv
+    chmod 640 rows.csv
+    run --separate-stderr erase --json rows.csv
+    assert_success
+    printf 'customer_id,note\r\n43,"x\r\n42,y"\r\n044,z\r\n' | cmp - rows.csv || fail "$(cat rows.csv)"
+    [ "$(stat -c %a rows.csv)" = 640 ]
+    jq -e '.plain_files == 1 and .rows_erased == 4 and .files_rewritten == 1' <<<"${lines[-1]}" >/dev/null || fail "$output"
+    cp rows.csv was
+    erase rows.csv >/dev/null
+    cmp was rows.csv
+    { echo 'email;customer_id;n'; seq 1 300000 | awk '{ printf "user%d@example.org;%d;%d\n", $1, $1 % 1000, $1 }'; } >big.csv
+    awk -F';' 'NR == 1 || !($2 == 42 || $1 == "user42@example.org")' big.csv >want
+    erase big.csv -j 1 >/dev/null
+    cmp want big.csv
+    printf 'customer_id,x\n42,1\n' | gzip >zipped.csv
+    printf 'customer_id,x\n42,1\n' | iconv -t UTF-16 >wide.csv
+    printf 'customer_id,x\n42,1\n42,1,2,3\n' >ragged.csv
+    for f in zipped wide ragged; do
+        cp $f.csv was
+        run --separate-stderr erase $f.csv
+        assert_failure 1
+        [[ $stderr == *"$f.csv: "* ]] || fail "$stderr"
+        cmp was $f.csv
+    done
+    printf 'other,x\n42,1\n' >none.csv
+    erase none.csv >/dev/null
+    [ "$(cat none.csv)" = $'other,x\n42,1' ]
+    printf 'customer_id\n42\n42\n' >all.csv
+    cp all.csv was
+    erase -n all.csv >/dev/null
+    cmp was all.csv
+    erase all.csv >/dev/null
+    [ "$(cat all.csv)" = customer_id ]
+    [ -z "$(find . -maxdepth 1 -name '*.tmp' -o -maxdepth 1 -name '.dp*')" ] || fail "$(ls -a)"
+}
+
+@test "Parquet files that are no table's: rows go, row groups that lose none are copied" {
+    seq 1 5000 | awk '{ printf "{\"customer_id\":%d,\"email\":\"user%d@example.org\",\"v\":%d}\n", $1, $1, $1 }' >in.ndjson
+    dp-partition -o out in.ndjson --row-group-rows 1000 >/dev/null
+    mv "$(find out -name '*.parquet' | head -n 1)" rows.parquet
+    run --separate-stderr erase --json rows.parquet
+    assert_success
+    jq -e '.plain_files == 1 and .rows_erased == 1' <<<"${lines[-1]}" >/dev/null || fail "$output"
+    dp-cat rows.parquet | jq -cS . | diff - <(jq -cS 'select(.customer_id != 42)' in.ndjson)
+    run ! grep -qa user42@ rows.parquet
+    cp rows.parquet was
+    erase rows.parquet >/dev/null
+    cmp was rows.parquet
 }
 
 @test "what is named, and nothing else that lineage knows; without a name all of that" {
