@@ -18,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,13 @@ static enum dp_status read_path(const char *path, bool regular, uint64_t limit, 
 
 enum dp_status dp_file_read(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) { return read_path(path, false, limit, b, err); }
 enum dp_status dp_file_read_regular(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) { return read_path(path, true, limit, b, err); }
+
+void dp_fd_raise_limit(void) {
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= r.rlim_max) return;
+    r.rlim_cur = r.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &r);
+}
 
 enum dp_status dp_fd_write(int fd, const void *p, size_t n, struct dp_err *err) {
     const char *at = p;

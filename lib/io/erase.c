@@ -95,6 +95,7 @@ static enum dp_status ask_holds(struct erase *x, struct dp_err *err) {
 }
 
 static enum dp_status lock_all(struct erase *x, struct dp_err *err) {
+    dp_fd_raise_limit(); /* two descriptors a table */
     for (size_t i = 0; i < x->n_tables; i++) DP_TRY(dp_delta_hold_alone(x->tables[i].root, &x->tables[i].hold, err));
     return DP_OK;
 }

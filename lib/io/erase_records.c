@@ -1,7 +1,8 @@
 /*
  * CSV and Parquet files that are no table's (lib/io/erase_priv.h): records that are the person's by the columns that were found (dp/io/subject.h) go.
  *
- * Of CSV all other bytes stay, the header among them; of Parquet row groups that lose none are copied as they stand.  The new file is searched before it takes the old one's place.
+ * Of CSV all other bytes stay, the header among them; of Parquet row groups that lose none are copied as they stand.  A file of which the search that finds people reads other records than are
+ * found here, as bytes of the file, is left alone; the new file is searched before it takes the old one's place.
  */
 #include "erase_priv.h"
 #include "subject_priv.h"
@@ -29,7 +30,8 @@ struct picking {
     int64_t *v;               /* of CSV ranges that go, begin and end; of Parquet rows */
     size_t n, cap;
     bool is_open, is_checked; /* the last range has no end; the bytes are those of the file */
-    uint64_t records;         /* that go */
+    int64_t bom;              /* bytes in front of what offsets count */
+    uint64_t records, all;    /* that go, of so many */
 };
 struct picker { struct dp_expr_run *run; };
 
@@ -64,12 +66,17 @@ static void add(struct picking *p, int64_t v) {
     p->v[p->n++] = v;
 }
 
-/* Offsets are those of the file only where what was read are its bytes: neither decompressed nor decoded. */
+static enum dp_status refuse(const struct picking *p, struct dp_err *err) {
+    return dp_err_set(err, DP_UNSUPPORTED, "%s: of compressed files and those in other encodings than UTF-8 nothing can be erased", p->place->name);
+}
+
+/* Offsets are those of the file only where what was read are its bytes. */
 static enum dp_status check_bytes(struct picking *p, const struct dp_origin *o, struct dp_err *err) {
     char head[sizeof o->head];
     p->is_checked = true;
-    if (!o->member && o->head_n <= sizeof head && dp_fd_pread(p->fd, head, o->head_n, 0, NULL) == DP_OK && !memcmp(head, o->head, o->head_n)) return DP_OK;
-    return dp_err_set(err, DP_UNSUPPORTED, "%s: of compressed files and those in other encodings than UTF-8 nothing can be erased", p->place->name);
+    if (o->member || o->head_n > sizeof head || dp_fd_pread(p->fd, head, o->head_n, 0, NULL) != DP_OK || memcmp(head, o->head, o->head_n) != 0) return refuse(p, err);
+    if (o->head_n >= 3 && !memcmp(head, "\xef\xbb\xbf", 3)) p->bom = 3;
+    return DP_OK;
 }
 
 static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) {
@@ -81,7 +88,7 @@ static enum dp_status on_chunk(void *ctx, struct dp_job *j, struct dp_err *err) 
         if (!p->is_text) {
             add(p, m.at);
         } else if (m.is_theirs != p->is_open) {
-            add(p, m.at);
+            add(p, m.at + p->bom);
             p->is_open = m.is_theirs;
         }
         p->records += m.is_theirs;
@@ -98,11 +105,13 @@ static enum dp_status pick(struct picking *p, struct dp_err *err) {
     const char *name = p->place->name;
     enum dp_status status = subject_where(p->x->o->subject, p->place, &where, err);
     if (status == DP_OK) status = dp_expr_compile(dp_buf_str(&where), &p->expr, err);
+    if (p->is_text) conf.sources.encoding = "utf-8"; /* nothing is decoded, and so moved */
     if (status == DP_OK && !p->is_text) own.where = dp_buf_z(&where); /* passes over row groups and pages */
     own.rejects_unkept = true;
     if (status == DP_OK) status = dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, err);
     if (status == DP_OK) status = dp_stream_run(&own, &name, 1, &conf, &ops, p, err);
     dp_rejects_drop(own.rejects);
+    p->all = own.books.in;
     if (status == DP_OK && own.books.rejected)
         status = dp_err_set(err, DP_UNSUPPORTED, "%s: %llu of its records can't be read, and nothing is erased between them", name, (unsigned long long)own.books.rejected);
     dp_buf_release(&where);
@@ -122,11 +131,23 @@ static enum dp_status copy(const struct picking *p, int to, int64_t from, int64_
     return DP_OK;
 }
 
+/* Ranges begin and end where lines do. */
+static enum dp_status check_ranges(const struct picking *p, int64_t size, struct dp_err *err) {
+    for (size_t i = 0; i < p->n; i++) {
+        char before = 0;
+        if (p->v[i] == size) continue;
+        DP_TRY(p->v[i] > 0 ? dp_fd_pread(p->fd, &before, 1, (uint64_t)p->v[i] - 1, err) : DP_OK);
+        if (before != '\n' && before != '\r') return refuse(p, err);
+    }
+    return DP_OK;
+}
+
 static enum dp_status write_text(struct picking *p, const struct stat *st, struct dp_newfile *out, struct dp_err *err) {
     struct dp_buf b = {0};
     int64_t at = 0;
-    enum dp_status status = dp_newfile_open(out, p->place->name, st->st_mode & 0777, err);
     if (p->is_open) add(p, st->st_size);
+    DP_TRY(check_ranges(p, st->st_size, err));
+    enum dp_status status = dp_newfile_open(out, p->place->name, st->st_mode & 0777, err);
     for (size_t i = 0; i + 1 < p->n && status == DP_OK; i += 2) {
         status = copy(p, out->fd, at, p->v[i], &b, err);
         p->x->out->bytes_removed += (uint64_t)(p->v[i + 1] - p->v[i]);
@@ -142,16 +163,23 @@ static enum dp_status nothing(void *ctx, struct dp_str lines, uint64_t n, struct
     return DP_OK;
 }
 
-/* The new file, before anybody sees it. */
-static enum dp_status check(const struct picking *p, const char *draft, struct dp_err *err) {
+/* What the search sees of it. */
+static enum dp_status search(const struct picking *p, const char *path, struct dp_subject_seen *seen, struct dp_err *err) {
     struct dp_subject_place place = *p->place;
-    struct dp_subject_seen seen;
-    char *name = dp_strdup(draft);
+    char *name = dp_strdup(path);
     place.name = name;
-    enum dp_status status = dp_subject_read(p->x->run, p->x->o->subject, &place, nothing, NULL, &seen, err);
-    if (status == DP_OK && seen.found) status = dp_err_set(err, DP_BUG, "%s: %llu records would be left in it; it stays as it is", p->place->name, (unsigned long long)seen.found);
+    enum dp_status status = dp_subject_read(p->x->run, p->x->o->subject, &place, nothing, NULL, seen, err);
     free(name);
     return status;
+}
+
+/* The new file, before anybody sees it: all others are there. */
+static enum dp_status check(const struct picking *p, const char *draft, struct dp_err *err) {
+    struct dp_subject_seen seen;
+    DP_TRY(search(p, draft, &seen, err));
+    if (!seen.found && (!p->is_text || seen.rows == p->all - p->records)) return DP_OK;
+    return dp_err_set(err, DP_UNSUPPORTED, "%s: %llu of %llu records would go, and %llu stay, of them %llu of the person; it stays as it is", p->place->name, (unsigned long long)p->records,
+                      (unsigned long long)p->all, (unsigned long long)seen.rows, (unsigned long long)seen.found);
 }
 
 static enum dp_status rewrite(struct picking *p, struct dp_err *err) {
@@ -180,9 +208,12 @@ bool erase_has_records(const struct dp_subject_place *place) {
 enum dp_status erase_records(struct erase *x, const struct dp_subject_place *place, struct dp_err *err) {
     struct picking p = {.x = x, .place = place, .fd = open(place->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)};
     enum dp_status status = DP_OK;
+    struct dp_subject_seen seen = {0};
     if (p.fd < 0) return dp_err_sys(err, DP_IO, "cannot open %s", place->name);
     p.is_text = !dp_pq_is(p.fd);
     if (place->n_columns) status = pick(&p, err);
+    if (status == DP_OK && place->n_columns) status = search(&p, place->name, &seen, err);
+    if (status == DP_OK && seen.found != p.records) status = refuse(&p, err);
     if (status == DP_OK && p.records && !x->run->dry_run) status = rewrite(&p, err);
     if (status == DP_OK) x->out->plain_files++, x->out->rows += p.records, x->out->files_rewritten += p.records > 0;
     dp_expr_free(p.expr);

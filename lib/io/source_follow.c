@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,12 +88,8 @@ struct dp_follow {
 /* ---- open and close ---- */
 
 enum dp_status dp_follow_open(struct dp_sources *s, struct dp_err *err) {
-    struct rlimit r;
     (void)err;
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) { /* one descriptor a file */
-        r.rlim_cur = r.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &r);
-    }
+    dp_fd_raise_limit(); /* one descriptor a file */
     s->follow = dp_calloc(1, sizeof *s->follow);
     dp_watch_open(&s->follow->watch);
     s->follow->last_tick = s->follow->last_byte = dp_sources_clock();

@@ -14,6 +14,8 @@ enum dp_status dp_file_read(const char *path, uint64_t limit, struct dp_buf *b, 
 enum dp_status dp_file_read_regular(const char *path, uint64_t limit, struct dp_buf *b, struct dp_err *err) DP_MUST_CHECK;
 /* write(2) until all is out; EINTR handled; EPIPE gives DP_PIPE. */
 enum dp_status dp_fd_write(int fd, const void *p, size_t n, struct dp_err *err) DP_MUST_CHECK;
+/* For who keeps many files open: as many as the system lets this process have. */
+void dp_fd_raise_limit(void);
 /* Exactly n bytes at offset; DP_FORMAT when the file ends before. */
 enum dp_status dp_fd_pread(int fd, void *p, size_t n, uint64_t offset, struct dp_err *err) DP_MUST_CHECK;
 
