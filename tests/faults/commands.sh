@@ -39,6 +39,8 @@ rows 64 66 w | put t
 rows 100 111 x | dp-partition -o t --by day >paths 2>>err
 { rows 1 6 m; rows 200 203 m; } >upserts
 mkdir plain && cp "$(dp-table files t | head -n 1)" plain/a.parquet && cp "$(dp-table files t | tail -n 1)" plain/b.parquet
+mkdir loose && rows 10 20 w | dp-partition -o loose >>out 2>>err && mv loose/*.parquet loose.parquet && rmdir loose
+{ echo id,word && rows 10 20 w | sed 's/.*"id":\([0-9]*\).*"word":\("w[0-9]*"\).*/\1,\2/'; } >loose.csv
 cd .. || exit 3
 if ! dp-table verify base/t --deep >found 2>&1; then
     ok 1 "a table to begin with"
@@ -104,7 +106,7 @@ done_release() { [ -z "$(dp-retain holds t)" ] && [ -z "$(find t/_dp_holds -type
 who=(--subject id=16 --subject word=w16)
 cmd_erase() {
     [ -e twin/_delta_log ] || dp-table clone t twin --shallow -q || return
-    dp-retain erase "${who[@]}" --reason test t twin
+    dp-retain erase "${who[@]}" --reason test t twin loose.csv loose.parquet
 }
 half_erase=-q # what older versions say may be half told; the latest is not
 histories() { # TABLE   its versions up to the seventh, without the person
@@ -115,6 +117,7 @@ done_erase() {
     dp-retain find "${who[@]}" t twin >>out 2>>err || return 1
     [ "$(histories t)" = "$(histories ../base/t)" ] || return 1
     [ "$(dp-cat twin 2>>err | sort | cksum)" = "$(dp-cat ../base/t | grep -v '"id":16,' | sort | cksum)" ] || return 1
+    diff loose.csv <(grep -v '^16,' ../base/loose.csv) >>out && diff <(dp-cat loose.parquet) <(dp-cat ../base/loose.parquet | grep -v '"id":16,') >>out || return 1
     dp-table verify twin >>out 2>>err && [ ! -e t/_dp_erase ] && [ ! -e twin/_dp_erase ]
 }
 
