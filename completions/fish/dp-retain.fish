@@ -143,6 +143,7 @@ complete -c dp-retain -n '__fish_seen_subcommand_from certify' -l version -s V -
 complete -c dp-retain -n '__fish_seen_subcommand_from find' -l subject -x -d 'an identifier of the person; others can see it while this runs, --subjects-from hides it'
 complete -c dp-retain -n '__fish_seen_subcommand_from find' -l subjects-from -x -d 'identifiers from a file, a line each'
 complete -c dp-retain -n '__fish_seen_subcommand_from find' -l id-graph -x -d 'records that say which identifiers are one person\'s'
+complete -c dp-retain -n '__fish_seen_subcommand_from find' -l store -r -F -d 'store of lineage, where no table is named (default: $XDG_STATE_HOME/dp/lineage.db)'
 complete -c dp-retain -n '__fish_seen_subcommand_from find' -l threads -s j -x -d 'threads (default: the processors that this process may use)'
 complete -c dp-retain -n '__fish_seen_subcommand_from find' -l memory -s m -x -d 'bound on working memory; what does not fit spills to $TMPDIR'
 complete -c dp-retain -n '__fish_seen_subcommand_from find' -l report -r -F -d 'what the run did: JSON, or Markdown (.md), or text (.txt)'

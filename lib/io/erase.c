@@ -11,6 +11,7 @@
 #include <dp/io/out.h>
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { TRIES = 20 };
 
@@ -153,6 +154,13 @@ static enum dp_status plan_tables(struct erase *x, struct dp_err *err) {
     return look_again(x, err);
 }
 
+/* A file that is no table's, and there. */
+static bool is_plain(const struct dp_subject_place *p) {
+    struct stat st;
+    bool is_known = p->state != DP_SUBJECT_GONE && p->state != DP_SUBJECT_UNREACHABLE;
+    return is_known && stat(p->name, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static enum dp_status erase_places(struct erase *x, struct dp_err *err) {
     x->out->tables = x->n_tables;
     if (x->n_tables) DP_TRY(x->run->dry_run ? plan_tables(x, err) : erase_tables(x, err));
@@ -177,9 +185,12 @@ static enum dp_status erase_places(struct erase *x, struct dp_err *err) {
 static enum dp_status verify(struct erase *x, struct dp_err *err) {
     const struct dp_subject *s = x->o->subject;
     struct dp_trace_value *values = dp_traces_of(s);
-    const char **tables = dp_calloc(x->n_tables + 1, sizeof *tables);
+    const char **tables = dp_calloc(x->n_tables + x->places.n + 1, sizeof *tables);
+    size_t n = x->n_tables;
     for (size_t i = 0; i < x->n_tables; i++) tables[i] = x->tables[i].root;
-    enum dp_status status = dp_traces_find(x->run, tables, x->n_tables, values, s->n, x->o->say, x->o->ctx, &x->out->left, err);
+    for (size_t i = 0; i < x->places.n; i++)
+        if (is_plain(&x->places.v[i])) tables[n++] = x->places.v[i].name;
+    enum dp_status status = dp_traces_find(x->run, tables, n, values, s->n, x->o->say, x->o->ctx, &x->out->left, err);
     free(values), free(tables);
     return status;
 }
@@ -214,7 +225,7 @@ static enum dp_status act(struct erase *x, struct dp_buf *report, struct dp_err 
     DP_TRY(find_places(x, err));
     DP_TRY(erase_places(x, err));
     for (size_t i = 0; i < x->n_tables; i++) dp_delta_hold_release(&x->tables[i].hold); /* a search takes its time, and changes nothing */
-    if (x->o->verify && !x->run->dry_run && x->n_tables) DP_TRY(verify(x, err));
+    if (x->o->verify && !x->run->dry_run) DP_TRY(verify(x, err));
     if (x->run->dry_run) return DP_OK;
     erase_report(x, report);
     return x->o->evidence ? dp_side_write(x->o->evidence, dp_buf_str(report), err) : DP_OK;

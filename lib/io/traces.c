@@ -3,6 +3,7 @@
  *
  * The names of a table's files are gathered first, those that its log names elsewhere with them; then each is searched on a thread of its own.
  */
+#include "subject_priv.h"
 #include "traces_priv.h"
 
 #include <dp/base/file.h>
@@ -11,13 +12,14 @@
 #include <dp/delta/lives.h>
 #include <dp/delta/path.h>
 #include <dp/delta/tier.h>
-#include <dp/io/subject.h>
+#include <dp/io/stream.h>
 #include <dp/parquet/reader.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +36,9 @@ struct finding {
     enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err);
     void *ctx;
     struct trace_search *searches; /* one for each thread */
+    /* of a file that is no table's */
+    uint64_t *records;             /* counts by its records; NULL: they are not read */
+    struct dp_buf why;
 };
 
 struct job {
@@ -114,7 +119,7 @@ static void add_alias(const struct dp_delta_snapshot *s, const struct dp_trace_v
 static void make_set(struct finding *f, const struct dp_delta_snapshot *s, const struct dp_trace_value *values, size_t n) {
     struct dp_trace_value *aliases = dp_calloc(n + 1, sizeof *aliases);
     size_t *of = dp_calloc(n + 1, sizeof *of), n_aliases = 0;
-    for (size_t i = 0; i < n; i++) add_alias(s, &values[i], i, aliases, of, &n_aliases);
+    for (size_t i = 0; s && i < n; i++) add_alias(s, &values[i], i, aliases, of, &n_aliases);
     trace_set_make(&f->set, values, n, aliases, of, n_aliases);
     free(aliases), free(of);
 }
@@ -227,6 +232,8 @@ static enum dp_status consume(void *ctx, void *slot, struct dp_err *err) {
     struct finding *f = ctx;
     struct job *job = slot;
     bool sure = false, perhaps = false;
+    for (size_t i = 0; f->records && i < DP_TRACE_KINDS * f->set.n_asked; i++) job->counts[i] += f->records[i];
+    if (!job->why.n) dp_buf_adds(&job->why, dp_buf_str(&f->why));
     f->out->files += job->is_file, f->out->rows += job->rows, f->out->bytes += job->bytes;
     for (size_t k = 0; k < DP_TRACE_KINDS; k++)
         for (size_t i = 0; i < f->set.n_asked; i++) {
@@ -253,26 +260,80 @@ static void release(void *ctx, void *slot) {
 
 static int by_path(const void *a, const void *b) { return dp_str_cmp(((const struct dp_map_item *)a)->key, ((const struct dp_map_item *)b)->key); }
 
-static enum dp_status search_table(struct finding *f, const char *table, const struct dp_trace_value *values, size_t n, struct dp_err *err) {
+/* All that was gathered, and forgets it. */
+static enum dp_status search_paths(struct finding *f, struct dp_err *err) {
     static const struct dp_pool_ops ops = {.job_size = sizeof(struct job), .produce = produce, .work = work, .consume = consume, .release = release};
-    struct dp_delta_snapshot *s = NULL;
     unsigned threads = dp_pool_threads(f->run->pool);
+    if (f->paths.n) qsort(f->paths.items, f->paths.n, sizeof *f->paths.items, by_path); /* nothing is looked up by key any more */
+    f->searches = dp_calloc(threads, sizeof *f->searches);
+    for (unsigned i = 0; i < threads; i++) trace_search_open(&f->searches[i], f->run, &f->set);
+    enum dp_status status = dp_pool_run(f->run->pool, &ops, f, err);
+    for (unsigned i = 0; i < threads; i++) trace_search_close(&f->searches[i]);
+    free(f->searches);
+    return status;
+}
+
+static void forget(struct finding *f) {
+    trace_set_release(&f->set);
+    dp_map_release(&f->paths);
+    free(f->records);
+    f->records = NULL;
+    dp_buf_reset(&f->why);
+    f->next = 0;
+}
+
+static enum dp_status search_table(struct finding *f, const char *table, const struct dp_trace_value *values, size_t n, struct dp_err *err) {
+    struct dp_delta_snapshot *s = NULL;
     enum dp_status status = dp_delta_open_how(table, -1, &(struct dp_delta_how){.skip_stats = true}, &s, err);
     if (status != DP_OK) return status;
     make_set(f, s, values, n);
     status = walk(f, table, 0, err);
     if (status == DP_OK) status = add_homes(f, s, err);
     if (status == DP_OK) status = add_absolute(f, s, err);
-    if (f->paths.n) qsort(f->paths.items, f->paths.n, sizeof *f->paths.items, by_path); /* nothing is looked up by key any more */
-    f->searches = dp_calloc(threads, sizeof *f->searches);
-    for (unsigned i = 0; i < threads; i++) trace_search_open(&f->searches[i], f->run, &f->set);
-    if (status == DP_OK) status = dp_pool_run(f->run->pool, &ops, f, err);
-    for (unsigned i = 0; i < threads; i++) trace_search_close(&f->searches[i]);
-    free(f->searches);
-    trace_set_release(&f->set);
-    dp_map_release(&f->paths);
-    f->next = 0;
+    if (status == DP_OK) status = search_paths(f, err);
+    forget(f);
     dp_delta_close(s);
+    if (status == DP_OK) f->out->tables++;
+    return status;
+}
+
+/* ---- files that are no table's ---- */
+
+static enum dp_status on_text(void *ctx, struct dp_job *j, struct dp_err *err) {
+    (void)err;
+    trace_lines(ctx, dp_str(j->chunk->text, j->chunk->n));
+    return DP_OK;
+}
+
+/* Of CSV the records: a value in a column of its name says more than bytes do. */
+static enum dp_status read_records(struct finding *f, const char *path, struct dp_err *err) {
+    static const struct dp_stream_ops ops = {.emit = on_text};
+    const struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_REFUSE}, .keep_text = true, .sink = true, .no_checkpoints = true, .keeps_chunks = true};
+    struct dp_run own = subject_run(f->run);
+    struct trace_search s;
+    struct dp_err why = DP_ERR_INIT;
+    f->records = dp_calloc(DP_TRACE_KINDS * f->set.n_asked + 1, sizeof *f->records);
+    trace_search_open(&s, f->run, &f->set);
+    s.counts = f->records;
+    own.rejects_unkept = true;
+    enum dp_status status = dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, &why);
+    if (status == DP_OK) status = dp_stream_run(&own, &path, 1, &conf, &ops, &s, &why);
+    dp_rejects_drop(own.rejects);
+    trace_search_close(&s);
+    if (status == DP_OK && own.books.rejected) dp_buf_addf(&f->why, "%llu of its records can't be read", (unsigned long long)own.books.rejected);
+    if (status != DP_OK && status != DP_SIGNALLED) dp_buf_addz(&f->why, why.msg);
+    if (status == DP_SIGNALLED && err) *err = why;
+    return status == DP_SIGNALLED ? status : DP_OK;
+}
+
+static enum dp_status search_plain(struct finding *f, const char *path, const struct dp_trace_value *values, size_t n, struct dp_err *err) {
+    const char *dot = strrchr(path, '.');
+    enum dp_status status = DP_OK;
+    make_set(f, NULL, values, n);
+    add_path(f, path, true);
+    if (dot && (!strcasecmp(dot, ".csv") || !strcasecmp(dot, ".tsv"))) status = read_records(f, path, err);
+    if (status == DP_OK) status = search_paths(f, err);
+    forget(f);
     return status;
 }
 
@@ -285,10 +346,13 @@ struct dp_trace_value *dp_traces_of(const struct dp_subject *s) {
 enum dp_status dp_traces_find(struct dp_run *run, const char *const *tables, size_t n, const struct dp_trace_value *values, size_t n_values,
                               enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err), void *ctx, struct dp_traces_totals *out, struct dp_err *err) {
     struct finding f = {.run = run, .out = out, .say = say, .ctx = ctx};
+    enum dp_status status = DP_OK;
     *out = (struct dp_traces_totals){0};
     for (size_t i = 0; i < n; i++) {
-        DP_TRY(search_table(&f, tables[i], values, n_values, err));
-        out->tables++;
+        struct stat st;
+        bool is_plain = stat(tables[i], &st) == 0 && S_ISREG(st.st_mode);
+        if (status == DP_OK) status = is_plain ? search_plain(&f, tables[i], values, n_values, err) : search_table(&f, tables[i], values, n_values, err);
     }
-    return DP_OK;
+    dp_buf_release(&f.why);
+    return status;
 }

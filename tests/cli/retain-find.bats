@@ -127,3 +127,46 @@ kinds() { cut -f1,2 <<<"$output" | grep -E '^(name|row|page|statistics|bloom|byt
     run --separate-stderr dp-retain find --subject id=1 nowhere
     dp_expect 3 "nowhere"
 }
+
+@test "files that are no table's: bytes, records of JSON lines, CSV and Parquet" {
+    printf 'customer_id,note\n42,x\n43,"42"\n' >rows.csv
+    printf '%s\n' '{"customer_id":42}' '{"other":42}' >rows.ndjson
+    echo '{"customer_id":42,"email":"user42@example.org"}' | dp-partition -o out >/dev/null
+    mv out/*.parquet rows.parquet
+    echo 'write to user42@example.org' >note.txt
+    run dp-retain find --subject customer_id=42 --subject email=user42@example.org rows.csv rows.ndjson rows.parquet note.txt
+    [ "$status" -eq 1 ]
+    assert_line $'row\tcustomer_id\t1\trows.csv'
+    assert_line $'row\tcustomer_id\t1\trows.ndjson'
+    assert_line $'row\tcustomer_id\t1\trows.parquet'
+    assert_line $'row\temail\t1\trows.parquet'
+    assert_line $'bytes\temail\t1\tnote.txt'
+    run dp-retain find --subject customer_id=44 rows.csv rows.ndjson note.txt
+    assert_success
+    printf 'customer_id,note\n42,x,3\n' >ragged.csv
+    run dp-retain find --subject customer_id=44 ragged.csv
+    [ "$status" -eq 3 ]
+    assert_output --partial 'records can'
+    run dp-retain find --subject customer_id=44 missing.csv
+    [ "$status" -ne 0 ]
+}
+
+@test "without a name: all that lineage knows" {
+    export DP_LINEAGE=$PWD/events
+    printf '%s\n' '{"customer_id":42}' '{"customer_id":43}' >in.ndjson
+    for t in one two; do dp-ingest in.ndjson --marks | dp-partition -o $t | dp-table commit $t -q >/dev/null; done
+    export DP_LINEAGE=none
+    dp-lineage ingest --store l.db events -q
+    run dp-retain find --subject customer_id=42 --store l.db
+    [ "$status" -eq 1 ]
+    [ "$(cut -f 4 <<<"$output" | grep -c -e "$PWD/one/" -e "$PWD/two/" -e "$PWD/in.ndjson")" -ge 5 ] || fail "$output"
+    rm -r two in.ndjson
+    run dp-retain find --subject customer_id=42 --store l.db
+    [ "$status" -eq 1 ]
+    run ! grep -q /two/ <<<"$output"
+    run dp-retain find --subject customer_id=42 --store none.db
+    [ "$status" -ne 0 ]
+    XDG_STATE_HOME=$PWD/empty run dp-retain find --subject customer_id=42
+    [ "$status" -eq 2 ]
+    assert_output --partial 'name a table or a file'
+}

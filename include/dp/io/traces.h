@@ -10,6 +10,8 @@
  *   bytes       the file as it is on disk
  *   unread      nothing can be said: it can't be read, or is of a kind that is not looked into (compressed)
  *
+ * A file that is no table's is searched in the same ways; of CSV the records too.
+ *
  * An identifier is a column's name and a value as records spell it.  Values of at least DP_TRACE_FREE bytes that are no number are looked for everywhere; shorter ones and numbers
  * would be met by chance, and are looked for in columns and members of that name (the physical one too), and as Hive's NAME=VALUE in paths.
  */
@@ -45,8 +47,8 @@ struct dp_traces_totals {
 };
 
 /*
- * Searches tables one after the other, the files of each on all threads; `say` is told in the order of the paths, whatever the threads do.  Values are borrowed and never part of a
- * message.  DP_USAGE: no table; DP_IO, DP_FORMAT ...: its log can't be read, so that nobody knows which files belong to it.
+ * Searches tables and files one after the other, the files of a table on all threads; `say` is told in the order of the paths, whatever the threads do.  Values are borrowed and never part of a
+ * message.  DP_USAGE: neither a table nor a file; DP_IO, DP_FORMAT ...: its log can't be read, so that nobody knows which files belong to it.
  */
 enum dp_status dp_traces_find(struct dp_run *run, const char *const *tables, size_t n, const struct dp_trace_value *values, size_t n_values,
                               enum dp_status (*say)(void *ctx, const struct dp_trace *t, struct dp_err *err), void *ctx, struct dp_traces_totals *out, struct dp_err *err) DP_MUST_CHECK;
