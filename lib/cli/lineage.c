@@ -141,6 +141,14 @@ static void note_words(struct dp_cli *cli) {
     if (sources && cli->common.output) (void)dp_dataset_output(&cli->run, cli->common.output);
 }
 
+/* Of who only looks, or looks after: for its report alone, the tables that it works for. */
+static void note_tables(struct dp_cli *cli) {
+    if (!cli->tool->args || strcmp(cli->tool->args, "TABLE") != 0) return;
+    cli->run.datasets = dp_datasets_open();
+    for (size_t i = 0; i < cli->n_args && i < WORDS; i++)
+        if (access(cli->args[i], F_OK) == 0) (void)dp_dataset_input(&cli->run, cli->args[i]);
+}
+
 static void note(struct dp_cli *cli) {
     cli->run.datasets = dp_datasets_open();
     if (!cli->tool->leads) note_words(cli);
@@ -173,7 +181,11 @@ static void start(struct dp_cli *cli, char *job) {
 }
 
 void dp_cli_lineage_start(struct dp_cli *cli) {
-    if (cli->run.dry_run || cli->tool->leads || only_looks(cli)) return;
+    if (cli->run.dry_run || cli->tool->leads) return;
+    if (only_looks(cli)) {
+        if (dp_cli_book_is_wanted(cli)) note_tables(cli);
+        return;
+    }
     start(cli, NULL);
     if (!cli->run.datasets && dp_cli_book_is_wanted(cli)) note(cli);
 }

@@ -247,9 +247,11 @@ data_report() { # PROGRAM RUN JOB USER SYSTEM INPUTS OUTPUTS: paths with commas 
     jq -e '.inputs[0].name | endswith("a t")' reports/3.json >/dev/null || fail "$(cat reports/3.json)"
     dp-table delete 'a t' --where '.id == 1' --json -q | tail -n 1 >reports/4.json
     jq -e '.outputs | length == 1' reports/4.json >/dev/null || fail "$(cat reports/4.json)"
+    dp-table vacuum 'a t' -q --report reports/5.json >/dev/null
+    jq -e '.outputs == [] and (.inputs | length == 1) and (.inputs[0].name | endswith("a t"))' reports/5.json >/dev/null || fail "$(cat reports/5.json)"
     run records --reports reports .
     assert_success
-    jq -es 'map(select(.by == "table")) | length == 2 and .[0].runs == 4 and .[0].cpu_user_seconds + .[0].cpu_system_seconds > 0' <<<"$output" >/dev/null || fail "$output"
+    jq -es 'map(select(.by == "table")) | length == 2 and .[0].runs == 5 and .[0].cpu_user_seconds + .[0].cpu_system_seconds > 0' <<<"$output" >/dev/null || fail "$output"
     # a descriptor that is something else by then is left alone
     : >mine
     DP_RUN_BOOK=8:1:1 dp-cat in.ndjson 8>>mine >/dev/null
