@@ -4,7 +4,7 @@
 # all.  After each: the table verifies, its rows are those of before or of after; and the same command again, undisturbed,
 # ends with those of after.
 # usage: DP_BIN=DIR commands.sh [NAME...]
-# shellcheck disable=SC2034,SC2086 # left_*, between_* and half_* are read by their names; half_* are words
+# shellcheck disable=SC2034,SC2086 # left_*, between_* and half_* are read by their names
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=${DP_BIN:?}:$PATH
@@ -108,7 +108,7 @@ cmd_erase() {
     [ -e twin/_delta_log ] || dp-table clone t twin --shallow -q || return
     dp-retain erase "${who[@]}" --reason test t twin loose.csv loose.parquet
 }
-half_erase=-q # what older versions say may be half told; the latest is not
+half_erase=yes # entries and checkpoints of older versions may not agree yet; the latest version is whole
 histories() { # TABLE   its versions up to the seventh, without the person
     local v
     for v in 0 1 2 3 4 5 6 7; do dp-cat "$1" --as-of $v 2>>err | grep -v '"id":16,' | sort | cksum; done
@@ -154,6 +154,15 @@ again() {
     rm -rf run
     cp -a base run
 }
+# Does the table hold what its log says?  Half done, a checkpoint and the commits before it may name different files.
+is_valid() { # TABLE HALF
+    if [ -z "$2" ]; then
+        dp-table verify "$1" --deep >found 2>&1
+        return
+    fi
+    dp-table verify "$1" -q 2>&1 | grep -vE 'checkpoint[.].*parquet: [0-9]+ (of its files are not live|live files of the commits)|findings$' >found
+    [ ! -s found ]
+}
 # One point: killed or full, then again.  Prints what is wrong.
 point() { # NAME PROGRAM TABLE WHEN AT
     local name=$1 program=$2 table=$3 when=$4 at=$5 between=between_$1 half=half_$1 mid status
@@ -161,7 +170,7 @@ point() { # NAME PROGRAM TABLE WHEN AT
     cd run || exit 3
     LD_PRELOAD=$work/shim.so DP_FAULT_PROGRAM=$program DP_FAULT_AT=$at DP_FAULT_WHEN=$when "cmd_$name" >out 2>err
     mid=$(content "$table")
-    if [ "$mid" != none ] && ! dp-table verify "$table" ${!half:---deep} >found 2>&1; then echo "$when $at: not valid: $(head -n 1 found)"; fi
+    if [ "$mid" != none ] && ! is_valid "$table" "${!half:-}"; then echo "$when $at: not valid: $(head -n 1 found)"; fi
     if [ -z "${!between:-}" ] && [ "$mid" != "$before" ] && [ "$mid" != "$after" ]; then echo "$when $at: neither the rows of before nor of after"; fi
     "cmd_$name" >out 2>err
     status=$?
