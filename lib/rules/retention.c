@@ -96,7 +96,7 @@ enum dp_status dp_retain_read(struct dp_retain_rules *r, const char *path, struc
 
 void dp_retain_rules_release(struct dp_retain_rules *r) {
     for (size_t i = 0; i < r->n_zones; i++) dp_zone_close(r->zones[i]);
-    free(r->zones), free(r->v), free(r->notes);
+    free(r->zones), free(r->v), free(r->classes), free(r->notes);
     dp_arena_release(&r->arena);
     memset(r, 0, sizeof *r);
 }

@@ -20,6 +20,9 @@ void retain_note(struct retain_reading *in, const struct dp_yaml_node *at, const
 /* Zones are kept with the rules. */
 enum dp_status retain_zone(struct retain_reading *in, const struct dp_yaml_node *at, const char *name, const struct dp_zone **out);
 
+/* "/cold/" to "/cold", in the arena; NULL: not a directory that is named the same way from everywhere. */
+const char *retain_directory(struct retain_reading *in, struct dp_str text);
+
 /* The readers of the two forms. */
 enum dp_status retain_read_yaml(struct retain_reading *in);
 enum dp_status retain_read_s3(struct retain_reading *in);

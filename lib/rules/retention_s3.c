@@ -2,7 +2,8 @@
  * The lifecycle configuration of an S3 bucket as rules of retention: the bucket is the directory that is planned over, an object's age is that of the data file, a noncurrent
  * version is a version of the table that was superseded, an upload that was never finished is what lies in staging.
  *
- * Days end at the next midnight of UTC, as there.  Transitions and NoncurrentVersionTransitions become notes; ExpiredObjectDeleteMarker has no counterpart, a note too.
+ * Days end at the next midnight of UTC, as there.  A transition to a storage class for which a directory is known is a tier; others, NoncurrentVersionTransitions and ExpiredObjectDeleteMarker, which
+ * have no counterpart, become notes.
  */
 #include "retention_priv.h"
 
@@ -89,11 +90,23 @@ static enum dp_status read_filter(struct retain_reading *in, const struct dp_yam
 
 static struct dp_retain_keep days(int64_t n) { return (struct dp_retain_keep){.is_given = true, .micros = n * DAY, .to_midnight = true}; }
 
+/* Date, a midnight. */
+static enum dp_status date_of(struct retain_reading *in, const struct dp_yaml_node *map, int64_t *out) {
+    const struct dp_yaml_node *date = dp_yaml_get(map, "Date");
+    struct dp_timestamp t;
+    struct dp_buf whole = {0};
+    if (!date) return DP_OK;
+    dp_buf_adds(&whole, date->text);
+    if (date->text.n == 10) dp_buf_addz(&whole, "T00:00:00Z");
+    bool fine = date->kind == DP_YAML_STRING && dp_time_parse(dp_buf_str(&whole), false, false, &t) && dp_time_micros(&t, out) && *out % DAY == 0;
+    dp_buf_release(&whole);
+    return fine ? DP_OK : dp_yaml_error(in->doc, date, in->err, "Date: a midnight of UTC is wanted (2026-01-01T00:00:00Z)");
+}
+
 static enum dp_status read_expiration(struct retain_reading *in, const struct dp_yaml_node *map, struct dp_retain_rule *rule) {
     static const char *const keys[] = {"Days", "Date", "ExpiredObjectDeleteMarker", NULL};
     const struct dp_yaml_node *n, *date;
     int64_t count = 0;
-    struct dp_timestamp t;
     DP_TRY(map_of(in, map, "Expiration", keys, &n));
     if (!n) return DP_OK;
     date = dp_yaml_get(n, "Date");
@@ -102,12 +115,7 @@ static enum dp_status read_expiration(struct retain_reading *in, const struct dp
     if (count && date) return dp_yaml_error(in->doc, n, in->err, "Expiration: Days or Date, not both");
     if (count) rule->has_rows = true, rule->rows = days(count);
     if (!date) return DP_OK;
-    struct dp_buf whole = {0};
-    dp_buf_adds(&whole, date->text);
-    if (date->text.n == 10) dp_buf_addz(&whole, "T00:00:00Z");
-    bool fine = date->kind == DP_YAML_STRING && dp_time_parse(dp_buf_str(&whole), false, false, &t) && dp_time_micros(&t, &rule->from) && rule->from % DAY == 0;
-    dp_buf_release(&whole);
-    if (!fine) return dp_yaml_error(in->doc, date, in->err, "Date: a midnight of UTC is wanted (2026-01-01T00:00:00Z)");
+    DP_TRY(date_of(in, n, &rule->from));
     rule->has_rows = true;
     return DP_OK;
 }
@@ -138,12 +146,68 @@ static enum dp_status read_abort(struct retain_reading *in, const struct dp_yaml
     return DP_OK;
 }
 
+/* ---- where they move ---- */
+
+enum { SMALL = 128 << 10 }; /* objects of fewer bytes do not move, unless the rule speaks of sizes */
+
+static const char *directory_of_class(const struct retain_reading *in, const char *class) {
+    for (size_t i = 0; i < in->r->n_classes; i++)
+        if (!strcmp(in->r->classes[i].key, class)) return in->r->classes[i].value;
+    return NULL;
+}
+
+static bool moves_small(const struct retain_reading *in, const char *class) {
+    const struct dp_yaml_node *n = dp_yaml_get(in->doc->root, "TransitionDefaultMinimumObjectSize");
+    return n && dp_str_eqz(n->text, "varies_by_storage_class") && (!strcmp(class, "GLACIER") || !strcmp(class, "DEEP_ARCHIVE"));
+}
+
+/* A rule of its own, for the tables of rule number `of`. */
+static enum dp_status add_transition(struct retain_reading *in, const struct dp_yaml_node *n, size_t of, const char *class, const char *dir) {
+    int64_t count = -1, from = INT64_MIN;
+    DP_TRY(number_of(in, n, "Days", 0, MOST_DAYS, &count));
+    DP_TRY(date_of(in, n, &from));
+    if ((count < 0) == (from == INT64_MIN)) return dp_yaml_error(in->doc, n, in->err, "Transition: Days or Date is wanted, one of them");
+    struct dp_retain_rule *rule = retain_add(in, n), *base = &in->r->v[of];
+    rule->enabled = base->enabled, rule->zone = base->zone;
+    rule->prefix = base->prefix, rule->tags = base->tags, rule->n_tags = base->n_tags;
+    rule->over = base->over, rule->under = base->under;
+    if (rule->over < 0 && rule->under < 0 && !moves_small(in, class)) rule->over = SMALL - 1;
+    rule->from = from;
+    rule->has_tier = true, rule->tier_to = dir, rule->tier_name = class;
+    rule->tier = count >= 0 ? days(count) : (struct dp_retain_keep){.is_given = true, .forever = true}; /* until the date */
+    return retain_take_id(in, rule, n, dp_arena_printf(&in->r->arena, "%s/%s", base->id, class));
+}
+
+static enum dp_status read_transition(struct retain_reading *in, const struct dp_yaml_node *n, size_t of) {
+    static const char *const keys[] = {"Days", "Date", "StorageClass", NULL};
+    const char *class = NULL;
+    if (n->kind != DP_YAML_MAP) return wrong(in, n, "Transition", "an object");
+    DP_TRY(dp_yaml_known_keys(in->doc, n, keys, "Transition", in->err));
+    DP_TRY(string_of(in, n, "StorageClass", &class));
+    if (!class) return dp_yaml_error(in->doc, n, in->err, "Transition: StorageClass is wanted");
+    const char *dir = directory_of_class(in, class);
+    if (dir) return add_transition(in, n, of, class, dir);
+    retain_note(in, n, in->r->v[of].id, "Transitions: %.60s is not carried out: no directory stands for it (storage-classes in a YAML file of rules before this one)", class);
+    return DP_OK;
+}
+
+static enum dp_status read_transitions(struct retain_reading *in, const struct dp_yaml_node *map, size_t of) {
+    static const char *const keys[] = {"Transitions", "Transition"};
+    for (size_t k = 0; k < 2; k++) {
+        const struct dp_yaml_node *n = dp_yaml_get(map, keys[k]);
+        if (n && n->kind != DP_YAML_LIST) DP_TRY(read_transition(in, n, of));
+        for (size_t i = 0; n && n->kind == DP_YAML_LIST && i < n->n; i++) DP_TRY(read_transition(in, n->items[i], of));
+    }
+    return DP_OK;
+}
+
 static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_node *n, size_t number) {
     static const char *const keys[] = {"ID", "Status", "Prefix", "Filter", "Expiration", "Transitions", "Transition", "NoncurrentVersionExpiration", "NoncurrentVersionTransitions",
                                        "NoncurrentVersionTransition", "AbortIncompleteMultipartUpload", NULL};
-    static const char *const tiers[] = {"Transitions", "Transition", "NoncurrentVersionTransitions", "NoncurrentVersionTransition"};
+    static const char *const old[] = {"NoncurrentVersionTransitions", "NoncurrentVersionTransition"};
+    const size_t own = in->r->n;
     const char *id = NULL, *status = NULL;
-    bool has_tiers = false;
+    bool has_tiers = dp_yaml_get(n, "Transitions") || dp_yaml_get(n, "Transition");
     if (n->kind != DP_YAML_MAP) return wrong(in, n, "Rules", "a list of objects");
     DP_TRY(dp_yaml_known_keys(in->doc, n, keys, "a rule", in->err));
     DP_TRY(string_of(in, n, "ID", &id));
@@ -155,9 +219,9 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
         return dp_yaml_error(in->doc, dp_yaml_get(n, "Status") ? dp_yaml_get(n, "Status") : n, in->err, "Status: Enabled or Disabled is wanted");
     rule->enabled = !strcmp(status, "Enabled");
     DP_TRY(read_filter(in, n, rule));
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
-        const struct dp_yaml_node *t = dp_yaml_get(n, tiers[i]);
-        if (t) retain_note(in, t, rule->id, "%s: is not carried out: a storage class is no directory; a rule in YAML with a tier names one", tiers[i]);
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+        const struct dp_yaml_node *t = dp_yaml_get(n, old[i]);
+        if (t) retain_note(in, t, rule->id, "%s: is not carried out: what older versions need alone stays where it is", old[i]);
         has_tiers |= t != NULL;
     }
     DP_TRY(read_expiration(in, n, rule));
@@ -165,7 +229,7 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
     DP_TRY(read_abort(in, n, rule));
     if (!rule->has_rows && !rule->has_versions && !rule->has_leftovers && !has_tiers && !dp_yaml_get(n, "Expiration"))
         return dp_yaml_error(in->doc, n, in->err, "rule %.60s: it says nothing to do", rule->id);
-    return DP_OK;
+    return read_transitions(in, n, own);
 }
 
 enum dp_status retain_read_s3(struct retain_reading *in) {

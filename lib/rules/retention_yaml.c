@@ -154,8 +154,7 @@ static enum dp_status read_leftovers(struct retain_reading *in, const struct dp_
     return rule->leftovers.is_given ? DP_OK : dp_yaml_error(in->doc, n, in->err, "leftovers: keep is wanted");
 }
 
-/* "/cold/" to "/cold"; NULL: not a directory that is named the same way from everywhere. */
-static const char *directory_of(struct retain_reading *in, struct dp_str text) {
+const char *retain_directory(struct retain_reading *in, struct dp_str text) {
     while (text.n > 1 && text.p[text.n - 1] == '/') text.n--;
     if (text.n < 2 || text.n > DP_LIMIT_PATH / 2 || text.p[0] != '/') return NULL;
     for (size_t i = 0, from = 1; i <= text.n; i++) {
@@ -182,7 +181,7 @@ static enum dp_status read_tier(struct retain_reading *in, const struct dp_yaml_
     DP_TRY(text_of(in, n, "to", &rule->tier_to));
     if (!rule->tier_to) return dp_yaml_error(in->doc, n, in->err, "tier: to is wanted, a directory");
     to = dp_yaml_get(n, "to");
-    if (!(rule->tier_to = directory_of(in, to->text))) return dp_yaml_error(in->doc, to, in->err, "to: a directory by its whole path is wanted (/cold/lake), without . and ..");
+    if (!(rule->tier_to = retain_directory(in, to->text))) return dp_yaml_error(in->doc, to, in->err, "to: a directory by its whole path is wanted (/cold/lake), without . and ..");
     rule->tier_name = strrchr(rule->tier_to, '/') + 1;
     DP_TRY(text_of(in, n, "name", &rule->tier_name));
     DP_TRY(text_of(in, n, "codec", &rule->codec));
@@ -218,14 +217,31 @@ static enum dp_status read_rule(struct retain_reading *in, const struct dp_yaml_
     return DP_OK;
 }
 
+static enum dp_status read_classes(struct retain_reading *in, const struct dp_yaml_node *root) {
+    const struct dp_yaml_node *n = dp_yaml_get(root, "storage-classes");
+    struct dp_retain_rules *r = in->r;
+    if (!n) return DP_OK;
+    if (n->kind != DP_YAML_MAP) return wrong(in, n, "storage-classes", "a map");
+    for (size_t i = 0; i < n->n; i++) {
+        const struct dp_yaml_node *key = n->items[2 * i], *to = n->items[2 * i + 1];
+        const char *dir = to->kind == DP_YAML_STRING ? retain_directory(in, to->text) : NULL;
+        if (!dir) return dp_yaml_error(in->doc, to, in->err, "%.60s: a directory by its whole path is wanted (/cold/lake), without . and ..", key->text.p);
+        r->classes = dp_grow(r->classes, &r->classes_cap, r->n_classes + 1, sizeof *r->classes);
+        r->classes[r->n_classes++] = (struct dp_retain_pair){retain_text(in, key), dir};
+    }
+    return DP_OK;
+}
+
 enum dp_status retain_read_yaml(struct retain_reading *in) {
-    static const char *const keys[] = {"version", "name", "description", "zone", "rules", NULL};
+    static const char *const keys[] = {"version", "name", "description", "zone", "storage-classes", "rules", NULL};
     const struct dp_yaml_node *root = in->doc->root, *version = dp_yaml_get(root, "version"), *rules = dp_yaml_get(root, "rules");
     const struct dp_zone *zone = NULL;
     const char *name = "UTC";
     DP_TRY(dp_yaml_known_keys(in->doc, root, keys, "rules of retention", in->err));
     if (!version || version->kind != DP_YAML_INT || !dp_str_eqz(version->text, "1"))
         return dp_yaml_error(in->doc, version ? version : root, in->err, "rules of retention begin with `version: 1`");
+    DP_TRY(read_classes(in, root));
+    if (!rules && in->r->n_classes) return DP_OK;
     if (!rules || rules->kind != DP_YAML_LIST) return dp_yaml_error(in->doc, rules ? rules : root, in->err, "rules: a list is wanted");
     if (rules->n > DP_LIMIT_CONTRACT_RULES) return dp_yaml_error(in->doc, rules, in->err, "more than %u rules", DP_LIMIT_CONTRACT_RULES);
     DP_TRY(text_of(in, root, "zone", &name));

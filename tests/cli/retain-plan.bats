@@ -93,11 +93,53 @@ JSON
     run --separate-stderr dp-retain plan -r s3.json --now 2099-01-01T00:00:00Z lake
     assert_success
     assert_line --partial 'lake/orders: 30 rows go; 3 files'
-    [[ $stderr == *"s3.json:2: expire: Transitions: is not carried out"* ]] || fail "$stderr"
+    [[ $stderr == *"s3.json:2: expire: Transitions: GLACIER is not carried out: no directory stands for it"* ]] || fail "$stderr"
     sed -i 's/"ord"/"orders\/day=2026"/' s3.json
     run --separate-stderr dp-retain plan -r s3.json --now 2099-01-01T00:00:00Z lake
     [ "$status" -eq 3 ]
     [[ $output == *"ends inside of the table"* ]] || fail "$output"
+}
+
+@test "an S3 lifecycle's transitions go where a directory stands for the storage class, as S3 would: sizes, dates, the coldest" {
+    setup_table
+    mkdir cold frozen
+    printf 'version: 1\nstorage-classes: {GLACIER: %s/cold/, DEEP_ARCHIVE: %s/frozen}\n' "$PWD" "$PWD" >classes.yaml
+    s3() { printf '%s\n' "{\"Rules\": [{\"ID\": \"x\", \"Status\": \"Enabled\", \"Filter\": {$1}, \"Transitions\": [$2]}]${3:-}}" >s3.json; }
+    plan() { run --separate-stderr dp-retain plan -r classes.yaml -r s3.json --now 2099-01-01T00:00:00Z lake "$@"; }
+    any='"ObjectSizeGreaterThan": 0'
+    s3 "" '{"Days": 10, "StorageClass": "GLACIER"}' # objects below 128 KiB stay
+    plan --skip-empty
+    [ "$status" -eq 99 ] || fail "$output $stderr"
+    s3 "" '{"Days": 10, "StorageClass": "GLACIER"}' ', "TransitionDefaultMinimumObjectSize": "varies_by_storage_class"'
+    plan
+    assert_line --partial "3 files of "
+    assert_line --partial "move to $PWD/cold, as they are: x/GLACIER"
+    s3 "$any" '{"Days": 10, "StorageClass": "GLACIER"}, {"Days": 90, "StorageClass": "DEEP_ARCHIVE"}'
+    plan
+    assert_line --partial "move to $PWD/frozen, as they are: x/DEEP_ARCHIVE"
+    refute_output --partial "$PWD/cold"
+    s3 "$any" '{"Date": "2099-01-02", "StorageClass": "GLACIER"}'
+    plan --skip-empty
+    [ "$status" -eq 99 ]
+    s3 "$any" '{"Date": "2099-01-01", "StorageClass": "GLACIER"}, {"Days": 1, "StorageClass": "STANDARD_IA"}'
+    plan -o p
+    assert_success
+    [[ $stderr == *"s3.json:1: x: Transitions: STANDARD_IA is not carried out"* ]] || fail "$stderr"
+    dp-cat lake/orders | sort >was
+    dp-retain apply p -q >/dev/null
+    [ "$(find cold -name '*.parquet' | wc -l)" -eq 3 ]
+    dp-cat lake/orders | sort | diff was -
+    run dp-retain plan -r s3.json -r classes.yaml --now 2099-01-01T00:00:00Z lake --skip-empty # the classes come first
+    [ "$status" -eq 99 ]
+    for bad in '{"StorageClass": "GLACIER"}' '{"Days": 1, "Date": "2099-01-01", "StorageClass": "GLACIER"}' '{"Days": 1}' '{"Days": -1, "StorageClass": "GLACIER"}' '{"Days": 1, "Storage": "GLACIER"}' '7'; do
+        s3 "" "$bad"
+        plan
+        [ "$status" -eq 2 ] || fail "$bad: $status $output $stderr"
+    done
+    printf 'version: 1\nstorage-classes: {GLACIER: cold}\n' >classes.yaml
+    plan
+    [ "$status" -eq 2 ]
+    [[ $stderr == *"classes.yaml:2:"*"by its whole path"* ]] || fail "$stderr"
 }
 
 @test "of several rules the longest keep wins, and a condition holds what it says" {

@@ -3,7 +3,7 @@
  * the lifecycle configuration of S3 as JSON.
  *
  * All of them become the same rules.  A file is read strictly: a key that is not known, a word that is none is DP_USAGE with file, line and the nearest right word.  What is
- * well formed and not carried out (Transitions ...) becomes a note, which whoever uses the rules must show.
+ * well formed and not carried out (transitions to a storage class without a directory ...) becomes a note, which whoever uses the rules must show.
  *
  * Several rules for one table: the longest keep wins.  A row goes when a rule says so and no other rule that covers the row keeps it longer; a version stays while any rule keeps
  * it; leftovers stay as long as the longest says.
@@ -72,6 +72,8 @@ struct dp_retain_note { const char *source, *rule, *text; uint32_t line; };
 struct dp_retain_rules {
     struct dp_retain_rule *v;
     size_t n, cap;
+    struct dp_retain_pair *classes; /* storage classes of S3 and the directories that stand for them, for lifecycles that are read behind them */
+    size_t n_classes, classes_cap;
     struct dp_retain_note *notes; /* what is not carried out */
     size_t n_notes, notes_cap;
     struct dp_arena arena;
