@@ -599,7 +599,7 @@ static void http_later(void **state) {
     stop(v);
 }
 
-/* A process that is killed: its START was sent, or waits; the ABORT comes once. */
+/* A process that is killed: its START was sent, or waits; the ABORT comes, once more for each who was killed between the receiver's answer and its mark. */
 static void http_killed(void **state) {
     (void)state;
     static const char *const script[] = {"201", NULL};
@@ -616,8 +616,8 @@ static void http_killed(void **state) {
     v->stop = true;
     pthread_join(v->thread, NULL);
     for (const char *p = dp_buf_z(&v->bodies); (p = strstr(p, "eventType\":\"")) != NULL; p++) starts += p[12] == 'S', aborts += p[12] == 'A';
-    assert_true(starts >= 3); /* more where one was killed between the answer and its mark */
-    assert_int_equal(aborts, 3);
+    assert_in_range(starts, 3, 6);
+    assert_in_range(aborts, 3, 6); /* the first may be told by two that are killed and by us, the second by one */
     v->stop = false;
     assert_int_equal(pthread_create(&v->thread, NULL, serve, v), 0);
     stop(v);
