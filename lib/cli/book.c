@@ -45,14 +45,8 @@ void dp_cli_book_open(struct dp_cli *cli) {
     char text[80];
     struct stat st;
     int made;
-    if (!cli->common.report && !cli->common.json) return;
-    const char *dir = getenv("TMPDIR");
-    char *path = dp_path_join(dir && *dir ? dir : "/tmp", ".dp-book-XXXXXX");
-    made = mkstemp(path);
-    if (made >= 0) unlink(path);
-    free(path);
-    if (made < 0) return;
-    int fd = fcntl(made, F_DUPFD, BOOK_FD);
+    if ((!cli->common.report && !cli->common.json) || dp_spill_open(&made, NULL) != DP_OK) return;
+    int fd = fcntl(made, F_DUPFD, BOOK_FD); /* which the stages inherit, as that one is not */
     close(made);
     if (fd < 0) return;
     if (fcntl(fd, F_SETFL, O_APPEND) != 0 || fstat(fd, &st) != 0) {

@@ -376,14 +376,20 @@ static int by_side_and_name(const void *a, const void *b) {
     return by_ns ? by_ns : strcmp(x->d.id.name, y->d.id.name);
 }
 
+/* Caller frees. */
+static struct dp_dataset **in_order(const struct dp_datasets *d) {
+    struct dp_dataset **sorted = dp_calloc(d->n + 1, sizeof *sorted);
+    if (d->n) memcpy(sorted, d->v, d->n * sizeof *sorted);
+    if (d->n) qsort(sorted, d->n, sizeof *sorted, by_side_and_name);
+    return sorted;
+}
+
 struct dp_ol_dataset *dp_datasets_list(struct dp_datasets *d, size_t *n) {
     *n = 0;
     if (!d) return NULL;
     pthread_mutex_lock(&d->lock);
-    struct dp_dataset **sorted = dp_calloc(d->n + 1, sizeof *sorted);
+    struct dp_dataset **sorted = in_order(d);
     struct dp_ol_dataset *out = dp_calloc(d->n + 1, sizeof *out);
-    if (d->n) memcpy(sorted, d->v, d->n * sizeof *sorted);
-    if (d->n) qsort(sorted, d->n, sizeof *sorted, by_side_and_name);
     for (size_t i = 0; i < d->n; i++) {
         copy_dataset(sorted[i], &out[i]);
         if (sorted[i]->has_about) dp_ol_about_dataset(&sorted[i]->about, &out[i]);
@@ -411,8 +417,7 @@ static void print_figure(const char *key, uint64_t v, struct dp_buf *out) {
 }
 
 void dp_datasets_print(const struct dp_datasets *d, struct dp_buf *out) {
-    struct dp_dataset **sorted = dp_calloc(d->n + 1, sizeof *sorted);
-    if (d->n) memcpy(sorted, d->v, d->n * sizeof *sorted), qsort(sorted, d->n, sizeof *sorted, by_side_and_name);
+    struct dp_dataset **sorted = in_order(d);
     for (int side = 0; side < 2; side++) {
         size_t n = 0;
         dp_buf_addz(out, side ? "],\"outputs\":[" : "\"inputs\":[");

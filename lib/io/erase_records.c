@@ -8,11 +8,9 @@
 #include "subject_priv.h"
 
 #include <dp/base/file.h>
-#include <dp/io/stream.h>
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,18 +100,14 @@ static enum dp_status pick(struct picking *p, struct dp_err *err) {
     struct dp_stream_conf conf = {.sources = {.paths = DP_PATHS_REFUSE, .own_types = true}, .sink = true, .no_checkpoints = true};
     struct dp_run own = subject_run(p->x->run);
     struct dp_buf where = {0};
-    const char *name = p->place->name;
     enum dp_status status = subject_where(p->x->o->subject, p->place, &where, err);
     if (status == DP_OK) status = dp_expr_compile(dp_buf_str(&where), &p->expr, err);
     if (p->is_text) conf.sources.encoding = "utf-8"; /* nothing is decoded, and so moved */
     if (status == DP_OK && !p->is_text) own.where = dp_buf_z(&where); /* passes over row groups and pages */
-    own.rejects_unkept = true;
-    if (status == DP_OK) status = dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, err);
-    if (status == DP_OK) status = dp_stream_run(&own, &name, 1, &conf, &ops, p, err);
-    dp_rejects_drop(own.rejects);
+    if (status == DP_OK) status = subject_stream(&own, p->place->name, &conf, &ops, p, err);
     p->all = own.books.in;
     if (status == DP_OK && own.books.rejected)
-        status = dp_err_set(err, DP_UNSUPPORTED, "%s: %llu of its records can't be read, and nothing is erased between them", name, (unsigned long long)own.books.rejected);
+        status = dp_err_set(err, DP_UNSUPPORTED, "%s: %llu of its records can't be read, and nothing is erased between them", p->place->name, (unsigned long long)own.books.rejected);
     dp_buf_release(&where);
     return status;
 }
@@ -199,8 +193,7 @@ static enum dp_status rewrite(struct picking *p, struct dp_err *err) {
 bool erase_has_records(const struct dp_subject_place *place) {
     int fd = open(place->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     struct stat st;
-    const char *dot = strrchr(place->name, '.');
-    bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode), yes = is_file && (dp_pq_is(fd) || (dot && (!strcasecmp(dot, ".csv") || !strcasecmp(dot, ".tsv"))));
+    bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode), yes = is_file && (dp_pq_is(fd) || subject_is_csv(place->name));
     if (fd >= 0) close(fd);
     return yes;
 }

@@ -80,13 +80,6 @@ static size_t add_histories(struct export *x) {
     return n;
 }
 
-/* The table that these older versions are of. */
-static const struct export_table *latest_of(const struct export *x, size_t n, const char *name) {
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(x->places.v[i].name, name)) return &x->tables[i];
-    return NULL;
-}
-
 static char *history_name(struct export *x, const char *place) {
     struct dp_buf b = {0};
     dp_buf_addf(&b, "%s-history", dp_path_base(place));
@@ -97,12 +90,13 @@ static char *history_name(struct export *x, const char *place) {
 
 static enum dp_status search_all(struct export *x, struct dp_err *err) {
     struct dp_export_result *r = x->out;
-    size_t n = add_histories(x);
+    size_t n = add_histories(x), of = 0; /* older versions are in the order of their tables */
     x->tables = dp_calloc(x->places.n + 1, sizeof *x->tables);
     for (size_t i = 0; i < x->places.n; i++) {
         struct export_table *t = &x->tables[i];
         t->place = &x->places.v[i];
-        t->latest = i < n ? NULL : latest_of(x, n, t->place->name);
+        while (i >= n && strcmp(x->places.v[of].name, t->place->name) != 0) of++;
+        t->latest = i < n ? NULL : &x->tables[of];
         if (t->latest && t->latest->place->state != DP_SUBJECT_SEARCHED)
             x->places.v[i].state = DP_SUBJECT_UNREACHABLE, x->places.v[i].fault = dp_strdup("its latest version could not be searched");
         DP_TRY(search(x, t, err));

@@ -2,6 +2,7 @@
 #ifndef DP_IO_SUBJECT_PRIV_H
 #define DP_IO_SUBJECT_PRIV_H
 
+#include <dp/io/stream.h>
 #include <dp/io/subject.h>
 
 /* The key of an identifier in `known`. */
@@ -18,6 +19,10 @@ static inline struct dp_run subject_run(const struct dp_run *run) {
     return own;
 }
 
+/* A source to its end; records that can't be read are counted in own->books and passed over. */
+enum dp_status subject_stream(struct dp_run *own, const char *name, const struct dp_stream_conf *conf, const struct dp_stream_ops *ops, void *ctx, struct dp_err *err) DP_MUST_CHECK;
+/* Is it CSV by its name? */
+bool subject_is_csv(const char *path);
 /* "a.b[].c" as a path of expressions: ."a"?."b"?[]?."c"? */
 void subject_path(struct dp_str column, struct dp_buf *out);
 /* "IN(PATH; VALUES)" behind out's content: is one of the identifiers of this name there, or (`elements`) among what is inside? */

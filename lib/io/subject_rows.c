@@ -4,11 +4,10 @@
 #include "subject_priv.h"
 
 #include <dp/base/limits.h>
-#include <dp/io/rejects.h>
-#include <dp/io/stream.h>
 #include <dp/record/expr.h>
 
 #include <stdlib.h>
+#include <strings.h>
 
 /* As JSON spells a number, without an exponent: what a key may look like. */
 static bool is_number(const char *z) {
@@ -74,6 +73,18 @@ enum dp_status subject_where(const struct dp_subject *s, const struct dp_subject
     return dp_err_set(err, DP_LIMIT, "too many identifiers for its %zu columns: a condition of %zu bytes, where %u are allowed", place->n_columns, out->n, DP_LIMIT_EXPR_BYTES);
 }
 
+enum dp_status subject_stream(struct dp_run *own, const char *name, const struct dp_stream_conf *conf, const struct dp_stream_ops *ops, void *ctx, struct dp_err *err) {
+    DP_TRY(dp_rejects_open(own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own->rejects, err));
+    enum dp_status status = dp_stream_run(own, &name, 1, conf, ops, ctx, err);
+    dp_rejects_drop(own->rejects);
+    return status;
+}
+
+bool subject_is_csv(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot && (!strcasecmp(dot, ".csv") || !strcasecmp(dot, ".tsv"));
+}
+
 struct reading { dp_subject_fn fn; void *ctx; uint64_t found; };
 
 static enum dp_status hand_out(void *ctx, struct dp_job *j, struct dp_err *err) {
@@ -92,17 +103,13 @@ enum dp_status dp_subject_read(struct dp_run *run, const struct dp_subject *s, c
     struct dp_run own = subject_run(run);
     struct reading r = {.fn = fn, .ctx = ctx};
     struct dp_buf where = {0};
-    const char *name = place->name;
     enum dp_status status;
     *seen = (struct dp_subject_seen){0};
     DP_TRY_OUT(subject_where(s, place, &where, err));
     own.where = dp_buf_z(&where);
-    own.rejects_unkept = true;
-    DP_TRY_OUT(dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, err));
-    status = dp_stream_run(&own, &name, 1, &conf, &ops, &r, err);
+    status = subject_stream(&own, place->name, &conf, &ops, &r, err);
     *seen = (struct dp_subject_seen){.rows = own.books.in, .found = r.found, .unreadable = own.books.rejected};
 out:
-    dp_rejects_drop(own.rejects);
     dp_buf_release(&where);
     return status;
 }

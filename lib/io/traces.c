@@ -12,14 +12,12 @@
 #include <dp/delta/lives.h>
 #include <dp/delta/path.h>
 #include <dp/delta/tier.h>
-#include <dp/io/stream.h>
 #include <dp/parquet/reader.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -315,10 +313,7 @@ static enum dp_status read_records(struct finding *f, const char *path, struct d
     f->records = dp_calloc(DP_TRACE_KINDS * f->set.n_asked + 1, sizeof *f->records);
     trace_search_open(&s, f->run, &f->set);
     s.counts = f->records;
-    own.rejects_unkept = true;
-    enum dp_status status = dp_rejects_open(&own, NULL, (struct dp_tolerance){.count = UINT64_MAX}, &own.rejects, &why);
-    if (status == DP_OK) status = dp_stream_run(&own, &path, 1, &conf, &ops, &s, &why);
-    dp_rejects_drop(own.rejects);
+    enum dp_status status = subject_stream(&own, path, &conf, &ops, &s, &why);
     trace_search_close(&s);
     if (status == DP_OK && own.books.rejected) dp_buf_addf(&f->why, "%llu of its records can't be read", (unsigned long long)own.books.rejected);
     if (status != DP_OK && status != DP_SIGNALLED) dp_buf_addz(&f->why, why.msg);
@@ -327,11 +322,10 @@ static enum dp_status read_records(struct finding *f, const char *path, struct d
 }
 
 static enum dp_status search_plain(struct finding *f, const char *path, const struct dp_trace_value *values, size_t n, struct dp_err *err) {
-    const char *dot = strrchr(path, '.');
     enum dp_status status = DP_OK;
     make_set(f, NULL, values, n);
     add_path(f, path, true);
-    if (dot && (!strcasecmp(dot, ".csv") || !strcasecmp(dot, ".tsv"))) status = read_records(f, path, err);
+    if (subject_is_csv(path)) status = read_records(f, path, err);
     if (status == DP_OK) status = search_paths(f, err);
     forget(f);
     return status;
